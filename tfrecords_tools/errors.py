@@ -1,9 +1,23 @@
-"""The one exception that a user is meant to read."""
+"""The one exception that a user is meant to read, and how a command line shows it."""
+
+import sys
+from collections.abc import Callable
 
 
 class UserError(Exception):
     """Something the user can put right: a path, a flag, a file's content.
 
     The message is one line that states the rule and what came, names the file, line or record, and says what to do.
-    The command lines print it behind `error:` and exit with a status other than 0, without a traceback.
     """
+
+
+def exit_status(command: Callable[[], int | None]) -> int:
+    """Runs a command line; returns its exit status, having printed a `UserError` as one line, without a traceback."""
+    try:
+        return command() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

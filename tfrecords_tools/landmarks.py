@@ -29,10 +29,7 @@ def find_model(path: str | os.PathLike | None = None) -> Path:
       UserError: if there is none (the message says how to get it), or if its sha256 is not the pinned one.
     """
     given = path or os.environ.get(MODEL_VARIABLE)
-    if given:
-        candidates = [Path(given)]
-    else:
-        candidates = [*_packaged(), Path("/usr/share/dlib") / MODEL_NAME]
+    candidates = [Path(given)] if given else [*_packaged(), Path("/usr/share/dlib") / MODEL_NAME]
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         where = f" Received: {given}, which is no file." if given else ""

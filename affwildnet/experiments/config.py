@@ -49,6 +49,7 @@ class TrainingConfig:
       batch_size: windows in a batch.
       window: consecutive frames in a window, T.
       max_gap: largest difference of frame numbers between neighbours in a window; 1 means strictly consecutive.
+      window_rule: "consecutive", or "first_to_last" for the thesis's looser rule, see `affwildnet.data.windows`.
       steps: training stops after this many steps.
       loss: "ccc" (ijcv2019 eq. 3) or "mse".
       learning_rate: of Adam, at the first step.
@@ -69,6 +70,7 @@ class TrainingConfig:
     batch_size: int = 4
     window: int = 80
     max_gap: int = 1
+    window_rule: str = "consecutive"
     steps: int = 100_000
     loss: str = "ccc"
     learning_rate: float = 1e-4

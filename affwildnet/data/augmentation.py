@@ -1,0 +1,43 @@
+"""Augmentation of a training window: one random state for all its frames and landmarks."""
+
+import tensorflow as tf
+
+from tfrecords_tools import schema
+
+
+def augment(example: dict[str, tf.Tensor], state: tuple, flip: bool, colour_jitter: float) -> dict[str, tf.Tensor]:
+    """Returns a window with `frames` (T, S, S, 3) uint8 and `landmarks` (T, 68, 2) changed alike in every frame.
+
+    Args:
+      state: integers (seed, epoch, window) that determine the draw.
+      flip: mirror it with probability one half.
+      colour_jitter: largest relative change of brightness and of contrast; 0 is none.
+    """
+    if not flip and not colour_jitter:
+        return example
+    seed, epoch, window = (tf.cast(part, tf.int64) for part in state)
+    draws = tf.random.stateless_uniform([3], seed=tf.stack([seed * 1_000_003 + epoch, window]))
+    if flip:
+        example = tf.cond(draws[0] < 0.5, lambda: mirror(example), lambda: example)
+    if colour_jitter:
+        brightness, contrast = tf.unstack(1 + colour_jitter * (2 * draws[1:] - 1))
+        example = {**example, "frames": jitter(example["frames"], brightness, contrast)}
+    return example
+
+
+def mirror(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Mirrors faces left to right, and landmarks with them: x becomes 1 - x, and left points change with right ones."""
+    landmarks = tf.gather(example["landmarks"], schema.MIRRORED, axis=-2)
+    return {
+        **example,
+        "frames": tf.reverse(example["frames"], axis=[-2]),
+        "landmarks": tf.stack([1 - landmarks[..., 0], landmarks[..., 1]], axis=-1),
+    }
+
+
+def jitter(frames: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
+    """Scales the pixels' distance from the window's mean by `contrast`, and all by `brightness`; uint8 to uint8."""
+    pixels = tf.cast(frames, tf.float32)
+    mean = tf.reduce_mean(pixels)
+    pixels = ((pixels - mean) * contrast + mean) * brightness
+    return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)

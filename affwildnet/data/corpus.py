@@ -1,0 +1,82 @@
+"""One split of a packed corpus, as the windows are planned from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools import manifest
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.manifest import Manifest, VideoEntry
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The videos of one split, in the manifest's order.
+
+    Attributes:
+      folder: of the packed corpus.
+      split: its name.
+      manifest: of the whole corpus.
+      videos: of this split.
+    """
+
+    folder: Path
+    split: str
+    manifest: Manifest
+    videos: tuple[VideoEntry, ...]
+
+    @classmethod
+    def open(cls, folder: Path, split: str, image_size: int | None = None) -> "Corpus":
+        """Opens a split; `image_size` is the side of the faces that the network wants, in pixels.
+
+        Raises:
+          UserError: if there is no corpus, if the split is empty or a file is missing, or if the faces have another
+            size.
+        """
+        packed = manifest.load(folder)
+        if image_size is not None and packed.image_size != image_size:
+            raise UserError(
+                f"{folder}: the network wants faces of {image_size}x{image_size}. Received: faces of "
+                f"{packed.image_size}x{packed.image_size}. Pack the corpus with `--size={image_size}`."
+            )
+        videos = tuple(packed.split(split))
+        for entry in videos:
+            if not (folder / entry.file).is_file():
+                raise UserError(f"{folder / entry.file}: missing. Pack the corpus again, or copy it whole.")
+        return cls(folder, split, packed, videos)
+
+    @property
+    def files(self) -> list[str]:
+        return [str(self.folder / entry.file) for entry in self.videos]
+
+    @property
+    def frames_labelled(self) -> int:
+        return sum(entry.frames_labelled for entry in self.videos)
+
+    @cached_property
+    def first_record(self) -> np.ndarray:
+        """(videos + 1,) int64: where each video's records start in the arrays below."""
+        return np.cumsum([0, *(entry.frames for entry in self.videos)], dtype=np.int64)
+
+    @cached_property
+    def record_offsets(self) -> np.ndarray:
+        """(records,) int64: byte in its file at which each record starts."""
+        return np.concatenate([np.asarray(entry.offsets, np.int64) for entry in self.videos])
+
+    @cached_property
+    def record_frames(self) -> np.ndarray:
+        """(records,) int64: frame number of each record."""
+        return np.concatenate([_numbers(entry.runs) for entry in self.videos])
+
+    @cached_property
+    def record_labelled(self) -> np.ndarray:
+        """(records,) bool: whether each record has a label."""
+        return np.concatenate([
+            np.isin(_numbers(entry.runs), _numbers(entry.labelled_runs)) for entry in self.videos
+        ])  # fmt: skip
+
+
+def _numbers(runs: tuple[manifest.Run, ...]) -> np.ndarray:
+    return np.concatenate([np.arange(first, last + 1, dtype=np.int64) for first, last in runs] or [np.empty(0, int)])

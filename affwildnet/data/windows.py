@@ -1,0 +1,120 @@
+"""Which frames go together: windows of consecutive frames, planned from the manifest before anything is read.
+
+A plan is an (n, 4) int64 array with the columns VIDEO, FIRST, LENGTH and VALID: the video's index in the corpus, the
+index of the window's first record in the video, the number of records to read, and how many of them count (0 in the
+windows that only fill up a batch).
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from affwildnet.data.corpus import Corpus
+from tfrecords_tools.errors import UserError
+
+VIDEO, FIRST, LENGTH, VALID = range(4)
+WINDOW_RULES = ("consecutive", "first_to_last")
+
+
+class Position(NamedTuple):
+    """Where a training run stands in its data: windows already used of an epoch, counted from 0."""
+
+    epoch: int
+    window: int
+
+
+START = Position(0, 0)
+
+
+def segments(corpus: Corpus, max_gap: int) -> np.ndarray:
+    """Returns (n, 3) int64 VIDEO, FIRST, LENGTH of the stretches whose frame numbers grow by `max_gap` at most.
+
+    Raises:
+      UserError: if `max_gap` is not at least 1.
+    """
+    if max_gap < 1:
+        raise UserError(f"`max_gap` must be at least 1, which means consecutive frames. Received: {max_gap}")
+    found = []
+    for video, entry in enumerate(corpus.videos):
+        start = corpus.first_record[video]
+        frames = corpus.record_frames[start : start + entry.frames]
+        cuts = [0, *(np.flatnonzero(np.diff(frames) > max_gap) + 1), entry.frames]
+        found += [(video, first, last - first) for first, last in pairwise(cuts)]
+    return np.array(found, np.int64)
+
+
+def evaluation_plan(corpus: Corpus, window: int, batch_size: int) -> np.ndarray:
+    """Returns the plan that reads every record once: in order, tails shorter than `window`.
+
+    The last batch is filled up with windows of which nothing counts, so that all batches have one shape.
+    """
+    _check("window", window)
+    _check("batch_size", batch_size)
+    rows = []
+    for video, first, length in segments(corpus, max_gap=1):
+        for start in range(0, length, window):
+            size = min(window, length - start)
+            rows.append((video, first + start, size, size))
+    rows += [(*rows[-1][:VALID], 0)] * (-len(rows) % batch_size)
+    return np.array(rows, np.int64)
+
+
+def training_plan(
+    corpus: Corpus, window: int, epoch: int, seed: int, max_gap: int = 1, rule: str = "consecutive"
+) -> np.ndarray:
+    """Returns one epoch's plan: whole windows from a random phase in each segment, shuffled.
+
+    What does not fill a window is dropped for this epoch, and so are windows without any label. The plan depends on
+    nothing but the arguments, so that a run can be resumed anywhere.
+
+    Args:
+      rule: "consecutive" never lets a window cross a gap above `max_gap`. "first_to_last" is the looser rule of the
+        thesis (section 5.1.2), for comparison only: gaps inside do not matter while the last frame number is less
+        than 15 windows above the first.
+
+    Raises:
+      UserError: if no window is left.
+    """
+    _check("window", window)
+    if rule not in WINDOW_RULES:
+        raise UserError(f"`window_rule` must be one of {', '.join(WINDOW_RULES)}. Received: {rule}")
+    loose = rule == "first_to_last"
+    stretches = segments(corpus, max_gap=np.iinfo(np.int64).max if loose else max_gap)
+    rng = np.random.default_rng([seed, epoch])
+    rows = []
+    for video, first, length in stretches:
+        if length < window:
+            continue
+        phase = rng.integers(min(window, length - window + 1))
+        starts = np.arange(first + phase, first + length - window + 1, window)
+        rows += [(video, start, window, window) for start in starts]
+    plan = np.array(rows, np.int64).reshape(-1, 4)
+    at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
+    labels_before = np.concatenate([[0], np.cumsum(corpus.record_labelled)])
+    keep = labels_before[at + window] > labels_before[at]
+    if loose:
+        keep &= corpus.record_frames[at + window - 1] - corpus.record_frames[at] < 15 * window
+    plan = plan[keep]
+    if not len(plan):
+        raise UserError(
+            f"{corpus.folder}: the split {corpus.split} must hold a labelled window of {window} consecutive frames. "
+            f"Received: stretches of at most {stretches[:, LENGTH].max()} frames. Lower `training.window`."
+        )
+    return plan[rng.permutation(len(plan))]
+
+
+def training_stream(
+    corpus: Corpus, window: int, seed: int, start: Position, max_gap: int = 1, rule: str = "consecutive"
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yields (epoch, first window, rest of the epoch's plan) from `start` on, without end."""
+    epoch, skip = start
+    while True:
+        yield epoch, skip, training_plan(corpus, window, epoch, seed, max_gap, rule)[skip:]
+        epoch, skip = epoch + 1, 0
+
+
+def _check(name: str, value: int) -> None:
+    if value < 1:
+        raise UserError(f"`{name}` must be at least 1. Received: {value}")

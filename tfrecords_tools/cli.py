@@ -1,0 +1,142 @@
+"""`python -m tfrecords_tools sample | pack | inspect | verify`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+# TensorFlow's own start-up lines would stand before every answer.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from tfrecords_tools import schema
+from tfrecords_tools.alignment import ALIGNMENTS, Aligner
+from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.layouts import LAYOUTS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    return exit_status(lambda: options.run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tfrecords_tools", description="From raw video to a packed corpus.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    sample = commands.add_parser("sample", help="write a small synthetic corpus of videos to try things on")
+    sample.add_argument("--output", type=Path, required=True, help="new folder, in the layout aff_wild")
+    sample.add_argument("--clips", type=int, default=20)
+    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--min_seconds", type=float, default=8.0)
+    sample.add_argument("--max_seconds", type=float, default=12.0)
+    sample.add_argument("--landmark_model", type=Path, help="path of the 68-point model")
+    sample.set_defaults(run=_sample)
+
+    pack = commands.add_parser("pack", help="detect faces and landmarks, match annotations, write TFRecords")
+    pack.add_argument("--layout", choices=sorted(LAYOUTS), required=True, help="how the dataset lies on disk")
+    pack.add_argument("--source", type=Path, required=True, help="the dataset's folder")
+    pack.add_argument("--output", type=Path, required=True, help="new folder for the packed corpus")
+    pack.add_argument("--name", help="name of the corpus, part of its files' names (default: the layout's)")
+    pack.add_argument("--workers", type=int, default=os.cpu_count(), help="videos packed at once (default: all cores)")
+    pack.add_argument("--size", type=int, default=96, help="side of the face crop in pixels (default: 96)")
+    pack.add_argument("--alignment", choices=ALIGNMENTS, default="crop")
+    pack.add_argument("--margin", type=float, default=0.1, help="widening of the face's box on each side")
+    pack.add_argument("--upsample", type=int, default=0, help="double the image so many times to find small faces")
+    pack.add_argument("--length_tolerance", type=int, default=1, help="frames by which annotation and video may differ")
+    pack.add_argument("--landmark_model", type=Path, help="path of the 68-point model")
+    pack.add_argument("--overwrite", action="store_true", help="replace what is in --output")
+    pack.add_argument("--allow_left_out", action="store_true", help="exit with 0 though videos were left out")
+    pack.set_defaults(run=_pack)
+
+    inspect = commands.add_parser("inspect", help="print what is in a packed corpus; write a contact sheet")
+    inspect.add_argument("folder", type=Path)
+    inspect.add_argument("--sheet", type=Path, help="where the contact sheet goes (default: contact_sheet.png in it)")
+    inspect.set_defaults(run=_inspect)
+
+    verify = commands.add_parser("verify", help="re-read every record against the manifest")
+    verify.add_argument("folder", type=Path)
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from tfrecords_tools.sample import write_sample
+
+    write_sample(
+        options.output,
+        clips=options.clips,
+        seed=options.seed,
+        min_seconds=options.min_seconds,
+        max_seconds=options.max_seconds,
+        landmark_model=options.landmark_model,
+    )
+    print(f"wrote {options.clips} clips to {options.output}")
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from tfrecords_tools.landmarks import find_model
+    from tfrecords_tools.pack import PackOptions, check_output, pack
+
+    _at_least("workers", options.workers, 1)
+    _at_least("upsample", options.upsample, 0)
+    _at_least("length_tolerance", options.length_tolerance, 0)
+    check_output(options.output, options.overwrite)
+    packed = pack(
+        LAYOUTS[options.layout],
+        options.source,
+        options.output,
+        PackOptions(
+            landmark_model=find_model(options.landmark_model),
+            aligner=Aligner(options.size, options.alignment, options.margin),
+            upsample=options.upsample,
+            length_tolerance=options.length_tolerance,
+        ),
+        name=_corpus_name(options.name or options.layout),
+        layout=options.layout,
+        workers=options.workers,
+        overwrite=options.overwrite,
+    )
+    frames = sum(entry.frames for entry in packed.videos)
+    faceless = sum(entry.frames_without_face for entry in packed.videos)
+    splits = ", ".join(
+        f"{number} {split}"
+        for split in schema.SPLITS
+        if (number := sum(entry.split == split for entry in packed.videos))
+    )
+    print(f"packed {len(packed.videos)} videos ({splits}) into {options.output}: {frames} frames")
+    print(f"left out: {faceless} frames without a face; {len(packed.left_out)} videos")
+    for left in packed.left_out:
+        print(f"  {left.split}/{left.video}: {left.reason}", file=sys.stderr)
+    return 1 if packed.left_out and not options.allow_left_out else 0
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from tfrecords_tools.inspection import contact_sheet, table
+
+    print(table(options.folder))
+    sheet = options.sheet or options.folder / "contact_sheet.png"
+    contact_sheet(options.folder, sheet)
+    print(f"contact sheet: {sheet}")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tfrecords_tools.verify import verify
+
+    problems = verify(options.folder)
+    for problem in problems:
+        print(problem)
+    print(f"{options.folder}: {f'{len(problems)} problems' if problems else 'every record is as the manifest says'}")
+    return 1 if problems else 0
+
+
+def _at_least(flag: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"`--{flag}` must be at least {least}. Received: {value}")
+
+
+def _corpus_name(name: str) -> str:
+    # TFDS reads the name out of the files' names: lower case, digits and underscores.
+    if not (name.isidentifier() and name == name.lower() and name.isascii()):
+        raise UserError(f"`--name` must be lower-case letters, digits and underscores. Received: {name}")
+    return name
