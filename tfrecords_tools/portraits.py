@@ -225,7 +225,10 @@ def express(portrait: Portrait, fields: np.ndarray, coefficients: np.ndarray) ->
       fields: what `displacement_fields` returns for the portrait.
       coefficients: (8,) float, in the order of AXES; about -1 to 1.
     """
-    shift = np.tensordot(coefficients.astype(np.float32), fields, 1)
+    # Not a matrix product: its threads would fight with those of the other processes.
+    shift = np.zeros(fields.shape[1:], np.float32)
+    for field, coefficient in zip(fields, coefficients.tolist(), strict=True):
+        cv2.scaleAdd(field, coefficient, shift, shift)
     x, y = np.meshgrid(np.arange(FACE_WIDTH, dtype=np.float32), np.arange(FACE_HEIGHT, dtype=np.float32))
     rows, columns = slice(FACE_TOP, FACE_TOP + FACE_HEIGHT), slice(FACE_LEFT, FACE_LEFT + FACE_WIDTH)
     image = portrait.image.copy()
@@ -243,14 +246,16 @@ def _paint_mouth(face: np.ndarray, landmarks: np.ndarray, shift: np.ndarray, ope
     upper, lower = landmarks[[60, 61, 62, 63, 64]], landmarks[[60, 67, 66, 65, 64]]
     moved = _moved(np.concatenate([upper, lower]), shift)
     # Teeth that show in the portrait hang from the upper jaw: the gap starts below them.
-    top, bottom = moved[:5] + (lower - upper), moved[5:]
-    gap = np.zeros(face.shape[:2], np.uint8)
-    outline = np.concatenate([top, bottom[::-1]])
-    cv2.fillPoly(gap, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    opacity = cv2.GaussianBlur(gap, (0, 0), 1.3)[..., None] / 255 * min(1.0, 4 * opening) * 0.92
+    outline = np.concatenate([moved[:5] + (lower - upper), moved[:4:-1]])
+    left, top, width, height = cv2.boundingRect(np.round(outline).astype(np.int32))
+    left, top, width, height = max(left - 8, 0), max(top - 8, 0), width + 16, height + 16  # room for the feather
+    gap = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(gap, [np.round((outline - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
+    mouth = face[top : top + height, left : left + width, :3]
+    opacity = cv2.GaussianBlur(gap, (0, 0), 1.3)[: len(mouth), : mouth.shape[1], None] / 255
+    opacity *= min(1.0, 4 * opening) * 0.92
     skin = face[int(landmarks[30, 1]), int(landmarks[30, 0]), :3].astype(np.float32)
-    inside = skin * (0.24, 0.12, 0.12)
-    face[..., :3] = np.round(face[..., :3] * (1 - opacity) + inside * opacity).astype(np.uint8)
+    mouth[...] = np.round(mouth * (1 - opacity) + skin * (0.24, 0.12, 0.12) * opacity).astype(np.uint8)
 
 
 def _moved(points: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -294,8 +299,8 @@ def _vary_colours(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hue = cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2HSV)
     hue[..., 0] = (hue[..., 0].astype(int) + rng.integers(180)) % 180
     dyed = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB).astype(np.float32) / 255
-    tone = rng.uniform(0.72, 1.05) * np.array([1.0, rng.uniform(0.88, 1.04), rng.uniform(0.8, 1.08)])
-    toned = tone * colours ** rng.uniform(0.8, 1.35)
+    tone = rng.uniform(0.72, 1.05) * np.array([1.0, rng.uniform(0.92, 1.04), rng.uniform(0.88, 1.1)])
+    toned = tone * colours ** rng.uniform(0.75, 1.2)
     mixed = toned * (1 - clothes) + dyed * clothes
     return np.dstack([np.round(mixed.clip(0, 1) * 255).astype(np.uint8), image[..., 3]])
 

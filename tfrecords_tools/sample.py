@@ -256,30 +256,32 @@ class _Scene:
         self._rng = rng
         self._background = _background(rng)
         self._gains = rng.uniform(0.8, 1.1) * (1 + 0.06 * _wander(frames, rng, 5).clip(-2, 2))
-        self._colour = rng.uniform(0.93, 1.07, 3).astype(np.float32)
         self._angles = rng.uniform(0, 2 * np.pi) + 0.5 * _wander(frames, rng)
-        self._contrast = rng.uniform(0.05, 0.3)
+        contrast = rng.uniform(0.05, 0.3)
         self._blur = rng.uniform(0.3, 1.0)
         self._quality = int(rng.integers(45, 92))
         noise = rng.normal(0, rng.uniform(1.5, 4), (SIZE[1] + 64, SIZE[0] + 64, 3))
         self._noise = noise.astype(np.float32)
-        x, y = np.linspace(-1, 1, SIZE[0], dtype=np.float32), np.linspace(-1, 1, SIZE[1], dtype=np.float32)
-        self._x, self._y = x[None, :], y[:, None]
+        colour = rng.uniform(0.93, 1.07, 3).astype(np.float32)
+        x, y = np.meshgrid(np.linspace(-1, 1, SIZE[0]), np.linspace(-1, 1, SIZE[1]))
+        even = np.ones((SIZE[1], SIZE[0], 1)) * colour
+        self._even, self._across, self._down = (
+            (even * slope[..., None]).astype(np.float32) for slope in (np.ones_like(x), contrast * x, contrast * y)
+        )
 
     def render(self, number: int, head: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Returns frame `number`, (360, 640, 3) uint8 RGB; `head` is RGB and opacity, `place` maps it to the frame."""
         head = cv2.warpAffine(head, place, SIZE, flags=cv2.INTER_LINEAR)
-        opacity = head[..., 3:].astype(np.float32) / 255
-        image = self._background + opacity * (head[..., :3] - self._background)
-        angle = self._angles[number]
-        slope = np.float32(np.cos(angle)) * self._x + np.float32(np.sin(angle)) * self._y
-        light = np.float32(self._gains[number]) * (1 + np.float32(self._contrast) * slope)
-        image *= light[..., None] * self._colour
-        image = cv2.GaussianBlur(image, (0, 0), self._blur)
+        opacity = head[..., 3].astype(np.float32) / 255
+        image = cv2.blendLinear(head[..., :3].copy(), self._background, opacity, 1 - opacity)
+        gain, angle = self._gains[number], self._angles[number]
+        slope = cv2.addWeighted(self._across, gain * np.cos(angle), self._down, gain * np.sin(angle), 0)
+        light = cv2.addWeighted(self._even, gain, slope, 1, 0)
+        image = cv2.GaussianBlur(cv2.multiply(image, light, dtype=cv2.CV_32F), (0, 0), self._blur)
         # One field of noise, shifted anew for every frame: drawing it anew would take most of the time.
         x, y = self._rng.integers(64, size=2)
-        image += self._noise[y : y + SIZE[1], x : x + SIZE[0]]
-        return self._compressed(np.clip(image, 0, 255).astype(np.uint8))
+        noise = self._noise[y : y + SIZE[1], x : x + SIZE[0]]
+        return self._compressed(cv2.add(image, noise, dtype=cv2.CV_8U))
 
     def _compressed(self, image: np.ndarray) -> np.ndarray:
         # JPEG takes blue, green, red; red and blue swapped twice change its chroma too little to matter.
@@ -288,13 +290,17 @@ class _Scene:
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:
-    """Returns (360, 640, 3) float32 in [0, 255]: a blurred room of light, patches and grain."""
-    image = cv2.resize(rng.uniform(0.5, 1, (3, 4, 3)), SIZE, interpolation=cv2.INTER_CUBIC)
-    image = image * rng.uniform(50, 210, 3)
+    """Returns (360, 640, 3) uint8: a blurred room of light and patches."""
+    image = cv2.resize(rng.uniform(0.5, 1, (3, 4, 1)) * rng.uniform(0.85, 1, (3, 4, 3)), SIZE, interpolation=cv2.INTER_CUBIC)
+    image = image * _muted_colour(rng)
     for _ in range(rng.integers(3, 9)):
         left, top = rng.uniform(-100, SIZE[0]), rng.uniform(-80, SIZE[1] - 40)
         width, height = rng.uniform(40, 260, 2)
         corners = (round(left), round(top)), (round(left + width), round(top + height))
         patch = cv2.rectangle(np.zeros(SIZE[::-1]), *corners, 1.0, -1)[..., None] * rng.uniform(0.3, 0.8)
-        image = image * (1 - patch) + patch * rng.uniform(20, 230, 3)
-    return cv2.GaussianBlur(image, (0, 0), rng.uniform(3, 9)).clip(0, 255).astype(np.float32)
+        image = image * (1 - patch) + patch * _muted_colour(rng)
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(3, 9)).clip(0, 255).astype(np.uint8)
+
+
+def _muted_colour(rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(40, 220) * rng.uniform(0.7, 1.1, 3)

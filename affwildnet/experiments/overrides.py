@@ -1,0 +1,108 @@
+"""Experiments to and from JSON, and single fields overridden from a command line, typed."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from typing import Any
+
+from affwildnet.experiments.config import Experiment
+from tfrecords_tools.errors import UserError
+
+
+def suggestion(name: str, names: list[str]) -> str:
+    """Returns " Did you mean ...?" where a name is near enough to one of `names`, else nothing."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def override(experiment: Experiment, assignments: list[str]) -> Experiment:
+    """Returns a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
+
+    Tuples are written with commas (`model.hidden=4096,2000`; `model.hidden=` is the empty one).
+
+    Raises:
+      UserError: for a name that is not a field (with the nearest one), or a value that is not of the field's type.
+    """
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(f"`--set` must be like training.batch_size=2. Received: {assignment}")
+        experiment = _replaced(experiment, path.split("."), text, path)
+    return experiment
+
+
+def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
+    kinds = typing.get_type_hints(type(config))
+    if path[0] not in kinds:
+        names = _field_names(Experiment)
+        raise UserError(
+            f"`--set` must name a field of the experiment. Received: {whole}.{suggestion(whole, names)} "
+            f"Fields here: {', '.join(kinds)}."
+        )
+    value = getattr(config, path[0])
+    if dataclasses.is_dataclass(value):
+        if len(path) == 1:
+            raise UserError(f"`--set` must name one field of {whole}. Received: {whole} itself.")
+        new = _replaced(value, path[1:], text, whole)
+    elif len(path) > 1 or path[0] in ("name", "published"):
+        raise UserError(f"`--set` must name a field that can be overridden. Received: {whole}.")
+    else:
+        new = _parsed(kinds[path[0]], text, whole)
+    return dataclasses.replace(config, **{path[0]: new})
+
+
+def _field_names(kind: type, prefix: str = "") -> list[str]:
+    names = []
+    for name, field in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(field):
+            names += _field_names(field, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def _parsed(kind: Any, text: str, name: str) -> Any:
+    try:
+        if isinstance(kind, types.GenericAlias):  # tuple[int, ...] or tuple[float, float, float]
+            item, *rest = typing.get_args(kind)
+            items = tuple(item(part) for part in text.split(",") if part)
+            if Ellipsis not in rest and len(items) != len(rest) + 1:
+                raise ValueError
+            return items
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        wanted = kind if isinstance(kind, types.GenericAlias) else kind.__name__
+        raise UserError(f"`--set {name}` must be of type {wanted}. Received: {text!r}") from None
+
+
+def to_json(experiment: Experiment) -> dict:
+    """Returns an experiment as what `json` can write."""
+    return dataclasses.asdict(experiment)
+
+
+def from_json(fields: dict) -> Experiment:
+    """Returns the experiment that `to_json` wrote; fields that it did not know then have their defaults.
+
+    Raises:
+      UserError: if a field is not known now.
+    """
+    return _built(Experiment, fields)
+
+
+def _built(kind: Any, fields: dict) -> Any:
+    kinds = typing.get_type_hints(kind)
+    if unknown := fields.keys() - kinds.keys():
+        raise UserError(f"The experiment has a field that this version does not know: {', '.join(sorted(unknown))}.")
+    return kind(**{name: _value(kinds[name], value) for name, value in fields.items()})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _built(kind, value)
+    if isinstance(kind, types.GenericAlias) and kind.__origin__ is tuple:
+        item = typing.get_args(kind)[0]
+        return tuple(_value(item, part) for part in value)
+    return value

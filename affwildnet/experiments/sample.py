@@ -1,0 +1,38 @@
+"""AffWildNet small enough to train on two CPU cores, for the synthetic sample corpus (`make demo`).
+
+    python train.py --experiment=sample/affwildnet --data_dir=data/sample_packed --workdir=runs/demo
+
+Trains in a few minutes on two cores. What it learns from two animated portraits says nothing about people.
+"""
+
+from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
+
+EXPERIMENTS = (
+    Experiment(
+        name="sample/affwildnet",
+        title="AffWildNet an eighth as wide, for the sample corpus",
+        model=ModelConfig(
+            trunk="vgg16",
+            width=0.125,
+            landmarks=True,
+            hidden=(1024,),
+            dropout=0.2,
+            recurrent="gru",
+            recurrent_units=(512, 512),
+            recurrent_dropout=0.2,
+        ),
+        training=TrainingConfig(
+            batch_size=4,
+            window=40,
+            steps=800,
+            learning_rate=1e-3,
+            decay_rate=0.9,
+            decay_steps=50,
+            clip_norm=1.0,
+            flip=True,
+            colour_jitter=0.2,
+            checkpoint_steps=50,
+        ),
+        evaluation=EvaluationConfig(batch_size=2, window=120, patience=4),
+    ),
+)

@@ -1,0 +1,186 @@
+"""Scores: CCC, Pearson correlation and MSE from moments that merge, so that a split is pooled and never averaged."""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+
+DIMENSIONS = ("valence", "arousal")
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What CCC, Pearson and MSE need to know of any number of frames, per dimension; all float64 of shape (D,).
+
+    Variances are biased (divided by n), as in the papers. Sums are centred and merged by Chan, Golub and LeVeque's
+    update (1979), so scores of near-constant values keep their digits.
+
+    Attributes:
+      count: scored frames.
+      label_mean: mean of the labels.
+      prediction_mean: mean of the predictions.
+      label_square: sum of the squared deviations of the labels from their mean.
+      prediction_square: the same of the predictions.
+      product: sum of the products of both deviations.
+      error: sum of the squared differences of labels and predictions.
+    """
+
+    count: np.ndarray
+    label_mean: np.ndarray
+    prediction_mean: np.ndarray
+    label_square: np.ndarray
+    prediction_square: np.ndarray
+    product: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def empty(cls, dimensions: int = len(DIMENSIONS)) -> "Moments":
+        """Returns the moments of no frames, to merge others into."""
+        return cls(*(np.zeros(dimensions) for _ in fields(cls)))
+
+    @classmethod
+    def from_arrays(cls, labels, predictions, mask=None) -> "Moments":
+        """Returns the moments of one batch.
+
+        Args:
+          labels: (..., D), D = 2 for (valence, arousal); anything, NaN too, where masked out.
+          predictions: the same shape.
+          mask: shape of `labels`, with 1 for D, or without its last axis; frames above 0 are scored. None scores all.
+
+        Raises:
+          ValueError: shapes do not fit, or a scored label or prediction is not finite.
+        """
+        labels = np.asarray(labels, np.float64)
+        predictions = np.asarray(predictions, np.float64)
+        if labels.ndim == 0 or labels.shape != predictions.shape:
+            raise ValueError(
+                "`labels` and `predictions` must be (..., D), of one shape. "
+                f"Received: {labels.shape}, {predictions.shape}"
+            )
+        scored = _scored(mask, labels.shape)
+        dimensions = labels.shape[-1]
+        columns = zip(*(x.reshape(-1, dimensions).T for x in (labels, predictions, scored)), strict=True)
+        return cls(*map(np.array, zip(*(_column(y[keep], x[keep]) for y, x, keep in columns), strict=True)))
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Returns the moments of the frames of both."""
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        between = self.count * share
+        label_shift = other.label_mean - self.label_mean
+        prediction_shift = other.prediction_mean - self.prediction_mean
+        # No frames have a mean of 0, which is no shift to move by exactly: take the other's mean as it is.
+        first = self.count == 0
+        return Moments(
+            count=count,
+            label_mean=np.where(first, other.label_mean, self.label_mean + label_shift * share),
+            prediction_mean=np.where(first, other.prediction_mean, self.prediction_mean + prediction_shift * share),
+            label_square=self.label_square + other.label_square + label_shift**2 * between,
+            prediction_square=self.prediction_square + other.prediction_square + prediction_shift**2 * between,
+            product=self.product + other.product + label_shift * prediction_shift * between,
+            error=self.error + other.error,
+        )
+
+    def ccc(self) -> np.ndarray:
+        """Concordance correlation coefficient (D,), in [-1, 1] (Lin 1989; ijcv2019 eq. 1).
+
+        0 where the labels or the predictions are constant, even if both are the same constant.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+        """
+        self._require_frames()
+        bias = self.label_mean - self.prediction_mean
+        spread = self.label_square + self.prediction_square + self.count * bias**2
+        return np.divide(2 * self.product, spread, out=np.zeros_like(spread), where=spread > 0)
+
+    def pearson(self) -> np.ndarray:
+        """Pearson correlation coefficient (D,), in [-1, 1]; NaN where the labels or the predictions are constant.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+        """
+        self._require_frames()
+        # Two roots: the product of two small squares would underflow.
+        spread = np.sqrt(self.label_square) * np.sqrt(self.prediction_square)
+        correlation = np.divide(self.product, spread, out=np.full_like(spread, np.nan), where=spread > 0)
+        return np.clip(correlation, -1.0, 1.0)
+
+    def mse(self) -> np.ndarray:
+        """Mean squared error (D,), in squared label units.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+        """
+        self._require_frames()
+        return self.error / self.count
+
+    def _require_frames(self) -> None:
+        if np.any(self.count == 0):
+            raise UserError(
+                "scores need at least one labelled frame in every dimension. "
+                f"Received: frames={[int(count) for count in self.count]}"
+            )
+
+
+def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
+    """Returns `{"ccc" | "pearson" | "mse": {"valence": ..., "arousal": ..., "mean": ...}}` as Python floats.
+
+    A value that is not defined (Pearson of a constant, and the mean over it) is None, which JSON can hold.
+
+    Raises:
+      UserError: a dimension has no scored frame.
+      ValueError: there are not two dimensions.
+    """
+    if len(moments.count) != len(DIMENSIONS):
+        raise ValueError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {len(moments.count)}")
+    result = {}
+    for name, values in (("ccc", moments.ccc()), ("pearson", moments.pearson()), ("mse", moments.mse())):
+        row = [*values.tolist(), float(np.mean(values))]
+        result[name] = {
+            key: None if math.isnan(value) else value for key, value in zip((*DIMENSIONS, "mean"), row, strict=True)
+        }
+    return result
+
+
+def _scored(mask, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the mask as booleans of `shape`."""
+    if mask is None:
+        return np.ones(shape, bool)
+    mask = np.asarray(mask) > 0
+    if mask.ndim == len(shape) - 1:
+        mask = mask[..., None]
+    if mask.shape not in (shape, (*shape[:-1], 1)):
+        raise ValueError(f"`mask` must be {shape}, (..., 1) or {shape[:-1]}. Received: {mask.shape}")
+    return np.broadcast_to(mask, shape)
+
+
+def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
+    """Returns the fields of `Moments` for one dimension, from (N,) scored values."""
+    for name, values in (("labels", labels), ("predictions", predictions)):
+        bad = np.count_nonzero(~np.isfinite(values))
+        if bad:
+            raise ValueError(f"`{name}` must be finite on scored frames. Received: {bad} of {len(values)} not finite")
+    if len(labels) == 0:
+        return (0.0,) * len(fields(Moments))
+    label_mean, label_deviation = _centred(labels)
+    prediction_mean, prediction_deviation = _centred(predictions)
+    return (
+        float(len(labels)),
+        label_mean,
+        prediction_mean,
+        np.sum(label_deviation**2),
+        np.sum(prediction_deviation**2),
+        np.sum(label_deviation * prediction_deviation),
+        np.sum((labels - predictions) ** 2),
+    )
+
+
+def _centred(values: np.ndarray) -> tuple[float, np.ndarray]:
+    """Returns the mean and the deviations from it; these are exactly 0 when the values are constant."""
+    # Relative to the first value, so that the sum that is rounded is of small numbers.
+    shifted = values - values[0]
+    mean = np.mean(shifted)
+    return values[0] + mean, shifted - mean

@@ -1,0 +1,55 @@
+"""What a training run says of itself: a line per N steps, `training.jsonl`, TensorBoard."""
+
+import time
+
+import tensorflow as tf
+
+from affwildnet.workdir import Workdir, append_line
+
+
+class TrainingLog:
+    """Averages what happens between two lines."""
+
+    def __init__(self, workdir: Workdir, steps: int, frames_per_step: int, first_step: int):
+        self._path = workdir.training_log
+        self._writer = tf.summary.create_file_writer(workdir.tensorboard("train"))
+        self._steps = steps
+        self._frames_per_step = frames_per_step
+        self._losses: list[float] = []
+        self._first_step = first_step
+        self._begin = self._since = time.monotonic()
+
+    def add(self, loss: float) -> None:
+        self._losses.append(loss)
+
+    def started(self) -> None:
+        """Starts the clock anew; called after the first step, which compiles."""
+        self._begin = self._since = time.monotonic()
+        self._first_step += 1
+
+    def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:
+        """Writes the mean loss since the last line, and the speed over the same steps."""
+        now = time.monotonic()
+        loss = sum(self._losses) / len(self._losses)
+        counted = min(len(self._losses), step - self._first_step)
+        rate = counted * self._frames_per_step / max(now - self._since, 1e-9)
+        left = (self._steps - step) * (now - self._begin) / max(step - self._first_step, 1)
+        print(
+            f"step {step:>6,}/{self._steps:,}  epoch {epoch:>3}  loss {loss:.4f}  gradient {norm:7.3f}  "
+            f"{rate:7.0f} frames/s  {clock(left)} left",
+            flush=True,
+        )
+        values = {"loss": loss, "gradient_norm": norm, "learning_rate": learning_rate, "frames_per_second": rate}
+        append_line(self._path, {"step": step, "epoch": epoch, **values})
+        with self._writer.as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+        self._losses.clear()
+        self._since = now
+
+
+def clock(seconds: float) -> str:
+    """Returns seconds as h:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -1,0 +1,46 @@
+"""Trains an experiment.
+
+python train.py --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --gpu=0
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from affwildnet import experiments
+from affwildnet.experiments.overrides import override
+from tfrecords_tools.errors import UserError, exit_status
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("experiment", None, "Name of the experiment; `python -m affwildnet.experiments` lists them.")
+flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.")
+flags.DEFINE_string("workdir", None, "Where checkpoints and logs go; a training begun there goes on.")
+flags.DEFINE_multi_string("set", [], "A field of the experiment, such as training.batch_size=2; more may follow.")
+flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
+flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
+
+
+def main(arguments: list[str]) -> int:
+    return exit_status(lambda: _train(arguments[1:]))
+
+
+def _train(more: list[str]) -> int:
+    if stray := [argument for argument in more if "=" not in argument]:
+        raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
+    experiment = override(experiments.get(FLAGS.experiment), FLAGS.set + more)
+    from affwildnet.devices import choose_device
+
+    print(choose_device(FLAGS.gpu))
+    from affwildnet.training import train
+    from affwildnet.workdir import Workdir
+
+    return train(experiment, Path(FLAGS.data_dir), Workdir(Path(FLAGS.workdir)))
+
+
+if __name__ == "__main__":
+    app.run(lambda arguments: sys.exit(main(arguments)))
