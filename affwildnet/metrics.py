@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-
-DIMENSIONS = ("valence", "arousal")
+from tfrecords_tools.schema import DIMENSIONS
 
 
 @dataclass(frozen=True, eq=False)

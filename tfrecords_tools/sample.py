@@ -8,11 +8,11 @@ What it is not: recordings or emotions of people. A figure measured on it tells 
 evaluation work and that a model can learn from pixels; it says nothing about quality on people.
 """
 
+import dataclasses
 import functools
 import multiprocessing
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -40,7 +40,7 @@ LIMIT = 0.9  # of the labels; the format allows 1
 MAX_WORKERS = 2
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Clip:
     """What makes one clip; everything in it follows from `seed` and `index`."""
 
@@ -146,10 +146,10 @@ def _write_clip(clip: Clip, folder: Path, portraits: list[Portrait]) -> None:
     coefficients = expression_curves(labels, portrait.rest, rng)
     fields = displacement_fields(portrait.landmarks, expression_offsets(portrait.landmarks))
     places = _head_motion(clip.frames, rng)
-    scene = _Scene(clip.frames, rng)
+    scene = _Scene(portrait, clip.frames, rng)
     with VideoWriter(folder / "videos" / clip.split / f"{clip.name}.mp4", FPS, SIZE) as video:
         for number, (coefficient, place) in enumerate(zip(coefficients, places, strict=True)):
-            video.write(scene.render(number, express(portrait, fields, coefficient), place))
+            video.write(scene.render(number, express(scene.portrait, fields, coefficient), place))
     for dimension, curve in zip(("valence", "arousal"), labels.T, strict=True):
         path = folder / "annotations" / clip.split / dimension / f"{clip.name}.txt"
         path.write_text("".join(f"{value:.4f}\n" for value in curve))
@@ -252,41 +252,51 @@ def _head_motion(frames: int, rng: np.random.Generator) -> np.ndarray:
 class _Scene:
     """Background, light and camera of one clip."""
 
-    def __init__(self, frames: int, rng: np.random.Generator):
+    LIGHT_FRAMES = 6  # the light changes slowly: it is computed anew this often
+
+    def __init__(self, portrait: Portrait, frames: int, rng: np.random.Generator):
         self._rng = rng
-        self._background = _background(rng)
+        blur, colour = rng.uniform(0.3, 1.0), rng.uniform(0.93, 1.07, 3)
+        # Blur and colour of the camera do not change within a clip, so they are laid on its sources.
+        self._background = _through_lens(_background(rng), blur, colour)
+        self.portrait = dataclasses.replace(
+            portrait, image=np.dstack([_through_lens(portrait.image[..., :3], blur, colour), portrait.image[..., 3]])
+        )
         self._gains = rng.uniform(0.8, 1.1) * (1 + 0.06 * _wander(frames, rng, 5).clip(-2, 2))
         self._angles = rng.uniform(0, 2 * np.pi) + 0.5 * _wander(frames, rng)
-        contrast = rng.uniform(0.05, 0.3)
-        self._blur = rng.uniform(0.3, 1.0)
-        self._quality = int(rng.integers(45, 92))
-        noise = rng.normal(0, rng.uniform(1.5, 4), (SIZE[1] + 64, SIZE[0] + 64, 3))
-        self._noise = noise.astype(np.float32)
-        colour = rng.uniform(0.93, 1.07, 3).astype(np.float32)
-        x, y = np.meshgrid(np.linspace(-1, 1, SIZE[0]), np.linspace(-1, 1, SIZE[1]))
-        even = np.ones((SIZE[1], SIZE[0], 1)) * colour
-        self._even, self._across, self._down = (
-            (even * slope[..., None]).astype(np.float32) for slope in (np.ones_like(x), contrast * x, contrast * y)
-        )
+        self._contrast = rng.uniform(0.05, 0.3)
+        self._noise = rng.normal(0, rng.uniform(1.5, 4), (SIZE[1] + 64, SIZE[0] + 64, 3)).round().astype(np.int16)
+        self._x, self._y = np.meshgrid(np.linspace(-1, 1, SIZE[0]), np.linspace(-1, 1, SIZE[1]))
+        self._light = np.ones((SIZE[1], SIZE[0], 3), np.float32)
+        # Large arrays are costly to allocate anew for every frame.
+        self._head = np.empty((SIZE[1], SIZE[0], 4), np.uint8)
+        self._colours = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+        self._image = np.empty_like(self._colours)
 
     def render(self, number: int, head: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Returns frame `number`, (360, 640, 3) uint8 RGB; `head` is RGB and opacity, `place` maps it to the frame."""
-        head = cv2.warpAffine(head, place, SIZE, flags=cv2.INTER_LINEAR)
-        opacity = head[..., 3].astype(np.float32) / 255
-        image = cv2.blendLinear(head[..., :3].copy(), self._background, opacity, 1 - opacity)
-        gain, angle = self._gains[number], self._angles[number]
-        slope = cv2.addWeighted(self._across, gain * np.cos(angle), self._down, gain * np.sin(angle), 0)
-        light = cv2.addWeighted(self._even, gain, slope, 1, 0)
-        image = cv2.GaussianBlur(cv2.multiply(image, light, dtype=cv2.CV_32F), (0, 0), self._blur)
+        """Returns frame `number`, (360, 640, 3) uint8 RGB, valid until the next call.
+
+        `head` is (460, 560, 4) uint8 RGB and opacity; `place` is the (2, 3) map from it to the frame.
+        """
+        if number % self.LIGHT_FRAMES == 0:
+            angle = self._angles[number]
+            slope = self._contrast * (np.cos(angle) * self._x + np.sin(angle) * self._y)
+            self._light[...] = (self._gains[number] * (1 + slope))[..., None]
+        cv2.warpAffine(head, place, SIZE, self._head, cv2.INTER_LINEAR)
+        cv2.cvtColor(self._head, cv2.COLOR_RGBA2RGB, self._colours)
+        opacity = self._head[..., 3].astype(np.float32)
+        cv2.blendLinear(self._colours, self._background, opacity, 255 - opacity, self._image)
+        cv2.multiply(self._image, self._light, self._image, 1, cv2.CV_8U)
         # One field of noise, shifted anew for every frame: drawing it anew would take most of the time.
         x, y = self._rng.integers(64, size=2)
         noise = self._noise[y : y + SIZE[1], x : x + SIZE[0]]
-        return self._compressed(cv2.add(image, noise, dtype=cv2.CV_8U))
+        return cv2.add(self._image, noise, self._image, None, cv2.CV_8U)
 
-    def _compressed(self, image: np.ndarray) -> np.ndarray:
-        # JPEG takes blue, green, red; red and blue swapped twice change its chroma too little to matter.
-        _, encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, self._quality))
-        return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+
+def _through_lens(image: np.ndarray, blur: float, colour: np.ndarray) -> np.ndarray:
+    """Returns the uint8 RGB image blurred by `blur` pixels, its channels multiplied by `colour`."""
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), blur)
+    return np.round(blurred * colour).clip(0, 255).astype(np.uint8)
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:

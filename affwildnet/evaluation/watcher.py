@@ -1,0 +1,129 @@
+"""The loop beside the trainer: score each new checkpoint on validation, keep the best, say when to stop."""
+
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from affwildnet import checkpoints
+from affwildnet.data import Corpus
+from affwildnet.evaluation import best
+from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.experiments.config import Experiment
+from affwildnet.metrics import DIMENSIONS
+from affwildnet.workdir import Workdir, append_line, read_lines, write_json
+from tfrecords_tools.errors import UserError
+
+POLL_SECONDS = 1.0
+
+
+class Watcher:
+    """Scores the checkpoints of one working directory.
+
+    What it has done stands in `metrics.jsonl`, a line per checkpoint: it can be killed and started again, and scores
+    none twice. A checkpoint is held under a second name while it is scored, so that the trainer can clear up.
+    """
+
+    def __init__(self, experiment: Experiment, data_dir: Path, workdir: Workdir, split: str, patience: int):
+        corpus = Corpus.open(data_dir, split, experiment.model.image_size)
+        self._evaluator = Evaluator(corpus, experiment.evaluation)
+        self._workdir = workdir
+        self._split = split
+        self._patience = patience
+        self._model: keras.Model | None = None
+        self._scored = read_lines(workdir.metrics)
+        self._writer = tf.summary.create_file_writer(workdir.tensorboard(split))
+        best.release_all(workdir)
+
+    def run(self, timeout_minutes: float = 0) -> int:
+        """Watches until the trainer has finished and all its checkpoints are scored; returns the exit status.
+
+        Args:
+          timeout_minutes: leave with status 1 after so long without a new checkpoint; 0 waits without end.
+        """
+        waiting_since = time.monotonic()
+        print(f"watching {self._workdir.checkpoints}", flush=True)
+        while True:
+            # Looked at before the folder: what is written before the mark is then seen.
+            finished = self._workdir.finished.exists()
+            new = self._new()
+            for path in new:
+                self._score(path)
+                self._judge()
+            if new:
+                waiting_since = time.monotonic()
+            elif finished:
+                print(f"the trainer has finished; {len(self._good)} checkpoints were scored", flush=True)
+                return 0
+            elif timeout_minutes and time.monotonic() - waiting_since > timeout_minutes * 60:
+                raise UserError(
+                    f"{self._workdir.checkpoints}: no new checkpoint for {timeout_minutes:g} minutes. Does train.py run?"
+                )
+            else:
+                time.sleep(POLL_SECONDS)
+
+    @property
+    def _good(self) -> list[dict]:
+        return [line for line in self._scored if "ccc" in line]
+
+    def _new(self) -> list[Path]:
+        done = {line["step"] for line in self._scored}
+        return [path for path in checkpoints.listed(self._workdir.checkpoints) if checkpoints.step_of(path) not in done]
+
+    def _score(self, path: Path) -> None:
+        step = checkpoints.step_of(path)
+        began = time.monotonic()
+        try:
+            held = best.hold(path, self._workdir)
+        except FileNotFoundError:
+            print(f"passed over: {path}: deleted before it could be scored", flush=True)
+            self._note({"step": step, "passed_over": "deleted before it could be scored"})
+            return
+        try:
+            # The first one is loaded whole; of the others, the same network, only the weights.
+            if self._model is None:
+                self._model = checkpoints.load(held)
+            else:
+                checkpoints.load_weights(self._model, held)
+            evaluation = self._evaluator(self._model)
+        except UserError as error:
+            held.unlink()
+            message = str(error).replace(str(held), str(path))
+            print(f"passed over: {message}", flush=True)
+            self._note({"step": step, "passed_over": message})
+            return
+        line = {"step": step, "split": self._split, "frames_scored": evaluation.frames_scored, **evaluation.scores}
+        beaten = best.keep(held, line, self._good, self._workdir)
+        self._note(line)
+        with self._writer.as_default(step):
+            for metric, values in evaluation.scores.items():
+                for name, value in values.items():
+                    if value is not None:
+                        tf.summary.scalar(f"{metric}/{name}", value)
+        self._writer.flush()
+        ccc = "  ".join(f"{name} {evaluation.scores['ccc'][name]:.4f}" for name in (*DIMENSIONS, "mean"))
+        mark = f"  best {', '.join(beaten)}" if beaten else ""
+        print(f"{self._split} step {step:>6,}  CCC {ccc}  {time.monotonic() - began:.1f} s{mark}", flush=True)
+
+    def _note(self, line: dict) -> None:
+        append_line(self._workdir.metrics, line)
+        self._scored.append(line)
+
+    def _judge(self) -> None:
+        good = self._good
+        if not (self._patience and good) or self._workdir.stop.exists():
+            return
+        top = max(range(len(good)), key=lambda index: good[index]["ccc"]["mean"])
+        since = len(good) - 1 - top
+        if since >= self._patience:
+            best_step = good[top]["step"]
+            write_json(
+                self._workdir.stop,
+                {
+                    "step": good[-1]["step"],
+                    "best_step": best_step,
+                    "reason": f"no better mean CCC in {since} checkpoints",
+                },
+            )
+            print(f"stop: no better mean CCC in {since} checkpoints since step {best_step:,}", flush=True)

@@ -1,0 +1,22 @@
+"""The convolutional parts.
+
+A trunk is a function `(images, width) -> taps`. `images` are normalised pixels (N, S, S, 3), `width` multiplies every
+channel count, and `taps` maps the names of the outputs that a head may read, in the order of the network, to their
+tensors; the last is always `features` (N, F). A tap's name is the name of its layer wherever the layer can have it.
+"""
+
+from collections.abc import Callable
+
+import keras
+
+from affwildnet.models.trunks.cnn_m import cnn_m
+from affwildnet.models.trunks.resnet50 import resnet50
+from affwildnet.models.trunks.vgg import vgg16
+
+Trunk = Callable[[keras.KerasTensor, float], dict[str, keras.KerasTensor]]
+
+TRUNKS: dict[str, Trunk] = {
+    "cnn_m": cnn_m,
+    "resnet50": resnet50,
+    "vgg16": vgg16,
+}
