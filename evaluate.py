@@ -10,11 +10,11 @@ from pathlib import Path
 
 from absl import app, flags
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from tfrecords_tools import schema
 from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.quiet import import_tensorflow
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Working directory of train.py.", required=True)
@@ -22,9 +22,7 @@ flags.DEFINE_string("data_dir", None, "Folder of the packed corpus. Default: the
 flags.DEFINE_enum("split", None, schema.SPLITS, "What to score. Default: validation.")
 flags.DEFINE_string("checkpoint", "best_mean", "best_mean, best_valence, best_arousal, latest, or a .keras file.")
 flags.DEFINE_bool("watch", False, "Score each new checkpoint until the trainer has finished.")
-flags.DEFINE_integer(
-    "patience", None, "With --watch: stop training after so many checkpoints without a better mean CCC."
-)
+flags.DEFINE_integer("patience", None, "With --watch: stop after so many checkpoints without a better mean CCC.")
 flags.DEFINE_float("timeout", 0, "With --watch: give up after so many minutes without a new checkpoint; 0 waits.")
 flags.DEFINE_string("export", None, "Folder for a SavedModel of the checkpoint.")
 flags.DEFINE_bool("compare", False, "Print the published rows beside the scores.")
@@ -38,6 +36,7 @@ def main(arguments: list[str]) -> int:
 
 def _evaluate(more: list[str]) -> int:
     _check_flags(more)
+    import_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(FLAGS.gpu), flush=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from absl import app, flags
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from affwildnet import experiments
 from affwildnet.experiments.overrides import override
 from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.quiet import import_tensorflow
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Name of the experiment; `python -m affwildnet.experiments` lists them.")
@@ -33,6 +33,7 @@ def _train(more: list[str]) -> int:
     if stray := [argument for argument in more if "=" not in argument]:
         raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
     experiment = override(experiments.get(FLAGS.experiment), FLAGS.set + more)
+    import_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(FLAGS.gpu))

@@ -5,13 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-# TensorFlow's own start-up lines would stand before every answer.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from tfrecords_tools import schema
 from tfrecords_tools.alignment import ALIGNMENTS, Aligner
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.layouts import LAYOUTS
+from tfrecords_tools.quiet import import_tensorflow
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,6 +110,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> None:
+    import_tensorflow()
     from tfrecords_tools.inspection import contact_sheet, table
 
     print(table(options.folder))
@@ -121,6 +120,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    import_tensorflow()
     from tfrecords_tools.verify import verify
 
     problems = verify(options.folder)

@@ -23,6 +23,7 @@ from tfrecords_tools.faces import FaceDetector, choose
 from tfrecords_tools.landmarks import LandmarkPredictor
 from tfrecords_tools.layouts import LeftOut, VideoSource
 from tfrecords_tools.manifest import Manifest, VideoEntry
+from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.video import frame_rate, read_frames
 
 
@@ -55,6 +56,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
       UserError: if the video or its annotation cannot be used; the message names the file, and says why.
     """
     # TensorFlow takes seconds to import, and only the processes that write need it.
+    import_tensorflow()
     from tfrecords_tools.writer import VideoRecords, encode_face
 
     labels = source.read_labels()
@@ -203,6 +205,7 @@ def _into_place(entries: list[VideoEntry], name: str, folder: Path) -> Iterator[
 
 
 def _describe_for_tfds(packed: Manifest, folder: Path) -> None:
+    import_tensorflow()
     import tensorflow_datasets as tfds
 
     splits = []

@@ -20,16 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.portraits import (
-    AXES,
-    EYES,
-    Portrait,
-    displacement_fields,
-    express,
-    expression_offsets,
-    load_portraits,
-    vary_identity,
-)
+from tfrecords_tools.portraits import AXES, EYES, Portrait, express, load_portraits, rig, vary_identity
 from tfrecords_tools.video import VideoWriter
 
 SIZE = (640, 360)  # width, height in pixels
@@ -144,12 +135,12 @@ def _write_clip(clip: Clip, folder: Path, portraits: list[Portrait]) -> None:
     rng = np.random.default_rng([clip.seed, clip.index, 1])
     portrait = vary_identity(portraits[clip.index % len(portraits)], rng)
     coefficients = expression_curves(labels, portrait.rest, rng)
-    fields = displacement_fields(portrait.landmarks, expression_offsets(portrait.landmarks))
     places = _head_motion(clip.frames, rng)
     scene = _Scene(portrait, clip.frames, rng)
+    head = rig(scene.portrait)
     with VideoWriter(folder / "videos" / clip.split / f"{clip.name}.mp4", FPS, SIZE) as video:
         for number, (coefficient, place) in enumerate(zip(coefficients, places, strict=True)):
-            video.write(scene.render(number, express(scene.portrait, fields, coefficient), place))
+            video.write(scene.render(number, express(head, coefficient), place))
     for dimension, curve in zip(("valence", "arousal"), labels.T, strict=True):
         path = folder / "annotations" / clip.split / dimension / f"{clip.name}.txt"
         path.write_text("".join(f"{value:.4f}\n" for value in curve))
@@ -185,8 +176,8 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
     """Returns the coefficients of the expression axes for a clip's labels.
 
     Valence draws the mouth's corners up or down, and the brows together where it is negative; arousal opens the mouth,
-    raises the brows and widens the eyes. How strongly differs from clip to clip; blinks, speech and turns of the head
-    are independent of the labels.
+    raises the brows and widens the eyes. How strongly differs from clip to clip; drift, blinks, speech and turns of the
+    head are independent of the labels.
 
     Args:
       labels: (frames, 2) valence and arousal in [-1, 1].
@@ -198,8 +189,8 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
     """
     frames = len(labels)
     valence, arousal = labels.T
-    gain = dict(zip(AXES, rng.uniform(0.75, 1.2, len(AXES)), strict=True))
-    bias = dict(zip(AXES, rng.normal(0, 0.12, len(AXES)).clip(-0.25, 0.25), strict=True))
+    gain = dict(zip(AXES, rng.uniform(0.7, 1.2, len(AXES)), strict=True))
+    bias = dict(zip(AXES, rng.normal(0, 0.15, len(AXES)).clip(-0.3, 0.3), strict=True))
     curves = {
         "smile": np.tanh(1.4 * valence + 0.25 * valence * arousal),
         "frown": 0.5 + 0.5 * np.tanh(2 * (0.25 * arousal - valence - 0.2)),
@@ -210,7 +201,10 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
         "yaw": 0.5 * _wander(frames, rng, 5),
         "pitch": 0.4 * _wander(frames, rng, 5),
     }
-    curves = {axis: gain[axis] * curve + bias[axis] + rest.get(axis, 0.0) for axis, curve in curves.items()}
+    curves = {
+        axis: gain[axis] * curve + bias[axis] + 0.2 * _wander(frames, rng, 6) + rest.get(axis, 0.0)
+        for axis, curve in curves.items()
+    }
     speech = _speech(frames, rng)
     curves["open"] = np.maximum(curves["open"] + 0.25 * speech, min(0.0, rest.get("open", 0.0)))
     curves["pucker"] = curves["pucker"] + 0.5 * _speech(frames, rng)
@@ -236,9 +230,9 @@ def _blinks(frames: int, rng: np.random.Generator) -> np.ndarray:
 
 def _head_motion(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Returns (frames, 2, 3) affine maps from the portraits' canvas to the frame: pose skew, scale, roll, shift."""
-    skew = np.array([[1.0, rng.uniform(-0.06, 0.06)], [rng.uniform(-0.03, 0.03), rng.uniform(0.95, 1.05)]])
+    skew = np.array([[1.0, rng.uniform(-0.04, 0.04)], [rng.uniform(-0.03, 0.03), rng.uniform(0.95, 1.05)]])
     scales = rng.uniform(0.88, 1.05) * (1 + 0.02 * _wander(frames, rng))
-    rolls = np.radians(rng.uniform(-4, 4) + 2.5 * _wander(frames, rng, 5))
+    rolls = np.radians(rng.uniform(-3, 3) + 2 * _wander(frames, rng, 5))
     x = SIZE[0] / 2 + rng.uniform(-70, 70) + 10 * _wander(frames, rng, 5)
     y = 138 + rng.uniform(-8, 8) + 5 * _wander(frames, rng, 5)
     places = np.zeros((frames, 2, 3))

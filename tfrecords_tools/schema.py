@@ -6,6 +6,8 @@ The writer, the reader, the check and the TFDS description are all derived from 
 
 from dataclasses import dataclass
 
+import numpy as np
+
 SCHEMA_VERSION = 1
 
 # The order of the two numbers of every label and estimate, everywhere.
@@ -63,6 +65,8 @@ def tfds_features(size: int):
         if name not in features:
             text = field.dtype == "bytes"
             features[name] = (
-                tfds.features.Text() if text else tfds.features.Tensor(shape=field.shape, dtype=field.dtype)
+                tfds.features.Text()
+                if text
+                else tfds.features.Tensor(shape=field.shape, dtype=np.dtype(field.dtype).type)
             )
     return tfds.features.FeaturesDict(features)
