@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -31,6 +31,7 @@ flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: th
 
 
 def main(arguments: list[str]) -> int:
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells its every saved file
     return exit_status(lambda: _evaluate(arguments[1:]))
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -26,6 +26,7 @@ flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
 
 def main(arguments: list[str]) -> int:
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells its every saved file
     return exit_status(lambda: _train(arguments[1:]))
 
 

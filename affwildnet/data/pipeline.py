@@ -97,7 +97,7 @@ def _read_records(file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor) -> tf.T
         filenames=file[None], compression_type="", buffer_size=1 << 19, byte_offsets=offset[None]
     )
     dataset = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string))
-    return dataset.batch(number).get_single_element()
+    return dataset.batch(number).take(1).get_single_element()
 
 
 def _pad(value: tf.Tensor, window: int) -> tf.Tensor:

@@ -121,8 +121,9 @@ class Evaluator:
         evaluation = Evaluation(self._corpus.split, videos, self._corpus.frames_labelled, scores(pooled))
         if evaluation.frames_scored != evaluation.frames_labelled:
             raise UserError(
-                f"{self._corpus.folder}: every labelled frame must be scored once. Received: {evaluation.frames_scored} "
-                f"scored of {evaluation.frames_labelled} labelled. `python -m tfrecords_tools verify` tells why."
+                f"{self._corpus.folder}: every labelled frame must be scored once. Received: "
+                f"{evaluation.frames_scored} scored of {evaluation.frames_labelled} labelled. "
+                f"`python -m tfrecords_tools verify {self._corpus.folder}` tells why."
             )
         return evaluation
 

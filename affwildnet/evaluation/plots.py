@@ -1,4 +1,4 @@
-"""The report's pictures, as PNG files. Colours are from the Okabe-Ito palette, which colour-blind readers tell apart."""
+"""The report's pictures, as PNG files. Colours are from the Okabe-Ito palette, safe for the colour-blind."""
 
 from pathlib import Path
 

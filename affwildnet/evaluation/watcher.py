@@ -58,7 +58,7 @@ class Watcher:
                 return 0
             elif timeout_minutes and time.monotonic() - waiting_since > timeout_minutes * 60:
                 raise UserError(
-                    f"{self._workdir.checkpoints}: no new checkpoint for {timeout_minutes:g} minutes. Does train.py run?"
+                    f"{self._workdir.checkpoints}: no new checkpoint for {timeout_minutes:g} minutes. Does it run?"
                 )
             else:
                 time.sleep(POLL_SECONDS)
@@ -118,12 +118,6 @@ class Watcher:
         since = len(good) - 1 - top
         if since >= self._patience:
             best_step = good[top]["step"]
-            write_json(
-                self._workdir.stop,
-                {
-                    "step": good[-1]["step"],
-                    "best_step": best_step,
-                    "reason": f"no better mean CCC in {since} checkpoints",
-                },
-            )
-            print(f"stop: no better mean CCC in {since} checkpoints since step {best_step:,}", flush=True)
+            reason = f"no better mean CCC in {since} checkpoints since step {best_step:,}"
+            write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
+            print(f"stop: {reason}", flush=True)
