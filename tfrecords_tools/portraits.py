@@ -20,6 +20,7 @@ CANVAS = (560, 460)  # width, height in pixels
 EYES = (280.0, 150.0)  # where the point between the eyes lies on the canvas
 EYE_DISTANCE = 80.0
 FACE_LEFT, FACE_TOP, FACE_WIDTH, FACE_HEIGHT = 144, 32, 272, 320  # the part of the canvas that expressions move
+FIELD_STEP = 4  # displacements are smooth: they are kept on a coarse grid, in steps of this many pixels
 
 # The outline of head and bust in pixels of the source picture, found once with GrabCut and simplified.
 COLLINS_OUTLINE = (
@@ -54,20 +55,23 @@ class Portrait:
       image: (460, 560, 4) uint8, RGB and opacity.
       landmarks: (68, 2) float64 x, y in canvas pixels.
       rest: coefficients of the expression axes that make the portrait look neutral, by name.
+      collar: how far below the eyes only clothes are left, in eye distances.
     """
 
     image: np.ndarray
     landmarks: np.ndarray
     rest: dict[str, float]
+    collar: float
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Where a portrait comes from, and what its own expression takes away from neutral."""
+    """Where a portrait comes from, and what is known of it; `rest` and `collar` as in Portrait."""
 
     load: Callable[[], np.ndarray]
     outline: tuple[tuple[int, int], ...]
     rest: dict[str, float]
+    collar: float
 
 
 def _collins() -> np.ndarray:
@@ -84,8 +88,8 @@ def _hopper() -> np.ndarray:
 
 
 PICTURES = (
-    Picture(_collins, COLLINS_OUTLINE, {"smile": -0.5, "open": -0.35}),
-    Picture(_hopper, HOPPER_OUTLINE, {}),
+    Picture(_collins, COLLINS_OUTLINE, {"smile": -0.5, "open": -0.35}, collar=1.5),
+    Picture(_hopper, HOPPER_OUTLINE, {}, collar=2.0),
 )
 
 
@@ -122,7 +126,7 @@ def _portrait(picture: Picture, image: np.ndarray, predictor: LandmarkPredictor,
     cv2.fillPoly(opacity, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
     # Shrunk and feathered so that no seam of the old background shows.
     opacity = cv2.GaussianBlur(cv2.erode(opacity, np.ones((3, 3), np.uint8)), (0, 0), 1.2)
-    return Portrait(np.dstack([canvas, opacity]), landmarks * scale + offset, picture.rest)
+    return Portrait(np.dstack([canvas, opacity]), landmarks * scale + offset, picture.rest, picture.collar)
 
 
 def _steady_landmarks(image: np.ndarray, predictor: LandmarkPredictor, detector: FaceDetector) -> np.ndarray:
@@ -185,9 +189,8 @@ def displacement_fields(landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarra
       offsets: (axes, 68, 2) canvas pixels.
 
     Returns:
-      (axes, FACE_HEIGHT, FACE_WIDTH, 2) float32 pixels.
+      (axes, FACE_HEIGHT / FIELD_STEP, FACE_WIDTH / FIELD_STEP, 2) float32 canvas pixels.
     """
-    step = 4  # the splines are smooth: a coarse grid, enlarged, is as good
     centre = np.array([EYES[0], EYES[1] + 0.5 * EYE_DISTANCE])
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     ring = np.stack([np.cos(angles), 1.15 * np.sin(angles)], 1) * 1.45 * EYE_DISTANCE + centre
@@ -203,14 +206,13 @@ def displacement_fields(landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarra
     right[:count] = values.transpose(1, 0, 2).reshape(count, -1)
     weights = np.linalg.solve(system, right)
 
-    x = FACE_LEFT + step * (np.arange(FACE_WIDTH // step) + 0.5) - 0.5
-    y = FACE_TOP + step * (np.arange(FACE_HEIGHT // step) + 0.5) - 0.5
+    x = FACE_LEFT + FIELD_STEP * (np.arange(FACE_WIDTH // FIELD_STEP) + 0.5) - 0.5
+    y = FACE_TOP + FIELD_STEP * (np.arange(FACE_HEIGHT // FIELD_STEP) + 0.5) - 0.5
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     fields = np.c_[_thin_plate(grid / EYE_DISTANCE, points), grid / EYE_DISTANCE, np.ones(len(grid))] @ weights
     distance = np.linalg.norm((grid - centre) / (1.0, 1.15), axis=1) / EYE_DISTANCE
     fields *= np.clip((1.65 - distance) / 0.25, 0, 1)[:, None]
-    fields = fields.reshape(len(y), len(x), len(offsets), 2).transpose(2, 0, 1, 3).astype(np.float32)
-    return np.stack([cv2.resize(field, (FACE_WIDTH, FACE_HEIGHT), interpolation=cv2.INTER_LINEAR) for field in fields])
+    return fields.reshape(len(y), len(x), len(offsets), 2).transpose(2, 0, 1, 3).astype(np.float32)
 
 
 def _thin_plate(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -225,7 +227,7 @@ class Rig:
     Attributes:
       portrait: the neutral head.
       offsets: (8, 68, 2) canvas pixels, from `expression_offsets`.
-      fields: (8, FACE_HEIGHT, FACE_WIDTH, 2) float32 pixels, from `displacement_fields`.
+      fields: (8, FACE_HEIGHT / FIELD_STEP, FACE_WIDTH / FIELD_STEP, 2) float32 canvas pixels, from `displacement_fields`.
     """
 
     portrait: Portrait
@@ -257,9 +259,8 @@ def express(rig: Rig, coefficients: np.ndarray) -> np.ndarray:
       coefficients: (8,) float, in the order of AXES; about -1 to 1.
     """
     # Not a matrix product: its threads would fight with those of the other processes.
-    shift = np.zeros(rig.fields.shape[1:], np.float32)
-    for field, coefficient in zip(rig.fields, coefficients.tolist(), strict=True):
-        cv2.scaleAdd(field, coefficient, shift, shift)
+    shift = np.einsum("a,ahwc->hwc", coefficients.astype(np.float32), rig.fields)
+    shift = cv2.resize(shift, (FACE_WIDTH, FACE_HEIGHT), interpolation=cv2.INTER_LINEAR)
     x, y = np.meshgrid(np.arange(FACE_WIDTH, dtype=np.float32), np.arange(FACE_HEIGHT, dtype=np.float32))
     rows, columns = slice(FACE_TOP, FACE_TOP + FACE_HEIGHT), slice(FACE_LEFT, FACE_LEFT + FACE_WIDTH)
     image = rig.portrait.image.copy()
@@ -294,8 +295,8 @@ def vary_identity(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     """Returns a portrait with another face: other proportions, mirrored or not, other skin, hair and clothes."""
     image, landmarks = portrait.image, portrait.landmarks
     x, y = np.meshgrid(np.arange(CANVAS[0], dtype=np.float64), np.arange(CANVAS[1], dtype=np.float64))
-    across, down = rng.normal(0, (0.07, 0.05, 0.06, 0.015)), rng.normal(0, (0.06, 0.06, 0.03, 0.04))
-    across, down = across.clip(-0.14, 0.14), down.clip(-0.12, 0.12)
+    across, down = rng.normal(0, (0.05, 0.04, 0.05, 0.01)), rng.normal(0, (0.04, 0.05, 0.03, 0.04))
+    across, down = across.clip(-0.07, 0.07), down.clip(-0.07, 0.07)
 
     def shift(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         p, q = (x - EYES[0]) / EYE_DISTANCE, (y - EYES[1]) / EYE_DISTANCE - 0.5
@@ -310,15 +311,15 @@ def vary_identity(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     moved = landmarks
     for _ in range(20):
         moved = landmarks + np.stack(shift(moved[:, 0], moved[:, 1]), 1)
-    image = _vary_colours(image, rng)
+    image = _vary_colours(image, portrait.collar, rng)
     if rng.random() < 0.5:
         image, moved = _mirrored(image, moved)
-    return Portrait(image, moved, portrait.rest)
+    return Portrait(image, moved, portrait.rest, portrait.collar)
 
 
-def _vary_colours(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _vary_colours(image: np.ndarray, collar: float, rng: np.random.Generator) -> np.ndarray:
     colours = image[..., :3].astype(np.float32) / 255
-    clothes = np.clip((np.arange(CANVAS[1]) - EYES[1] - 2.2 * EYE_DISTANCE) / 20, 0, 1)[:, None, None]
+    clothes = np.clip((np.arange(CANVAS[1]) - EYES[1] - collar * EYE_DISTANCE) / 25, 0, 1)[:, None, None]
     hue = cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2HSV)
     hue[..., 0] = (hue[..., 0].astype(int) + rng.integers(180)) % 180
     dyed = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB).astype(np.float32) / 255

@@ -190,7 +190,7 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
     frames = len(labels)
     valence, arousal = labels.T
     gain = dict(zip(AXES, rng.uniform(0.7, 1.2, len(AXES)), strict=True))
-    bias = dict(zip(AXES, rng.normal(0, 0.15, len(AXES)).clip(-0.3, 0.3), strict=True))
+    bias = dict(zip(AXES, rng.normal(0, 0.18, len(AXES)).clip(-0.35, 0.35), strict=True))
     curves = {
         "smile": np.tanh(1.4 * valence + 0.25 * valence * arousal),
         "frown": 0.5 + 0.5 * np.tanh(2 * (0.25 * arousal - valence - 0.2)),
@@ -202,7 +202,7 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
         "pitch": 0.4 * _wander(frames, rng, 5),
     }
     curves = {
-        axis: gain[axis] * curve + bias[axis] + 0.2 * _wander(frames, rng, 6) + rest.get(axis, 0.0)
+        axis: gain[axis] * curve + bias[axis] + 0.24 * _wander(frames, rng, 6) + rest.get(axis, 0.0)
         for axis, curve in curves.items()
     }
     speech = _speech(frames, rng)
@@ -295,7 +295,8 @@ def _through_lens(image: np.ndarray, blur: float, colour: np.ndarray) -> np.ndar
 
 def _background(rng: np.random.Generator) -> np.ndarray:
     """Returns (360, 640, 3) uint8: a blurred room of light and patches."""
-    image = cv2.resize(rng.uniform(0.5, 1, (3, 4, 1)) * rng.uniform(0.85, 1, (3, 4, 3)), SIZE, interpolation=cv2.INTER_CUBIC)
+    wall = rng.uniform(0.5, 1, (3, 4, 1)) * rng.uniform(0.85, 1, (3, 4, 3))
+    image = cv2.resize(wall, SIZE, interpolation=cv2.INTER_LINEAR)
     image = image * _muted_colour(rng)
     for _ in range(rng.integers(3, 9)):
         left, top = rng.uniform(-100, SIZE[0]), rng.uniform(-80, SIZE[1] - 40)

