@@ -1,0 +1,93 @@
+"""Training: the time of train.py's step beside a bare compiled step on a constant batch.
+
+    python -m benchmarks.training --data_dir=data/sample_packed [--experiment=sample/affwildnet] [--output=...]
+
+train.py's step is everything between two steps of the loop: reading, decoding, the step, looking at the loss, the log.
+The bare step is forward, loss, gradients and update of the same network, on one batch that lies in memory.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from affwildnet import experiments, losses, models
+from affwildnet.data import Corpus, training_batches
+from affwildnet.experiments.overrides import override
+from affwildnet.training import train
+from affwildnet.training.step import optimiser
+from affwildnet.workdir import Workdir
+from benchmarks.results import show
+
+
+def bare_seconds(experiment, corpus: Corpus, steps: int) -> float:
+    """Seconds of a bare step, mean over `steps`."""
+    config = experiment.training
+    keras.utils.set_random_seed(config.seed)
+    model = models.build(experiment.model)
+    adam = optimiser(config)
+    adam.build(model.trainable_variables)
+    loss_of = losses.get(config.loss)
+    batch = next(iter(training_batches(corpus, config)))
+    inputs = {tensor.name: batch[tensor.name] for tensor in model.inputs}
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = loss_of(batch["labels"], model(inputs, training=True), batch["mask"])
+        adam.apply(
+            tape.gradient(loss, [weight.value for weight in model.trainable_variables]), model.trainable_variables
+        )
+        return loss
+
+    step()
+    began = time.perf_counter()
+    for _ in range(steps):
+        loss = step()
+    float(loss)
+    return (time.perf_counter() - began) / steps
+
+
+def loop_seconds(experiment, data_dir: Path, steps: int) -> float:
+    """Seconds of a step of `train`, mean over `steps`, as its own log tells them."""
+    experiment = override(
+        experiment,
+        [f"training.steps={steps + 1}", "training.log_steps=1", f"training.checkpoint_steps={steps + 1}"],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = Workdir(Path(folder) / "run")
+        train(experiment, data_dir, workdir)
+        lines = [json.loads(line) for line in workdir.training_log.read_text().splitlines()][1:]
+    frames = experiment.training.batch_size * experiment.training.window
+    return sum(frames / line["frames_per_second"] for line in lines) / len(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--experiment", default="sample/affwildnet")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+
+    experiment = experiments.get(options.experiment)
+    corpus = Corpus.open(options.data_dir, "train", experiment.model.image_size)
+    bare, loop = [], []
+    for _ in range(options.rounds):
+        bare.append(bare_seconds(experiment, corpus, options.steps))
+        loop.append(loop_seconds(experiment, options.data_dir, options.steps))
+    frames = experiment.training.batch_size * experiment.training.window
+    rows = [
+        {"step": name, "ms": 1000 * min(times), "frames/s": round(frames / min(times)), "ratio": min(times) / min(bare)}
+        for name, times in (("bare, constant batch", bare), ("train.py", loop))
+    ]
+    show(f"training {options.experiment}", rows, options.output)
+
+
+if __name__ == "__main__":
+    main()
