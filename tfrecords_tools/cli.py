@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--upsample", type=int, default=0, help="double the image so many times to find small faces")
     pack.add_argument("--length_tolerance", type=int, default=1, help="frames by which annotation and video may differ")
     pack.add_argument("--landmark_model", type=Path, help="path of the 68-point model")
-    pack.add_argument("--overwrite", action="store_true", help="replace what is in --output")
+    pack.add_argument("--overwrite", action="store_true", help="replace the packed corpus in --output")
     pack.add_argument("--allow_left_out", action="store_true", help="exit with 0 though videos were left out")
     pack.set_defaults(run=_pack)
 

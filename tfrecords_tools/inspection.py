@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tfrecords_tools import manifest, schema
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.manifest import Manifest, VideoEntry
-from tfrecords_tools.verify import decode
+from tfrecords_tools.verify import decode, decode_face
 
 
 def read_records(folder: Path, entry: VideoEntry, indices: list[int] | None = None) -> list[dict]:
@@ -80,8 +79,10 @@ def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> 
         axis.axis("off")
     for axis, (entry, index) in zip(axes.flat, _spread(packed, columns * rows), strict=False):
         (record,) = read_records(folder, entry, [index])
-        face = cv2.imdecode(np.frombuffer(record["face"], np.uint8), cv2.IMREAD_COLOR)
-        axis.imshow(cv2.cvtColor(face, cv2.COLOR_BGR2RGB))
+        face = decode_face(record)
+        if face is None:
+            raise UserError(f"{folder / entry.file}, record {index + 1}: the face is no image. Pack the corpus again.")
+        axis.imshow(face)
         # Landmarks are measured from the crop's edge, the picture's axes from the centre of its first pixel.
         points = record["landmarks"] * packed.image_size - 0.5
         axis.scatter(points[:, 0], points[:, 1], s=1.5, c="#00d0ff", linewidths=0)

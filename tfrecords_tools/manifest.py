@@ -151,7 +151,7 @@ def load(folder: Path) -> Manifest:
         videos = tuple(VideoEntry(**_with_tuples(entry)) for entry in fields.pop("videos"))
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
         return Manifest(videos=videos, left_out=left_out, **fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
 
 

@@ -125,9 +125,13 @@ def pack(
     """
     check_output(output, overwrite)
     videos, left_out = find_videos(source)
+    output = output.absolute()  # "." has no name
     partial = output.with_name(f".partial-{output.name}")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
     try:
         entries = []
         jobs = [(video, options, partial / f"{index:05d}.records") for index, video in enumerate(videos)]
@@ -157,9 +161,16 @@ def pack(
 
 
 def check_output(output: Path, overwrite: bool = False) -> None:
-    """Raises a `UserError` if the folder `output` holds something, unless it may be overwritten."""
-    if output.exists() and not (output.is_dir() and (overwrite or not any(output.iterdir()))):
-        raise UserError(f"{output}: must be a new or empty folder. Delete it, or name another one.")
+    """Raises a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
+    if output.is_dir():
+        held = {path.name for path in output.iterdir()}
+        if held and not (overwrite and manifest.FILE_NAME in held):
+            raise UserError(
+                f"{output}: must be a new or empty folder (or with `--overwrite` a packed corpus). Received: one that "
+                f"holds {len(held)} things. Delete it, or name another one."
+            )
+    elif output.exists():
+        raise UserError(f"{output}: must be a new or empty folder. Received: a file. Name another one.")
 
 
 def _run(jobs: list[tuple], workers: int) -> Iterator[VideoEntry | LeftOut]:

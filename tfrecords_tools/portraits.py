@@ -88,7 +88,7 @@ def _hopper() -> np.ndarray:
 
 
 PICTURES = (
-    Picture(_collins, COLLINS_OUTLINE, {"smile": -0.5, "open": -0.35}, collar=1.5),
+    Picture(_collins, COLLINS_OUTLINE, {"smile": -0.75, "open": -0.35}, collar=1.5),
     Picture(_hopper, HOPPER_OUTLINE, {}, collar=2.0),
 )
 
@@ -227,7 +227,7 @@ class Rig:
     Attributes:
       portrait: the neutral head.
       offsets: (8, 68, 2) canvas pixels, from `expression_offsets`.
-      fields: (8, FACE_HEIGHT / FIELD_STEP, FACE_WIDTH / FIELD_STEP, 2) float32 canvas pixels, from `displacement_fields`.
+      fields: (8, rows, columns, 2) float32 canvas pixels, from `displacement_fields`.
     """
 
     portrait: Portrait

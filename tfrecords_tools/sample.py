@@ -13,6 +13,7 @@ import functools
 import multiprocessing
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,8 @@ SPLITS = ("train", "validation", "test")
 MIN_CLIPS = 3
 LIMIT = 0.9  # of the labels; the format allows 1
 MAX_WORKERS = 2
+# How far each axis of the expression strays from what the labels say; it sets how hard the labels are to read.
+DRIFT = {"smile": 0.3, "frown": 0.15, "lids": 0.12, "open": 0.15, "brow": 0.32, "pucker": 0.2, "yaw": 0.2, "pitch": 0.2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +94,8 @@ def write_sample(
 
 
 def _check(output: Path, clips: int, seed: int, min_seconds: float, max_seconds: float) -> None:
-    if output.is_dir() and not any(output.iterdir()):
-        pass
-    elif output.exists() or output.is_symlink():
+    free = not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir()))
+    if not free:
         what = "a folder that is not empty" if output.is_dir() else "something that is no folder"
         raise UserError(
             f"{output}: the sample corpus is written to a new or empty folder. Received: {what}. "
@@ -122,10 +124,11 @@ def _plan(clips: int, seed: int, min_seconds: float, max_seconds: float) -> list
 
 def _write_all(plan: list[Clip], folder: Path, portraits: list[Portrait], progress: bool) -> None:
     write = functools.partial(_write_clip, folder=folder, portraits=portraits)
-    # Forking would copy the threads' locks of whatever the caller has loaded.
-    workers = min(MAX_WORKERS, os.cpu_count() or 1, len(plan))
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for _ in tqdm(pool.imap_unordered(write, plan), total=len(plan), unit="clip", disable=not progress):
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    # Forking would copy the locks of whatever threads the caller has running.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as pool:
+        for _ in tqdm(pool.map(write, plan), total=len(plan), unit="clip", disable=not progress):
             pass
 
 
@@ -202,11 +205,11 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
         "pitch": 0.4 * _wander(frames, rng, 5),
     }
     curves = {
-        axis: gain[axis] * curve + bias[axis] + 0.24 * _wander(frames, rng, 6) + rest.get(axis, 0.0)
+        axis: gain[axis] * curve + bias[axis] + DRIFT[axis] * _wander(frames, rng, 6) + rest.get(axis, 0.0)
         for axis, curve in curves.items()
     }
     speech = _speech(frames, rng)
-    curves["open"] = np.maximum(curves["open"] + 0.25 * speech, min(0.0, rest.get("open", 0.0)))
+    curves["open"] = np.maximum(curves["open"] + 0.18 * speech, min(0.0, rest.get("open", 0.0)))
     curves["pucker"] = curves["pucker"] + 0.5 * _speech(frames, rng)
     curves["lids"] = np.clip(curves["lids"] + _blinks(frames, rng), -0.6, 0.8)
     return np.stack([curves[axis] for axis in AXES], 1)

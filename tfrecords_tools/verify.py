@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from tfrecords_tools import manifest, schema
 from tfrecords_tools.manifest import Manifest, VideoEntry
+from tfrecords_tools.writer import FRAMING_BYTES
 
 
 def verify(folder: Path) -> list[str]:
@@ -47,9 +48,10 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
             yield "its sha256 is not the one in the manifest"
-    frames, labelled, number = [], [], 0
+    frames, labelled, sizes, number = [], [], [], 0
     try:
         for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
+            sizes.append(len(data) + FRAMING_BYTES)
             record, problem = decode(data)
             if problem is None:
                 problem = _record(record, entry, packed)
@@ -62,6 +64,8 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
         yield f"record {number + 1}: corrupt or cut off; nothing after it can be read"
     if number != entry.frames:
         yield f"{number} records, the manifest says {entry.frames}"
+    elif tuple(sizes) != entry.record_bytes:
+        yield "the sizes of the records are not those of the manifest"
     elif manifest.to_runs(frames) != entry.runs:
         yield "the frame numbers are not those of the manifest"
     elif manifest.to_runs(labelled) != entry.labelled_runs:
@@ -91,11 +95,20 @@ def decode(data: bytes) -> tuple[dict, str | None]:
     return record, None
 
 
+def decode_face(record: dict) -> np.ndarray | None:
+    """Returns the face of a record, (size, size, 3) uint8 RGB, or None if it is no image."""
+    data = np.frombuffer(record["face"], np.uint8)
+    face = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    return None if face is None else cv2.cvtColor(face, cv2.COLOR_BGR2RGB)
+
+
 def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
-    face = cv2.imdecode(np.frombuffer(record["face"], np.uint8), cv2.IMREAD_COLOR)
+    face = decode_face(record)
     side = packed.image_size
     if record["video"].decode("utf-8", "replace") != entry.video:
         return f"belongs to the video {record['video']!r}"
+    if record["subject"].decode("utf-8", "replace") != entry.subject:
+        return f"shows the subject {record['subject']!r}, the manifest says {entry.subject}"
     if face is None or face.shape != (side, side, 3):
         return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
     if not np.isfinite(record["landmarks"]).all():

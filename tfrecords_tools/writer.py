@@ -76,6 +76,7 @@ class VideoRecords:
             return
         size = self._partial.stat().st_size
         if size != sum(self.record_bytes):
+            self._partial.unlink()
             raise UserError(f"{self._path}: {size} of {sum(self.record_bytes)} bytes were written. Is the disk full?")
         with self._partial.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
