@@ -73,7 +73,8 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int) -> P
     partial = folder / f".partial-{path.name}"
     model.save(partial)
     os.replace(partial, path)
-    for old in listed(folder)[: -max(1, keep)]:
+    # Later ones are broken ones, from before which this run was resumed.
+    for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
         old.unlink(missing_ok=True)
         state_path(old).unlink(missing_ok=True)
     return path

@@ -35,8 +35,11 @@ def write_json(path: Path, value: dict) -> None:
 
 def append_line(path: Path, value: dict) -> None:
     """Appends one JSON line in one write, so that a reader sees it whole or without its end."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value) + "\n")
+    with path.open("a+b") as file:
+        # A process that was killed while writing has left half a line.
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        begin = b"" if file.read() in (b"", b"\n") else b"\n"
+        file.write(begin + json.dumps(value).encode() + b"\n")
 
 
 def read_lines(path: Path) -> list[dict]:
@@ -51,7 +54,6 @@ def read_lines(path: Path) -> list[dict]:
             if line:
                 values.append(json.loads(line))
         except ValueError:
-            # A process that was killed while writing leaves half a line; the next one begins behind it.
             print(f"{path}, line {number}: cut off, passed over")
     return values
 
@@ -101,16 +103,16 @@ class Workdir:
             return from_json(stored["experiment"]), Path(stored["data_dir"])
         except FileNotFoundError:
             raise UserError(f"{self.path}: no training was started here (no experiment.json). Run train.py.") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not a readable experiment ({error}). Use a new --workdir.") from None
 
     def start(self, experiment: Experiment, data_dir: Path) -> None:
-        """Makes the directory this experiment's, or checks that it is.
+        """Makes the directory this experiment's, or checks that it is. Without a checkpoint it is nobody's yet.
 
         Raises:
-          UserError: if another experiment stands here; the message names the fields that differ.
+          UserError: if another experiment has a checkpoint here; the message names the fields that differ.
         """
-        if (self.path / "experiment.json").exists():
+        if (self.path / "experiment.json").exists() and any(self.checkpoints.glob("step-*.keras")):
             stored, _ = self.open()
             differing = _differences(stored, experiment)
             if differing:

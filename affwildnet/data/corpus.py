@@ -8,6 +8,7 @@ import numpy as np
 
 from tfrecords_tools import manifest
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.inspection import read_records
 from tfrecords_tools.manifest import Manifest, VideoEntry
 
 
@@ -50,6 +51,16 @@ class Corpus:
     @property
     def files(self) -> list[str]:
         return [str(self.folder / entry.file) for entry in self.videos]
+
+    def landmarks(self, most: int = 20_000) -> np.ndarray:
+        """Returns (N, 68, 2) float32 landmarks of at most `most` records, evenly spread over the split."""
+        records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
+        found = []
+        for video, entry in enumerate(self.videos):
+            first, end = self.first_record[video : video + 2]
+            own = records[(records >= first) & (records < end)] - first
+            found += [record["landmarks"] for record in read_records(self.folder, entry, own.tolist())]
+        return np.array(found)
 
     @property
     def frames_labelled(self) -> int:

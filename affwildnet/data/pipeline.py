@@ -39,7 +39,9 @@ def training_batches(corpus: Corpus, config: TrainingConfig, start: Position = S
 
     def load(row):
         example = _load_window(row[2:], *tables, config.window, corpus.manifest.image_size)
-        example = augmentation.augment(example, (config.seed, row[0], row[1]), config.flip, config.colour_jitter)
+        example = augmentation.augment(
+            example, (config.seed, row[0], row[1]), config.flip, config.colour_jitter, config.landmark_jitter
+        )
         return {**example, "epoch": row[0], "window": row[1]}
 
     tables = _tables(corpus)

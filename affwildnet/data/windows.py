@@ -75,7 +75,7 @@ def training_plan(
         than 15 windows above the first.
 
     Raises:
-      UserError: if no window is left.
+      UserError: if there is no such window.
     """
     _check("window", window)
     if rule not in WINDOW_RULES:
@@ -90,19 +90,32 @@ def training_plan(
         phase = rng.integers(min(window, length - window + 1))
         starts = np.arange(first + phase, first + length - window + 1, window)
         rows += [(video, start, window, window) for start in starts]
-    plan = np.array(rows, np.int64).reshape(-1, 4)
-    at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
-    labels_before = np.concatenate([[0], np.cumsum(corpus.record_labelled)])
-    keep = labels_before[at + window] > labels_before[at]
-    if loose:
-        keep &= corpus.record_frames[at + window - 1] - corpus.record_frames[at] < 15 * window
-    plan = plan[keep]
+    plan = _useful(corpus, rows, window, loose)
+    if not len(plan):
+        # The phases may have missed the few labels that there are: any one window that holds some.
+        rows = [
+            (video, start, window, window)
+            for video, first, length in stretches
+            for start in range(first, first + length - window + 1)
+        ]
+        plan = rng.permutation(_useful(corpus, rows, window, loose))[:1]
     if not len(plan):
         raise UserError(
             f"{corpus.folder}: the split {corpus.split} must hold a labelled window of {window} consecutive frames. "
             f"Received: stretches of at most {stretches[:, LENGTH].max()} frames. Lower `training.window`."
         )
     return plan[rng.permutation(len(plan))]
+
+
+def _useful(corpus: Corpus, rows: list[tuple], window: int, loose: bool) -> np.ndarray:
+    # Those of the windows that hold a label and, by the looser rule, do not stretch too far.
+    plan = np.array(rows, np.int64).reshape(-1, 4)
+    at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
+    labels_before = np.concatenate([[0], np.cumsum(corpus.record_labelled)])
+    keep = labels_before[at + window] > labels_before[at]
+    if loose:
+        keep &= corpus.record_frames[at + window - 1] - corpus.record_frames[at] < 15 * window
+    return plan[keep]
 
 
 def training_stream(

@@ -5,6 +5,7 @@ from sklearn.linear_model import LinearRegression
 
 from affwildnet.data import Corpus
 from affwildnet.metrics import Moments, scores
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.inspection import read_records
 
 
@@ -14,6 +15,9 @@ def baselines(train: Corpus, scored: Corpus) -> dict[str, dict]:
     Raises:
       UserError: if a split has no labelled frame, or a record is corrupt.
     """
+    for corpus in (train, scored):
+        if corpus.frames_labelled == 0:
+            raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label.")
     landmarks, labels = _landmarks_and_labels(train)
     test_landmarks, test_labels = _landmarks_and_labels(scored)
     estimates = {

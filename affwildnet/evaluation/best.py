@@ -56,6 +56,7 @@ def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> lis
             _second_name(held, partial)
             write_json(checkpoints.state_path(path), scored)
             os.replace(partial, path)
+            partial.unlink(missing_ok=True)  # a rename between two names of one file leaves both
             beaten.append(name)
     held.unlink()
     return beaten

@@ -49,9 +49,15 @@ def once(workdir: Workdir, data_dir: Path | None, split: str, checkpoint: str) -
     evaluator = Evaluator(corpus, experiment.evaluation)
     model = checkpoints.load(path)
     evaluation = evaluator(model)
-    fitted_on = Corpus.open(folder, "train", experiment.model.image_size)
-    written = report.contents(evaluation, experiment, path, _step(path), baselines(fitted_on, corpus))
+    written = report.contents(evaluation, experiment, path, _step(path), _baselines(corpus))
     return Scored(model, written, report.write(written, evaluation, workdir))
+
+
+def _baselines(corpus: Corpus) -> dict[str, dict]:
+    # A corpus to score on only has nothing to fit them on.
+    if not any(entry.split == "train" and entry.frames_labelled for entry in corpus.manifest.videos):
+        return {}
+    return baselines(Corpus.open(corpus.folder, "train"), corpus)
 
 
 def watch(workdir: Workdir, data_dir: Path | None, split: str, patience: int | None, timeout_minutes: float) -> int:

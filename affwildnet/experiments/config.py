@@ -14,6 +14,8 @@ class ModelConfig:
       width: multiplier of every layer's width (trunk channels, hidden and recurrent units), for small copies.
       landmarks: whether the 68x2 landmarks are an input, concatenated with the trunk's features before the first
         hidden layer (ijcv2019 section 4.2.1, B.2).
+      standardise_landmarks: subtract the landmarks' mean over the training split and divide by their deviation, both
+        kept in the network. Not in the papers, which take them as they are; it lets small trainings use them sooner.
       hidden: units of the hidden fully connected layers (ReLU), in order; may be empty.
       dropout: rate after the first hidden layer (ijcv2019 tables 6 and 16) when there is one.
       recurrent: recurrent cell, a key of `affwildnet.models.RECURRENT`, or "none" for a CNN alone.
@@ -30,6 +32,7 @@ class ModelConfig:
     image_size: int = 96
     width: float = 1.0
     landmarks: bool = False
+    standardise_landmarks: bool = False
     hidden: tuple[int, ...] = (4096,)
     dropout: float = 0.5
     recurrent: str = "none"
@@ -58,6 +61,7 @@ class TrainingConfig:
       clip_norm: gradients are scaled down to this global norm; 0 leaves them.
       flip: mirror half of the windows, landmarks exchanged left for right.
       colour_jitter: largest relative change of a window's brightness and contrast; 0 is none.
+      landmark_jitter: deviation of the noise added to each landmark, as a share of the crop's side; 0 is none.
       precision: "float32", "mixed_bfloat16" or "mixed_float16".
       jit_compile: compile the step with XLA.
       seed: of the initial weights, the order of the data and the augmentation.
@@ -79,6 +83,7 @@ class TrainingConfig:
     clip_norm: float = 0.0
     flip: bool = False
     colour_jitter: float = 0.0
+    landmark_jitter: float = 0.0
     precision: str = "float32"
     jit_compile: bool = False
     seed: int = 0

@@ -4,9 +4,9 @@ A new trunk is one file in `trunks/` and one line in `TRUNKS`; a new recurrent h
 Pure Keras 3: nothing here names a backend.
 """
 
-from affwildnet.models.builder import build
+from affwildnet.models.builder import build, fit_landmarks
 from affwildnet.models.recurrent import RECURRENT
 from affwildnet.models.time import FoldTime, UnfoldTime
 from affwildnet.models.trunks import TRUNKS
 
-__all__ = ["RECURRENT", "TRUNKS", "FoldTime", "UnfoldTime", "build"]
+__all__ = ["RECURRENT", "TRUNKS", "FoldTime", "UnfoldTime", "build", "fit_landmarks"]

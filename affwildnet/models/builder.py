@@ -1,6 +1,7 @@
 """The one builder: trunk, landmarks, hidden layers, recurrent head, output."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
@@ -12,6 +13,7 @@ from affwildnet.models.width import scaled
 from tfrecords_tools.schema import LANDMARKS
 
 OUTPUT = "valence_arousal"
+STANDARDISE = "standardise_landmarks"
 
 
 def build(config: ModelConfig) -> keras.Model:
@@ -42,6 +44,8 @@ def build(config: ModelConfig) -> keras.Model:
         landmarks = keras.Input((None, LANDMARKS, 2), dtype="float32", name="landmarks")
         inputs.append(landmarks)
         points = layers.Flatten(name="flat_landmarks")(FoldTime(name="fold_landmarks")(landmarks))
+        if config.standardise_landmarks:
+            points = layers.Normalization(name=STANDARDISE)(points)
         features = layers.Concatenate(name="features_landmarks")([features, points])
     sequence = UnfoldTime(name="unfold")([_hidden(features, config), frames])
     if config.recurrent != "none":
@@ -50,6 +54,14 @@ def build(config: ModelConfig) -> keras.Model:
     output = layers.Dense(config.outputs, dtype="float32", name=OUTPUT)(sequence)
     name = config.trunk if config.recurrent == "none" else f"{config.trunk}_{config.recurrent}"
     return keras.Model(inputs, output, name=name)
+
+
+def fit_landmarks(model: keras.Model, landmarks: np.ndarray) -> None:
+    """Takes the mean and deviation of (N, 68, 2) landmarks into a network with `standardise_landmarks`.
+
+    They are weights of the network, not trained, and saved with it; without this call they are 0 and 1.
+    """
+    model.get_layer(STANDARDISE).adapt(landmarks.reshape(len(landmarks), -1))
 
 
 def _normalised(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:

@@ -41,7 +41,7 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
         return 0
     strategy = tf.distribute.get_strategy()
     with strategy.scope():
-        model, state = _resumed_or_new(experiment, workdir)
+        model, state = _resumed_or_new(experiment, workdir, corpus)
     if state.step >= config.steps:
         print(f"training is done: step {state.step:,} of {config.steps:,}. To train on, raise training.steps")
         _finish(workdir, state.step, "all steps are done")
@@ -107,7 +107,7 @@ def _loop(experiment, corpus, workdir, model, state, strategy, received) -> int:
     raise AssertionError("the training data have no end")
 
 
-def _resumed_or_new(experiment: Experiment, workdir: Workdir) -> tuple[keras.Model, TrainingState]:
+def _resumed_or_new(experiment: Experiment, workdir: Workdir, corpus: Corpus) -> tuple[keras.Model, TrainingState]:
     config = experiment.training
     resumed = checkpoints.resume(workdir.checkpoints)
     if resumed:
@@ -118,7 +118,9 @@ def _resumed_or_new(experiment: Experiment, workdir: Workdir) -> tuple[keras.Mod
     keras.config.set_dtype_policy(config.precision)
     model = models.build(experiment.model)
     keras.config.set_dtype_policy("float32")
-    model.compile(optimizer=training_step.optimiser(config), auto_scale_loss=config.precision == "mixed_float16")
+    if experiment.model.standardise_landmarks:
+        models.fit_landmarks(model, corpus.landmarks())
+    model.compile(optimizer=training_step.optimiser(config), auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     print(f"{experiment.name}: {model.count_params():,} weights, from random ones")
     return model, TrainingState(0, START.epoch, START.window, config.seed)

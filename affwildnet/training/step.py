@@ -15,7 +15,9 @@ def optimiser(config: TrainingConfig) -> keras.optimizers.Optimizer:
     rate = config.learning_rate
     if config.decay_rate != 1:
         rate = keras.optimizers.schedules.ExponentialDecay(rate, config.decay_steps, config.decay_rate, staircase=True)
-    return keras.optimizers.Adam(rate)
+    adam = keras.optimizers.Adam(rate)
+    # Wrapped here, not by `compile`: a loaded model would not be, and would lose the optimiser's state.
+    return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
 
 
 def check(config: TrainingConfig) -> None:
@@ -26,7 +28,7 @@ def check(config: TrainingConfig) -> None:
     for name in ("learning_rate", "decay_rate", "checkpoint_minutes"):
         if not getattr(config, name) > 0:
             raise UserError(f"`training.{name}` must be above 0. Received: {getattr(config, name)}")
-    for name in ("clip_norm", "colour_jitter"):
+    for name in ("clip_norm", "colour_jitter", "landmark_jitter"):
         if not getattr(config, name) >= 0:
             raise UserError(f"`training.{name}` must be at least 0. Received: {getattr(config, name)}")
     if config.precision not in PRECISIONS:
@@ -60,12 +62,13 @@ class TrainStep:
 
     def _update(self, inputs, labels, mask):
         optimizer, weights = self.model.optimizer, self.model.trainable_variables
+        scale = optimizer.scale_loss(tf.ones([]))  # 1, or what lifts float16's gradients; the optimiser takes it back
         with tf.GradientTape() as tape:
             loss = self._loss(labels, self.model(inputs, training=True), mask)
-            scaled = optimizer.scale_loss(loss)
+            scaled = loss * scale
         gradients = tape.gradient(scaled, [weight.value for weight in weights])
         norm = tf.linalg.global_norm(gradients)
         if self._clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)
         optimizer.apply(gradients, weights)
-        return loss, norm
+        return loss, norm / scale

@@ -1,0 +1,129 @@
+"""The SavedModel: loads where nothing of this package is, and gives the numbers that the network gives."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import inputs, numpy, randomised
+from trainings import TINY
+
+from affwildnet import models
+from affwildnet.export import export
+from tfrecords_tools.errors import UserError
+
+PROVENANCE = {"experiment": "tests/tiny", "checkpoint": "best_mean.keras", "step": 12, "versions": {"keras": "3"}}
+CNN = replace(TINY.model, landmarks=False, recurrent="none", hidden=())
+# Reads inputs from .npz files beside it, writes outputs; knows nothing but TensorFlow and NumPy.
+STRANGER = """
+import importlib.util, json, sys
+assert importlib.util.find_spec("affwildnet") is None
+assert importlib.util.find_spec("tfrecords_tools") is None
+import numpy as np
+import tensorflow as tf
+facts = {}
+for name in sys.argv[1:]:
+    serve = tf.saved_model.load(name).signatures["serving_default"]
+    _, arguments = serve.structured_input_signature
+    facts[name] = {
+        "inputs": {key: [spec.dtype.name, spec.shape.as_list()] for key, spec in arguments.items()},
+        "outputs": {key: [spec.dtype.name, spec.shape.as_list()] for key, spec in serve.structured_outputs.items()},
+    }
+    for index in range(2):
+        given = dict(np.load(f"{name}-{index}.npz"))
+        np.savez(f"{name}-{index}-out.npz", **serve(**{key: tf.constant(value) for key, value in given.items()}))
+assert not [module for module in sys.modules if module.split(".")[0] in ("affwildnet", "tfrecords_tools")]
+print(json.dumps(facts))
+"""
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return models.build(CNN)
+
+
+def test_a_stranger_gets_the_networks_numbers(tmp_path):
+    sizes = [(1, 3), (3, 7)]
+    expected = {}
+    for name, config in (("faces", replace(CNN, recurrent="gru")), ("both", TINY.model)):
+        model = randomised(models.build(config))
+        export(model, tmp_path / name, PROVENANCE)
+        for index, (batch, steps) in enumerate(sizes):
+            data = inputs(config, batch, steps, seed=index)
+            np.savez(tmp_path / f"{name}-{index}.npz", **data)
+            expected[name, index] = numpy(model(data))
+    command = [sys.executable, "-I", "-c", STRANGER, "faces", "both"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"TF_CPP_MIN_LOG_LEVEL": "2"})
+    assert run.returncode == 0, run.stderr
+    facts = json.loads(run.stdout.splitlines()[-1])
+    frames, landmarks = ["uint8", [None, None, 32, 32, 3]], ["float32", [None, None, 68, 2]]
+    assert facts["faces"]["inputs"] == {"frames": frames}
+    assert facts["both"]["inputs"] == {"frames": frames, "landmarks": landmarks}
+    for name in ("faces", "both"):
+        assert facts[name]["outputs"] == {"valence_arousal": ["float32", [None, None, 2]]}
+    for (name, index), values in expected.items():
+        found = np.load(tmp_path / f"{name}-{index}-out.npz")
+        assert list(found) == ["valence_arousal"]
+        assert found["valence_arousal"].shape == (*sizes[index], 2)
+        np.testing.assert_allclose(found["valence_arousal"], values, atol=1e-5)
+        assert np.ptp(values) > 1e-3
+
+
+def test_it_says_what_goes_in_and_out(plain, tmp_path):
+    export(plain, tmp_path / "deep" / "saved", PROVENANCE)
+    found = json.loads((tmp_path / "deep" / "saved" / "assets.extra" / "affwildnet.json").read_text())
+    assert found["inputs"] == {
+        "frames": {
+            "shape": [None, None, 32, 32, 3],
+            "dtype": "uint8",
+            "holds": "RGB face crops, pixel values 0 to 255",
+        }
+    }
+    assert found["output"] == {"valence_arousal": ["valence", "arousal"], "shape": [None, None, 2]}
+    assert found["colour_order"] == "RGB"
+    assert {name: found[name] for name in PROVENANCE} == PROVENANCE
+
+
+def test_an_earlier_export_is_replaced(plain, tmp_path):
+    folder = tmp_path / "saved"
+    export(plain, folder, PROVENANCE)
+    (folder / "stale").touch()
+    export(plain, folder, {**PROVENANCE, "step": 13})
+    assert json.loads((folder / "assets.extra" / "affwildnet.json").read_text())["step"] == 13
+    assert not (folder / "stale").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
+def test_a_failed_export_leaves_the_earlier_one(error, plain, tmp_path, monkeypatch):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_text("earlier")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("affwildnet.export._describe", fail)
+    with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
+        export(plain, folder, PROVENANCE)
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"`--export={folder}` cannot be written: no space left"
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+    assert (folder / "saved_model.pb").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("kind", ["a folder of something else", "an empty folder", "a file"])
+def test_what_is_no_export_is_not_overwritten(kind, plain, tmp_path):
+    folder = tmp_path / "saved"
+    if kind == "a file":
+        folder.write_text("thesis")
+    else:
+        folder.mkdir()
+        if "else" in kind:
+            (folder / "thesis.tex").write_text("thesis")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=f"must be a new folder or an earlier export. Received: {folder}"):
+        export(plain, folder, PROVENANCE)
+    assert sorted(tmp_path.rglob("*")) == before

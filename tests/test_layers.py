@@ -1,0 +1,176 @@
+"""Who may import whom: the layers of the two packages, checked on every import statement."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("affwildnet", "tfrecords_tools")
+
+# From the bottom up; a module belongs to the entry with the longest name that is a prefix of its own, and may import
+# what stands in its own layer or below.
+LAYERS = (
+    (
+        "tfrecords_tools.errors",
+        "tfrecords_tools.schema",
+        "tfrecords_tools.quiet",
+        "affwildnet.losses",
+        "affwildnet.metrics",
+        "affwildnet.experiments",
+    ),
+    ("tfrecords_tools",),
+    ("affwildnet.devices", "affwildnet.data", "affwildnet.models"),
+    ("affwildnet.workdir", "affwildnet.checkpoints"),
+    ("affwildnet.weights", "affwildnet.training", "affwildnet.evaluation"),
+    ("affwildnet.export", "affwildnet.predict"),
+    ("train", "evaluate", "affwildnet.experiments.__main__"),
+)
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+# Beside the layers: what a module must not import, though it stands below or outside.
+FORBIDDEN = {
+    "tfrecords_tools": ("affwildnet", "keras"),
+    "affwildnet.experiments": ("tensorflow", "keras", "cv2"),
+    "affwildnet.losses": ("tensorflow", "jax", "torch"),
+    "affwildnet.metrics": ("tensorflow", "keras", "jax", "torch"),
+    "affwildnet.models": ("tensorflow", "jax", "torch"),
+    "affwildnet.training": ("affwildnet.evaluation",),
+    "affwildnet.evaluation": ("affwildnet.training",),
+}
+
+
+def within(module, package):
+    return module == package or module.startswith(package + ".")
+
+
+def rank(module):
+    """The layer of a module (or of a name in one); None where it belongs to no layer."""
+    entries = [name for name in RANKS if within(module, name)]
+    return RANKS[max(entries, key=len)] if entries else None
+
+
+def imported(module, source, is_package=False):
+    """The dotted names that a source imports, anywhere in it; `from a import b` gives a.b."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                parent = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*parent, *([base] if base else [])])
+            names += [f"{base}.{alias.name}" for alias in node.names]
+    return names
+
+
+def breaches(module, source, is_package=False):
+    """A line for each import that the layers do not allow."""
+    own = rank(module)
+    found = [] if own is not None or module in PACKAGES else [f"{module} stands in no layer"]
+    for name in imported(module, source, is_package):
+        ours = any(within(name, package) for package in (*PACKAGES, "train", "evaluate"))
+        if ours and rank(name) is None:
+            found.append(f"{module} imports {name}, which stands in no layer")
+        elif ours and (own is None or rank(name) > own):
+            found.append(f"{module} imports {name} from above")
+        for package, forbidden in FORBIDDEN.items():
+            if within(module, package) and any(within(name, other) for other in forbidden):
+                found.append(f"{module} imports {name}, forbidden to {package}")
+    return found
+
+
+def modules():
+    """(name, path) of every module and both scripts."""
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    for path in (*paths, ROOT / "train.py", ROOT / "evaluate.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def test_no_module_imports_from_a_layer_above():
+    found = [line for name, path in modules() for line in breaches(name, path.read_text(), path.stem == "__init__")]
+    assert found == []
+
+
+def test_the_walk_sees_the_modules():
+    names = [name for name, _ in modules()]
+    assert len(names) > 50
+    assert {"affwildnet.training.loop", "tfrecords_tools.layouts", "train", "evaluate"} <= set(names)
+    seen = {name: imported(name, path.read_text()) for name, path in modules()}
+    assert "affwildnet.checkpoints.TrainingState" in seen["affwildnet.training.loop"]
+    assert "affwildnet.training.train" in seen["train"]  # inside a function
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "breach"),
+    [
+        ("affwildnet.data.pipeline", "import affwildnet.workdir", "from above"),
+        ("affwildnet.models.time", "from affwildnet import checkpoints", "from above"),
+        ("affwildnet.checkpoints", "def load():\n    from affwildnet.training.loop import train", "from above"),
+        ("affwildnet.evaluation.run", "from affwildnet.export import export", "from above"),
+        ("affwildnet.export", "import train", "from above"),
+        ("affwildnet.models.builder", "from ..training import loop", "from above"),
+        ("affwildnet.experiments", "from affwildnet.experiments import __main__", "from above"),
+        ("affwildnet.training.loop", "from affwildnet.evaluation.best import find", "forbidden to affwildnet.training"),
+        ("affwildnet.evaluation.watcher", "import affwildnet.training", "forbidden to affwildnet.evaluation"),
+        ("affwildnet.models.vgg", "if True:\n    import tensorflow as tf", "forbidden to affwildnet.models"),
+        ("affwildnet.losses", "from tensorflow.math import log", "forbidden to affwildnet.losses"),
+        ("tfrecords_tools.pack", "from affwildnet.metrics import Moments", "forbidden to tfrecords_tools"),
+        ("tfrecords_tools.pack", "import keras.ops", "forbidden to tfrecords_tools"),
+        ("tfrecords_tools.errors", "from tfrecords_tools import manifest", "from above"),
+        ("affwildnet", "from affwildnet import losses", "from above"),
+        ("affwildnet.novel", "", "affwildnet.novel stands in no layer"),
+        ("affwildnet.training.loop", "import affwildnet.novel", "affwildnet.novel, which stands in no layer"),
+    ],
+)
+def test_a_planted_breach_is_caught(module, source, breach):
+    found = breaches(module, source)
+    assert len(found) >= 1
+    assert breach in found[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("affwildnet.training.loop", "from affwildnet import checkpoints, losses\nimport tensorflow.keras"),
+        ("affwildnet.evaluation.run", "from . import report\nfrom tfrecords_tools.inspection import read_records"),
+        ("tfrecords_tools.quiet", "import tensorflow"),
+        ("affwildnet.weights.vgg", "from affwildnet.training.loop import train"),
+    ],
+)
+def test_what_is_allowed_is_not_reported(module, source):
+    assert breaches(module, source) == []
+
+
+def test_packing_brings_in_nothing_of_the_networks():
+    names = [name for name, _ in modules() if within(name, "tfrecords_tools")]
+    probe = (
+        "import importlib, json, sys\n"
+        "from tfrecords_tools.quiet import import_tensorflow\nimport_tensorflow()\n"
+        f"for name in {names}: importlib.import_module(name)\n"
+        "print(json.dumps([name for name in sys.modules if name.split('.')[0] == 'affwildnet']))"
+    )
+    run = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout.splitlines()[-1]) == []
+
+
+def test_experiments_bring_in_nothing_heavy():
+    probe = (
+        "import sys, affwildnet.experiments.__main__\n"
+        "heavy = {'numpy', 'tensorflow', 'keras', 'cv2', 'matplotlib', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_modules_are_short_and_none_is_called_utils():
+    for name, path in modules():
+        assert len(path.read_text().splitlines()) <= 400, f"{name} is too long"
+        assert not path.stem.startswith("utils"), f"{name} says nothing of what it holds"
