@@ -127,3 +127,9 @@ def test_what_is_no_export_is_not_overwritten(kind, plain, tmp_path):
     with pytest.raises(UserError, match=f"must be a new folder or an earlier export. Received: {folder}"):
         export(plain, folder, PROVENANCE)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_that_cannot_be_written_is_named(plain, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"^`--export={tmp_path}/file/saved` cannot be written: "):
+        export(plain, tmp_path / "file" / "saved", PROVENANCE)

@@ -1,7 +1,6 @@
 """Batches against the records decoded on their own: every frame, label and landmark where the plan says."""
 
 import shutil
-import time
 from dataclasses import replace
 from itertools import islice
 
@@ -10,9 +9,9 @@ import pytest
 import tensorflow as tf
 from corpora import FPS, decode, face_of, identity_of, label_of, landmarks_of, make_corpus
 
-from affwildnet.data import START, Corpus, Position, evaluation_batches, pipeline, training_batches
+from affwildnet.data import START, Corpus, Position, evaluation_batches, training_batches
 from affwildnet.data.augmentation import augment
-from affwildnet.data.windows import FIRST, evaluation_plan, training_stream
+from affwildnet.data.windows import evaluation_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools import manifest
 from tfrecords_tools.errors import UserError
@@ -164,23 +163,6 @@ def test_training_resumed_after_any_batch_sees_what_it_would_have_seen(corpus):
     for stop in (1, 4, last + 1):
         position = Position(int(whole[stop - 1]["epoch"][-1]), int(whole[stop - 1]["window"][-1]) + 1)
         assert_same(batches(training_batches(corpus, AUGMENTED, position), 14 - stop), whole[stop:])
-
-
-def test_order_does_not_depend_on_how_long_a_window_takes_to_read(corpus, monkeypatch):
-    expected = batches(training_batches(corpus, AUGMENTED), 6)
-    load = pipeline._load_window
-
-    def slow(first):
-        time.sleep(0.2 if first % 2 else 0)
-        return first
-
-    def load_some_slowly(row, *rest):
-        first = tf.ensure_shape(tf.numpy_function(slow, [row[FIRST]], tf.int64), ())
-        return load(tf.stack([row[0], first, row[2], row[3]]), *rest)
-
-    monkeypatch.setattr(pipeline, "_load_window", load_some_slowly)
-    monkeypatch.setattr(tf.data, "AUTOTUNE", 4)  # which would begin with one at a time
-    assert_same(batches(training_batches(corpus, AUGMENTED), 6), expected)
 
 
 def test_the_draw_of_a_window_follows_from_seed_epoch_and_window(corpus):

@@ -28,7 +28,7 @@ def curves(evaluation: Evaluation, path: Path) -> None:
             _curve(axis, video, column)
             own = rows[row]["scores"]
             ccc = f", CCC {own['ccc'][name]:.2f}" if own else ""
-            axis.set_title(f"{video.video}: {name}{ccc}", fontsize=9)
+            axis.set_title(f"{video.video}: {name}{ccc}", fontsize=9, parse_math=False)
             axis.set_ylabel(name)
     for axis in axes[-1]:
         axis.set_xlabel("time in the video [s]")

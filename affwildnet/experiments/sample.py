@@ -20,10 +20,10 @@ EXPERIMENTS = (
             recurrent="gru",
         ),
         training=TrainingConfig(
-            batch_size=4,
-            window=40,
+            batch_size=8,
+            window=20,
             steps=400,
-            learning_rate=2e-3,
+            learning_rate=6e-4,
             decay_rate=0.9,
             decay_steps=20,
             clip_norm=1.0,
@@ -32,6 +32,9 @@ EXPERIMENTS = (
             landmark_jitter=0.01,
             checkpoint_steps=50,
         ),
-        evaluation=EvaluationConfig(batch_size=2, window=120, patience=4),
+        evaluation=EvaluationConfig(batch_size=2, window=120, patience=3),
+        notes="Chosen on the validation clips. Short windows put eight clips into a batch, whose CCC is then steadier; "
+        "scoring in longer ones leaves the recurrent state more frames to settle. Landmarks are standardised and "
+        "jittered, as fourteen clips are few to learn their spread from.",
     ),
 )

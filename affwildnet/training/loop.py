@@ -18,6 +18,8 @@ from affwildnet.training.log import TrainingLog
 from affwildnet.workdir import Workdir, write_json
 from tfrecords_tools.errors import UserError
 
+ALL_DONE = "all steps are done"
+
 
 def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
     """Trains until the steps are done, the evaluator says stop, or a signal comes; returns the exit status.
@@ -44,12 +46,13 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
         model, state = _resumed_or_new(experiment, workdir, corpus)
     if state.step >= config.steps:
         print(f"training is done: step {state.step:,} of {config.steps:,}. To train on, raise training.steps")
-        _finish(workdir, state.step, "all steps are done")
+        _finish(workdir, state.step, ALL_DONE)
         return 0
     workdir.finished.unlink(missing_ok=True)
+    run = _Run(experiment, corpus, workdir, model, state, strategy)
     try:
         with _signals() as received:
-            return _loop(experiment, corpus, workdir, model, state, strategy, received)
+            return run.to_the_end(received)
     except tf.errors.DataLossError as error:
         raise UserError(
             f"{data_dir}: a record is corrupt or cut off ({_first_line(error)}). "
@@ -57,54 +60,72 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
         ) from None
 
 
-def _loop(experiment, corpus, workdir, model, state, strategy, received) -> int:
-    config = experiment.training
-    step, position = state.step, Position(state.epoch, state.window)
-    run_step = training_step.TrainStep(model, config, strategy)
-    log = TrainingLog(workdir, config.steps, config.batch_size * config.window, step)
-    saved_at, saved_step, reason = time.monotonic(), step, None
+class _Run:
+    """One training, from where it stands on."""
 
-    def save() -> None:
-        nonlocal saved_at, saved_step
-        if step > saved_step:
-            state = TrainingState(step, position.epoch, position.window, config.seed)
-            checkpoints.save(model, state, workdir.checkpoints, config.keep_checkpoints)
-            saved_at, saved_step = time.monotonic(), step
+    def __init__(self, experiment, corpus, workdir, model, state, strategy):
+        self._config = config = experiment.training
+        self._corpus, self._workdir, self._model = corpus, workdir, model
+        self._step, self._position = state.step, Position(state.epoch, state.window)
+        self._train_step = training_step.TrainStep(model, config, strategy)
+        self._log = TrainingLog(workdir, config.steps, config.batch_size * config.window, state.step)
+        self._first_step = self._saved_step = state.step
+        self._saved_at = time.monotonic()
 
-    for batch in training_batches(corpus, config, position):
-        loss, norm = run_step(batch)
-        # Dropout of float16's overflowing gradients is the loss scaling's business; a loss that is not finite is ours.
-        if not math.isfinite(loss) or not (math.isfinite(norm) or config.precision == "mixed_float16"):
-            videos = sorted({corpus.videos[index].video for index in batch["video"].numpy()})
-            workdir_says = f"The checkpoint of step {saved_step} stands." if saved_step else "No checkpoint was saved."
-            _finish(workdir, saved_step, "the loss is not finite")
-            raise UserError(
-                f"The loss or its gradient is not finite at step {step + 1} (loss {loss}, gradient {norm}), on the "
-                f"videos {', '.join(videos)}. {workdir_says} Lower training.learning_rate, or set training.clip_norm."
-            )
-        step += 1
-        position = Position(int(batch["epoch"][-1]), int(batch["window"][-1]) + 1)
-        log.add(loss)
-        if step == state.step + 1:
-            log.started()
-        if step % config.log_steps == 0 or step == config.steps:
-            log.write(step, position.epoch, norm, float(model.optimizer.learning_rate))
-        if step >= config.steps:
-            reason = "all steps are done"
-        elif workdir.stop.exists():
-            reason = "the evaluator said stop"
-        minutes = (time.monotonic() - saved_at) / 60
-        if step % config.checkpoint_steps == 0 or minutes >= config.checkpoint_minutes or reason or received:
-            save()
-        if reason:
-            print(f"finished at step {step:,}: {reason}", flush=True)
-            _finish(workdir, step, reason)
-            return 0
-        if received:
-            name = signal.Signals(received[0]).name
-            print(f"{name}: saved step {step:,} and left. The same command goes on from there.", flush=True)
-            return 128 + received[0]
-    raise AssertionError("the training data have no end")
+    def to_the_end(self, received: list[int]) -> int:
+        """Trains until there is a reason to stop, or a signal in `received`; returns the exit status."""
+        for batch in training_batches(self._corpus, self._config, self._position):
+            self._train_on(batch)
+            reason = self._reason_to_stop()
+            if reason or received or self._save_is_due():
+                self._save()
+            if reason:
+                print(f"finished at step {self._step:,}: {reason}", flush=True)
+                _finish(self._workdir, self._step, reason)
+                return 0
+            if received:
+                name = signal.Signals(received[0]).name
+                print(f"{name}: saved step {self._step:,} and left. The same command goes on from there.", flush=True)
+                return 128 + received[0]
+        raise AssertionError("the training data have no end")
+
+    def _train_on(self, batch: dict[str, tf.Tensor]) -> None:
+        loss, norm = self._train_step(batch)
+        # An overflowing gradient is the loss scaling's business with float16, and ours otherwise.
+        if not math.isfinite(loss) or not (math.isfinite(norm) or self._config.precision == "mixed_float16"):
+            self._give_up(loss, norm, batch)
+        self._step += 1
+        self._position = Position(int(batch["epoch"][-1]), int(batch["window"][-1]) + 1)
+        self._log.add(loss)
+        if self._step == self._first_step + 1:
+            self._log.started()
+        if self._step % self._config.log_steps == 0 or self._step == self._config.steps:
+            self._log.write(self._step, self._position.epoch, norm, float(self._model.optimizer.learning_rate))
+
+    def _reason_to_stop(self) -> str | None:
+        if self._step >= self._config.steps:
+            return ALL_DONE
+        return "the evaluator said stop" if self._workdir.stop.exists() else None
+
+    def _save_is_due(self) -> bool:
+        minutes = (time.monotonic() - self._saved_at) / 60
+        return self._step % self._config.checkpoint_steps == 0 or minutes >= self._config.checkpoint_minutes
+
+    def _save(self) -> None:
+        state = TrainingState(self._step, *self._position, self._config.seed)
+        checkpoints.save(self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints)
+        self._saved_at, self._saved_step = time.monotonic(), self._step
+
+    def _give_up(self, loss: float, norm: float, batch: dict[str, tf.Tensor]) -> None:
+        videos = sorted({self._corpus.videos[index].video for index in batch["video"].numpy()})
+        stands = (
+            f"The checkpoint of step {self._saved_step} stands." if self._saved_step else "No checkpoint was saved."
+        )
+        _finish(self._workdir, self._saved_step, "the loss is not finite")
+        raise UserError(
+            f"The loss or its gradient is not finite at step {self._step + 1} (loss {loss}, gradient {norm}), on the "
+            f"videos {', '.join(videos)}. {stands} Lower training.learning_rate, or set training.clip_norm."
+        )
 
 
 def _resumed_or_new(experiment: Experiment, workdir: Workdir, corpus: Corpus) -> tuple[keras.Model, TrainingState]:
