@@ -88,6 +88,13 @@ class Workdir:
     def finished(self) -> Path:
         return self.path / "finished.json"
 
+    def reason_finished(self) -> str | None:
+        """Returns why the trainer has finished; None while it has not."""
+        try:
+            return json.loads(self.finished.read_text("utf-8"))["reason"]
+        except FileNotFoundError:
+            return None
+
     def tensorboard(self, name: str) -> str:
         return str(self.path / "tensorboard" / name)
 

@@ -40,13 +40,16 @@ class Watcher:
         """Watches until the trainer has finished and all its checkpoints are scored; returns the exit status.
 
         Args:
-          timeout_minutes: leave with status 1 after so long without a new checkpoint; 0 waits without end.
+          timeout_minutes: give up after so long without a new checkpoint; 0 waits without end.
+
+        Raises:
+          UserError: if it gave up.
         """
         waiting_since = time.monotonic()
         print(f"watching {self._workdir.checkpoints}", flush=True)
         while True:
             # Looked at before the folder: what is written before the mark is then seen.
-            finished = self._workdir.finished.exists()
+            finished = self._workdir.reason_finished()
             new = self._new()
             for path in new:
                 self._score(path)
@@ -54,7 +57,7 @@ class Watcher:
             if new:
                 waiting_since = time.monotonic()
             elif finished:
-                print(f"the trainer has finished; {len(self._good)} checkpoints were scored", flush=True)
+                print(f"the trainer has finished; {len(self._good)} checkpoints were scored ({finished})", flush=True)
                 return 0
             elif timeout_minutes and time.monotonic() - waiting_since > timeout_minutes * 60:
                 raise UserError(
