@@ -180,6 +180,7 @@ def test_an_overflowing_float16_gradient_updates_nothing():
         ("clip_norm", -1.0, "at least 0"),
         ("clip_norm", float("nan"), "at least 0"),
         ("colour_jitter", -0.1, "at least 0"),
+        ("landmark_jitter", -0.1, "at least 0"),
         ("precision", "float8", "one of float32, mixed_bfloat16, mixed_float16"),
     ],
 )

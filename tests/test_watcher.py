@@ -251,6 +251,23 @@ def test_without_patience_it_never_stops_the_trainer(workdir, corpus, trainer, s
     assert not workdir.stop.exists()
 
 
+def test_the_last_checkpoint_is_scored_though_the_trainer_ends_right_after_it(
+    workdir, corpus, trainer, scripted, monkeypatch
+):
+    listed, rest = checkpoints.listed, [lambda: finish(workdir), lambda: planned(workdir, 10, 0.1)]
+
+    def then_it_ends(folder):
+        before = listed(folder)
+        while rest:  # saving lists the folder too
+            rest.pop()()
+        return before
+
+    monkeypatch.setattr(checkpoints, "listed", then_it_ends)
+    trainer.script = [lambda: None]
+    assert watch(workdir, corpus) == 0
+    assert scored(workdir) == [10]
+
+
 def test_a_finished_trainer_without_checkpoints_ends_it(workdir, corpus, trainer, scripted, capsys):
     finish(workdir)
     assert watch(workdir, corpus) == 0

@@ -76,14 +76,16 @@ def tiny_model(experiment=TINY, seed=0):
     return model
 
 
-def plain_model(seed=0):
+def plain_model(seed=None, compiled=True):
     """A network of two layers that is quickly saved and loaded, with dropout and an optimiser."""
-    keras.utils.set_random_seed(seed)
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
     entrance = keras.Input((20,))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(50, name="fc1")(entrance))
     model = keras.Model(entrance, keras.layers.Dense(2, name="out")(hidden))
-    model.compile(optimizer="adam")
-    model.optimizer.build(model.trainable_variables)
+    if compiled:
+        model.compile(optimizer="adam")
+        model.optimizer.build(model.trainable_variables)
     return model
 
 
