@@ -66,6 +66,8 @@ def _evaluate(more: list[str]) -> int:
 def _check_flags(more: list[str]) -> None:
     if more:
         raise UserError(f"Nothing may follow the flags. Received: {' '.join(more)}")
+    if FLAGS.watch and FLAGS.split not in (None, "validation"):
+        raise UserError(f"`--watch` chooses checkpoints, so `--split` must be validation. Received: {FLAGS.split}")
     alone = ("export", "report", "compare", "checkpoint") if FLAGS.watch else ("patience", "timeout")
     for name in alone:
         if FLAGS[name].present:

@@ -101,6 +101,10 @@ def test_a_split_that_is_none_is_refused():
     assert "train|validation|test" in run.stdout + run.stderr
 
 
+def test_checkpoints_are_chosen_on_validation_alone():
+    refused(start("evaluate.py", "--workdir=nowhere", "--watch", "--split=test"), "`--split` must be validation")
+
+
 def test_help_names_every_flag():
     for script, flags in (
         ("train.py", ("experiment", "data_dir", "workdir", "set", "gpu")),

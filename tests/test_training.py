@@ -278,7 +278,7 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys
     assert exit_status(lambda: train(experiment, corpus, workdir)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: The loss or its gradient is not finite at step ")
-    assert "Lower training.learning_rate, or set training.clip_norm" in error
+    assert "Start in a new --workdir with a lower training.learning_rate, or with training.clip_norm set" in error
 
 
 # What cannot be trained.

@@ -176,6 +176,17 @@ def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus
     assert not list(workdir.best.glob(".*"))
 
 
+def test_a_step_that_was_broken_is_scored_when_it_is_written_anew(workdir, corpus, trainer, scripted):
+    truncate(planned(workdir, 10, 0.1))
+    finish(workdir)
+    watch(workdir, corpus)
+    assert scored(workdir) == []
+    planned(workdir, 10, 0.4)
+    watch(workdir, corpus)
+    assert scored(workdir) == [10]
+    assert score_in(workdir.best / "best_mean.keras") == [0.4, 0.0]
+
+
 def test_a_network_that_diverged_is_passed_over(workdir, corpus, trainer, scripted):
     planned(workdir, 10, 0.1)
     planned(workdir, 20, np.nan)

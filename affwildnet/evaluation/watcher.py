@@ -33,6 +33,8 @@ class Watcher:
         self._patience = patience
         self._model: keras.Model | None = None
         self._scored = read_lines(workdir.metrics)
+        # Files that could not be scored. A resumed trainer may write the same step anew, as another file.
+        self._bad: set[tuple] = set()
         self._writer = tf.summary.create_file_writer(workdir.tensorboard(split))
         best.release_all(workdir)
 
@@ -71,17 +73,17 @@ class Watcher:
         return [line for line in self._scored if "ccc" in line]
 
     def _new(self) -> list[Path]:
-        done = {line["step"] for line in self._scored}
-        return [path for path in checkpoints.listed(self._workdir.checkpoints) if checkpoints.step_of(path) not in done]
+        done = {line["step"] for line in self._good}
+        listed = checkpoints.listed(self._workdir.checkpoints)
+        return [path for path in listed if checkpoints.step_of(path) not in done and _state(path) not in self._bad]
 
     def _score(self, path: Path) -> None:
-        step = checkpoints.step_of(path)
+        step, state = checkpoints.step_of(path), _state(path)
         began = time.monotonic()
         try:
             held = best.hold(path, self._workdir)
         except FileNotFoundError:
-            print(f"passed over: {path}: deleted before it could be scored", flush=True)
-            self._note({"step": step, "passed_over": "deleted before it could be scored"})
+            self._pass_over(path, state, "deleted before it could be scored")
             return
         try:
             # The first one is loaded whole; of the others, the same network, only the weights.
@@ -92,9 +94,7 @@ class Watcher:
             evaluation = self._evaluator(self._model)
         except UserError as error:
             held.unlink()
-            message = str(error).replace(str(held), str(path))
-            print(f"passed over: {message}", flush=True)
-            self._note({"step": step, "passed_over": message})
+            self._pass_over(path, state, str(error).replace(f"{held}: ", ""))
             return
         line = {"step": step, "split": self._split, "frames_scored": evaluation.frames_scored, **evaluation.scores}
         beaten = best.keep(held, line, self._good, self._workdir)
@@ -108,6 +108,11 @@ class Watcher:
         ccc = "  ".join(f"{name} {evaluation.scores['ccc'][name]:.4f}" for name in (*DIMENSIONS, "mean"))
         mark = f"  best {', '.join(beaten)}" if beaten else ""
         print(f"{self._split} step {step:>6,}  CCC {ccc}  {time.monotonic() - began:.1f} s{mark}", flush=True)
+
+    def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
+        print(f"passed over: {path}: {reason}", flush=True)
+        self._bad.add(state)
+        self._note({"step": checkpoints.step_of(path), "passed_over": f"{path}: {reason}"})
 
     def _note(self, line: dict) -> None:
         append_line(self._workdir.metrics, line)
@@ -124,3 +129,12 @@ class Watcher:
             reason = f"no better mean CCC in {since} checkpoints since step {best_step:,}"
             write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
             print(f"stop: {reason}", flush=True)
+
+
+def _state(path: Path) -> tuple:
+    """Returns what tells one file from another that is written in its place."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return path.name, None, None
+    return path.name, status.st_mtime_ns, status.st_size

@@ -124,7 +124,8 @@ class _Run:
         _finish(self._workdir, self._saved_step, "the loss is not finite")
         raise UserError(
             f"The loss or its gradient is not finite at step {self._step + 1} (loss {loss}, gradient {norm}), on the "
-            f"videos {', '.join(videos)}. {stands} Lower training.learning_rate, or set training.clip_norm."
+            f"videos {', '.join(videos)}. {stands} "
+            "Start in a new --workdir with a lower training.learning_rate, or with training.clip_norm set."
         )
 
 
