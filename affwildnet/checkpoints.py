@@ -5,7 +5,6 @@ Both appear whole: they are written under another name and renamed, the `.keras`
 """
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import keras
 import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
 from affwildnet.workdir import write_json
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
 
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 
@@ -70,9 +70,8 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int) -> P
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
     write_json(state_path(path), {**asdict(state), "random_states": random_states})
-    partial = folder / f".partial-{path.name}"
-    model.save(partial)
-    os.replace(partial, path)
+    with whole(path) as partial:
+        model.save(partial)
     # Later ones are broken ones, from before which this run was resumed.
     for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
         old.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 """Training losses. Written in keras.ops, finite with finite gradients whatever the labels and the mask are."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from keras import ops
 
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import check_choice
 
 # Added to the denominator of CCC, in squared label units. Far below any variance that matters (labels are at least
 # 1e-3 apart), far above the rounding noise of constant float32 inputs, whose gradient it keeps small.
@@ -58,10 +57,7 @@ def get(name: str) -> Callable:
     Raises:
       UserError: there is none; the message lists those there are.
     """
-    if name not in LOSSES:
-        nearest = get_close_matches(str(name), LOSSES, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise UserError(f"`loss` must be one of {', '.join(map(repr, sorted(LOSSES)))}. Received: {name!r}.{hint}")
+    check_choice("loss", name, sorted(LOSSES))
     return LOSSES[name]
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import from_json, to_json
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
 
 # These may change between two runs in one working directory without making it another experiment.
 _FREE_TRAINING = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints")
@@ -28,9 +29,8 @@ _FREE_TRAINING = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes"
 
 def write_json(path: Path, value: dict) -> None:
     """Writes a JSON file whole or not at all."""
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
 def append_line(path: Path, value: dict) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from affwildnet.experiments.config import Experiment, ModelConfig
-from affwildnet.experiments.overrides import override, suggestion
-from tfrecords_tools.errors import UserError
+from affwildnet.experiments.overrides import override
+from tfrecords_tools.errors import UserError, suggestion
 
 PLAIN = Experiment(name="tests/plain", title="plain")
 

@@ -1,5 +1,6 @@
 """A tiny experiment, its corpus, and working directories in which it seems to have run."""
 
+import json
 from dataclasses import replace
 
 import keras
@@ -10,7 +11,7 @@ from affwildnet import checkpoints, models
 from affwildnet.checkpoints import TrainingState
 from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
 from affwildnet.training import step as training_step
-from affwildnet.workdir import Workdir
+from affwildnet.workdir import Workdir, read_lines
 
 TINY = Experiment(
     name="tests/tiny",
@@ -106,3 +107,15 @@ def truncate(path, share=0.5):
     """Cuts a file off."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
+
+
+def steps_of(workdir):
+    return [checkpoints.step_of(path) for path in checkpoints.listed(workdir.checkpoints)]
+
+
+def finished(workdir):
+    return json.loads(workdir.finished.read_text())
+
+
+def logged(workdir):
+    return [line["step"] for line in read_lines(workdir.training_log)]

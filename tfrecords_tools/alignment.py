@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces import Box
 
 ALIGNMENTS = ("crop", "procrustes")
@@ -32,8 +32,7 @@ class Aligner:
     margin: float = 0.1
 
     def __post_init__(self):
-        if self.alignment not in ALIGNMENTS:
-            raise UserError(f"`--alignment` must be one of {', '.join(ALIGNMENTS)}. Received: {self.alignment}")
+        check_choice("--alignment", self.alignment, ALIGNMENTS)
         if not 16 <= self.size <= 1024:
             raise UserError(f"`--size` must be from 16 to 1024 pixels. Received: {self.size}")
         if not 0 <= self.margin <= 1:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfrecords_tools import manifest, schema
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
 from tfrecords_tools.manifest import Manifest, VideoEntry
 from tfrecords_tools.verify import decode, decode_face
 
@@ -90,10 +91,9 @@ def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> 
         axis.set_ylim(packed.image_size - 0.5, -0.5)
         label = "no label" if np.isnan(record["label"]).any() else "v {:+.2f}  a {:+.2f}".format(*record["label"])
         axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2)
-    partial = path.with_name(f".partial-{path.name}")
-    figure.savefig(partial, dpi=130, format="png")
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=130, format="png")
     pyplot.close(figure)
-    partial.replace(path)
 
 
 def _spread(packed: Manifest, number: int) -> list[tuple[VideoEntry, int]]:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 from tfrecords_tools import schema
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
 from tfrecords_tools.layouts import LeftOut
 
 FILE_NAME = "manifest.json"
@@ -121,9 +121,8 @@ def save(manifest: Manifest, folder: Path) -> None:
     for key, values in lists.items():
         rows = ",\n".join(f"    {json.dumps(value, separators=(',', ':'))}" for value in values)
         lines.append(f"  {json.dumps(key)}: [\n{rows}\n  ]" if rows else f"  {json.dumps(key)}: []")
-    partial = folder / f".partial-{FILE_NAME}"
-    partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
-    os.replace(partial, folder / FILE_NAME)
+    with whole(folder / FILE_NAME) as partial:
+        partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 def load(folder: Path) -> Manifest:

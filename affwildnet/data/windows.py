@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affwildnet.data.corpus import Corpus
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, check_choice
 
 VIDEO, FIRST, LENGTH, VALID = range(4)
 WINDOW_RULES = ("consecutive", "first_to_last")
@@ -78,8 +78,7 @@ def training_plan(
       UserError: if there is no such window.
     """
     _check("window", window)
-    if rule not in WINDOW_RULES:
-        raise UserError(f"`window_rule` must be one of {', '.join(WINDOW_RULES)}. Received: {rule}")
+    check_choice("window_rule", rule, WINDOW_RULES)
     loose = rule == "first_to_last"
     stretches = segments(corpus, max_gap=np.iinfo(np.int64).max if loose else max_gap)
     rng = np.random.default_rng([seed, epoch])

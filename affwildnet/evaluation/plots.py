@@ -10,6 +10,7 @@ from matplotlib import pyplot
 
 from affwildnet.evaluation.evaluator import Evaluation, VideoEstimates
 from affwildnet.metrics import DIMENSIONS
+from tfrecords_tools.files import whole
 
 LABEL, ESTIMATE = "#000000", "#D55E00"
 COLOURS = {"valence": "#0072B2", "arousal": "#E69F00", "mean": "#000000"}
@@ -86,7 +87,6 @@ def training_curves(training: list[dict], scored: list[dict], chosen: int | None
 
 
 def _save(figure, path: Path) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    figure.savefig(partial, dpi=110, format="png")
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)
-    partial.replace(path)

@@ -5,7 +5,6 @@ import csv
 import dataclasses
 import html
 import json
-import os
 from pathlib import Path
 
 from affwildnet.evaluation import plots
@@ -13,6 +12,7 @@ from affwildnet.evaluation.evaluator import Evaluation
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import DIMENSIONS
 from affwildnet.workdir import Workdir, read_lines, versions, write_json
+from tfrecords_tools.files import whole
 
 PLOTS = {
     "curves": "Labels and estimates over time",
@@ -54,7 +54,8 @@ def write(report: dict, evaluation: Evaluation, workdir: Workdir) -> dict[str, P
         read_lines(workdir.training_log), read_lines(workdir.metrics), report["step"], paths["training"]
     )
     paths["page"] = workdir.path / f"{stem}.html"
-    _write_text(paths["page"], page(report, {name: paths[name] for name in PLOTS}))
+    with whole(paths["page"]) as partial:
+        partial.write_text(page(report, {name: paths[name] for name in PLOTS}), "utf-8")
     paths["estimates"] = workdir.path / f"{stem}.csv"
     write_csv(evaluation, paths["estimates"])
     paths["report"] = workdir.path / f"{stem}.json"
@@ -67,8 +68,7 @@ def write_csv(evaluation: Evaluation, path: Path) -> None:
 
     Numbers are written so that reading them back as float32 gives the same values.
     """
-    partial = path.with_name(f".partial-{path.name}")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["video", "frame", "time", *(f"{name}_label" for name in DIMENSIONS), *DIMENSIONS])
         for video in evaluation.videos:
@@ -76,7 +76,6 @@ def write_csv(evaluation: Evaluation, path: Path) -> None:
             for frame, time, label, estimate, labelled in rows:
                 label = [str(value) for value in label] if labelled else ["", ""]
                 writer.writerow([video.video, frame, f"{time:.4f}", *label, *(str(value) for value in estimate)])
-    os.replace(partial, path)
 
 
 def score_table(report: dict, published: bool = True) -> str:
@@ -147,9 +146,3 @@ def _table(head: list[str], rows: list[list]) -> str:
     lines = ["<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
     return "<table>" + "".join(lines) + "</table>"
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)

@@ -2,8 +2,7 @@
 
 from affwildnet.experiments import ijcv2019, sample
 from affwildnet.experiments.config import Experiment
-from affwildnet.experiments.overrides import suggestion
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import check_choice
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment for paper in (sample, ijcv2019) for experiment in paper.EXPERIMENTS
@@ -16,9 +15,5 @@ def get(name: str) -> Experiment:
     Raises:
       UserError: if there is none; the message has the nearest name and the list.
     """
-    if name not in EXPERIMENTS:
-        raise UserError(
-            f"`--experiment` must be one of {', '.join(EXPERIMENTS)}. Received: {name}."
-            f"{suggestion(name, list(EXPERIMENTS))}"
-        )
+    check_choice("--experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]

@@ -1,19 +1,12 @@
 """Experiments to and from JSON, and single fields overridden from a command line, typed."""
 
 import dataclasses
-import difflib
 import types
 import typing
 from typing import Any
 
 from affwildnet.experiments.config import Experiment
-from tfrecords_tools.errors import UserError
-
-
-def suggestion(name: str, names: list[str]) -> str:
-    """Returns " Did you mean ...?" where a name is near enough to one of `names`, else nothing."""
-    near = difflib.get_close_matches(name, names, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+from tfrecords_tools.errors import UserError, suggestion
 
 
 def override(experiment: Experiment, assignments: list[str]) -> Experiment:

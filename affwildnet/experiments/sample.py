@@ -22,17 +22,17 @@ EXPERIMENTS = (
         training=TrainingConfig(
             batch_size=8,
             window=20,
-            steps=500,
+            steps=360,
             learning_rate=4e-4,
             decay_rate=0.9,
-            decay_steps=40,
+            decay_steps=25,
             clip_norm=1.0,
             flip=True,
             colour_jitter=0.2,
             landmark_jitter=0.01,
-            checkpoint_steps=50,
+            checkpoint_steps=60,
         ),
-        evaluation=EvaluationConfig(batch_size=2, window=120, patience=3),
+        evaluation=EvaluationConfig(batch_size=2, window=120, patience=2),
         notes="Chosen on the validation clips. Short windows put eight clips into a batch, whose CCC is then steadier; "
         "scoring in longer ones leaves the recurrent state more frames to settle. Landmarks are standardised and "
         "jittered, as fourteen clips are few to learn their spread from.",

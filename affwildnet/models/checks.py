@@ -1,20 +1,19 @@
 """What a model's configuration must satisfy, each rule with its own message."""
 
-import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
 from affwildnet.experiments.config import ModelConfig
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, check_choice
 
 SMALLEST_IMAGE = 32  # below it the deeper layers of every trunk see padding only
 
 
 def check(config: ModelConfig, trunks: Iterable[str], heads: Iterable[str]) -> None:
     """Raises UserError, naming the field, the rule and the value, unless `config` describes a network."""
-    check_choice("trunk", config.trunk, trunks)
-    check_choice("recurrent", config.recurrent, ["none", *heads])
+    check_choice("trunk", config.trunk, sorted(trunks))
+    check_choice("recurrent", config.recurrent, sorted(["none", *heads]))
     size = config.image_size
     _require(_is_count(size) and size >= SMALLEST_IMAGE, "image_size", f"an integer of at least {SMALLEST_IMAGE}", size)
     _require(_is_number(config.width) and config.width > 0, "width", "a number above 0", config.width)
@@ -34,16 +33,6 @@ def check(config: ModelConfig, trunks: Iterable[str], heads: Iterable[str]) -> N
     scale = config.pixel_scale
     _require(_is_number(scale) and scale > 0, "pixel_scale", "a number above 0", scale)
     _require(_is_count(config.outputs), "outputs", "a positive integer", config.outputs)
-
-
-def check_choice(field: str, name: str, valid: Iterable[str]) -> None:
-    """Raises UserError that lists the valid names, with the nearest of them, unless `name` is one of `valid`."""
-    names = sorted(valid)
-    if name in names:
-        return
-    nearest = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise UserError(f"`{field}` must be one of {', '.join(map(repr, names))}. Received: {name!r}.{hint}")
 
 
 def _require(holds: bool, field: str, rule: str, value) -> None:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from affwildnet import losses
 from affwildnet.experiments.config import TrainingConfig
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, check_choice
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -31,8 +31,7 @@ def check(config: TrainingConfig) -> None:
     for name in ("clip_norm", "colour_jitter", "landmark_jitter"):
         if not getattr(config, name) >= 0:
             raise UserError(f"`training.{name}` must be at least 0. Received: {getattr(config, name)}")
-    if config.precision not in PRECISIONS:
-        raise UserError(f"`training.precision` must be one of {', '.join(PRECISIONS)}. Received: {config.precision}")
+    check_choice("training.precision", config.precision, PRECISIONS)
     losses.get(config.loss)
 
 
