@@ -1,9 +1,24 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that are not written over."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tfrecords_tools.errors import UserError
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raises a `UserError` unless `folder` is an empty folder, or nothing stands at that path."""
+    if folder.is_dir():
+        held = len(list(folder.iterdir()))
+        if held:
+            raise UserError(
+                f"{folder}: must be a new or empty folder. Received: one that holds {held} things. "
+                "Delete it, or name another one."
+            )
+    elif os.path.lexists(folder):
+        raise UserError(f"{folder}: must be a new or empty folder. Received: a file. Name another one.")
 
 
 @contextmanager

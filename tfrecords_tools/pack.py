@@ -20,6 +20,7 @@ from tfrecords_tools import annotations, manifest, schema
 from tfrecords_tools.alignment import Aligner
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces import FaceDetector, choose
+from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.landmarks import LandmarkPredictor
 from tfrecords_tools.layouts import LeftOut, VideoSource
 from tfrecords_tools.manifest import Manifest, VideoEntry
@@ -162,15 +163,10 @@ def pack(
 
 def check_output(output: Path, overwrite: bool = False) -> None:
     """Raises a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
-    if output.is_dir():
-        held = {path.name for path in output.iterdir()}
-        if held and not (overwrite and manifest.FILE_NAME in held):
-            raise UserError(
-                f"{output}: must be a new or empty folder (or with `--overwrite` a packed corpus). Received: one that "
-                f"holds {len(held)} things. Delete it, or name another one."
-            )
-    elif output.exists():
-        raise UserError(f"{output}: must be a new or empty folder. Received: a file. Name another one.")
+    if not (output / manifest.FILE_NAME).is_file():
+        check_new_folder(output)
+    elif not overwrite:
+        raise UserError(f"{output}: holds a packed corpus. Replace it with `--overwrite`, or name another folder.")
 
 
 def _run(jobs: list[tuple], workers: int) -> Iterator[VideoEntry | LeftOut]:

@@ -21,12 +21,13 @@ import numpy as np
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.portraits import AXES, EYES, Portrait, express, load_portraits, rig, vary_identity
+from tfrecords_tools.schema import SPLITS
 from tfrecords_tools.video import VideoWriter
 
 SIZE = (640, 360)  # width, height in pixels
 FPS = 30
-SPLITS = ("train", "validation", "test")
 MIN_CLIPS = 3
 LIMIT = 0.9  # of the labels; the format allows 1
 MAX_WORKERS = 2
@@ -94,13 +95,7 @@ def write_sample(
 
 
 def _check(output: Path, clips: int, seed: int, min_seconds: float, max_seconds: float) -> None:
-    free = not os.path.lexists(output) or (output.is_dir() and not any(output.iterdir()))
-    if not free:
-        what = "a folder that is not empty" if output.is_dir() else "something that is no folder"
-        raise UserError(
-            f"{output}: the sample corpus is written to a new or empty folder. Received: {what}. "
-            "Name another folder, or remove this one."
-        )
+    check_new_folder(output)
     if clips < MIN_CLIPS:
         raise UserError(f"clips must be at least {MIN_CLIPS}, one for each split. Received: {clips}. Ask for more.")
     if seed < 0:

@@ -32,7 +32,7 @@ EXPERIMENTS = (
             landmark_jitter=0.01,
             checkpoint_steps=60,
         ),
-        evaluation=EvaluationConfig(batch_size=2, window=120, patience=2),
+        evaluation=EvaluationConfig(batch_size=2, window=120, patience=3),
         notes="Chosen on the validation clips. Short windows put eight clips into a batch, whose CCC is then steadier; "
         "scoring in longer ones leaves the recurrent state more frames to settle. Landmarks are standardised and "
         "jittered, as fourteen clips are few to learn their spread from.",
