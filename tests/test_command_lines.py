@@ -114,6 +114,7 @@ def test_help_names_every_flag():
         assert all(f"--{flag}" in text or f"--[no]{flag}" in text for flag in flags)
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_told_from_a_bug(corpus, tmp_path):
     workdir = started(tmp_path / "workdir", corpus)
     refused(start("evaluate.py", f"--workdir={workdir.path}"), "best_mean, which is not there yet")

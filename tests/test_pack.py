@@ -333,6 +333,7 @@ def test_flags_out_of_range_are_errors(tmp_path, flag, says):
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one_and_report_the_same_reasons(sample_clips, packed_sample, tmp_path):
     source = shutil.copytree(sample_clips, tmp_path / "source")
     for kind in ("not_annotated", "text"):

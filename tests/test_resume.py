@@ -47,6 +47,7 @@ def two_runs(corpus, tmp_path_factory):
     return whole, parts
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(two_runs):
     whole, parts = (checkpoints.resume(workdir.checkpoints) for workdir in two_runs)
     assert whole[1] == parts[1]
@@ -58,6 +59,7 @@ def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(two_runs):
         np.testing.assert_allclose(numpy(mine), numpy(theirs), rtol=1e-6, atol=1e-6, err_msg=mine.path)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_logs_the_losses_of_the_uninterrupted_one(two_runs):
     whole, parts = (read_lines(workdir.training_log) for workdir in two_runs)
     assert [line["step"] for line in whole] == [line["step"] for line in parts] == list(range(1, 10))
@@ -66,6 +68,7 @@ def test_a_resumed_run_logs_the_losses_of_the_uninterrupted_one(two_runs):
     assert len({line["loss"] for line in whole}) == 9
 
 
+@pytest.mark.slow
 def test_dropout_and_flips_were_on(two_runs):
     model, state = checkpoints.resume(two_runs[0].checkpoints)
     assert any(layer.rate > 0 for layer in model.layers if isinstance(layer, keras.layers.Dropout))
@@ -73,6 +76,7 @@ def test_dropout_and_flips_were_on(two_runs):
     assert TINY.training.flip
 
 
+@pytest.mark.slow
 def test_batch_normalisation_learns_its_statistics(two_runs):
     first, last = (checkpoints.load(path) for path in checkpoints.listed(two_runs[0].checkpoints))
     for name in ("conv1_bn", "conv5_bn"):
@@ -83,6 +87,7 @@ def test_batch_normalisation_learns_its_statistics(two_runs):
             assert np.isfinite(later).all()
 
 
+@pytest.mark.slow
 def test_the_workdir_holds_what_the_evaluator_needs(two_runs, corpus):
     experiment, data_dir = two_runs[0].open()
     assert experiment == standardised(steps=9, checkpoint_steps=5)
