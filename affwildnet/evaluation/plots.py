@@ -44,7 +44,8 @@ def _curve(axis, video: VideoEstimates, column: int) -> None:
     axis.plot(times, np.insert(video.labels[:, column].astype(float), breaks, np.nan), color=LABEL, label="label")
     estimates = np.insert(video.estimates[:, column].astype(float), breaks, np.nan)
     axis.plot(times, estimates, color=ESTIMATE, linestyle="--", label="estimate")
-    axis.set_ylim(-1.05, 1.05)
+    reach = max(1.05, min(2.0, 1.05 * np.abs(video.estimates[:, column]).max()))
+    axis.set_ylim(-reach, reach)
     axis.grid(alpha=0.3)
 
 
@@ -57,7 +58,7 @@ def histograms(evaluation: Evaluation, path: Path) -> None:
     counts = [np.histogram2d(*values.clip(-1, 1).T, bins=edges)[0].T for values in (labels, estimates)]
     top = max(1, *(count.max() for count in counts))
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4.8), layout="constrained", sharey=True)
-    for axis, count, title in zip(axes, counts, ("labels", "estimates"), strict=True):
+    for axis, count, title in zip(axes, counts, ("labels", "estimates (beyond -1 and 1: at the edge)"), strict=True):
         image = axis.pcolormesh(edges, edges, np.ma.masked_equal(count, 0), cmap="viridis", vmin=0, vmax=top)
         axis.axhline(0, color="grey", linewidth=0.6)
         axis.axvline(0, color="grey", linewidth=0.6)
