@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from corpora import FPS, decode, face_of, identity_of, label_of, landmarks_of, make_corpus
 
-from affwildnet.data import START, Corpus, Position, evaluation_batches, training_batches
+from affwildnet.data import START, Corpus, Position, evaluation_batches, pipeline, training_batches
 from affwildnet.data.augmentation import augment
 from affwildnet.data.windows import evaluation_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
@@ -124,6 +124,14 @@ def test_evaluation_batches_hold_every_record_once(folder, split, batch_size, wi
             seen += [(video, int(number)) for number in example["frame"] if number]
     assert next(plan, None) is None
     assert seen == [(video, number) for video, (_, numbers, _) in enumerate(videos_of(corpus)) for number in numbers]
+
+
+def test_long_windows_are_decoded_alike(folder, monkeypatch):
+    validation = Corpus.open(folder, "validation", SIZE)
+    unrolled = batches(evaluation_batches(validation, EVALUATION))
+    monkeypatch.setattr(pipeline, "LONGEST_UNROLLED", 1)
+    for batch, expected in zip(batches(evaluation_batches(validation, EVALUATION)), unrolled, strict=True):
+        np.testing.assert_array_equal(batch["frames"], expected["frames"])
 
 
 def test_the_masks_of_an_evaluation_count_every_label_once(folder):
