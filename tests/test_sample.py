@@ -24,10 +24,7 @@ SECONDS = (1.4, 1.7)  # of the shortest and the longest clip
 
 @pytest.fixture(scope="module")
 def model() -> Path:
-    try:
-        return find_model()
-    except UserError as error:
-        pytest.skip(str(error))
+    return find_model()
 
 
 @pytest.fixture(scope="module")
