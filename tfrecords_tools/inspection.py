@@ -9,6 +9,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 from tfrecords_tools.manifest import Manifest, VideoEntry
 from tfrecords_tools.verify import decode, decode_face
+from tfrecords_tools.writer import FRAMING_BYTES, HEADER_BYTES
 
 
 def read_records(folder: Path, entry: VideoEntry, indices: list[int] | None = None) -> list[dict]:
@@ -24,8 +25,8 @@ def read_records(folder: Path, entry: VideoEntry, indices: list[int] | None = No
     try:
         with (folder / entry.file).open("rb") as file:
             for index in wanted:
-                file.seek(offsets[index] + 12)
-                record, problem = decode(file.read(entry.record_bytes[index] - 16))
+                file.seek(offsets[index] + HEADER_BYTES)
+                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES))
                 if problem:
                     raise UserError(f"{folder / entry.file}, record {index + 1}: {problem}. Pack the corpus again.")
                 records.append(record)

@@ -11,8 +11,9 @@ import tensorflow as tf
 from tfrecords_tools import schema
 from tfrecords_tools.errors import UserError
 
-# A TFRecord frames each record with its length (8 bytes), the length's checksum (4) and the data's (4).
-FRAMING_BYTES = 16
+# A TFRecord puts a record's length (8 bytes) and the length's checksum (4) before it, and its own checksum (4) behind.
+HEADER_BYTES = 12
+FRAMING_BYTES = HEADER_BYTES + 4
 
 
 def encode_face(face: np.ndarray) -> bytes:
