@@ -6,42 +6,94 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A network: trunk, then [landmarks joined at the first hidden layer], hidden FC layers, recurrent layers, output.
+    """A network: trunk, hidden FC layers with the landmarks, recurrent layers on one or more of their outputs, head.
 
     Attributes:
       trunk: convolutional part, a key of `affwildnet.models.TRUNKS`.
       image_size: side of the square face crop in pixels.
       width: multiplier of every layer's width (trunk channels, hidden and recurrent units), for small copies.
-      landmarks: whether the 68x2 landmarks are an input, concatenated with the trunk's features before the first
-        hidden layer (ijcv2019 section 4.2.1, B.2).
+      landmarks: whether the 68x2 landmarks are an input.
+      landmarks_join: number of the hidden layer whose input they are concatenated with. 1 is the trunk's features
+        (ijcv2019 section 4.2.1, B.2); cvprw2017 table 2 has 2. Without hidden layers it is 1.
+      landmark_encoder: units of a ReLU layer between the landmarks and that place; 0 is none (omg2019 section 7).
       standardise_landmarks: subtract the landmarks' mean over the training split and divide by their deviation, both
         kept in the network. Not in the papers, which take them as they are; it lets small trainings use them sooner.
       hidden: units of the hidden fully connected layers (ReLU), in order; may be empty.
-      dropout: rate after the first hidden layer (ijcv2019 tables 6 and 16) when there is one.
+      dropout: rate after hidden layers, if there are any.
+      dropout_layers: "first" has it after the first hidden layer only (ijcv2019 tables 6 and 16), "all" after each
+        (cvprw2017 tables 1 and 2).
       recurrent: recurrent cell, a key of `affwildnet.models.RECURRENT`, or "none" for a CNN alone.
       recurrent_units: units of each recurrent layer, in order.
-      recurrent_dropout: rate between two recurrent layers (ijcv2019 table 6). Not dropout of the recurrent state.
+      recurrent_dropout: between two recurrent layers (ijcv2019 table 6). Not dropout of the recurrent state.
+      recurrent_dropout_is: "rate" if `recurrent_dropout` is the share that is dropped, "keep" if the share that is
+        kept. omg2019 6.1 gives a probability of 0.8 and does not say of what.
+      output_dropout: rate after the last recurrent layer (cvprw2017 table 3).
+      attention: length of the memory of an attention mechanism around the whole recurrent stack, in frames; 0 is none
+        (thesis section 4.3.4).
       reset_after: GRU form. False: reset gate before the recurrent product, one bias (TensorFlow 1, the published
         counts). True: the form that cuDNN runs, two biases.
+      rnn_inputs: what the recurrent stacks read: one stack for each entry, and where it names several taps with "+",
+        their concatenation. Taps are those of the trunk (such as `conv3`, `pool5`), `features`, and `fc`, the last
+        hidden layer. ("pool2", "pool5", "fc") is CNN-3RNN and ("pool2+pool5+fc",) CNN-1RNN (omg2019 section 5.3). Empty
+        is one stack on the end of the CNN. The outputs of several stacks are concatenated.
+      joined_hidden: units of hidden layers (ReLU) behind the recurrent stacks (CNN-3RNN-1FC, omg2019 section 5.3).
+      separate: a whole network for each output instead of one for both (cvprw2017 section 4.1).
+      members: networks that are fused; then only `image_size`, `width` and the fields from `recurrent` to
+        `joined_hidden` count, and describe what comes behind them.
+      fusion: with `members`: "model" concatenates the outputs of all their recurrent stacks (omg2019 section 5.4.1),
+        "decision" averages their estimates, weighted (omg2019 eq. 1).
       pixel_mean: subtracted from the RGB pixel values 0 to 255.
-      pixel_scale: multiplies what remains. The default maps to [-1, 1) as in ijcv2019 section 4.1.1.
-      outputs: number of linear outputs; 2 are (valence, arousal).
+      pixel_scale: multiplies what remains, R, G and B. The default maps to [-1, 1) as in ijcv2019 section 4.1.1.
+      head: "valence_arousal", two linear outputs, or "expression", the seven basic expressions' probabilities
+        (ijcv2019 section 5.2.1).
     """
 
     trunk: str = "vgg16"
     image_size: int = 96
     width: float = 1.0
     landmarks: bool = False
+    landmarks_join: int = 1
+    landmark_encoder: int = 0
     standardise_landmarks: bool = False
     hidden: tuple[int, ...] = (4096,)
     dropout: float = 0.5
+    dropout_layers: str = "first"
     recurrent: str = "none"
     recurrent_units: tuple[int, ...] = (128, 128)
     recurrent_dropout: float = 0.5
+    recurrent_dropout_is: str = "rate"
+    output_dropout: float = 0.0
+    attention: int = 0
     reset_after: bool = False
+    rnn_inputs: tuple[str, ...] = ()
+    joined_hidden: tuple[int, ...] = ()
+    separate: bool = False
+    members: tuple["ModelConfig", ...] = ()
+    fusion: str = "model"
     pixel_mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
-    pixel_scale: float = 1 / 128
-    outputs: int = 2
+    pixel_scale: tuple[float, float, float] = (1 / 128, 1 / 128, 1 / 128)
+    head: str = "valence_arousal"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training in several (thesis table 6.3).
+
+    Attributes:
+      name: such as `c2`; the stage has the working directory of that name inside the training's.
+      trainable: patterns (`fnmatch`) of layers that are trained; the others stay as they are, their batch
+        normalisation in inference mode.
+      starts: pairs (pattern of layers, source): a layer starts from the last pair that matches it. A source is
+        "random", "init" (the file `training.init`), or the name of an earlier stage, whose best checkpoint it is.
+      learning_rate: of Adam, at the first step.
+      steps: the stage stops after this many; 0 is `training.steps`.
+    """
+
+    name: str
+    trainable: tuple[str, ...]
+    starts: tuple[tuple[str, str], ...]
+    learning_rate: float
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +106,10 @@ class TrainingConfig:
       max_gap: largest difference of frame numbers between neighbours in a window; 1 means strictly consecutive.
       window_rule: "consecutive", or "first_to_last" for the thesis's looser rule, see `affwildnet.data.windows`.
       steps: training stops after this many steps.
+      pretrained: the weights that the paper starts from, such as "VGG-Face"; empty where it starts from random ones.
+      init: a `.keras` file to start from, such as `python -m affwildnet.weights import` writes; empty is random ones.
+      init_skip: patterns (`fnmatch`) of layers that keep their random weights although `init` is given.
+      stages: see `Stage`; empty is one training of everything.
       loss: "ccc" (ijcv2019 eq. 3) or "mse".
       learning_rate: of Adam, at the first step.
       decay_rate: the rate is multiplied by this every `decay_steps` steps; 1 keeps it constant.
@@ -76,6 +132,10 @@ class TrainingConfig:
     max_gap: int = 1
     window_rule: str = "consecutive"
     steps: int = 100_000
+    pretrained: str = ""
+    init: str = ""
+    init_skip: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
     loss: str = "ccc"
     learning_rate: float = 1e-4
     decay_rate: float = 1.0
@@ -119,6 +179,7 @@ class Published:
       row: the row's name in it.
       corpus: what was scored.
       scores: published values by metric and dimension, such as `{"ccc": {"valence": 0.57, "arousal": 0.43}}`.
+      note: what has to be known to read the row, such as a doubtful digit.
     """
 
     source: str
@@ -126,6 +187,15 @@ class Published:
     row: str
     corpus: str
     scores: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    note: str = ""
+
+
+PROTOCOLS = {
+    "frames": "each frame, pooled over the split",
+    "utterances": "median of an utterance's frames, pooled over the utterances",
+    "folds": "five folds by subject, each frame, pooled",
+    "videos": "class of each video from the mean of its frames' probabilities",
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +205,8 @@ class Experiment:
     Attributes:
       name: such as `ijcv2019/affwildnet_vggface`; the part before the slash is the paper.
       title: one line for the list of experiments.
+      corpus: what the paper trains and scores on.
+      protocol: how the published numbers came about, a key of `PROTOCOLS`.
       notes: choices where the paper leaves something open, each with its reason.
     """
 
@@ -144,4 +216,6 @@ class Experiment:
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     published: tuple[Published, ...] = ()
+    corpus: str = "Aff-Wild"
+    protocol: str = "frames"
     notes: str = ""

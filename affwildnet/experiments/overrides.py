@@ -38,7 +38,7 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
         if len(path) == 1:
             raise UserError(f"`--set` must name one field of {whole}. Received: {whole} itself.")
         new = _replaced(value, path[1:], text, whole)
-    elif len(path) > 1 or path[0] in ("name", "published"):
+    elif len(path) > 1 or path[0] in ("name", "published") or not _is_plain(kinds[path[0]]):
         raise UserError(f"`--set` must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
@@ -53,6 +53,12 @@ def _field_names(kind: type, prefix: str = "") -> list[str]:
         else:
             names.append(prefix + name)
     return names
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a value of this type can be written on a command line: one value, or several of one plain type."""
+    item = typing.get_args(kind)[0] if isinstance(kind, types.GenericAlias) else kind
+    return item in (bool, int, float, str)
 
 
 def _parsed(kind: Any, text: str, name: str) -> Any:
