@@ -1,19 +1,22 @@
-"""The one builder: trunk, landmarks, hidden layers, recurrent head, output."""
+"""The one builder: one network, one for each output, or several fused, and the output layer."""
+
+from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.models import recurrent
 from affwildnet.models.checks import check
-from affwildnet.models.recurrent import RECURRENT
-from affwildnet.models.time import FoldTime, UnfoldTime
+from affwildnet.models.fusion import WeightedMean, beside
+from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
 from affwildnet.models.trunks import TRUNKS
-from affwildnet.models.width import scaled
-from tfrecords_tools.schema import LANDMARKS
+from tfrecords_tools.schema import DIMENSIONS
 
-OUTPUT = "valence_arousal"
-STANDARDISE = "standardise_landmarks"
+# Units and activation of the output layer; its name is the key. Estimates of valence and arousal have no activation:
+# the published networks end in a linear layer, and scores are computed on what it puts out.
+HEADS = {"valence_arousal": (len(DIMENSIONS), "linear"), "expression": (7, "softmax")}
 
 
 def build(config: ModelConfig) -> keras.Model:
@@ -27,33 +30,22 @@ def build(config: ModelConfig) -> keras.Model:
 
     Returns:
       A functional model. Inputs, by name: `frames` (B, T, S, S, 3) uint8, RGB, S = `config.image_size`; and, with
-      `config.landmarks`, `landmarks` (B, T, 68, 2) float32, x and y over the crop's side. Output `valence_arousal`
-      (B, T, `config.outputs`) float32, linear. B and T are free. Layers: those of the trunk, `fc1` ..., the recurrent
-      ones (`gru1` ...), `valence_arousal`.
+      `config.landmarks`, `landmarks` (B, T, 68, 2) float32, x and y over the crop's side. Output (B, T, 2) float32,
+      `valence_arousal`, linear; or (B, T, 7), `expression`, probabilities. B and T are free. Layers: those of the
+      trunk, `fc1` ..., the recurrent ones (`gru1` ...), the output. Where there are several networks in it, their
+      layers' names begin with `valence_` and `arousal_`, or with `net1_`, `net2_` ...
 
     Raises:
       UserError: a field of `config` breaks a rule; the message names it.
     """
-    check(config, TRUNKS, RECURRENT)
-    side = config.image_size
-    frames = keras.Input((None, side, side, 3), dtype="uint8", name="frames")
-    inputs = [frames]
-    images = _normalised(FoldTime(name="fold_frames")(frames), config)
-    features = TRUNKS[config.trunk](images, config.width)["features"]
-    if config.landmarks:
-        landmarks = keras.Input((None, LANDMARKS, 2), dtype="float32", name="landmarks")
-        inputs.append(landmarks)
-        points = layers.Flatten(name="flat_landmarks")(FoldTime(name="fold_landmarks")(landmarks))
-        if config.standardise_landmarks:
-            points = layers.Normalization(name=STANDARDISE)(points)
-        features = layers.Concatenate(name="features_landmarks")([features, points])
-    sequence = UnfoldTime(name="unfold")([_hidden(features, config), frames])
-    if config.recurrent != "none":
-        sequence = RECURRENT[config.recurrent](sequence, config, "")
-    # No activation: scores are scored as they are, and the published networks end in a linear layer.
-    output = layers.Dense(config.outputs, dtype="float32", name=OUTPUT)(sequence)
+    check(config, TRUNKS, recurrent.RECURRENT, HEADS)
+    if config.members:
+        return _fused(config)
+    if config.separate:
+        return _separate(config)
+    network = representation(config)
     name = config.trunk if config.recurrent == "none" else f"{config.trunk}_{config.recurrent}"
-    return keras.Model(inputs, output, name=name)
+    return keras.Model(network.inputs, _output(config)(network.output), name=name)
 
 
 def fit_landmarks(model: keras.Model, landmarks: np.ndarray) -> None:
@@ -61,23 +53,47 @@ def fit_landmarks(model: keras.Model, landmarks: np.ndarray) -> None:
 
     They are weights of the network, not trained, and saved with it; without this call they are 0 and 1.
     """
-    model.get_layer(STANDARDISE).adapt(landmarks.reshape(len(landmarks), -1))
+    for layer in model.layers:
+        if layer.name.endswith(STANDARDISE):
+            layer.adapt(landmarks.reshape(len(landmarks), -1))
 
 
-def _normalised(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """(pixels - mean) * scale, always in float32: 8 significant bits would round a mean such as 129.186."""
-    scale = float(config.pixel_scale)
-    offset = [-float(mean) * scale for mean in config.pixel_mean]
-    return layers.Rescaling(scale, offset, dtype="float32", name="normalise")(pixels)
+def _output(config: ModelConfig, prefix: str = "") -> keras.Layer:
+    units, activation = HEADS[config.head]
+    return layers.Dense(units, activation=activation, dtype="float32", name=prefix + config.head)
 
 
-def _hidden(features: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """Fully connected ReLU layers `fc1` ..., with dropout after the first only (ijcv2019 tables 6 and 16)."""
-    x = features
-    for index, units in enumerate(config.hidden, start=1):
-        name = f"fc{index}"
-        dense = layers.Dense(scaled(units, config.width), activation="relu", kernel_initializer="he_normal", name=name)
-        x = dense(x)
-        if index == 1:
-            x = layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
-    return x
+def _separate(config: ModelConfig) -> keras.Model:
+    """A whole network for valence and one for arousal (cvprw2017 section 4.1)."""
+    tensors = inputs(config)
+    network = _description(config)
+    estimates = []
+    for dimension in DIMENSIONS:
+        (sequence,) = beside(network, tensors, f"{dimension}_")
+        estimates.append(layers.Dense(1, dtype="float32", name=dimension)(sequence))
+    output = layers.Concatenate(dtype="float32", name=config.head)(estimates)
+    return keras.Model(tensors, output, name=f"separate_{config.trunk}")
+
+
+def _fused(config: ModelConfig) -> keras.Model:
+    """Several networks, fused behind their recurrent stacks or by their estimates (omg2019 section 5.4)."""
+    shared = {name: getattr(config, name) for name in ("image_size", "width", "pixel_mean", "pixel_scale", "head")}
+    members = [replace(member, **shared) for member in config.members]
+    tensors = inputs(next((member for member in members if member.landmarks), members[0]))
+    sequences = []
+    for index, member in enumerate(members, start=1):
+        (sequence,) = beside(_description(member), tensors, f"net{index}_")
+        sequences.append(sequence)
+    if config.fusion == "decision":
+        estimates = [_output(config, f"net{index}_")(sequence) for index, sequence in enumerate(sequences, start=1)]
+        return keras.Model(tensors, WeightedMean(dtype="float32", name=config.head)(estimates), name="decision_fusion")
+    sequence = layers.Concatenate(name="members")(sequences)
+    if config.recurrent != "none":
+        sequence = recurrent.RECURRENT[config.recurrent](sequence, config, "")
+    return keras.Model(tensors, _output(config)(joined_hidden(sequence, config)), name="model_fusion")
+
+
+def _description(config: ModelConfig) -> keras.Model:
+    """The network without values for its weights, to be copied."""
+    with keras.StatelessScope():
+        return representation(config)

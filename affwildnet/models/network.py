@@ -1,0 +1,107 @@
+"""One network up to its output layer: trunk, landmarks, hidden layers, recurrent stacks."""
+
+import keras
+from keras import layers
+
+from affwildnet.experiments.config import ModelConfig
+from affwildnet.models.recurrent import RECURRENT
+from affwildnet.models.time import FoldTime, UnfoldTime
+from affwildnet.models.trunks import TRUNKS
+from affwildnet.models.width import scaled
+from tfrecords_tools.errors import check_choice
+from tfrecords_tools.schema import LANDMARKS
+
+STANDARDISE = "standardise_landmarks"
+LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after its dropout
+
+
+def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
+    """Returns `frames` (B, T, S, S, 3) uint8 and, with `config.landmarks`, `landmarks` (B, T, 68, 2) float32."""
+    side = config.image_size
+    tensors = [keras.Input((None, side, side, 3), dtype="uint8", name="frames")]
+    if config.landmarks:
+        tensors.append(keras.Input((None, LANDMARKS, 2), dtype="float32", name="landmarks"))
+    return tensors
+
+
+def representation(config: ModelConfig) -> keras.Model:
+    """Builds the network that puts out what its output layer reads, (B, T, F).
+
+    Raises:
+      UserError: if `config.rnn_inputs` names a tap that the trunk does not have.
+    """
+    tensors = inputs(config)
+    frames = tensors[0]
+    images = _normalised(FoldTime(name="fold_frames")(frames), config)
+    taps = TRUNKS[config.trunk](images, config.width)
+    points = _landmarks(tensors[1], config) if config.landmarks else None
+    end = _hidden(taps["features"], points, config)
+    if config.hidden:
+        taps[LAST_HIDDEN] = end
+    stacks = []
+    for entry in config.rnn_inputs or ("",):
+        sequence = UnfoldTime(name=f"unfold_{_joined(entry)}" if entry else "unfold")(
+            [_taken(entry, taps) if entry else end, frames]
+        )
+        if config.recurrent != "none":
+            prefix = f"{_joined(entry)}_" if len(config.rnn_inputs) > 1 else ""
+            sequence = RECURRENT[config.recurrent](sequence, config, prefix)
+        stacks.append(sequence)
+    together = layers.Concatenate(name="stacks")(stacks) if len(stacks) > 1 else stacks[0]
+    return keras.Model(tensors, joined_hidden(together, config))
+
+
+def joined_hidden(sequence: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    """ReLU layers `joined_fc1` ... on the outputs of the recurrent stacks (omg2019 sections 5.3 and 5.4.1)."""
+    for index, units in enumerate(config.joined_hidden, start=1):
+        sequence = _dense(scaled(units, config.width), f"joined_fc{index}")(sequence)
+    return sequence
+
+
+def _normalised(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    """(pixels - mean) * scale, always in float32: 8 significant bits would round a mean such as 129.186."""
+    scale = [float(value) for value in config.pixel_scale]
+    offset = [-float(mean) * value for mean, value in zip(config.pixel_mean, scale, strict=True)]
+    return layers.Rescaling(scale, offset, dtype="float32", name="normalise")(pixels)
+
+
+def _landmarks(landmarks: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    points = layers.Flatten(name="flat_landmarks")(FoldTime(name="fold_landmarks")(landmarks))
+    if config.standardise_landmarks:
+        points = layers.Normalization(name=STANDARDISE)(points)
+    if config.landmark_encoder:
+        points = _dense(scaled(config.landmark_encoder, config.width), "landmark_fc")(points)
+    return points
+
+
+def _hidden(features: keras.KerasTensor, points: keras.KerasTensor | None, config: ModelConfig) -> keras.KerasTensor:
+    """The layers `fc1` ..., with the landmarks joined to the input of one of them, and dropout."""
+    x, before = features, "features"
+    for index, units in enumerate(config.hidden or (None,), start=1):
+        if points is not None and index == config.landmarks_join:
+            x = layers.Concatenate(name=f"{before}_landmarks")([x, points])
+        if units is None:
+            break
+        before = f"fc{index}"
+        x = _dense(scaled(units, config.width), before)(x)
+        if index == 1 or config.dropout_layers == "all":
+            x = layers.Dropout(config.dropout, name=f"{before}_dropout")(x)
+    return x
+
+
+def _taken(entry: str, taps: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
+    """The taps that an entry of `rnn_inputs` names, each flattened, concatenated: (N, F)."""
+    flat = []
+    for name in entry.split("+"):
+        check_choice("rnn_inputs", name, taps)
+        tap = taps[name]
+        flat.append(layers.Flatten(name=f"{_joined(entry)}_{name}_flat")(tap) if len(tap.shape) > 2 else tap)
+    return layers.Concatenate(name=f"{_joined(entry)}_taps")(flat) if len(flat) > 1 else flat[0]
+
+
+def _joined(entry: str) -> str:
+    return entry.replace("+", "_")
+
+
+def _dense(units: int, name: str) -> keras.Layer:
+    return layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=name)
