@@ -43,14 +43,14 @@ def test_valence_comes_first(dataset):
     (video,), _ = find_videos(source)
     (source / "annotations/train/valence/a.txt").write_text("0.1\n0.2\n")
     (source / "annotations/train/arousal/a.txt").write_text("-0.1\n-0.2\n")
-    np.testing.assert_array_equal(video.read_labels(), np.float32([[0.1, -0.1], [0.2, -0.2]]))
+    np.testing.assert_array_equal(video.read_labels().values, np.float32([[0.1, -0.1], [0.2, -0.2]]))
 
 
 def test_folders_that_unpack_into_themselves_are_searched(dataset):
     source = dataset("videos/train/train/a.mp4", *annotated("train", "a", folder="train/"))
     (video,), left_out = find_videos(source)
     assert (video.video, video.split, left_out) == ("a", "train", [])
-    assert video.read_labels().shape == (1, 2)
+    assert video.read_labels().values.shape == (1, 2)
 
 
 @pytest.mark.parametrize("suffix", [".MP4", ".Avi", ".mkv"])
@@ -65,7 +65,7 @@ def test_a_video_without_annotation_fails_where_its_labels_are_read(dataset):
     assert left_out == []
     with pytest.raises(UserError, match=r"arousal/a\.txt: no annotation"):
         videos[0].read_labels()
-    assert videos[1].read_labels().shape == (1, 2)
+    assert videos[1].read_labels().values.shape == (1, 2)
 
 
 def test_an_annotation_without_video_is_left_out(dataset):

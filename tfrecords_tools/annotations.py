@@ -7,6 +7,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.schema import DIMENSIONS
+from tfrecords_tools.source import Labels
 
 
 def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
@@ -46,6 +47,11 @@ def read_pair(valence: Path, arousal: Path) -> np.ndarray:
         counts = " and ".join(f"{len(column)} of {name}" for column, name in zip(columns, DIMENSIONS, strict=True))
         raise UserError(f"{valence}: valence and arousal must have the same number of lines. Received: {counts}")
     return np.stack(columns, axis=1)
+
+
+def read_labels(valence: Path, arousal: Path) -> Labels:
+    """The labels of `read_pair`, as a reader of a dataset hands them on."""
+    return Labels(read_pair(valence, arousal))
 
 
 def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tfrecords_tools import schema
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
-from tfrecords_tools.layouts import LeftOut
+from tfrecords_tools.source import LeftOut
 
 FILE_NAME = "manifest.json"
 

@@ -22,9 +22,9 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces import FaceDetector, choose
 from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.landmarks import LandmarkPredictor
-from tfrecords_tools.layouts import LeftOut, VideoSource
 from tfrecords_tools.manifest import Manifest, VideoEntry
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.source import LeftOut, VideoSource
 from tfrecords_tools.video import frame_rate, read_frames
 
 
@@ -60,7 +60,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     import_tensorflow()
     from tfrecords_tools.writer import VideoRecords, encode_face
 
-    labels = source.read_labels()
+    labels = source.read_labels().values
     detector, predictor = _detector(options.upsample), _predictor(options.landmark_model)
     kept, labelled, previous, decoded = [], [], None, 0
     with VideoRecords(path) as records:

@@ -17,6 +17,9 @@ SPLITS = ("train", "validation", "test")
 COLOUR_ORDER = "RGB"
 JPEG_QUALITY = 95
 
+# Classes of the optional field `expression` (the seven of EmotiW and OMG-Emotion).
+EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+
 # Index of each landmark's mirror image in the 68-point iBUG scheme: landmark i of a mirrored face is MIRRORED[i] of
 # the original.
 MIRRORED = (

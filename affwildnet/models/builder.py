@@ -11,6 +11,7 @@ from affwildnet.models import recurrent
 from affwildnet.models.checks import check
 from affwildnet.models.fusion import WeightedMean, beside
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
+from affwildnet.models.skeleton import skeleton
 from affwildnet.models.trunks import TRUNKS
 from tfrecords_tools.schema import DIMENSIONS
 
@@ -95,5 +96,4 @@ def _fused(config: ModelConfig) -> keras.Model:
 
 def _description(config: ModelConfig) -> keras.Model:
     """The network without values for its weights, to be copied."""
-    with keras.StatelessScope():
-        return representation(config)
+    return skeleton(lambda: representation(config))

@@ -5,8 +5,8 @@ cannot be used, with the reason.
 """
 
 from tfrecords_tools.layouts import aff_wild
-from tfrecords_tools.layouts.source import LeftOut, VideoSource
+from tfrecords_tools.source import Faces, Labels, LeftOut, VideoSource
 
 LAYOUTS = {"aff_wild": aff_wild.find_videos}
 
-__all__ = ["LAYOUTS", "LeftOut", "VideoSource"]
+__all__ = ["LAYOUTS", "Faces", "Labels", "LeftOut", "VideoSource"]

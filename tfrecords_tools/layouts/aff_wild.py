@@ -7,10 +7,10 @@ can unpack to `videos/train/train`, so folders are searched at any depth.
 from functools import partial
 from pathlib import Path
 
-from tfrecords_tools.annotations import read_pair
+from tfrecords_tools.annotations import read_labels
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.layouts.source import LeftOut, VideoSource
 from tfrecords_tools.schema import DIMENSIONS, SPLITS
+from tfrecords_tools.source import LeftOut, VideoSource
 from tfrecords_tools.video import VIDEO_SUFFIXES
 
 
@@ -35,7 +35,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
                 annotations[name].get(video, source / "annotations" / split / name / f"{video}.txt")
                 for name in DIMENSIONS
             ]
-            videos.append(VideoSource(video, split, video, path, partial(read_pair, *pair)))
+            videos.append(VideoSource(video, split, video, path, partial(read_labels, *pair)))
         for video in sorted(set().union(*annotations.values()) - seen):
             left_out.append(LeftOut(video, split, f"an annotation but no video in {source / 'videos' / split}"))
     if not videos:

@@ -1,0 +1,116 @@
+"""Every network of the papers: what it computes, saved and loaded, on another backend, compiled, in less precision."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import family
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from affwildnet.experiments.networks import NETWORKS
+from affwildnet.losses import ccc_loss
+from affwildnet.models import build
+
+DEEP = ("resnet50", "densenet121", "densenet169", "resnet50_slim")
+# The deep trunks have hundreds of layers: half a minute to compile one.
+BY_NAME = [pytest.param(name, marks=[pytest.mark.slow] if NETWORKS[name].trunk in DEEP else []) for name in NETWORKS]
+MIXED = ("mixed_bfloat16", "mixed_float16")
+
+
+@pytest.fixture(scope="module")
+def goldens():
+    return family.read_goldens()
+
+
+def test_every_network_has_a_golden(goldens):
+    assert list(goldens) == list(NETWORKS)
+    for values in goldens.values():
+        assert np.ptp(values[..., 0]) > 1e-3  # not one that says the same of every frame
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_golden_and_round_trip(name, goldens, tmp_path):
+    model, data = family.network(name)
+    computed = np.asarray(model(data))
+    np.testing.assert_allclose(computed, goldens[name], atol=1e-4)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(data)), computed)
+
+
+@pytest.mark.slow
+def test_jax_computes_the_same(goldens, tmp_path):
+    path = tmp_path / "jax.npz"
+    script = str(Path(family.__file__))
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, script, path], env=environment, check=True, timeout=1200)
+    with np.load(path) as outputs:
+        assert set(outputs) == set(NETWORKS)
+        for name in NETWORKS:
+            np.testing.assert_allclose(outputs[name], goldens[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_xla_computes_the_same(name, goldens):
+    model, data = family.network(name)
+    compiled = tf.function(lambda batch: model(batch, training=False), jit_compile=True)
+    np.testing.assert_allclose(compiled(data), goldens[name], atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_mixed_precision_is_near_and_trains(name, goldens):
+    for policy in MIXED:
+        keras.config.set_dtype_policy(policy)
+        try:
+            model, data = family.network(name)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        assert model.get_layer(index=-1).compute_dtype == "float32"
+        computed = np.asarray(model(data))
+        # bfloat16 keeps 8 significant bits, float16 11: errors of some percent of what the outputs range over.
+        spread = np.ptp(goldens[name])
+        np.testing.assert_allclose(computed, goldens[name], atol=0.3 * spread, err_msg=policy)
+        _assert_gradients_are_finite(model, data, policy)
+
+
+def _assert_gradients_are_finite(model, data, what):
+    labels = np.random.default_rng(1).uniform(-1, 1, (family.BATCH, family.STEPS, model.output.shape[-1]))
+    with tf.GradientTape() as tape:
+        estimates = model(data, training=True)
+        if model.output.shape[-1] == 2:
+            loss = ccc_loss(labels.astype("float32"), estimates, np.ones(labels.shape[:2], "float32"))
+        else:
+            loss = tf.reduce_mean((estimates - labels) ** 2)
+    gradients = tape.gradient(loss, model.trainable_weights)
+    for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
+        assert gradient is not None, f"{what}: {weight.path}"
+        assert np.isfinite(gradient).all(), f"{what}: {weight.path}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["cnn_m", "affwildnet_vggface", "thesis_vgg_face_lstm", "thesis_vgg_face_indrnn", "thesis_vgg_face_attention"],
+)
+def test_a_training_step_compiles_with_xla(name):
+    keras.utils.set_random_seed(0)
+    model = build(family.config_of(name))
+    data = family.inputs(family.config_of(name))
+    data = {tensor.name: data[tensor.name] for tensor in model.inputs}
+    labels = np.random.default_rng(1).uniform(-1, 1, (family.BATCH, family.STEPS, 2)).astype("float32")
+
+    def gradients(batch):
+        with tf.GradientTape() as tape:
+            loss = ccc_loss(labels, model(batch, training=False), np.ones(labels.shape[:2], "float32"))
+        return tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+
+    plain = tf.function(gradients)(data)
+    compiled = tf.function(gradients, jit_compile=True)(data)
+    for weight, one, other in zip(model.trainable_weights, plain, compiled, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4 * max(1.0, np.abs(one).max()), err_msg=weight.path)
