@@ -12,8 +12,15 @@ from tfrecords_tools.verify import decode, decode_face
 from tfrecords_tools.writer import FRAMING_BYTES, HEADER_BYTES
 
 
-def read_records(folder: Path, entry: VideoEntry, indices: list[int] | None = None) -> list[dict]:
-    """Returns the records of a video (or those at `indices`), each a dict shaped as in `schema.FIELDS`.
+def read_records(
+    folder: Path,
+    entry: VideoEntry,
+    indices: list[int] | None = None,
+    fields: dict[str, schema.Field] = schema.FIELDS,
+) -> list[dict]:
+    """Returns the records of a video (or those at `indices`), each a dict shaped as `fields` say.
+
+    `Manifest.fields` are all that the corpus has; fields that are not asked for are not decoded.
 
     Raises:
       UserError: naming file and record, if one is corrupt.
@@ -26,7 +33,7 @@ def read_records(folder: Path, entry: VideoEntry, indices: list[int] | None = No
         with (folder / entry.file).open("rb") as file:
             for index in wanted:
                 file.seek(offsets[index] + HEADER_BYTES)
-                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES))
+                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES), fields)
                 if problem:
                     raise UserError(f"{folder / entry.file}, record {index + 1}: {problem}. Pack the corpus again.")
                 records.append(record)

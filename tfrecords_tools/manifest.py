@@ -28,6 +28,8 @@ class VideoEntry:
       fps: frames per second as the container told it, 0 where it told none.
       frames_decoded: frames that the source video decodes to.
       frames_without_face: of these, left out because no face was found.
+      frames_removed: of these, left out because what was found there jumps and is no face (ijcv2019 section 3.1).
+      input_sha256: of the source video, its labels and what decides how it is packed; "" where it is not known.
       runs: frame numbers of the records, in order.
       labelled_runs: of these, the ones with a label.
       record_bytes: size of each record in the file, framing included, in order.
@@ -44,6 +46,8 @@ class VideoEntry:
     runs: tuple[Run, ...]
     labelled_runs: tuple[Run, ...]
     record_bytes: tuple[int, ...]
+    frames_removed: int = 0
+    input_sha256: str = ""
 
     @property
     def frames(self) -> int:
@@ -71,6 +75,9 @@ class Manifest:
       alignment, margin: how they were cut, see `alignment.Aligner`.
       videos: sorted by split and name.
       left_out: what of the source is not in it, with the reason.
+      annotators: names of the single annotators whose labels the records hold, in their order.
+      expression: whether the records hold a class of expression.
+      fps: the fixed rate that frames were brought to; 0 where they are those of the videos.
     """
 
     name: str
@@ -80,9 +87,17 @@ class Manifest:
     margin: float
     videos: tuple[VideoEntry, ...]
     left_out: tuple[LeftOut, ...] = ()
+    annotators: tuple[str, ...] = ()
+    expression: bool = False
+    fps: float = 0.0
     schema_version: int = schema.SCHEMA_VERSION
     colour_order: str = schema.COLOUR_ORDER
     jpeg_quality: int = schema.JPEG_QUALITY
+
+    @property
+    def fields(self) -> dict[str, schema.Field]:
+        """The fields of the records."""
+        return schema.fields(len(self.annotators), self.expression)
 
     def split(self, split: str) -> list[VideoEntry]:
         """Returns the videos of a split.
@@ -149,7 +164,8 @@ def load(folder: Path) -> Manifest:
     try:
         videos = tuple(VideoEntry(**_with_tuples(entry)) for entry in fields.pop("videos"))
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
-        return Manifest(videos=videos, left_out=left_out, **fields)
+        annotators = tuple(fields.pop("annotators", ()))
+        return Manifest(videos=videos, left_out=left_out, annotators=annotators, **fields)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
 

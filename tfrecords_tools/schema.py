@@ -59,12 +59,28 @@ FIELDS = {
 }
 
 
-def tfds_features(size: int):
+def fields(annotators: int = 0, expression: bool = False) -> dict[str, Field]:
+    """Returns the fields of a corpus's records: `FIELDS`, and the optional ones that its dataset has.
+
+    Args:
+      annotators: number of single annotators whose labels are kept; 0 is none.
+      expression: whether there is a class of expression.
+    """
+    optional = {}
+    if annotators:
+        text = "Single annotators' valence, arousal, in the order of the manifest; NaN where missing."
+        optional["annotators"] = Field("float32", (annotators, 2), text)
+    if expression:
+        optional["expression"] = Field("int64", (), "Index into EXPRESSIONS, -1 where missing.")
+    return {**FIELDS, **optional}
+
+
+def tfds_features(size: int, fields: dict[str, Field] = FIELDS):
     """Returns the records' description as a `tfds.features.FeaturesDict`; `size` is the crop's side in pixels."""
     import tensorflow_datasets as tfds
 
     features = {"face": tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg")}
-    for name, field in FIELDS.items():
+    for name, field in fields.items():
         if name not in features:
             text = field.dtype == "bytes"
             features[name] = (

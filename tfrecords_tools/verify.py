@@ -52,7 +52,7 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
     try:
         for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
             sizes.append(len(data) + FRAMING_BYTES)
-            record, problem = decode(data)
+            record, problem = decode(data, packed.fields)
             if problem is None:
                 problem = _record(record, entry, packed)
                 frames.append(int(record["frame"]))
@@ -72,15 +72,15 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
         yield "the labelled frames are not those of the manifest"
 
 
-def decode(data: bytes) -> tuple[dict, str | None]:
-    """Returns the fields of a serialised record, shaped as in `schema.FIELDS`, and what is wrong with it, or None."""
+def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tuple[dict, str | None]:
+    """Returns the fields of a serialised record, shaped as they say, and what is wrong with it, or None."""
     example = tf.train.Example()
     try:
         example.ParseFromString(data)
     except Exception:  # the decoder's own error classes differ between its implementations
         return {}, "not a tf.train.Example"
     record = {}
-    for name, field in schema.FIELDS.items():
+    for name, field in fields.items():
         kind = {"bytes": "bytes_list", "int64": "int64_list", "float32": "float_list"}[field.dtype]
         values = getattr(example.features.feature[name], kind).value
         if len(values) != int(np.prod(field.shape)):
@@ -113,6 +113,8 @@ def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
         return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
     if not np.isfinite(record["landmarks"]).all():
         return "a landmark is not finite"
-    if np.isinf(record["label"]).any():
+    if np.isinf(record["label"]).any() or np.isinf(record.get("annotators", 0.0)).any():
         return "a label is infinite"
+    if not -1 <= record.get("expression", -1) < len(schema.EXPRESSIONS):
+        return f"the expression must be from -1 to {len(schema.EXPRESSIONS) - 1}, it is {record['expression']}"
     return None

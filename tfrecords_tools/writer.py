@@ -25,17 +25,16 @@ def encode_face(face: np.ndarray) -> bytes:
     return jpeg.tobytes()
 
 
-def encode(record: dict) -> bytes:
-    """Returns the serialised `tf.train.Example` of a record that has exactly the fields of `schema.FIELDS`."""
-    if record.keys() != schema.FIELDS.keys():
-        raise ValueError(f"A record must have the fields {list(schema.FIELDS)}. Received: {list(record)}")
+def encode(record: dict, fields: dict[str, schema.Field] = schema.FIELDS) -> bytes:
+    """Returns the serialised `tf.train.Example` of a record that has exactly these fields, see `schema.fields`."""
+    if record.keys() != fields.keys():
+        raise ValueError(f"A record must have the fields {list(fields)}. Received: {list(record)}")
     return tf.train.Example(
-        features=tf.train.Features(feature={name: _feature(name, value) for name, value in record.items()})
+        features=tf.train.Features(feature={name: _feature(name, fields[name], record[name]) for name in fields})
     ).SerializeToString(deterministic=True)
 
 
-def _feature(name: str, value) -> tf.train.Feature:
-    field = schema.FIELDS[name]
+def _feature(name: str, field: schema.Field, value) -> tf.train.Feature:
     if field.dtype == "bytes":
         data = value.encode() if isinstance(value, str) else value
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
@@ -55,8 +54,9 @@ class VideoRecords:
       sha256: of the file, once it is closed.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, fields: dict[str, schema.Field] = schema.FIELDS):
         self._path = path
+        self._fields = fields
         self._partial = path.with_name(f".partial-{path.name}")
         self.record_bytes: list[int] = []
         self.sha256 = ""
@@ -66,7 +66,7 @@ class VideoRecords:
         return self
 
     def write(self, record: dict) -> None:
-        data = encode(record)
+        data = encode(record, self._fields)
         self._writer.write(data)
         self.record_bytes.append(len(data) + FRAMING_BYTES)
 
