@@ -162,7 +162,7 @@ def load(folder: Path) -> Manifest:
             f"{path}: the schema version must be {schema.SCHEMA_VERSION}. Received: {version}. Pack the corpus again."
         )
     try:
-        videos = tuple(VideoEntry(**_with_tuples(entry)) for entry in fields.pop("videos"))
+        videos = tuple(entry_from(entry) for entry in fields.pop("videos"))
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
         annotators = tuple(fields.pop("annotators", ()))
         return Manifest(videos=videos, left_out=left_out, annotators=annotators, **fields)
@@ -170,6 +170,7 @@ def load(folder: Path) -> Manifest:
         raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
 
 
-def _with_tuples(entry: dict) -> dict:
-    runs = {key: tuple((first, last) for first, last in entry[key]) for key in ("runs", "labelled_runs")}
-    return {**entry, **runs, "record_bytes": tuple(entry["record_bytes"])}
+def entry_from(fields: dict) -> VideoEntry:
+    """Returns the entry whose fields came out of JSON."""
+    runs = {key: tuple((first, last) for first, last in fields[key]) for key in ("runs", "labelled_runs")}
+    return VideoEntry(**{**fields, **runs, "record_bytes": tuple(fields["record_bytes"])})

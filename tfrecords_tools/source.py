@@ -54,6 +54,7 @@ class VideoSource:
         `functools.partial` of one.
       read_faces: returns the faces that come with the dataset; called likewise. None: they are detected.
       annotators: names of the single annotators, the same for all videos of a dataset.
+      expression: whether the labels hold a class of expression, the same for all videos of a dataset.
       which: the face that the labels are about where there are several: "longest" (the longest track), "left", "right",
         or "annotated" (the one that overlaps `read_faces` best).
       cropped: the images are face crops already: the box is the whole image.
@@ -70,6 +71,7 @@ class VideoSource:
     read_labels: Callable[[], Labels]
     read_faces: Callable[[], Faces] | None = None
     annotators: tuple[str, ...] = ()
+    expression: bool = False
     which: str = "longest"
     cropped: bool = False
     start: float | None = None
