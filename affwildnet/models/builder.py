@@ -90,7 +90,7 @@ def _fused(config: ModelConfig) -> keras.Model:
         return keras.Model(tensors, WeightedMean(dtype="float32", name=config.head)(estimates), name="decision_fusion")
     sequence = layers.Concatenate(name="members")(sequences)
     if config.recurrent != "none":
-        sequence = recurrent.RECURRENT[config.recurrent](sequence, config, "")
+        sequence = recurrent.head(sequence, config)
     return keras.Model(tensors, _output(config)(joined_hidden(sequence, config)), name="model_fusion")
 
 

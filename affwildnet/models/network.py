@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.recurrent import RECURRENT
+from affwildnet.models.recurrent import head
 from affwildnet.models.time import FoldTime, UnfoldTime
 from affwildnet.models.trunks import TRUNKS
 from affwildnet.models.width import scaled
@@ -45,7 +45,7 @@ def representation(config: ModelConfig) -> keras.Model:
         )
         if config.recurrent != "none":
             prefix = f"{_joined(entry)}_" if len(config.rnn_inputs) > 1 else ""
-            sequence = RECURRENT[config.recurrent](sequence, config, prefix)
+            sequence = head(sequence, config, prefix)
         stacks.append(sequence)
     together = layers.Concatenate(name="stacks")(stacks) if len(stacks) > 1 else stacks[0]
     return keras.Model(tensors, joined_hidden(together, config))

@@ -10,13 +10,18 @@ from collections.abc import Callable
 import keras
 
 from affwildnet.models.trunks.cnn_m import cnn_m
+from affwildnet.models.trunks.densenet import densenet121, densenet169
 from affwildnet.models.trunks.resnet50 import resnet50
+from affwildnet.models.trunks.resnet50_slim import resnet50_slim
 from affwildnet.models.trunks.vgg import vgg16
 
 Trunk = Callable[[keras.KerasTensor, float], dict[str, keras.KerasTensor]]
 
 TRUNKS: dict[str, Trunk] = {
     "cnn_m": cnn_m,
+    "densenet121": densenet121,
+    "densenet169": densenet169,
     "resnet50": resnet50,
+    "resnet50_slim": resnet50_slim,
     "vgg16": vgg16,
 }

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from affwildnet.models.trunks.convolution import convolution
 from affwildnet.models.width import scaled
 
 # Per stage: its name, channels of the narrow convolutions, blocks, stride of the first block.
@@ -27,8 +28,7 @@ def resnet50(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.K
       which is the layer `avg_pool`.
     """
     taps = {}
-    x = layers.ZeroPadding2D(3, name="conv1_pad")(images)
-    x = _conv_bn(x, scaled(64, width), 7, 2, "conv1")
+    x = _conv_bn(images, scaled(64, width), 7, 2, "conv1")
     x = taps["conv1"] = layers.Activation("relu", name="conv1_relu")(x)
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = taps["pool1"] = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
@@ -53,9 +53,5 @@ def _block(x: keras.KerasTensor, channels: int, stride: int, project: bool, name
 
 
 def _conv_bn(x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str) -> keras.KerasTensor:
-    # The first convolution is padded by a layer of its own, as in the published network.
-    padding = "same" if kernel == 3 else "valid"
-    conv = layers.Conv2D(
-        filters, kernel, strides=stride, padding=padding, kernel_initializer="he_normal", name=f"{name}_conv"
-    )
-    return layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(conv(x))
+    x = convolution(x, filters, kernel, stride, name=f"{name}_conv", bias=True)
+    return layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(x)

@@ -1,0 +1,123 @@
+"""Attention to the last outputs, around a stack of recurrent layers."""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+
+import keras
+from keras import ops
+
+from affwildnet.models.recurrent.gru import GRU
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class OutputAttention(Recurrent):
+    """A stack that looks back at its last n outputs (thesis section 4.3.4): (B, T, F) to (B, T, units).
+
+    The AttentionCellWrapper of TensorFlow 1, with a the attention and m_1 ... m_n the last n outputs, all zero before
+    the first frame, and taking part as such:
+
+        x' = x W1 + a W1' + b1                 (F)
+        o, s' = stack(x', s)
+        q = [s'] Wq + bq                       all states of the stack, side by side
+        p = softmax over i of v . tanh(m_i Wk + q)
+        a' = sum over i of p_i m_i
+        y = [o, a'] W2 + b2                    the output; it takes the place of the oldest m
+
+    x W1 and what the first layer makes of it are computed for all frames at once. What remains of x' in the loop,
+    a W1', meets the first layer's weights as a (W1' K), where W1' K is computed once; and m Wk once for each output.
+
+    Weights: `input_kernel` W1 (F, F), `input_attention_kernel` W1' (units, F), `input_bias`; those of the stack;
+    `query_kernel` (states, units), `query_bias`, `key_kernel` (units, units), `score` v (units); `output_kernel` W2
+    (2 * units, units), `output_bias`. States: those of the stack, a (units), the outputs m (n, units) from the oldest
+    to the newest, and their keys m Wk (n, units).
+
+    Args:
+      stack: recurrent layers of this package, from the input on; `units` are those of the last.
+      memory: n, how many outputs it looks back at, at least 1.
+    """
+
+    def __init__(self, stack: Sequence[GRU | Recurrent], memory: int, **kwargs):
+        super().__init__(stack[-1].units, **kwargs)
+        if memory < 1:
+            raise ValueError(f"`memory` must be at least 1. Received: memory={memory}")
+        self.stack = list(stack)
+        self.memory = memory
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        outputs = (self.memory, self.units)
+        return [*(shape for layer in self.stack for shape in layer.state_shapes), (self.units,), outputs, outputs]
+
+    def build(self, sequence_shape, initial_state_shape=None):
+        features, units = sequence_shape[-1], self.units
+        # W1 and W1' are one matrix in the source, and start as one: Glorot's limit of the whole.
+        limit = math.sqrt(6 / (features + units + features))
+        joint = [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
+        self.input_kernel = self.add_weight((features, features), joint[0], name="input_kernel")
+        self.input_attention_kernel = self.add_weight((units, features), joint[1], name="input_attention_kernel")
+        self.input_bias = self.add_weight((features,), "zeros", name="input_bias")
+        for layer in self.stack:
+            layer.build((*sequence_shape[:-1], features))
+            features = layer.units
+        remembered = sum(math.prod(shape) for layer in self.stack for shape in layer.state_shapes)
+        self.query_kernel = self.add_weight((remembered, units), "glorot_uniform", name="query_kernel")
+        self.query_bias = self.add_weight((units,), "zeros", name="query_bias")
+        self.key_kernel = self.add_weight((units, units), "glorot_uniform", name="key_kernel")
+        self.score = self.add_weight((units,), "glorot_uniform", name="score")
+        self.output_kernel = self.add_weight((2 * units, units), "glorot_uniform", name="output_kernel")
+        self.output_bias = self.add_weight((units,), "zeros", name="output_bias")
+
+    def project(self, sequence: Tensor) -> Tensor:
+        return self.stack[0].project(ops.matmul(sequence, self.input_kernel) + self.input_bias)
+
+    def recurrence(self) -> Step:
+        stack = self._stack_step()
+        first_kernel, _ = self.stack[0].input_weights()
+        attention_kernel = ops.matmul(self.input_attention_kernel, first_kernel)
+        names = ("query_kernel", "query_bias", "key_kernel", "score", "output_kernel", "output_bias")
+        query_kernel, query_bias, key_kernel, score, output_kernel, output_bias = (
+            ops.convert_to_tensor(getattr(self, name)) for name in names
+        )
+
+        def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            *states, attention, outputs, keys = states
+            output, states = stack(projected + ops.matmul(attention, attention_kernel), states)
+            query = ops.matmul(ops.concatenate(states, axis=-1), query_kernel) + query_bias
+            scores = ops.matmul(ops.tanh(keys + ops.expand_dims(query, 1)), score)
+            shares = ops.expand_dims(ops.softmax(scores, axis=-1), 1)
+            attention = ops.squeeze(ops.matmul(shares, outputs), 1)
+            output = ops.matmul(ops.concatenate([output, attention], axis=-1), output_kernel) + output_bias
+            key = ops.matmul(output, key_kernel)
+            outputs = ops.concatenate([outputs[:, 1:], ops.expand_dims(output, 1)], axis=1)
+            keys = ops.concatenate([keys[:, 1:], ops.expand_dims(key, 1)], axis=1)
+            return output, [*states, attention, outputs, keys]
+
+        return step
+
+    def _stack_step(self) -> Step:
+        """The step of the whole stack: (B, P) of the first layer, all states, to the last one's output, all states."""
+        steps = [layer.recurrence() for layer in self.stack]
+        entries = [layer.input_weights() for layer in self.stack[1:]]
+        ends = list(accumulate(len(layer.state_shapes) for layer in self.stack))
+
+        def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            output, new_states = steps[0](projected, states[: ends[0]])
+            for next_step, (kernel, bias), begin, end in zip(steps[1:], entries, ends, ends[1:], strict=False):
+                output, layer_states = next_step(ops.matmul(output, kernel) + bias, states[begin:end])
+                new_states = [*new_states, *layer_states]
+            return output, new_states
+
+        return step
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        del config["units"]
+        stack = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
+        return {**config, "stack": stack, "memory": self.memory}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "OutputAttention":
+        stack = [keras.saving.deserialize_keras_object(layer) for layer in config["stack"]]
+        return cls(**{**config, "stack": stack})

@@ -1,0 +1,80 @@
+"""The gated recurrent unit."""
+
+import keras
+from keras import ops
+
+from affwildnet.models.recurrent.recurrence import States, Step, Tensor, run
+
+
+class _ProjectedLoop(keras.layers.RNN):
+    """Keras's loop over a GRU cell, with the input's product taken out of it."""
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        asks_more = mask is not None or self.go_backwards or self.unroll
+        if asks_more or self.cell.dropout or self.cell.recurrent_dropout:
+            return super().inner_loop(sequences, initial_state, mask=mask, training=training)
+        states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+        outputs, states = run(self.recurrence(), self.project(sequences), states)
+        return states[0], outputs if self.return_sequences else ops.expand_dims(states[0], 1), states
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class GRU(keras.layers.GRU, _ProjectedLoop):
+    """GRU (Cho et al. 2014; thesis section 2.3.7): (B, T, F) to (B, T, units).
+
+    Weights, initial values and arguments are those of `keras.layers.GRU`, and so are the numbers. With `reset_after`
+    False, as in TensorFlow 1, z, r = sigmoid(x W + h U + b), c = tanh(x Wc + (r h) Uc + bc), h' = z h + (1 - z) c;
+    with True, c = tanh(x Wc + bc + r (h Uc + b'c)), the form that cuDNN runs.
+
+    Keras's own layer tries cuDNN, and where that cannot be, leaves the loop to the next class: `_ProjectedLoop`.
+    """
+
+    def __init__(self, units: int, return_sequences: bool = True, **kwargs):
+        super().__init__(units, return_sequences=return_sequences, **kwargs)
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the states, without B: the output."""
+        return [(self.units,)]
+
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        """Returns the weights of the input (F, 3 * units), and all biases that can be added outside the recurrence."""
+        kernel, units = ops.convert_to_tensor(self.cell.kernel), self.units
+        if not self.use_bias:
+            return kernel, ops.zeros((3 * units,), kernel.dtype)
+        bias = ops.convert_to_tensor(self.cell.bias)
+        if self.reset_after:
+            bias = bias[0] + ops.concatenate([bias[1, : 2 * units], ops.zeros((units,), bias.dtype)])
+        return kernel, bias
+
+    def project(self, sequence: Tensor) -> Tensor:
+        """Returns what depends on the input (..., F) alone, (..., 3 * units)."""
+        kernel, bias = self.input_weights()
+        return ops.matmul(sequence, kernel) + bias
+
+    def recurrence(self) -> Step:
+        """Returns the step (B, 3 * units), [h] to h', [h']."""
+        gates = 2 * self.units
+        activation, gate_activation = self.activation, self.recurrent_activation
+        kernel = ops.convert_to_tensor(self.cell.recurrent_kernel)
+        gates_kernel, candidate_kernel = ops.split(kernel, [gates], axis=1)
+        bias = self.cell.bias[1, gates:] if self.use_bias and self.reset_after else 0.0
+
+        def before(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            (h,) = states
+            x_gates, x_candidate = ops.split(projected, [gates], axis=-1)
+            z, r = ops.split(gate_activation(x_gates + ops.matmul(h, gates_kernel)), 2, axis=-1)
+            c = activation(x_candidate + ops.matmul(r * h, candidate_kernel))
+            h = c + z * (h - c)
+            return h, [h]
+
+        def after(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            (h,) = states
+            x_gates, x_candidate = ops.split(projected, [gates], axis=-1)
+            h_gates, h_candidate = ops.split(ops.matmul(h, kernel), [gates], axis=-1)
+            z, r = ops.split(gate_activation(x_gates + h_gates), 2, axis=-1)
+            c = activation(x_candidate + r * (h_candidate + bias))
+            h = c + z * (h - c)
+            return h, [h]
+
+        return after if self.reset_after else before

@@ -1,0 +1,83 @@
+"""The independently recurrent network (Li et al. 2018)."""
+
+import keras
+from keras import ops
+
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+
+# The largest initial weight of the input (either sign). A unit with a recurrent weight near 1 adds up its input over
+# the window, so it has to start small; the value is the one that the implementation the thesis used has in its example.
+INPUT_LIMIT = 0.001
+
+
+def largest_weight(window: int) -> float:
+    """Returns 2^(1/T): a unit with this recurrent weight doubles what it holds within the T frames of a window."""
+    return 2 ** (1 / window)
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class RecurrentWeightLimit(keras.constraints.Constraint):
+    """Keeps recurrent weights within -2^(1/T) to 2^(1/T) after each step of the optimiser (thesis section 5.2.2).
+
+    Args:
+      window: T, frames in a training window.
+    """
+
+    def __init__(self, window: int):
+        self.window = window
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        limit = largest_weight(self.window)
+        return ops.clip(weight, -limit, limit)
+
+    def get_config(self) -> dict:
+        return {"window": self.window}
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class IndRNN(Recurrent):
+    """h' = relu(x W + u h + b), each unit recurring to itself alone (thesis eq. 4.2): (B, T, F) to (B, T, units).
+
+    Weights: `kernel` (F, units), `recurrent_kernel` u (units), `bias` (units). State: h.
+
+    Args:
+      units: size of the output.
+      window: T, frames in a training window. It limits the recurrent weights, see `RecurrentWeightLimit`; sequences of
+        any length can be put in.
+      remembers: whether all units start out as ones that remember: u from U(0.5^(1/T), 2^(1/T)), meant for the last
+        layer of a stack, instead of U(0, 2^(1/T)).
+    """
+
+    def __init__(self, units: int, window: int = 80, remembers: bool = False, **kwargs):
+        super().__init__(units, **kwargs)
+        self.window = window
+        self.remembers = remembers
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        return [(self.units,)]
+
+    def build(self, sequence_shape, initial_state_shape=None):
+        small = keras.initializers.RandomUniform(-INPUT_LIMIT, INPUT_LIMIT)
+        lowest = 0.5 ** (1 / self.window) if self.remembers else 0.0
+        recurrent = keras.initializers.RandomUniform(lowest, largest_weight(self.window))
+        limit = RecurrentWeightLimit(self.window)
+        self.kernel = self.add_weight((sequence_shape[-1], self.units), small, name="kernel")
+        self.recurrent_kernel = self.add_weight((self.units,), recurrent, constraint=limit, name="recurrent_kernel")
+        self.bias = self.add_weight((self.units,), "zeros", name="bias")
+
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        return ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
+
+    def recurrence(self) -> Step:
+        kernel = ops.convert_to_tensor(self.recurrent_kernel)
+
+        def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            (h,) = states
+            h = ops.relu(projected + kernel * h)
+            return h, [h]
+
+        return step
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "window": self.window, "remembers": self.remembers}

@@ -1,0 +1,63 @@
+"""The long short-term memory with peepholes."""
+
+import keras
+from keras import ops
+
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class PeepholeLSTM(Recurrent):
+    """LSTM whose gates see the cell's content (thesis eq. 4.1): (B, T, F) to (B, T, units).
+
+    i = sigmoid(x Wi + h Ui + wi c + bi), f = sigmoid(x Wf + h Uf + wf c + bf + 1), c' = f c + i tanh(x Wc + h Uc + bc),
+    o = sigmoid(x Wo + h Uo + wo c' + bo), h' = o tanh(c'). The peepholes wi, wf, wo are a weight a unit. The 1 is
+    TensorFlow 1's forget bias: added in the gate, not kept in the weights.
+
+    Weights: `kernel` (F, 4 * units), `recurrent_kernel` (units, 4 * units), `bias` (4 * units), columns i, f, c, o as
+    in `keras.layers.LSTM`; `input_peephole`, `forget_peephole`, `output_peephole` (units). States: h, c.
+
+    Args:
+      units: size of the output and of the cell's content.
+      forget_bias: added to the forget gate before its sigmoid.
+    """
+
+    def __init__(self, units: int, forget_bias: float = 1.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.forget_bias = forget_bias
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        return [(self.units,), (self.units,)]
+
+    def build(self, sequence_shape, initial_state_shape=None):
+        units = self.units
+        self.kernel = self.add_weight((sequence_shape[-1], 4 * units), "glorot_uniform", name="kernel")
+        self.recurrent_kernel = self.add_weight((units, 4 * units), "orthogonal", name="recurrent_kernel")
+        self.bias = self.add_weight((4 * units,), "zeros", name="bias")
+        self.input_peephole = self.add_weight((units,), "glorot_uniform", name="input_peephole")
+        self.forget_peephole = self.add_weight((units,), "glorot_uniform", name="forget_peephole")
+        self.output_peephole = self.add_weight((units,), "glorot_uniform", name="output_peephole")
+
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        forget = ops.repeat(ops.convert_to_tensor([0.0, self.forget_bias, 0.0, 0.0], self.compute_dtype), self.units)
+        return ops.convert_to_tensor(self.kernel), self.bias + forget
+
+    def recurrence(self) -> Step:
+        kernel = ops.convert_to_tensor(self.recurrent_kernel)
+        to_input = ops.convert_to_tensor(self.input_peephole)
+        to_forget = ops.convert_to_tensor(self.forget_peephole)
+        to_output = ops.convert_to_tensor(self.output_peephole)
+
+        def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
+            h, c = states
+            x_input, x_forget, x_cell, x_output = ops.split(projected + ops.matmul(h, kernel), 4, axis=-1)
+            kept = ops.sigmoid(x_forget + to_forget * c) * c
+            c = kept + ops.sigmoid(x_input + to_input * c) * ops.tanh(x_cell)
+            h = ops.sigmoid(x_output + to_output * c) * ops.tanh(c)
+            return h, [h, c]
+
+        return step
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "forget_bias": self.forget_bias}
