@@ -12,14 +12,21 @@ from networks import CNN, SMALL, inputs, numpy, outputs_of, randomised
 import affwildnet
 from affwildnet.models import RECURRENT, TRUNKS, FoldTime, UnfoldTime, build
 
+
+def of_trunk(trunk, *more):
+    """Arguments of a test; deep trunks take seconds to build."""
+    shallow = trunk in ("cnn_m", "vgg16")
+    return pytest.param(trunk, *more, marks=[] if shallow else [pytest.mark.slow])
+
+
 # One signature for all.
 
 
 @pytest.mark.parametrize(
     ("trunk", "landmarks", "recurrent"),
     [
-        *((trunk, False, "none") for trunk in TRUNKS),
-        *((trunk, True, "gru") for trunk in TRUNKS),
+        *(of_trunk(trunk, False, "none") for trunk in TRUNKS),
+        *(of_trunk(trunk, True, "gru") for trunk in TRUNKS),
         *(("vgg16", False, recurrent) for recurrent in RECURRENT),
         ("vgg16", True, "none"),
     ],
@@ -203,7 +210,7 @@ def test_width_multiplies_every_layer():
 # What a trainer relies on.
 
 
-@pytest.mark.parametrize(("trunk", "reset_after"), [*((trunk, False) for trunk in TRUNKS), ("vgg16", True)])
+@pytest.mark.parametrize(("trunk", "reset_after"), [*(of_trunk(trunk, False) for trunk in TRUNKS), ("vgg16", True)])
 def test_save_and_load(trunk, reset_after, tmp_path):
     config = replace(SMALL, trunk=trunk, reset_after=reset_after)
     model = randomised(build(config))

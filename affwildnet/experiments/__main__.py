@@ -2,36 +2,128 @@
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 
-from affwildnet.experiments import EXPERIMENTS, get
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments import PAPERS, get
+from affwildnet.experiments.config import PROTOCOLS, Experiment, ModelConfig, Published
+from affwildnet.experiments.published import Paper
 from tfrecords_tools.errors import UserError, exit_status
+
+METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE"}
+_COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
+_NOT_OURS = "(other groups)"
+# What of a fused network is in its members.
+_MEMBERS_OWN = (
+    "trunk",
+    "landmarks",
+    "landmarks_join",
+    "landmark_encoder",
+    "standardise_landmarks",
+    "hidden",
+    "dropout",
+    "dropout_layers",
+    "rnn_inputs",
+    "separate",
+)
 
 
 def listing() -> str:
-    """Returns a line for each experiment: name, published CCC of valence and arousal, title."""
-    lines = [f"{'experiment':<32}{'CCC v':>7}{'CCC a':>7}  title"]
-    for name, experiment in EXPERIMENTS.items():
-        ccc = experiment.published[0].scores["ccc"] if experiment.published else {}
-        numbers = "".join(f"{ccc[key]:7.3f}" if key in ccc else f"{'-':>7}" for key in ("valence", "arousal"))
-        lines.append(f"{name:<32}{numbers}  {experiment.title}")
-    return "\n".join(lines)
+    """Returns the experiments paper by paper, a line for each set of published numbers.
+
+    A line has the experiment's name, the tables that print the numbers, their metric, and valence and arousal (or the
+    accuracy over all videos). Where an experiment has several lines, those below the first say which row they are.
+    """
+    parts = []
+    for paper in PAPERS.values():
+        head = _COLUMNS.format("experiment", "tables", "metric", "valence", "arousal", "network")
+        parts.append("\n".join([paper.title, head, *_lines(paper)]))
+    return "\n\n".join(parts)
+
+
+def _lines(paper: Paper) -> Iterator[str]:
+    for experiment in paper.experiments:
+        by_numbers: dict[tuple, list[Published]] = {}
+        for row in experiment.published:
+            by_numbers.setdefault(_numbers(row), []).append(row)
+        if not by_numbers:
+            yield _COLUMNS.format(experiment.name, "-", "-", "-", "-", experiment.title)
+        for index, (numbers, rows) in enumerate(by_numbers.items()):
+            tables = ", ".join(sorted({row.table for row in rows}, key=float))
+            name, last = (experiment.name, experiment.title) if index == 0 else ("", f"  {rows[0].row}")
+            yield _COLUMNS.format(name, tables, *numbers, last)
+    for row in paper.others:
+        yield _COLUMNS.format(_NOT_OURS, row.table, *_numbers(row), row.row)
+
+
+def _numbers(row: Published) -> tuple[str, str, str]:
+    """A row's first metric and two numbers of it, as they are listed."""
+    metric = next(metric for metric in METRICS if metric in row.scores)
+    scores = row.scores[metric]
+    if metric == "accuracy":
+        return METRICS[metric], "", f"{scores['total']:.3f}"
+    return METRICS[metric], f"{scores['valence']:.3f}", f"{scores['arousal']:.3f}"
 
 
 def description(experiment: Experiment) -> str:
-    """Returns every field of an experiment, and its published numbers, as lines of text."""
-    lines = [experiment.name, experiment.title]
+    """Returns all of an experiment as lines of text: every field, the network's cost, the published rows, the notes.
+
+    Of a fused network the fields that its members have instead are left out.
+    """
+    source = experiment.name.split("/")[0]
+    lines = [
+        experiment.name,
+        experiment.title,
+        PAPERS[source].title,
+        "",
+        f"corpus: {experiment.corpus}",
+        f"scored: {PROTOCOLS[experiment.protocol]}",
+        *_cost(experiment.model),
+    ]
     for part in ("model", "training", "evaluation"):
-        lines.append(f"{part}:")
-        for name, value in dataclasses.asdict(getattr(experiment, part)).items():
-            lines.append(f"  {name} = {value}")
+        lines += ["", f"{part}:", *_fields(getattr(experiment, part))]
     for row in experiment.published:
-        lines.append(f"published in {row.source}, table {row.table}, row {row.row!r}, on {row.corpus}:")
+        lines += ["", f"published in {row.source}, table {row.table}, row {row.row!r}, on {row.corpus}:"]
         for metric, scores in row.scores.items():
             lines.append(f"  {metric}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
+        if row.note:
+            lines.append(f"  note: {row.note}")
     if experiment.notes:
-        lines.append(f"notes: {experiment.notes}")
+        lines += ["", f"notes: {experiment.notes}"]
     return "\n".join(lines)
+
+
+def _fields(config) -> Iterator[str]:
+    """A line for each field; of what stands inside another, each on a line of its own with what is not the default."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in _MEMBERS_OWN and getattr(config, "members", ()):
+            continue
+        inside = isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0])
+        if not inside:
+            yield f"  {field.name} = {value!r}"
+            continue
+        yield f"  {field.name}:"
+        for item in value:
+            changed = [
+                f"{inner.name} = {getattr(item, inner.name)!r}"
+                for inner in dataclasses.fields(item)
+                if getattr(item, inner.name) != inner.default
+            ]
+            yield "    " + "; ".join(changed)
+
+
+def _cost(model: ModelConfig) -> list[str]:
+    # Here, so that the listing need not wait for TensorFlow.
+    from tfrecords_tools.quiet import import_tensorflow
+
+    import_tensorflow()
+    from affwildnet.models import cost
+
+    side = model.image_size
+    return [
+        f"weights: {cost.parameters(model):,}",
+        f"cost: {cost.gflops(model):.3g} GFLOPs a frame of {side}x{side} pixels",
+    ]
 
 
 def main(arguments: list[str]) -> None:

@@ -115,6 +115,9 @@ class TrainingConfig:
       decay_rate: the rate is multiplied by this every `decay_steps` steps; 1 keeps it constant.
       decay_steps: see `decay_rate`.
       clip_norm: gradients are scaled down to this global norm; 0 leaves them.
+      balance: shares of the quadrants V+A+, V-A+, V+A-, V-A- of valence and arousal (0 counts as positive) that windows
+        are repeated for, within an epoch: (0.43, 0.24, 0.19, 0.14) are those of ijcv2019 section 4.2.1, D. Empty: each
+        window once.
       flip: mirror half of the windows, landmarks exchanged left for right.
       colour_jitter: largest relative change of a window's brightness and contrast; 0 is none.
       landmark_jitter: deviation of the noise added to each landmark, as a share of the crop's side; 0 is none.
@@ -141,6 +144,7 @@ class TrainingConfig:
     decay_rate: float = 1.0
     decay_steps: int = 400
     clip_norm: float = 0.0
+    balance: tuple[float, ...] = ()
     flip: bool = False
     colour_jitter: float = 0.0
     landmark_jitter: float = 0.0
