@@ -4,15 +4,28 @@ import cv2
 import numpy as np
 import pytest
 
-from tfrecords_tools import pack
+from tfrecords_tools import video_packer
 from tfrecords_tools.alignment import Aligner
-from tfrecords_tools.annotations import check_length, read_pair, read_values
+from tfrecords_tools.annotations import (
+    NumberedLabels,
+    at,
+    check_fits,
+    check_length,
+    choose_annotators,
+    match,
+    mean_of,
+    nearest,
+    no_labels,
+    read_pair,
+    read_values,
+)
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces import Box
 from tfrecords_tools.inspection import read_records
 from tfrecords_tools.layouts import LAYOUTS
-from tfrecords_tools.pack import PackOptions, pack_video
+from tfrecords_tools.source import Labels, VideoSource
 from tfrecords_tools.video import VideoWriter
+from tfrecords_tools.video_packer import PackOptions, pack_video
 
 
 @pytest.fixture
@@ -103,6 +116,107 @@ def test_lengths_may_differ_by_the_tolerance_and_no_more(tmp_path, labels, says)
         check_length(labels, 100, 2, tmp_path / "clip.mp4")
 
 
+def nearest_by_hand(times, moment, tolerance):
+    """In whole microseconds, row by row; the first of those that are equally near."""
+    times, moment = [round(time * 1e6) for time in times], round(moment * 1e6)
+    if not times or max(times[0] - moment, moment - times[-1]) > round(tolerance * 1e6):
+        return -1
+    distances = [abs(time - moment) for time in times]
+    return distances.index(min(distances))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 17, 60])
+def test_nearest_is_what_a_loop_finds(rows):
+    random = np.random.default_rng(rows)
+    times = np.sort(random.integers(0, 200, rows)) / 100 + 1  # coarse: many ties, and times that repeat
+    moments = np.arange(-50, 450) / 100
+    found = nearest(times, moments, 0.5)
+    assert found.tolist() == [nearest_by_hand(times, moment, 0.5) for moment in moments]
+
+
+def test_of_two_rows_as_near_the_earlier_counts_though_floats_say_otherwise():
+    # 0.1 + 0.2 is not 0.3, and the distances to 0.2 differ in the last bit
+    assert nearest(np.array([0.1, 0.1 + 0.2]), np.array([0.2])).tolist() == [0]
+    assert nearest(np.array([0.7, 0.9]), np.array([0.8])).tolist() == [0]
+
+
+def test_beyond_the_ends_a_row_counts_for_half_a_second_and_within_for_ever():
+    times = np.array([2.0, 100.0])
+    found = nearest(times, np.array([1.499, 1.5, 50.0, 52.0, 100.5, 100.501]))
+    assert found.tolist() == [-1, 0, 0, 1, 1, -1]
+
+
+def rows_of_numbers(count):
+    return np.stack([np.arange(1, count + 1), -np.arange(1, count + 1)], 1).astype(np.float32)
+
+
+def test_without_times_a_frame_has_the_row_of_its_number():
+    labels = Labels(rows_of_numbers(5), None, rows_of_numbers(5)[:, None], np.arange(5))
+    found = match(labels, [5, 1, 6, 3, 3, -1], [9.0] * 6)
+    np.testing.assert_array_equal(found.values[:, 0], [5, 1, np.nan, 3, 3, np.nan])
+    np.testing.assert_array_equal(found.annotators[:, 0, 1], [-5, -1, np.nan, -3, -3, np.nan])
+    assert found.expression.tolist() == [4, 0, -1, 2, 2, -1]
+    assert found.times is None
+    assert found.values.dtype == np.float32
+    assert (at(labels, 5, 0.0), at(labels, 6, 0.0), at(labels, 1, 7.0)) == (4, None, 0)
+
+
+def test_with_times_a_frame_has_the_nearest_row_whatever_its_number():
+    labels = Labels(rows_of_numbers(3), np.array([0.0, 0.04, 0.08]))
+    found = match(labels, [70, 80, 90, 95], [0.0, 0.05, 0.07, 9.0])
+    np.testing.assert_array_equal(found.values[:, 0], [1, 2, 3, np.nan])
+    assert (found.annotators, found.expression) == (None, None)
+    assert (at(labels, 1, 0.05), at(labels, 1, 9.0)) == (1, None)
+
+
+def test_one_row_with_a_time_is_the_label_of_the_whole_video_and_no_row_of_none():
+    labels = Labels(rows_of_numbers(1), np.zeros(1))
+    np.testing.assert_array_equal(match(labels, range(1, 4), [0.0, 50.0, 5000.0]).values[:, 0], [1, 1, 1])
+    assert np.isnan(match(no_labels(), [1, 2], [0.0, 1.0]).values).all()
+    assert np.isnan(match(Labels(rows_of_numbers(0), np.zeros(0)), [1, 2], [0.0, 1.0]).values).all()
+    assert match(labels, [], []).values.shape == (0, 2)
+
+
+def test_the_mean_is_over_the_annotators_that_are_there():
+    nan = np.nan
+    annotators = np.float32([[[1, nan], [0, nan], [nan, nan]], [[0.5, -1], [0.25, 0], [0.75, 0.25]]])
+    np.testing.assert_array_equal(mean_of(annotators), np.float32([[0.5, nan], [0.5, -0.25]]))
+
+
+def test_annotators_are_chosen_by_name():
+    labels = Labels(np.zeros((1, 2), np.float32), None, np.float32([[[1, -1], [0.5, 0], [0, 0.5]]]))
+    found = choose_annotators(labels, ("ann", "bob", "cleo"), ("cleo", "ann"))
+    np.testing.assert_array_equal(found.values, [[0.5, -0.25]])
+    assert found.annotators is labels.annotators
+    with pytest.raises(
+        UserError, match=r"`annotators` must be one of ann, bob, cleo\. Received: bop\. Did you mean bob"
+    ):
+        choose_annotators(labels, ("ann", "bob", "cleo"), ("bop",))
+    with pytest.raises(UserError, match="must name at least one of ann, bob, cleo"):
+        choose_annotators(labels, ("ann", "bob", "cleo"), ())
+    with pytest.raises(UserError, match="must stay unset"):
+        choose_annotators(Labels(labels.values), (), ("ann",))
+
+
+@pytest.mark.parametrize(
+    ("labels", "fits", "fails"),
+    [
+        (Labels(rows_of_numbers(10)), (9, 10, 11), (1, 8, 12, 99)),
+        (NumberedLabels(rows_of_numbers(10)), (9, 10, 11, 12, 99), (1, 8)),
+        (Labels(rows_of_numbers(10), np.arange(10.0)), (1, 10, 99), ()),
+        (no_labels(), (1, 99), ()),
+    ],
+    ids=["a row a frame", "numbered", "own clock", "none"],
+)
+def test_whether_labels_fit_a_video(tmp_path, labels, fits, fails):
+    source = VideoSource("clip", "train", "clip", tmp_path / "clip.mp4", no_labels)
+    for frames in fits:
+        check_fits(labels, frames, 1, source)
+    for frames in fails:
+        with pytest.raises(UserError, match=r"clip\.mp4: the annotation is"):
+            check_fits(labels, frames, 1, source)
+
+
 SIDE, BLOCK = 64, 16
 
 
@@ -153,8 +267,8 @@ def numbered_clip(tmp_path):
 
 
 def packed(source, monkeypatch, tmp_path, faceless=(), tolerance=1):
-    monkeypatch.setattr(pack, "_detector", lambda upsample: WholeImage(faceless))
-    monkeypatch.setattr(pack, "_predictor", lambda model: WholeImage())
+    monkeypatch.setattr(video_packer, "_detector", lambda upsample: WholeImage(faceless))
+    monkeypatch.setattr(video_packer, "_predictor", lambda model: WholeImage())
     options = PackOptions(tmp_path / "none", Aligner(SIDE, margin=0), length_tolerance=tolerance)
     entry = pack_video(source, options, tmp_path / "clip.records")
     return entry, read_records(tmp_path, entry)

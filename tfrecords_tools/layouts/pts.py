@@ -1,0 +1,39 @@
+"""Points of a face in `.pts` files: `version: 1`, `n_points: N`, and N lines `x y` between braces.
+
+The format counts pixels from 1, and so do Menpo's files, with which the faces of Aff-Wild were found (ijcv2019
+section 3.1): 1 is taken off both coordinates.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.annotations import read_text
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces import Box
+
+
+def read_points(path: Path, count: int) -> np.ndarray:
+    """Returns (count, 2) float32, x and y in pixels, 0 being the first.
+
+    Raises:
+      UserError: if the file does not hold that number of points.
+    """
+    text = read_text(path)
+    told = re.search(r"n_points:\s*([0-9]+)", text)
+    try:
+        body = re.search(r"\{([^{}]*)\}", text)[1]
+        points = np.array([[float(cell) for cell in line.split()] for line in body.splitlines() if line.strip()])
+        right = points.shape == (count, 2) and np.isfinite(points).all() and (told is None or int(told[1]) == count)
+    except (TypeError, ValueError):  # no braces; a word, or lines of unequal length
+        right = False
+    if not right:
+        raise UserError(f"{path}: must hold {count} lines `x y` between braces. Received: {text[:60]!r}")
+    return (points - 1).astype(np.float32)
+
+
+def extent(points: np.ndarray) -> Box:
+    """Returns the smallest box around (n, 2) points, such as the four corners of a box or 68 landmarks."""
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    return Box(left, top, right, bottom)

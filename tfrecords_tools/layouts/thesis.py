@@ -1,0 +1,131 @@
+"""The database of the thesis (chapter 3): videos of 30 frames a second, labels of raters with a clock of their own.
+
+    videos/[<split>/]<name>.mp4                                  at any depth
+    faces/[<split>/]<name>/00001.jpg                             face crops, used where a name has them
+    annotations/[<rater>/]{valence,arousal}/<name>.txt           a rater's: seconds and value, a row each, or
+    annotations/<name>.txt                                       merged: frame, valence, arousal
+
+Values are from -1000 to 1000, here divided by 1000. Columns have spaces, tabs, commas or semicolons between; a header
+may come first. Frames are numbered from 1. What is in no folder of a split is `train`.
+
+Raters' rows come at irregular times. Frame k has the time k / 30, as in the thesis, where frame 2 has 0.06667 seconds,
+and takes the row of the nearest time (section 3.2.3). The label is the mean of the raters' (ijcv2019 section 3.4),
+whose names are those of the folders; a single rater's is the label itself. Raters count before a merged file.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.annotations import END_TOLERANCE, NumberedLabels, mean_of, nearest
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.layouts import tables, tree
+from tfrecords_tools.schema import DIMENSIONS, SPLITS
+from tfrecords_tools.source import Labels, LeftOut, VideoSource
+from tfrecords_tools.video import VIDEO_SUFFIXES
+
+RANGE = 1000
+FPS = 30.0
+MOST_FRAMES = 10_000_000  # of one video: a larger number is no frame's
+
+# The valence and the arousal file of one rater, None where the rater did not annotate it.
+Pair = tuple[Path | None, Path | None]
+
+
+def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
+    """Returns the videos of all splits, sorted by name, and what is left out.
+
+    Raises:
+      UserError: if there are neither videos nor crops.
+    """
+    crops, twice = tree.by_name(tree.folders_of_images(source / "faces"))
+    files, again = tree.by_name(tree.files(source / "videos", VIDEO_SUFFIXES))
+    twice |= {name: reason for name, reason in again.items() if name not in crops}
+    paths = files | crops
+    if not paths and not twice:
+        raise UserError(
+            f"{source}: no videos. The layout thesis wants videos/<name>.mp4 or faces/<name>/00001.jpg, and "
+            "annotations/<rater>/{valence,arousal}/<name>.txt or annotations/<name>.txt."
+        )
+    merged = {path.stem: path for path in sorted((source / "annotations").glob("*.txt"))}
+    raters = _raters(source / "annotations")
+    names = tuple(raters) if len(raters) > 1 else ()
+    left_out = [LeftOut(name, "train", reason) for name, reason in sorted(twice.items())]
+    videos = []
+    for name, path in sorted(paths.items()):
+        split = _split_of(path, source)
+        pairs = tuple((files.get((name, "valence")), files.get((name, "arousal"))) for files in raters.values())
+        if all(any(pair[column] for pair in pairs) for column in (0, 1)):
+            labels = partial(read_raters, pairs)
+        elif name in merged:
+            labels = partial(read_merged, merged[name], len(names))
+        else:
+            left_out.append(LeftOut(name, split, f"{path}: no annotation of both valence and arousal"))
+            continue
+        cropped = name in crops
+        videos.append(
+            VideoSource(name, split, name, path, labels, None, names, cropped=cropped, fps=FPS if cropped else None)
+        )
+    annotated = {name for files in raters.values() for name, _ in files} | set(merged)
+    for name in sorted(annotated - set(paths) - set(twice)):
+        left_out.append(LeftOut(name, "train", f"{source}: an annotation but neither a video nor crops of this name"))
+    return videos, left_out
+
+
+def read_raters(pairs: tuple[Pair, ...]) -> Labels:
+    """Reads the raters' files of one video, one row for each frame at 30 frames a second and one without label.
+
+    Raises:
+      UserError: naming file and line.
+    """
+    clocks = {path: _read_rater(path) for pair in pairs for path in pair if path}
+    end = max(times[-1] for times, _ in clocks.values()) + END_TOLERANCE
+    frames = np.arange(1, int(end * FPS) + 3)  # the last is beyond every rater's end, and so is what follows it
+    annotators = np.full((len(frames), len(pairs), 2), np.nan, np.float32)
+    for rater, pair in enumerate(pairs):
+        for column, path in enumerate(pair):
+            if path:
+                times, values = clocks[path]
+                rows = nearest(times, frames / FPS)
+                annotators[:, rater, column] = np.where(rows < 0, np.nan, values[rows])
+    # Frame k is shown from (k - 1) / 30 on: that is the time by which the frames of a video are matched with rows.
+    return Labels(mean_of(annotators), (frames - 1) / FPS, annotators if len(pairs) > 1 else None)
+
+
+def read_merged(path: Path, raters: int = 0) -> Labels:
+    """Reads a merged file; a frame that it does not name has no label, nor has any of the `raters`.
+
+    Raises:
+      UserError: naming file and line.
+    """
+    found = {}
+    for row in tables.read_columns(path, ("frame", *DIMENSIONS)):
+        frame = row.integer("frame", 1, MOST_FRAMES)
+        if frame in found:
+            raise UserError(f"{row.place}: each frame must have one row. Received: frame {frame} again.")
+        found[frame] = [row.number(name, -RANGE, RANGE) / RANGE for name in DIMENSIONS]
+    values = np.full((max(found), 2), np.nan, np.float32)
+    values[np.array(list(found)) - 1] = list(found.values())
+    annotators = np.full((len(values), raters, 2), np.nan, np.float32) if raters else None
+    return NumberedLabels(values, None, annotators)
+
+
+def _read_rater(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    rows = tables.read_columns(path, ("time", "value"))
+    values = [row.number("value", -RANGE, RANGE) / RANGE for row in rows]
+    return tables.read_times(rows, "time"), np.array(values, np.float32)
+
+
+def _raters(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
+    """Returns the path of each (video, dimension) by rater, sorted; "" is the rater without a folder."""
+    found = {}
+    for path in tree.files(folder, (".txt",)):
+        parts = path.relative_to(folder).parts
+        if len(parts) in (2, 3) and parts[-2] in DIMENSIONS:
+            found.setdefault("".join(parts[:-2]), {})[path.stem, parts[-2]] = path
+    return dict(sorted(found.items()))
+
+
+def _split_of(path: Path, source: Path) -> str:
+    return next((part for part in path.relative_to(source).parts[:-1] if part in SPLITS), "train")

@@ -1,0 +1,71 @@
+"""Files of a dataset by name, in folders of any depth."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Returns the files below `folder` with one of `suffixes` (in any case), sorted; hidden ones are passed over."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Returns the path of each name (a file's stem, or a folder's name), and a reason for each name that occurs twice.
+
+    A name that occurs twice is in the second result alone: which of the two counts cannot be told.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        found.setdefault(name_of(path), []).append(path)
+    twice = {
+        name: f"{' and '.join(map(str, paths))}: a name must stand for one. Remove or rename the others."
+        for name, paths in found.items()
+        if len(paths) > 1
+    }
+    return {name: paths[0] for name, paths in found.items() if name not in twice}, twice
+
+
+def name_of(path: Path) -> str:
+    """Returns the stem of a file, or the name of a folder, which may have dots."""
+    return path.name if path.is_dir() else path.stem
+
+
+def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[int, Path]:
+    """Returns the files of `folder` itself whose name is a number, such as 00012.jpg or 12.pts, by that number."""
+    return {
+        int(path.stem): path
+        for path in sorted(folder.glob("*"))
+        if re.fullmatch(r"[0-9]+", path.stem) and path.suffix.lower() in suffixes and path.is_file()
+    }
+
+
+def folders_of_images(folder: Path) -> list[Path]:
+    """Returns the folders below `folder` that hold an image named by a number themselves, sorted."""
+    return [path for path, names in _walk(folder) if any(_is_numbered_image(name) for name in names)]
+
+
+def innermost_folders(folder: Path) -> list[Path]:
+    """Returns the folders below `folder` that hold no folder, sorted; also those without a file."""
+    return [path for path, _ in _walk(folder, innermost=True)]
+
+
+def _walk(folder: Path, innermost: bool = False) -> list[tuple[Path, list[str]]]:
+    # Not `rglob`: there can be a million files below, and none of them need be asked what it is.
+    return sorted(
+        (Path(path), names)
+        for path, folders, names in os.walk(folder)
+        if Path(path) != folder and not (innermost and folders) and not Path(path).name.startswith(".")
+    )
+
+
+def _is_numbered_image(name: str) -> bool:
+    stem, suffix = os.path.splitext(name)
+    return re.fullmatch(r"[0-9]+", stem) is not None and suffix.lower() in IMAGE_SUFFIXES
