@@ -1,6 +1,8 @@
 """Trains an experiment.
 
 python train.py --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --gpu=0
+
+Where the experiment has stages, all of them in order, or with --stage=NAME that one.
 """
 
 import os
@@ -21,6 +23,9 @@ flags.DEFINE_string("experiment", None, "Name of the experiment; `python -m affw
 flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.")
 flags.DEFINE_string("workdir", None, "Where checkpoints and logs go; a training begun there goes on.")
 flags.DEFINE_multi_string("set", [], "A field of the experiment, such as training.batch_size=2; more may follow.")
+flags.DEFINE_string(
+    "stage", "", "The one stage to run of an experiment with stages. Default: all, in order."
+)
 flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
 flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
@@ -41,7 +46,7 @@ def _train(more: list[str]) -> int:
     from affwildnet.training import train
     from affwildnet.workdir import Workdir
 
-    return train(experiment, Path(FLAGS.data_dir), Workdir(Path(FLAGS.workdir)))
+    return train(experiment, Path(FLAGS.data_dir), Workdir(Path(FLAGS.workdir)), FLAGS.stage)
 
 
 if __name__ == "__main__":

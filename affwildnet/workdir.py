@@ -9,16 +9,18 @@ tensorboard/              event files
 stop.json                 from the evaluator: stop training
 finished.json             from the trainer: no more checkpoints will come
 report-<split>.*          from the evaluator
+
+A training in stages has experiment.json and finished.json here, and a folder for each stage with all of the above.
 """
 
 import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.experiments.overrides import from_json, to_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
@@ -88,10 +90,30 @@ class Workdir:
     def finished(self) -> Path:
         return self.path / "finished.json"
 
+    def stage(self, name: str) -> "Workdir":
+        """Returns the working directory of a stage of the training that runs here."""
+        return Workdir(self.path / name)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a training was started here."""
+        return (self.path / "experiment.json").exists()
+
+    def finish(self, step: int, reason: str) -> None:
+        """Leaves the note that no more checkpoints will come after that of `step`."""
+        write_json(self.finished, {"step": step, "reason": reason})
+
     def reason_finished(self) -> str | None:
         """Returns why the trainer has finished; None while it has not."""
+        return self._finished("reason")
+
+    def step_finished(self) -> int | None:
+        """Returns the step at which the trainer has finished; None while it has not."""
+        return self._finished("step")
+
+    def _finished(self, field: str):
         try:
-            return json.loads(self.finished.read_text("utf-8"))["reason"]
+            return json.loads(self.finished.read_text("utf-8"))[field]
         except FileNotFoundError:
             return None
 
@@ -113,24 +135,45 @@ class Workdir:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not a readable experiment ({error}). Use a new --workdir.") from None
 
-    def start(self, experiment: Experiment, data_dir: Path) -> None:
+    def start(self, experiment: Experiment, data_dir: Path, stage: Stage | None = None) -> None:
         """Makes the directory this experiment's, or checks that it is. Without a checkpoint it is nobody's yet.
 
+        Args:
+          stage: the one that has this directory; `experiment` is then what is trained in it.
+
         Raises:
-          UserError: if another experiment has a checkpoint here; the message names the fields that differ.
+          UserError: as `check`.
         """
-        if (self.path / "experiment.json").exists() and any(self.checkpoints.glob("step-*.keras")):
-            stored, _ = self.open()
-            differing = _differences(stored, experiment)
-            if differing:
-                raise UserError(
-                    f"{self.path}: belongs to another experiment: {'; '.join(differing)}. Use another --workdir."
-                )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_json(
-            self.path / "experiment.json",
-            {"experiment": to_json(experiment), "data_dir": str(data_dir.resolve()), "versions": versions()},
-        )
+        self.check(experiment, stage)
+        # A training in stages has its checkpoints in theirs.
+        (self.path if experiment.training.stages else self.checkpoints).mkdir(parents=True, exist_ok=True)
+        what = {"experiment": to_json(experiment), **({"stage": asdict(stage)} if stage else {})}
+        write_json(self.path / "experiment.json", {**what, "data_dir": str(data_dir.resolve()), "versions": versions()})
+
+    def check(self, experiment: Experiment, stage: Stage | None = None) -> None:
+        """Raises a `UserError` that names the fields that differ, if another experiment has a checkpoint here."""
+        if not self._has_checkpoint():
+            return
+        stored, _ = self.open()
+        differing = _differences(stored, experiment) or _other_stage(self._stage(), stage)
+        if differing:
+            raise UserError(
+                f"{self.path}: belongs to another experiment: {'; '.join(differing)}. Use another --workdir."
+            )
+
+    def _has_checkpoint(self) -> bool:
+        if not self.begun:
+            return False
+        if any(self.checkpoints.glob("step-*.keras")):
+            return True
+        try:
+            stages = self.open()[0].training.stages
+        except UserError:
+            return False
+        return any(self.stage(stage.name)._has_checkpoint() for stage in stages)
+
+    def _stage(self) -> dict | None:
+        return json.loads((self.path / "experiment.json").read_text("utf-8")).get("stage")
 
 
 def _differences(stored: Experiment, wanted: Experiment) -> list[str]:
@@ -140,9 +183,25 @@ def _differences(stored: Experiment, wanted: Experiment) -> list[str]:
     for part in ("model", "training"):
         before, now = vars(getattr(stored, part)), vars(getattr(wanted, part))
         for field in now:
-            if before[field] != now[field] and field not in _FREE_TRAINING:
+            if before[field] != now[field] and field not in (*_FREE_TRAINING, "stages"):
                 found.append(f"{part}.{field} is {before[field]} there, asked for is {now[field]}")
+    # What differs within a stage is told where it has its checkpoints.
+    before, now = (", ".join(stage.name for stage in each.training.stages) for each in (stored, wanted))
+    if bool(before) != bool(now):
+        found.append(f"training.stages is {before or 'empty'} there, asked for is {now or 'empty'}")
     return found
+
+
+def _other_stage(stored: dict | None, wanted: Stage | None) -> list[str]:
+    before, now = stored or {}, json.loads(json.dumps(asdict(wanted))) if wanted else {}
+    if not before or not now:
+        what = [f"the stage {fields['name']}" if fields else "no stage" for fields in (before, now)]
+        return [f"it holds {what[0]}, asked for is {what[1]}"] if before != now else []
+    return [
+        f"the stage's {field} is {before.get(field)} there, asked for is {value}"
+        for field, value in now.items()
+        if before.get(field) != value and field not in _FREE_TRAINING
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from networks import numpy
 from trainings import TINY, finished, learnable, logged, plain_model, steps_of, tiny, tiny_corpus, truncate
 
 from affwildnet import checkpoints, models
+from affwildnet.models.builder import HEADS
 from affwildnet.models.checks import check
 from affwildnet.training import loop, train
 from affwildnet.training.log import TrainingLog, clock
@@ -37,7 +38,7 @@ def quick_model(monkeypatch):
     """Puts a network that is quickly built and saved in the place of the experiment's; the settings are checked."""
 
     def build(config):
-        check(config, models.TRUNKS, models.RECURRENT)
+        check(config, models.TRUNKS, models.RECURRENT, HEADS)
         return plain_model(compiled=False)
 
     monkeypatch.setattr(models, "build", build)

@@ -100,7 +100,9 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
         "versions": (PACKING_VERSION, schema.SCHEMA_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
         "options": options.deciding(),
         "source": {
-            key: value for key, value in vars(source).items() if key not in ("path", "read_labels", "read_faces")
+            key: value
+            for key, value in vars(source).items()
+            if key not in ("path", "split", "read_labels", "read_faces")
         },
     }
     digest.update(json.dumps(described, sort_keys=True, default=str).encode())
@@ -144,7 +146,7 @@ def _taken_over(job: Job, digest: str) -> VideoEntry | None:
     for entry in videos:
         if entry.input_sha256 == digest and _is_whole(job.earlier / entry.file, entry):
             link_or_copy(job.earlier / entry.file, job.records)
-            return dataclasses.replace(entry, file=job.records.name)
+            return dataclasses.replace(entry, split=job.source.split, file=job.records.name)
     return None
 
 

@@ -29,6 +29,7 @@ def pack(
     overwrite: bool = False,
     runner: str = "local",
     beam_options: Sequence[str] = (),
+    splits: dict[str, str] | None = None,
 ) -> Manifest:
     """Packs a dataset into the new folder `output`, which appears when it is whole.
 
@@ -37,12 +38,26 @@ def pack(
     there. With `overwrite`, files of a corpus in `output` are taken over where nothing has changed. The result is the
     same, byte for byte, whatever the number of workers.
 
+    Args:
+      find_videos: reads the layout, see `layouts`.
+      options: how each video is packed.
+      name: of the corpus, part of its files' names.
+      layout: the reader's name.
+      workers: videos packed at once.
+      overwrite: replace a corpus in `output`.
+      runner: a key of `RUNNERS`.
+      beam_options: flags of Beam.
+      splits: another split for each video, by its own split and name, such as `{"train/101": "test"}`, as
+        `partition_report.load` returns it; None keeps the dataset's own.
+
     Raises:
       UserError: if `output` holds something already, if there are no videos, or if none could be packed.
     """
     check_choice("--runner", runner, sorted(RUNNERS))
     check_output(output, overwrite)
     videos, left_out = find_videos(source)
+    if splits is not None:
+        videos = _placed(videos, splits)
     output = output.absolute()  # "." has no name
     staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
     earlier = output if (output / manifest.FILE_NAME).is_file() else None
@@ -86,6 +101,22 @@ def check_output(output: Path, overwrite: bool = False) -> None:
         check_new_folder(output)
     elif not overwrite:
         raise UserError(f"{output}: holds a packed corpus. Replace it with `--overwrite`, or name another folder.")
+
+
+def _placed(videos: list[VideoSource], splits: dict[str, str]) -> list[VideoSource]:
+    """The videos in other splits; those that `splits` does not know are not packed."""
+    placed = []
+    for video in videos:
+        split = splits.get(f"{video.split}/{video.video}")
+        if split is not None:
+            check_choice("split", split, schema.SPLITS)
+            placed.append(replace(video, split=split))
+    if not placed:
+        raise UserError("`--partition` must name videos of this dataset. Received: none of them.")
+    twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
+    if twice:
+        raise UserError(f"`--partition` puts two videos of one name into one split: {'/'.join(twice[0])}.")
+    return placed
 
 
 def _place(entry: VideoEntry | LeftOut) -> tuple[int, str]:

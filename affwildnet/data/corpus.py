@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools import manifest
+from tfrecords_tools.balance import quadrant_of
+from tfrecords_tools.columns import read_labels
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.inspection import read_records
 from tfrecords_tools.manifest import Manifest, VideoEntry
@@ -80,6 +82,14 @@ class Corpus:
     def record_frames(self) -> np.ndarray:
         """(records,) int64: frame number of each record."""
         return np.concatenate([_numbers(entry.runs) for entry in self.videos])
+
+    @cached_property
+    def record_quadrants(self) -> np.ndarray:
+        """(records,) int64: index in `balance.QUADRANTS` of each record's label, -1 without one.
+
+        The manifest does not hold labels: the first use reads the whole split, though without its faces' pixels.
+        """
+        return quadrant_of(np.concatenate(read_labels(self.folder, self.manifest, self.videos)))
 
     @cached_property
     def record_labelled(self) -> np.ndarray:

@@ -10,7 +10,17 @@ import tensorflow as tf
 
 from affwildnet.data import augmentation
 from affwildnet.data.corpus import Corpus
-from affwildnet.data.windows import FIRST, LENGTH, START, VALID, VIDEO, Position, evaluation_plan, training_stream
+from affwildnet.data.windows import (
+    FIRST,
+    LENGTH,
+    START,
+    VALID,
+    VIDEO,
+    Position,
+    balance_told,
+    evaluation_plan,
+    training_stream,
+)
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools import schema
 
@@ -27,12 +37,14 @@ def training_batches(corpus: Corpus, config: TrainingConfig, start: Position = S
     Each is a dict: `frames` (B, T, S, S, 3) uint8 RGB, `landmarks` (B, T, 68, 2) float32, `labels` (B, T, 2) float32
     with 0 where missing, `mask` (B, T) float32, 1 where there is a label; `frame` (B, T) int64 frame numbers,
     `timestamp` (B, T) float32 seconds, `video` (B,) int64 indices in the corpus; `epoch` and `window` (B,) int64, which
-    make up the position.
+    make up the position. With `config.balance`, what it does to the quadrants' shares is printed.
 
     Raises:
-      UserError: if the split holds no window of `config.window` frames.
+      UserError: if the split holds no window of `config.window` frames, or cannot be balanced so.
     """
-    stream = (corpus, config.window, config.seed, start, config.max_gap, config.window_rule)
+    stream = (corpus, config.window, config.seed, start, config.max_gap, config.window_rule, config.balance)
+    if config.balance:
+        print(balance_told(corpus, config.window, config.seed, config.max_gap, config.window_rule, config.balance))
     next(training_stream(*stream))  # an empty plan must fail here, not inside tf.data
 
     def rows():

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affwildnet.data.corpus import Corpus
+from tfrecords_tools import balance as balancing
 from tfrecords_tools.errors import UserError, check_choice
 
 VIDEO, FIRST, LENGTH, VALID = range(4)
@@ -62,7 +63,13 @@ def evaluation_plan(corpus: Corpus, window: int, batch_size: int) -> np.ndarray:
 
 
 def training_plan(
-    corpus: Corpus, window: int, epoch: int, seed: int, max_gap: int = 1, rule: str = "consecutive"
+    corpus: Corpus,
+    window: int,
+    epoch: int,
+    seed: int,
+    max_gap: int = 1,
+    rule: str = "consecutive",
+    balance: tuple[float, ...] = (),
 ) -> np.ndarray:
     """Returns one epoch's plan: whole windows from a random phase in each segment, shuffled.
 
@@ -73,6 +80,8 @@ def training_plan(
       rule: "consecutive" never lets a window cross a gap above `max_gap`. "first_to_last" is the looser rule of the
         thesis (section 5.1.2), for comparison only: gaps inside do not matter while the last frame number is less
         than 15 windows above the first.
+      balance: shares of the quadrants for which windows are repeated, see `balance.repeats`; each window is planned as
+        often as it is read. Empty: once.
 
     Raises:
       UserError: if there is no such window.
@@ -103,7 +112,29 @@ def training_plan(
             f"{corpus.folder}: the split {corpus.split} must hold a labelled window of {window} consecutive frames. "
             f"Received: stretches of at most {stretches[:, LENGTH].max()} frames. Lower `training.window`."
         )
+    if balance:
+        plan = np.repeat(plan, balancing.repeats(quadrant_counts(corpus, plan), balance, rng), axis=0)
     return plan[rng.permutation(len(plan))]
+
+
+def quadrant_counts(corpus: Corpus, plan: np.ndarray) -> np.ndarray:
+    """Returns (n, 4) int64: labelled frames of each quadrant, as in `balance.QUADRANTS`, in each window of a plan."""
+    is_in = corpus.record_quadrants[:, None] == np.arange(len(balancing.QUADRANTS))
+    before = np.concatenate([np.zeros((1, is_in.shape[1]), np.int64), np.cumsum(is_in, axis=0)])
+    at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
+    return before[at + plan[:, LENGTH]] - before[at]
+
+
+def balance_told(corpus: Corpus, window: int, seed: int, max_gap: int, rule: str, balance: tuple[float, ...]) -> str:
+    """Returns a line on what `balance` does to the first epoch: windows and shares of the quadrants, before and after.
+
+    Raises:
+      UserError: if `balance` cannot be aimed at in this split.
+    """
+    balancing.check_targets(balance, balancing.count_quadrants(corpus.record_quadrants))
+    plans = [training_plan(corpus, window, 0, seed, max_gap, rule, targets) for targets in ((), balance)]
+    shares = [balancing.shares(quadrant_counts(corpus, plan)) for plan in plans]
+    return f"balance: {len(plans[0]):,} -> {len(plans[1]):,} windows an epoch, frames {balancing.told(*shares)}"
 
 
 def _useful(corpus: Corpus, rows: list[tuple], window: int, loose: bool) -> np.ndarray:
@@ -118,12 +149,18 @@ def _useful(corpus: Corpus, rows: list[tuple], window: int, loose: bool) -> np.n
 
 
 def training_stream(
-    corpus: Corpus, window: int, seed: int, start: Position, max_gap: int = 1, rule: str = "consecutive"
+    corpus: Corpus,
+    window: int,
+    seed: int,
+    start: Position,
+    max_gap: int = 1,
+    rule: str = "consecutive",
+    balance: tuple[float, ...] = (),
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yields (epoch, first window, rest of the epoch's plan) from `start` on, without end."""
     epoch, skip = start
     while True:
-        yield epoch, skip, training_plan(corpus, window, epoch, seed, max_gap, rule)[skip:]
+        yield epoch, skip, training_plan(corpus, window, epoch, seed, max_gap, rule, balance)[skip:]
         epoch, skip = epoch + 1, 0
 
 

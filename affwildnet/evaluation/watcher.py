@@ -48,6 +48,7 @@ class Watcher:
           UserError: if it gave up.
         """
         waiting_since = time.monotonic()
+        self._workdir.metrics.touch()  # tells the trainer of a later stage that this one is watched
         print(f"watching {self._workdir.checkpoints}", flush=True)
         while True:
             # Looked at before the folder: what is written before the mark is then seen.

@@ -1,5 +1,5 @@
-"""Training: one compiled step, the loop around it, and its log."""
+"""Training: one compiled step, the loop around it, what it starts from, and stages of it one after the other."""
 
-from affwildnet.training.loop import train
+from affwildnet.training.stages import train
 
 __all__ = ["train"]

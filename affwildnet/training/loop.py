@@ -3,6 +3,7 @@
 import math
 import signal
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,23 +13,34 @@ import tensorflow as tf
 from affwildnet import checkpoints, models
 from affwildnet.checkpoints import TrainingState
 from affwildnet.data import START, Corpus, Position, training_batches
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.training import step as training_step
 from affwildnet.training.log import TrainingLog
-from affwildnet.workdir import Workdir, write_json
+from affwildnet.training.start import Earlier, begin
+from affwildnet.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
-ALL_DONE = "all steps are done"
+ALL_DONE, STOPPED = "all steps are done", "the evaluator said stop"
 
 
-def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
+def train_one(
+    experiment: Experiment,
+    data_dir: Path,
+    workdir: Workdir,
+    stage: Stage | None = None,
+    earlier: Callable[[str], Earlier] | None = None,
+) -> int:
     """Trains until the steps are done, the evaluator says stop, or a signal comes; returns the exit status.
 
     In this order: the working directory is made this experiment's or checked to be; the latest whole checkpoint is
-    loaded (weights, optimiser, dropout's random states, position in the data), or a network is built from the seed;
-    the data continue at that position; every step's loss is looked at; a checkpoint is saved every so many steps or
-    minutes, at the end, and before leaving on SIGINT or SIGTERM. What a resumed run computes is what the uninterrupted
-    one would have computed.
+    loaded (weights, optimiser, dropout's random states, position in the data), or a network is built from the seed and
+    given the weights that it starts from; the data continue at that position; every step's loss is looked at; a
+    checkpoint is saved every so many steps or minutes, at the end, and before leaving on SIGINT or SIGTERM. What a
+    resumed run computes is what the uninterrupted one would have computed.
+
+    Args:
+      experiment: without stages, or as `stages.of_stage` makes it of one.
+      stage, earlier: see `start.begin`.
 
     Raises:
       UserError: for settings, data or checkpoints that cannot be used, and when the loss is not finite; the last good
@@ -37,19 +49,21 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
     config = experiment.training
     training_step.check(config)
     corpus = Corpus.open(data_dir, "train", experiment.model.image_size)
-    workdir.start(experiment, data_dir)
+    workdir.start(experiment, data_dir, stage)
     if workdir.stop.exists():
         print(f"training was stopped by the evaluator. To train on, delete {workdir.stop}")
+        if not workdir.reason_finished():  # it was killed before it could obey; a watcher waits for the mark
+            workdir.finish(max(map(checkpoints.step_of, checkpoints.listed(workdir.checkpoints)), default=0), STOPPED)
         return 0
     strategy = tf.distribute.get_strategy()
     with strategy.scope():
-        model, state = _resumed_or_new(experiment, workdir, corpus)
+        model, state = _resumed_or_new(experiment, workdir, corpus, stage, earlier)
     if state.step >= config.steps:
         print(f"training is done: step {state.step:,} of {config.steps:,}. To train on, raise training.steps")
-        _finish(workdir, state.step, ALL_DONE)
+        workdir.finish(state.step, ALL_DONE)
         return 0
     workdir.finished.unlink(missing_ok=True)
-    run = _Run(experiment, corpus, workdir, model, state, strategy)
+    run = _Run(experiment, corpus, workdir, model, state, strategy, stage)
     try:
         with _signals() as received:
             return run.to_the_end(received)
@@ -63,9 +77,9 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir) -> int:
 class _Run:
     """One training, from where it stands on."""
 
-    def __init__(self, experiment, corpus, workdir, model, state, strategy):
+    def __init__(self, experiment, corpus, workdir, model, state, strategy, stage):
         self._config = config = experiment.training
-        self._corpus, self._workdir, self._model = corpus, workdir, model
+        self._corpus, self._workdir, self._model, self._stage = corpus, workdir, model, stage
         self._step, self._position = state.step, Position(state.epoch, state.window)
         self._train_step = training_step.TrainStep(model, config, strategy)
         self._log = TrainingLog(workdir, config.steps, config.batch_size * config.window, state.step)
@@ -81,8 +95,8 @@ class _Run:
                 self._save()
             if reason:
                 print(f"finished at step {self._step:,}: {reason}", flush=True)
-                _finish(self._workdir, self._step, reason)
-                return 0
+                self._workdir.finish(self._step, reason)
+                return 128 + received[0] if received else 0
             if received:
                 name = signal.Signals(received[0]).name
                 print(f"{name}: saved step {self._step:,} and left. The same command goes on from there.", flush=True)
@@ -105,7 +119,7 @@ class _Run:
     def _reason_to_stop(self) -> str | None:
         if self._step >= self._config.steps:
             return ALL_DONE
-        return "the evaluator said stop" if self._workdir.stop.exists() else None
+        return STOPPED if self._workdir.stop.exists() else None
 
     def _save_is_due(self) -> bool:
         minutes = (time.monotonic() - self._saved_at) / 60
@@ -121,15 +135,22 @@ class _Run:
         stands = (
             f"The checkpoint of step {self._saved_step} stands." if self._saved_step else "No checkpoint was saved."
         )
-        _finish(self._workdir, self._saved_step, "the loss is not finite")
+        self._workdir.finish(self._saved_step, "the loss is not finite")
+        rate = f"learning_rate of stage {self._stage.name}" if self._stage else "training.learning_rate"
         raise UserError(
             f"The loss or its gradient is not finite at step {self._step + 1} (loss {loss}, gradient {norm}), on the "
             f"videos {', '.join(videos)}. {stands} "
-            "Start in a new --workdir with a lower training.learning_rate, or with training.clip_norm set."
+            f"Start in a new --workdir with a lower {rate}, or with training.clip_norm set."
         )
 
 
-def _resumed_or_new(experiment: Experiment, workdir: Workdir, corpus: Corpus) -> tuple[keras.Model, TrainingState]:
+def _resumed_or_new(
+    experiment: Experiment,
+    workdir: Workdir,
+    corpus: Corpus,
+    stage: Stage | None,
+    earlier: Callable[[str], Earlier] | None,
+) -> tuple[keras.Model, TrainingState]:
     config = experiment.training
     resumed = checkpoints.resume(workdir.checkpoints)
     if resumed:
@@ -140,16 +161,10 @@ def _resumed_or_new(experiment: Experiment, workdir: Workdir, corpus: Corpus) ->
     keras.config.set_dtype_policy(config.precision)
     model = models.build(experiment.model)
     keras.config.set_dtype_policy("float32")
-    if experiment.model.standardise_landmarks:
-        models.fit_landmarks(model, corpus.landmarks())
+    begin(model, experiment, corpus, stage, earlier)
     model.compile(optimizer=training_step.optimiser(config), auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
-    print(f"{experiment.name}: {model.count_params():,} weights, from random ones")
     return model, TrainingState(0, START.epoch, START.window, config.seed)
-
-
-def _finish(workdir: Workdir, step: int, reason: str) -> None:
-    write_json(workdir.finished, {"step": step, "reason": reason})
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Which layers a pattern means: what each starts from, and which are trained."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
+
+from affwildnet.experiments.config import Stage, TrainingConfig
+from tfrecords_tools.errors import UserError
+
+RANDOM, INIT = "random", "init"
+
+
+def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Returns the names that any of the patterns matches (`fnmatch`, upper and lower case told apart)."""
+    patterns = list(patterns)
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def sources_of(names: list[str], config: TrainingConfig, stage: Stage | None) -> dict[str, str]:
+    """Returns what each layer starts from: "random", "init" or the name of a stage.
+
+    Args:
+      names: of the network's layers that have weights.
+      stage: None in a training without stages.
+
+    Raises:
+      UserError: for a pattern of the stage that matches no layer, and for a layer that none of its patterns matches.
+    """
+    if stage is None:
+        sources = dict.fromkeys(names, INIT if config.init else RANDOM)
+    else:
+        last = {}
+        for pattern, source in stage.starts:
+            last |= dict.fromkeys(_matched(stage, "starts", pattern, names), source)
+        if missing := [name for name in names if name not in last]:
+            raise UserError(
+                f"Stage {stage.name}: `starts` must say of every layer what it starts from. It does not of: "
+                f"{told(missing)}."
+            )
+        sources = {name: last[name] for name in names}
+    for name in matching(config.init_skip, names):
+        if sources[name] == INIT:
+            sources[name] = RANDOM
+    return sources
+
+
+def trained_by(stage: Stage, names: list[str]) -> list[str]:
+    """Returns which of a network's layers with weights a stage trains.
+
+    Raises:
+      UserError: for a pattern that matches none of them, or if there is no pattern.
+    """
+    if not stage.trainable:
+        raise UserError(f"Stage {stage.name}: `trainable` must name layers. Received: none.")
+    for pattern in stage.trainable:
+        _matched(stage, "trainable", pattern, names)
+    return matching(stage.trainable, names)
+
+
+def check_skip(config: TrainingConfig, names: list[str]) -> None:
+    """Raises a `UserError` for a pattern of `init_skip` that matches none of these layers."""
+    for pattern in config.init_skip:
+        if not matching([pattern], names):
+            raise UserError(
+                f"`training.init_skip` must match layers of the network. Received: {pattern}.{_nearest(pattern, names)}"
+            )
+
+
+def told(names: list[str]) -> str:
+    """Returns the names if they are few, else how many they are."""
+    return ", ".join(names) or "none" if len(names) <= 6 else f"{len(names)} layers"
+
+
+def _matched(stage: Stage, field: str, pattern: str, names: list[str]) -> list[str]:
+    found = matching([pattern], names)
+    if not found:
+        raise UserError(
+            f"Stage {stage.name}: `{field}` must match layers with weights. Received: {pattern}."
+            f"{_nearest(pattern, names)}"
+        )
+    return found
+
+
+def _nearest(pattern: str, names: list[str]) -> str:
+    wanted = pattern.strip("*?")
+    alike = sorted(names, key=lambda name: SequenceMatcher(None, wanted, name).ratio(), reverse=True)
+    return f" The nearest layers: {', '.join(alike[:3])}."

@@ -1,0 +1,155 @@
+"""What a new training starts from: random weights, a given file, or an earlier stage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from affwildnet import models
+from affwildnet.data import Corpus
+from affwildnet.experiments.config import Experiment, Stage, TrainingConfig
+from affwildnet.training import transfer
+from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, told, trained_by
+from tfrecords_tools.errors import UserError
+
+HOW_TO_GIVE = (
+    "Weights are given with --set training.init=FILE.keras; `python -m affwildnet.weights import` writes such files."
+)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The checkpoint of an earlier stage.
+
+    Attributes:
+      path: of the `.keras` file.
+      title: what the log calls it, such as "the best checkpoint of c2, step 1,000".
+    """
+
+    path: Path
+    title: str
+
+
+def begin(
+    model: keras.Model,
+    experiment: Experiment,
+    corpus: Corpus,
+    stage: Stage | None = None,
+    earlier: Callable[[str], Earlier] | None = None,
+) -> None:
+    """Gives a newly built network the weights that it starts from, says which, and freezes what a stage does not train.
+
+    The landmarks' statistics (`standardise_landmarks`) are weights like the others: where a file is given they are the
+    file's, to which the rest of its weights are used; where that layer starts anew, they are the corpus's.
+
+    Args:
+      model: as built, with random weights.
+      corpus: the split that it is trained on.
+      stage: None in a training without stages.
+      earlier: returns the checkpoint of the stage of that name.
+
+    Raises:
+      UserError: for a pattern that matches no layer, or a file that is bad, normalises pixels otherwise, or lacks a
+        weight.
+    """
+    config = experiment.training
+    names = list(transfer.weighted_layers(model))
+    sources = sources_of(names, config, stage)
+    anew = [name for name in names if sources[name] == RANDOM]
+    from_random = ", from random ones" if anew == names else ""
+    print(f"{experiment.name}: {model.count_params():,} weights{from_random}")
+    if statistics := _statistics(model, anew):
+        models.fit_landmarks(model, corpus.landmarks())
+        anew = [name for name in anew if name not in statistics]
+    for source in dict.fromkeys(sources.values()):
+        taken = [name for name in names if sources[name] == source]
+        if source == INIT:
+            _from_file(model, config, taken)
+        elif source != RANDOM:
+            _from_stage(model, earlier(source), taken)
+    if not from_random:
+        print(f"random: {told(anew)}" + (f"; from the corpus: {told(statistics)}" if statistics else ""))
+    if config.pretrained and not config.init and stage is None:
+        print(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
+    if stage:
+        _freeze(model, stage, names)
+
+
+def check_init(config: TrainingConfig, stage: Stage) -> None:
+    """Raises a `UserError` if a stage starts from given weights and there are none."""
+    if not any(source == INIT for _, source in stage.starts):
+        return
+    if not config.init:
+        weights = f"; the paper's are {config.pretrained}" if config.pretrained else ""
+        raise UserError(f"Stage {stage.name} starts from given weights{weights}. Received: none. {HOW_TO_GIVE}")
+    if not Path(config.init).is_file():
+        raise UserError(f"`training.init` must be a .keras file. Received: {config.init}, which is not there.")
+
+
+def _statistics(model: keras.Model, names: list[str]) -> list[str]:
+    return [name for name in names if isinstance(model.get_layer(name), keras.layers.Normalization)]
+
+
+def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> None:
+    path = Path(config.init)
+    source = transfer.load(path, "`training.init`")
+    check_skip(config, [*transfer.weighted_layers(model), *transfer.pixels(model)])
+    _check_pixels(source, model, config)
+    if wrong := transfer.mismatches(source, model, names):
+        more = f", and {len(wrong) - 1} more of its layers do not fit" if len(wrong) > 1 else ""
+        raise UserError(
+            f"`training.init` must have every weight of the network, in its shape. Received: {path}: "
+            f"{next(iter(wrong.values()))}{more}. To start what does not fit from random weights: "
+            f"--set training.init_skip={','.join([*config.init_skip, *wrong])}"
+        )
+    transfer.copy(source, model, names)
+    print(f"from {path}: {told(names)}")
+    if statistics := _statistics(model, names):
+        print(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {told(statistics)}")
+    if left := transfer.left_out(source, model):
+        print(f"left out: {', '.join(left)}")
+
+
+def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
+    source = transfer.load(earlier.path, f"{earlier.title[0].upper()}{earlier.title[1:]}")
+    if wrong := transfer.mismatches(source, model, names):
+        raise UserError(f"{earlier.path}: is of another network: {next(iter(wrong.values()))}. Use a new --workdir.")
+    transfer.copy(source, model, names)
+    print(f"from {earlier.title}: {told(names)}")
+
+
+def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfig) -> None:
+    given, skipped = transfer.pixels(source), matching(config.init_skip, transfer.pixels(model))
+    for name, ours in transfer.pixels(model).items():
+        if name in skipped:
+            continue
+        if name not in given:
+            raise UserError(
+                f"`training.init` must normalise pixels in a layer {name}, as the network does. Received: "
+                f"{config.init}, which has none. To use it all the same: "
+                f"--set training.init_skip={','.join([*config.init_skip, name])}"
+            )
+        if not np.allclose(ours, given[name], rtol=1e-6, atol=1e-6):
+            mean, scale = (",".join(f"{value:.10g}" for value in values) for values in given[name])
+            raise UserError(
+                f"`training.init` must normalise pixels as the network does, {_formula(*ours)}. Received: "
+                f"{config.init}, {_formula(*given[name])}. For the file's: "
+                f"--set model.pixel_mean={mean} --set model.pixel_scale={scale}"
+            )
+
+
+def _formula(mean: np.ndarray, scale: np.ndarray) -> str:
+    mean, scale = (", ".join(f"{value:.6g}" for value in values) for values in (mean, scale))
+    return f"(RGB - [{mean}]) * [{scale}]"
+
+
+def _freeze(model: keras.Model, stage: Stage, names: list[str]) -> None:
+    # Frozen batch normalisation runs in inference mode, and a saved network keeps the flags: Keras sees to both.
+    trained = trained_by(stage, names)
+    for name in names:
+        model.get_layer(name).trainable = name in trained
+    if not model.trainable_variables:
+        raise UserError(f"Stage {stage.name}: `trainable` must match layers that can be trained. Received: {trained}")
+    print(f"trained: {told(trained)}; frozen: {told([name for name in names if name not in trained])}")

@@ -1,0 +1,251 @@
+"""Stages and the evaluator: it watches one after the other, and the trainer waits for what it chooses."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from networks import numpy
+from trainings import TINY, plain_model, started, tiny_corpus
+
+from affwildnet import checkpoints
+from affwildnet.checkpoints import TrainingState
+from affwildnet.evaluation import best, run, watcher
+from affwildnet.experiments.config import Stage
+from affwildnet.training import stages
+from affwildnet.workdir import append_line, read_lines, write_json
+from tfrecords_tools.errors import UserError
+
+STAGES = tuple(Stage(name, ("*",), (("*", "random"),), 0.01) for name in ("c0", "c2", "c3"))
+STAGED = replace(TINY, training=replace(TINY.training, stages=STAGES))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture
+def workdir(tmp_path, corpus):
+    return started(tmp_path / "workdir", corpus, STAGED)
+
+
+def begin(workdir, name, corpus):
+    stage = next(stage for stage in STAGES if stage.name == name)
+    own = workdir.stage(name)
+    own.start(stages.of_stage(STAGED, stage), corpus, stage)
+    return own
+
+
+def planned(own, step, valence):
+    """Saves a checkpoint that the scripted evaluator gives this score."""
+    model = plain_model(step)
+    model.get_layer("out").bias.assign([valence, valence])
+    return checkpoints.save(model, TrainingState(step, 0, 0, 0), own.checkpoints, 100)
+
+
+def scored(workdir):
+    return {stage.name: [line["step"] for line in read_lines(workdir.stage(stage.name).metrics)] for stage in STAGES}
+
+
+# The evaluator.
+
+
+class Clock:
+    """Time that passes only while somebody sleeps; what is in `script` is called then, one after the other."""
+
+    def __init__(self):
+        self.now, self.script = 0.0, []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        if self.script:
+            self.script.pop(0)()
+        assert self.now < 1e5, "waits for what will not come"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    for module in (stages, run, watcher):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """An evaluator whose scores are the network's output biases."""
+
+    def evaluate(model):
+        values = dict(zip(("valence", "arousal"), map(float, numpy(model.get_layer("out").bias)), strict=True))
+        values["mean"] = np.mean(list(values.values()))
+        return SimpleNamespace(frames_scored=5, scores=dict.fromkeys(("ccc", "pearson", "mse"), values))
+
+    monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: evaluate)
+
+
+def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, capsys):
+    own = {}
+
+    def start(name, step):
+        own[name] = begin(workdir, name, corpus)
+        planned(own[name], step, step / 100)
+
+    clock.script = [
+        lambda: start("c0", 10),
+        lambda: planned(own["c0"], 20, 0.2),
+        lambda: start("c2", 30),
+        lambda: own["c0"].finish(20, "all steps are done"),
+        lambda: own["c2"].finish(30, "all steps are done"),
+        lambda: None,
+        lambda: start("c3", 40),
+        lambda: own["c3"].finish(40, "all steps are done"),
+    ]
+    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert clock.script == []
+    assert scored(workdir) == {"c0": [10, 20], "c2": [30], "c3": [40]}
+    assert (own["c2"].best / "best_mean.keras").is_file()
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage ")]
+    assert printed == ["stage c0", "stage c2", "stage c3"]
+
+
+def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, corpus, clock, scripted):
+    own = begin(workdir, "c2", corpus)
+    planned(own, 10, 0.1)
+    own.finish(10, "all steps are done")
+    clock.script = [lambda: None, lambda: workdir.finish(10, "stage c2 is done")]
+    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert scored(workdir) == {"c0": [], "c2": [10], "c3": []}
+
+
+def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, corpus, clock, scripted):
+    begin(workdir, "c2", corpus).finish(0, "all steps are done")
+
+    def earlier():
+        own = begin(workdir, "c0", corpus)
+        planned(own, 10, 0.1)
+        own.finish(10, "all steps are done")
+
+    clock.script = [earlier, lambda: workdir.finish(10, "stage c0 is done")]
+    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert scored(workdir) == {"c0": [10], "c2": [], "c3": []}
+
+
+def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
+    own = begin(workdir, "c0", corpus)
+    for step, score in ((10, 0.4), (20, 0.3)):
+        planned(own, step, score)
+    clock.script = [lambda: own.finish(20, "the evaluator said stop"), lambda: workdir.finish(20, "all")]
+    run.watch(workdir, None, "validation", 1, 0)
+    assert own.stop.exists()
+    assert not workdir.stop.exists()
+
+
+def test_a_stage_that_does_not_begin_is_not_waited_for_beyond_the_timeout(workdir, corpus, clock, scripted):
+    begin(workdir, "c0", corpus).finish(0, "all steps are done")
+    with pytest.raises(UserError, match="workdir: no stage has begun for 2 minutes"):
+        run.watch(workdir, None, "validation", None, timeout_minutes=2)
+    assert 120 < clock.now < 130
+
+
+def chosen(workdir, checkpoint):
+    """The stage that `evaluate.py --workdir --checkpoint` scores; None is the staged directory itself."""
+    found = run._stage_with(workdir, STAGED, checkpoint)
+    return None if found == workdir else found.path.name
+
+
+def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, capsys, tmp_path):
+    assert chosen(workdir, "latest") is None
+    for name in ("c0", "c2", "c3"):
+        own = begin(workdir, name, corpus)
+    paths = {name: planned(workdir.stage(name), 10, 0.1) for name in ("c0", "c2")}
+    assert chosen(workdir, "latest") == "c2"
+    assert capsys.readouterr().out == "stage c2\n"
+    assert chosen(workdir, "best_mean") is None
+    best.keep(
+        best.hold(paths["c0"], workdir.stage("c0")), {"ccc": dict.fromkeys(best.BEST, 0)}, [], workdir.stage("c0")
+    )
+    assert chosen(workdir, "best_mean") == "c0"
+    assert chosen(workdir, str(paths["c0"])) == "c0"
+    planned(own, 10, 0.1)
+    assert chosen(workdir, "latest") == "c3"
+    assert chosen(workdir, str(paths["c0"])) == "c0"
+    (tmp_path / "other.keras").touch()
+    assert chosen(workdir, str(tmp_path / "other.keras")) is None
+
+
+@pytest.mark.slow
+def test_its_report_is_written_where_the_stage_is(workdir, corpus):
+    own = begin(workdir, "c2", corpus)
+    frames, landmarks = keras.Input((None, 32, 32, 3), name="frames"), keras.Input((None, 68, 2), name="landmarks")
+    estimates = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))
+    model = keras.Model([frames, landmarks], estimates)
+    path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
+    written = run.once(workdir, None, "validation", "latest")
+    assert written.report["checkpoint"] == str(path)
+    assert written.report["step"] == 7
+    assert (own.path / "report-validation.json").is_file()
+    assert not list(workdir.path.glob("report-*"))
+
+
+def test_nothing_to_score_is_told(workdir):
+    with pytest.raises(UserError, match="best_mean, which is not there yet"):
+        run.once(workdir, None, "validation", "best_mean")
+
+
+# The trainer.
+
+
+def ended(workdir, name, steps=(1, 2)):
+    """A finished stage with empty files for checkpoints."""
+    own = workdir.stage(name)
+    own.checkpoints.mkdir(parents=True)
+    for step in steps:
+        checkpoints.path_of(own.checkpoints, step).touch()
+    own.finish(steps[-1], "all steps are done")
+    return own
+
+
+def test_without_an_evaluator_nothing_is_waited_for(workdir, clock):
+    own = ended(workdir, "c2")
+    assert stages._checkpoint_of(workdir, STAGED, "c2").path == own.checkpoints / "step-00000002.keras"
+    assert clock.now == 0
+
+
+@pytest.mark.parametrize("fate", ["ccc", "passed_over"])
+def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate, workdir, clock, capsys):
+    own = ended(workdir, "c2")
+    workdir.stage("c0").path.mkdir()
+    append_line(workdir.stage("c0").metrics, {"step": 2, "ccc": {}})  # it is still at an earlier stage
+    own.best.mkdir()
+    best = own.best / "best_mean.keras"
+
+    def pause(minutes):
+        clock.now += minutes * 60
+
+    def choose():
+        pause(29)
+        best.touch()
+        write_json(own.best / "best_mean.json", {"step": 1})
+        append_line(own.metrics, {"step": 1, "ccc": {}})
+
+    def score_last():
+        append_line(own.metrics, {"step": 2, fate: {}})
+
+    # Longer than the patience from the start, but not from the last news.
+    clock.script = [lambda: None, choose, lambda: pause(25), score_last]
+    assert stages._checkpoint_of(workdir, STAGED, "c2").path == best
+    assert clock.script == []
+    assert capsys.readouterr().out.count("waiting for the evaluator, which has not scored step 2 of c2 yet") == 1
+
+
+def test_an_evaluator_that_has_gone_is_not_waited_for_for_ever(workdir, clock, capsys):
+    own = ended(workdir, "c2")
+    own.metrics.touch()
+    assert stages._checkpoint_of(workdir, STAGED, "c2").path == own.checkpoints / "step-00000002.keras"
+    assert stages.EVALUATOR_MINUTES * 60 <= clock.now < stages.EVALUATOR_MINUTES * 60 + 10
+    assert "going on with what there is" in capsys.readouterr().out

@@ -1,0 +1,160 @@
+"""Which subjects go together: splits or folds that are alike, searched for by the three criteria of thesis section 3.3.
+
+1. The labels are distributed alike in all parts. 2. So are the genders, where they are known. 3. Nobody is seen in two
+parts. The third holds by construction, because whole subjects are assigned. The search lowers the mean over parts of
+
+    labels: half the sum of |share of the part's labels - share of the corpus's labels| over 10 x 10 cells of the plane
+  + genders: half the sum of |share of a gender among the part's videos - among the corpus's videos|
+  + frames: |the part's share of the frames - the wanted share|
+
+each from 0 (alike) to 1. It begins with random assignments and improves the best of them by moving and exchanging
+subjects until nothing helps any more; it is not certain to find the best there is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+
+CELLS = np.arange(-5, 6) / 5
+TERMS = ("labels", "genders", "frames")
+_RANDOM = 200
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What the search needs to know of S subjects.
+
+    Attributes:
+      names: in order.
+      labels: (S, 100) labelled frames in each cell of the plane, see `cells_of`.
+      genders: (S, G) videos of each known gender; G may be 0.
+      frames: (S,) frames, labelled or not.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    genders: np.ndarray
+    frames: np.ndarray
+
+
+def cells_of(labels: np.ndarray) -> np.ndarray:
+    """Returns (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane; NaN is not counted."""
+    values = np.round(labels[~np.isnan(labels).any(axis=1)], 6).clip(-1, 1)
+    return np.histogram2d(*values.T, bins=[CELLS, CELLS])[0].astype(np.int64).ravel()
+
+
+def distances(subjects: Subjects, assignment: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Returns (P, 3) the distances of each part, in the order of `TERMS`.
+
+    Args:
+      assignment: (S,) the part of each subject.
+      shares: (P,) wanted shares of the frames, sum 1.
+    """
+    search = _Search(subjects, shares)
+    return search.distances(search.totals(assignment), np.arange(len(shares)))
+
+
+def search(subjects: Subjects, shares: np.ndarray, seed: int, tries: int = 3) -> tuple[np.ndarray, float, float]:
+    """Returns (S,) the part of each subject, its mean distance, and the median distance of random assignments.
+
+    Args:
+      shares: (P,) wanted shares of the frames, sum 1.
+      seed: the same one gives the same parts.
+      tries: how many of the random assignments are improved.
+
+    Raises:
+      UserError: if there are fewer subjects than parts, or no label.
+    """
+    if len(subjects.names) < len(shares):
+        raise UserError(
+            f"There must be at least as many subjects as parts, {len(shares)}: nobody is to be in two. "
+            f"Received: {len(subjects.names)}."
+        )
+    if not subjects.labels.any():
+        raise UserError("There must be labels for their distributions to be alike. Received: a corpus without any.")
+    rng = np.random.default_rng(seed)
+    searching = _Search(subjects, shares)
+    drawn = [searching.random(rng) for _ in range(_RANDOM)]
+    costs = [searching.cost(assignment) for assignment in drawn]
+    best = [searching.improved(drawn[index], rng) for index in np.argsort(costs, kind="stable")[:tries]]
+    assignment = min(best, key=searching.cost)
+    return assignment, searching.cost(assignment), float(np.median(costs))
+
+
+class _Search:
+    """The subjects as rows of numbers that add up to those of a part."""
+
+    def __init__(self, subjects: Subjects, shares: np.ndarray):
+        self._rows = np.concatenate([subjects.labels, subjects.genders, subjects.frames[:, None]], axis=1).astype(float)
+        self._shares = np.asarray(shares, float)
+        cells, genders = subjects.labels.shape[1], subjects.genders.shape[1]
+        self._labels, self._genders = slice(0, cells), slice(cells, cells + genders)
+        self._whole = self._rows.sum(axis=0)
+
+    def totals(self, assignment: np.ndarray) -> np.ndarray:
+        return np.stack([self._rows[assignment == part].sum(axis=0) for part in range(len(self._shares))])
+
+    def distances(self, totals: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Returns (..., 3) the distances of parts with the sums `totals` (..., row) that are `parts` (...)."""
+        labels = _unlike(totals[..., self._labels], self._whole[self._labels])
+        genders = _unlike(totals[..., self._genders], self._whole[self._genders])
+        frames = np.abs(totals[..., -1] / self._whole[-1] - self._shares[parts])
+        return np.stack([labels, genders, frames], axis=-1)
+
+    def cost(self, assignment: np.ndarray) -> float:
+        return float(self.distances(self.totals(assignment), np.arange(len(self._shares))).sum(axis=1).mean())
+
+    def random(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns an assignment: a subject to each part, then each of the others to the part that most lacks frames."""
+        assignment = np.empty(len(self._rows), np.int64)
+        lacking = self._shares * self._whole[-1]
+        for place, subject in enumerate(rng.permutation(len(self._rows))):
+            part = place if place < len(lacking) else int(lacking.argmax())
+            assignment[subject] = part
+            lacking[part] -= self._rows[subject, -1]
+        return assignment
+
+    def improved(self, assignment: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Returns an assignment that no move of one subject and no exchange of two makes better."""
+        assignment = assignment.copy()
+        totals = self.totals(assignment)
+        better = True
+        while better:
+            better = False
+            for subject in rng.permutation(len(assignment)):
+                better |= self._improve(subject, assignment, totals)
+        return assignment
+
+    def _improve(self, subject: int, assignment: np.ndarray, totals: np.ndarray) -> bool:
+        own, row = assignment[subject], self._rows[subject]
+        now = self.distances(totals, np.arange(len(totals))).sum(axis=1)
+        # Exchanges with each subject of another part, and moves to each other part unless this is the last one here.
+        others = np.flatnonzero(assignment != own)
+        moves = np.flatnonzero(np.arange(len(totals)) != own) if (assignment == own).sum() > 1 else np.empty(0, int)
+        to = np.concatenate([assignment[others], moves])
+        back = np.concatenate([self._rows[others], np.zeros((len(moves), len(row)))])
+        if not len(to):
+            return False
+        here = self.distances(totals[own] - row + back, np.full(len(to), own)).sum(axis=1)
+        there = self.distances(totals[to] + row - back, to).sum(axis=1)
+        change = here + there - now[own] - now[to]
+        best = int(change.argmin())
+        if change[best] > -1e-9:
+            return False
+        if best < len(others):
+            assignment[others[best]] = own
+        assignment[subject] = to[best]
+        totals[own] += back[best] - row
+        totals[to[best]] += row - back[best]
+        return True
+
+
+def _unlike(counts: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Half the sum of the differences of shares, (...,); 0 where the whole is nothing, 1 where only the part is."""
+    if not whole.sum():
+        return np.zeros(counts.shape[:-1])
+    number = counts.sum(axis=-1, keepdims=True)
+    far = np.abs(counts / np.maximum(number, 1) - whole / whole.sum()).sum(axis=-1) / 2
+    return np.where(number[..., 0] > 0, far, 1.0)
