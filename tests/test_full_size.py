@@ -26,7 +26,7 @@ def test_a_full_size_network_trains(experiment, trainable, packed_sample, tmp_pa
         [
             sys.executable, "train.py", f"--experiment={experiment}", f"--data_dir={packed_sample}",
             f"--workdir={tmp_path}", "--gpu=0", "--set", "training.steps=2", "training.batch_size=1",
-            "training.window=8", "training.log_steps=1",
+            "training.window=8", "training.log_steps=1", "training.balance=",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=900,
     )  # fmt: skip

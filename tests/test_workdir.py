@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from affwildnet.experiments import get
+from affwildnet.experiments.config import Stage
 from affwildnet.workdir import Workdir, append_line, read_lines, versions, write_json
 from tfrecords_tools.errors import UserError
 
@@ -81,7 +82,10 @@ def test_every_other_training_field_is_held(field, workdir, tmp_path):
     if field in ("steps", "log_steps"):
         return
     value = getattr(EXPERIMENT.training, field)
-    other = {bool: lambda: not value, str: lambda: value + "x"}.get(type(value), lambda: value + 1)()
+    changes = {"init_skip": ("gru*",), "stages": (Stage("c0", ("*",), (), 1e-3),), "balance": (0.25,) * 4}
+    other = changes.get(field)
+    if other is None:
+        other = {bool: lambda: not value, str: lambda: value + "x"}.get(type(value), lambda: value + 1)()
     with pytest.raises(UserError, match=f"training.{field} is "):
         workdir.start(with_training(**{field: other}), tmp_path)
 

@@ -1,6 +1,7 @@
 """Face detection: every face of an image as a box in source pixels, and the choice of one."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -19,6 +20,10 @@ class Box:
     def area(self) -> float:
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
     def overlap(self, other: "Box") -> float:
         """Intersection over union, in [0, 1]."""
         width = min(self.right, other.right) - max(self.left, other.left)
@@ -28,8 +33,22 @@ class Box:
         return shared / union if union else 0.0
 
 
+class Detector(Protocol):
+    """What finds faces: dlib's `FaceDetector`, `yunet.YuNetDetector`, or another of this form."""
+
+    def detect(self, image: np.ndarray) -> list[Box]:
+        """Returns the faces of a (height, width, 3) uint8 RGB image, the surest first."""
+
+    def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
+        """Returns the faces about as large as `box` that lie in and around it, the surest first."""
+
+
 class FaceDetector:
     """dlib's HOG detector of frontal faces; finds faces from about 80 pixels across, from 40 with `upsample=1`."""
+
+    WINDOW = 80  # side in pixels of the smallest face it finds
+    STEP = 5 / 6  # how much smaller each level of its image pyramid is than the one before
+    REACH = 1.5  # side of the region that is searched around a box, in sides of the box
 
     def __init__(self, upsample: int = 0):
         import dlib  # an optional part: reading a packed corpus does not need it
@@ -42,6 +61,40 @@ class FaceDetector:
         # The grey image gives the same faces in three quarters of the time.
         found = self._detector(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), self._upsample)
         return [Box(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
+
+    def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
+        """Returns the faces about as large as `box` that lie in and around it, the surest first.
+
+        It searches only the part of the image pyramid where `box` is, from one level finer on, which costs a fifth of
+        searching a 640x360 image, and less of a larger one.
+        """
+        region, left, top = crop_around(image, box, self.REACH)
+        if min(region.shape[:2]) < 2:
+            return []
+        base = 2.0**self._upsample
+        side = max(box.right - box.left, box.bottom - box.top)
+        level = round(np.log(max(1.0, base * side / self.WINDOW)) / -np.log(self.STEP))
+        scale = base * self.STEP ** max(0, level - 1)
+        grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)
+        if scale != 1:
+            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        return [
+            Box(
+                left + found.left() / scale,
+                top + found.top() / scale,
+                left + (found.right() + 1) / scale,
+                top + (found.bottom() + 1) / scale,
+            )
+            for found in self._detector(grey, 0)
+        ]
+
+
+def crop_around(image: np.ndarray, box: Box, reach: float) -> tuple[np.ndarray, int, int]:
+    """Returns the part of the image within `reach` times the box about its centre, and its left and top in pixels."""
+    x, y = box.centre
+    width, height = reach * (box.right - box.left) / 2, reach * (box.bottom - box.top) / 2
+    left, top = max(0, round(x - width)), max(0, round(y - height))
+    return image[top : max(top, round(y + height)), left : max(left, round(x + width))], left, top
 
 
 def choose(boxes: list[Box], previous: Box | None, min_overlap: float = 0.3) -> Box | None:

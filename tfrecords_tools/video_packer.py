@@ -17,7 +17,7 @@ from tfrecords_tools.faces import Box, Detector, FaceDetector
 from tfrecords_tools.landmarks import LandmarkPredictor
 from tfrecords_tools.manifest import VideoEntry
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.source import Labels, VideoSource
+from tfrecords_tools.source import Faces, Labels, VideoSource
 from tfrecords_tools.tracking import EVERY, track_faces
 from tfrecords_tools.tracks import Track, choose_track, given_track, remove_jumps
 from tfrecords_tools.video import IMAGE_FPS, Frame, frame_rate, read_frames
@@ -147,9 +147,12 @@ def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> tuple[Tr
     tracks = track_faces(frames, _detector(options), predictor, options.every)
     if not tracks:
         return Track(1), 0
-    which = source.which if faces is None else "annotated"
     try:
-        return remove_jumps(choose_track(tracks, which, faces))
+        if faces is None:
+            return remove_jumps(choose_track(tracks, source.which))
+        # Tracks have the numbers at the fixed rate, where there is one; the dataset's boxes have the source's.
+        boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
+        return remove_jumps(choose_track(tracks, "annotated", Faces(boxes)))
     except UserError as error:
         raise UserError(f"{source.path}: {error}") from None
 

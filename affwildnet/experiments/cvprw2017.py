@@ -17,15 +17,15 @@ TITLE = 'Kollias et al., "Recognition of Affect in the wild using Deep Neural Ne
 _NOTES = (
     "One network for valence and one for arousal everywhere: section 4.1 uses two in what follows it, and table 5's "
     "row with landmarks has the numbers of table 4. Landmarks in all rows but those without, for the same reason. The "
-    "paper fine-tunes all weights or freezes the pre-trained ones and does not say where: all are trained. It also "
-    "duplicates frames with rare labels (section 2.1); here each is taken once. The pixels' range is not said: that of "
-    "ijcv2019."
+    "paper fine-tunes all weights or freezes the pre-trained ones and does not say where: all are trained. The range "
+    "of the pixels is not said: that of ijcv2019."
 )
 _FACE_VALUE = (
     " VGG-Face is said to be trained for face recognition, and, further on, on FaceValue: taken as the first, the "
     "weights that go by that name."
 )
-_SETTINGS = TrainingConfig(learning_rate=1e-3, decay_rate=0.97, decay_steps=400)
+# The shares of the quadrants to which rare labels are duplicated are those of section 2.1.
+_SETTINGS = TrainingConfig(learning_rate=1e-3, decay_rate=0.97, decay_steps=400, balance=(0.43, 0.24, 0.19, 0.14))
 _FRAMES = replace(_SETTINGS, batch_size=80, window=1)
 # "Batch size 100 (about 3 seconds)" is read as one sequence of 100 frames.
 _SEQUENCE = replace(_SETTINGS, batch_size=1, window=100)
