@@ -189,8 +189,8 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
     assert "published in ijcv2019, table 9, row 'AffWildNet', on Aff-Wild, test set:" in text
     assert "ccc: valence 0.57, arousal 0.43, mean 0.5\n" in text
     assert "published in ijcv2019, table 8, row '2 layers, 128', on Aff-Wild, test set:" in text
-    __main__.main(["ijcv2019/vggface_lstm"])
-    assert f"\nnotes: {get('ijcv2019/vggface_lstm').notes}" in capsys.readouterr().out
+    __main__.main(["ijcv2019/vgg16"])
+    assert f"\nnotes: {get('ijcv2019/vgg16').notes}" in capsys.readouterr().out
     assert "\nweights: 35,871,554\n" in text
     # 13 convolutions at 96x96, FC on 4,744 values, and the recurrent layers' matrices: 2 operations each.
     sides = (96, 96, 48, 48, 24, 24, 24, 12, 12, 12, 6, 6, 6)
