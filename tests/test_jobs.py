@@ -11,6 +11,8 @@ from tfrecords_tools import jobs, manifest
 from tfrecords_tools.alignment import Aligner
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
+from tfrecords_tools.landmarks import find_model
+from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.manifest import VideoEntry
 from tfrecords_tools.pack import pack
 from tfrecords_tools.source import Labels, LeftOut, VideoSource
@@ -239,3 +241,16 @@ def test_a_job_without_result_is_named(source, packed_videos):
     (video, *_), _ = find_videos(source)
     with pytest.raises(UserError, match=r"a\.video: its job has left no result"):
         jobs.read(jobs.Job(video, OPTIONS, source.parent))
+
+
+@pytest.mark.slow
+def test_every_runner_packs_the_same_bytes(sample_clips, packed_sample, tmp_path):
+    options = PackOptions(landmark_model=find_model(), aligner=Aligner())
+    expected = contents(packed_sample)
+    for runner, workers in [("local", 2), ("beam", 1)]:
+        output = tmp_path / runner
+        pack(
+            LAYOUTS["aff_wild"], sample_clips, output, options, name="aff_wild", layout="aff_wild", workers=workers,
+            runner=runner, beam_options=["--direct_num_workers=1"] if runner == "beam" else (),
+        )  # fmt: skip
+        assert contents(output) == expected, runner
