@@ -13,6 +13,7 @@ setup(
     packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
     install_requires=[
         "absl-py>=2.1",
+        "h5py>=3.11",
         "keras>=3.15,<3.16",
         "matplotlib>=3.9",
         "numpy>=2.0",

@@ -1,0 +1,132 @@
+"""`python -m affwildnet.weights import | list`."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affwildnet import experiments
+from affwildnet.experiments.config import ModelConfig
+from affwildnet.experiments.networks import NETWORKS
+from tfrecords_tools.errors import UserError, exit_status, suggestion
+from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.schema import DIMENSIONS
+
+if TYPE_CHECKING:
+    from affwildnet.weights.source import Opened, Source
+    from affwildnet.weights.transfer import Table
+
+RANGE = (-1.0, 1.0)  # of the labels that the whole networks were trained on
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    return exit_status(lambda: options.run(options))
+
+
+def network(name: str) -> ModelConfig:
+    """Returns the network of an experiment ("ijcv2019/vggface"), or the one of that name ("vgg_face_2000").
+
+    Raises:
+      UserError: if there is none.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    if name in experiments.EXPERIMENTS:
+        return experiments.EXPERIMENTS[name].model
+    raise UserError(
+        "`--experiment` must be an experiment (`python -m affwildnet.experiments` lists them) or a network: "
+        f"{', '.join(NETWORKS)}. Received: {name}.{suggestion(name, [*NETWORKS, *experiments.EXPERIMENTS])}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m affwildnet.weights", description="Takes in published weights.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    taking = commands.add_parser("import", help="write a .keras file with published weights, to train from or to use")
+    taking.add_argument("--source", required=True, help="whose weights, see `list`")
+    taking.add_argument("--path", type=Path, help="the file with the weights")
+    taking.add_argument("--experiment", required=True, help="the network: an experiment's, or one by its name")
+    taking.add_argument("--output", type=Path, required=True, help="new file, ending in .keras")
+    taking.add_argument("--seed", type=int, default=0, help="of what the weights do not give (default: 0)")
+    taking.set_defaults(run=_import)
+
+    listing = commands.add_parser("list", help="list the sources")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> None:
+    import_tensorflow()
+    from affwildnet.weights.importing import SOURCES
+
+    width = max(map(len, SOURCES))
+    for name, source in SOURCES.items():
+        print(f"{name:<{width}}  {source.title}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    _check_output(options.output)
+    config = network(options.experiment)
+    import_tensorflow()
+    from affwildnet.weights.importing import SOURCES, import_opened
+    from affwildnet.workdir import write_json
+    from tfrecords_tools.files import whole
+
+    model, table, opened = import_opened(options.source, options.path, config, options.seed)
+    source = SOURCES[options.source]
+    print(table)
+    write_json(options.output.with_suffix(".json"), _provenance(options, config, source, opened, table))
+    with whole(options.output) as partial:
+        model.save(partial)
+    mean, scale = (",".join(map(repr, values)) for values in (opened.pixel_mean, opened.pixel_scale))
+    print(f"wrote {options.output}. {source.licence}")
+    print(
+        f"to train from it: --set training.init={options.output} --set model.pixel_mean={mean} "
+        f"--set model.pixel_scale={scale}"
+    )
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix != ".keras":
+        raise UserError(f"`--output` must be the name of a .keras file. Received: {path}")
+    if path.exists():
+        raise UserError(f"`--output` must be a new file. Received: {path}, which exists. Delete it, or name another.")
+    if not path.parent.is_dir():
+        raise UserError(f"`--output` must be in a folder that exists. Received: {path}")
+
+
+def _provenance(
+    options: argparse.Namespace, config: ModelConfig, source: "Source", opened: "Opened", table: "Table"
+) -> dict:
+    """What the file beside the network says of it."""
+    whole = source.whole
+    normalisation = {"pixel_mean": opened.pixel_mean, "pixel_scale": opened.pixel_scale}
+    return {
+        "source": options.source,
+        "title": source.title,
+        "sha256": opened.contents.checksums(),
+        "experiment": options.experiment,
+        "network": dataclasses.asdict(dataclasses.replace(config, **normalisation)),
+        "seed": options.seed,
+        "colour_order": "RGB",
+        "normalisation": {**normalisation, "formula": "(pixel - pixel_mean) * pixel_scale, inside the network"},
+        "output": {
+            "name": config.head,
+            "order": list(DIMENSIONS) if config.head == "valence_arousal" else None,
+            "range": list(RANGE) if whole else None,
+            "trained": whole,
+        },
+        "imported": table.layers(),
+        "as_built": list(table.as_built),
+        "left_out": table.left_out,
+        "remarks": list(table.remarks),
+        "licence": source.licence,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Weights that Keras 1 or 2 saved in HDF5: a group for each layer, whatever its name, also one with slashes."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from affwildnet.weights import conversion
+from affwildnet.weights.contents import Contents, check_file, unreadable
+from affwildnet.weights.transfer import AS_IT_IS, Transfer
+from tfrecords_tools.errors import UserError
+
+WHAT = "an HDF5 file of weights as Keras 1 and 2 saved them"
+# How the versions of Keras end the names of weights, and what these are called now.
+ENDINGS = {
+    "kernel": ("kernel", "W"),
+    "bias": ("bias", "b"),
+    "gamma": ("gamma",),
+    "beta": ("beta",),
+    "moving_mean": ("moving_mean", "running_mean"),
+    "moving_variance": ("moving_variance", "running_std", "running_var"),
+}
+
+
+def read(path: Path) -> Contents:
+    """Reads the weights, each named by its layer and today's name of it, such as `conv1_1/kernel`.
+
+    Raises:
+      UserError: if it is no such file, or cut off.
+    """
+    check_file(path, WHAT)
+    arrays = {}
+    try:
+        with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
+            layers = _attribute(root, "layer_names")
+            if layers is None:
+                raise UserError(f"{path}: must be {WHAT}. Received: an HDF5 file without the attribute `layer_names`.")
+            for layer in layers:
+                for name in _attribute(root[layer], "weight_names") or []:
+                    arrays[f"{layer}/{_weight_name(name)}"] = np.asarray(root[layer][name])
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise unreadable(path, WHAT, error) from None
+    return Contents.of_arrays(path, arrays)
+
+
+def copy_convolution(transfer: Transfer, layer: str, source: str, *, reverse: bool = False, bias: bool = True) -> None:
+    """Copies a convolution.
+
+    Args:
+      transfer: where to.
+      layer: in the network.
+      source: the layer in the file.
+      reverse: turn the input channels from BGR to RGB.
+      bias: whether the file's network has one; otherwise that of the network, if any, is zero.
+    """
+    turned = {"convert": conversion.bgr_to_rgb, "how": "input channels BGR to RGB"} if reverse else {}
+    transfer.copy(layer, "kernel", f"{source}/kernel", **turned)
+    if bias:
+        transfer.copy(layer, "bias", f"{source}/bias")
+    elif (target := transfer.layer(layer)) is not None and target.use_bias:
+        zeros = np.zeros(transfer.shape(layer, "bias"))
+        transfer.put(layer, "bias", zeros, (), "zero: the file's network has none")
+
+
+def copy_normalisation(transfer: Transfer, layer: str, source: str, epsilon: float) -> None:
+    """Copies a batch normalisation whose epsilon in the file's network is `epsilon`; its function stays the same."""
+    names = {weight: f"{source}/{weight}" for weight in ("gamma", "beta", "moving_mean", "moving_variance")}
+    target = transfer.layer(layer)
+    if target is None or target.epsilon == epsilon:
+        for weight, name in names.items():
+            transfer.copy(layer, weight, name)
+        return
+    shape = [transfer.shape(layer, "gamma")]
+    values = {weight: transfer.take(name, shape, f"{layer}/{weight}") for weight, name in names.items()}
+    deviation = np.sqrt(values["moving_variance"].astype("float64") + epsilon)
+    gamma, variance = conversion.normalisation(values["gamma"], deviation, target.epsilon)
+    transfer.put(layer, "gamma", gamma, (names["gamma"],), AS_IT_IS)
+    for weight in ("beta", "moving_mean"):
+        transfer.put(layer, weight, values[weight], (names[weight],), AS_IT_IS)
+    how = f"epsilon {epsilon:g} restated for {target.epsilon:g}"
+    transfer.put(layer, "moving_variance", variance, (names["moving_variance"],), how)
+
+
+def _attribute(group: h5py.Group, name: str) -> list[str] | None:
+    """A list of names; Keras spread long ones over attributes with numbers behind the name."""
+    if name in group.attrs:
+        values = list(group.attrs[name])
+    elif f"{name}0" in group.attrs:
+        values, index = [], 0
+        while f"{name}{index}" in group.attrs:
+            values += list(group.attrs[f"{name}{index}"])
+            index += 1
+    else:
+        return None
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _weight_name(name: str) -> str:
+    last = re.sub(r"(_\d+)?(:\d+)?$", "", name.split("/")[-1])
+    for weight, endings in ENDINGS.items():
+        if any(last == ending or last.endswith(f"_{ending}") for ending in endings):
+            return weight
+    return last

@@ -1,0 +1,121 @@
+"""Networks that MatConvNet saved in MATLAB's files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from affwildnet.weights.contents import Contents, check_file, unreadable
+from affwildnet.weights.source import Colours
+from tfrecords_tools.errors import UserError
+
+WHAT = "a network of MatConvNet in a .mat file of version 5 to 7.2"
+# A file whose mean differs from the published one by more than this, in steps of 0 to 255, is another network's.
+MEAN_TOLERANCE = 1.0
+
+
+@dataclass(frozen=True)
+class MatLayer:
+    """A layer of the file: its name, its kind ("conv", "bnorm", "relu" ...), and how many weights it has."""
+
+    name: str
+    kind: str
+    weights: int
+
+    def weight(self, number: int) -> str:
+        """Returns the name in `Contents` of one of its weights, counted from 1 as in MATLAB."""
+        return f"{self.name}.weights{{{number}}}"
+
+
+@dataclass(frozen=True)
+class MatNetwork:
+    """A network: its layers in order, their weights, and the mean R, G and B of its training images, if it says."""
+
+    layers: list[MatLayer]
+    contents: Contents
+    mean: Colours | None
+
+    def checked_mean(self, published: Colours) -> tuple[Colours, str]:
+        """Returns the mean to subtract, and where it is from: the file, or what was published with it.
+
+        Raises:
+          UserError: if the file's is not that of the published network.
+        """
+        if self.mean is None:
+            return published, "the file holds no mean image; the published one is used"
+        if not np.allclose(self.mean, published, atol=MEAN_TOLERANCE, rtol=0):
+            raise UserError(
+                f"{self.contents.path}: its averageImage must be that of the network that `--source` names, "
+                f"{published}. Received: {self.mean}. Is it another network's file?"
+            )
+        return self.mean, "the mean is that of the file's averageImage"
+
+
+def read(path: Path) -> MatNetwork:
+    """Reads a network of the form `layers`, `meta` or of the form `net.layers`, `net.normalization`.
+
+    Weights are named `conv1_1.weights{1}`. Kernels are (height, width, in, out) as in Keras, vectors (C,), the moments
+    of a batch normalisation (C, 2).
+
+    Raises:
+      UserError: if it is no such file, one of MATLAB 7.3, or cut off.
+    """
+    check_file(path, WHAT)
+    with path.open("rb") as file:
+        if b"MATLAB 7.3" in file.read(128):
+            raise UserError(
+                f"{path}: must be {WHAT}. Received: one of version 7.3. Save it in MATLAB with save(..., '-v7')."
+            )
+    try:
+        held = loadmat(path, struct_as_record=False)
+    except Exception as error:  # zlib, struct and NumPy errors alike: what the user can know is that the file is bad
+        raise unreadable(path, WHAT, error) from None
+    root = _one(held["net"]) if "net" in held else None
+    cells = held.get("layers") if root is None else getattr(root, "layers", None)
+    if not isinstance(cells, np.ndarray):
+        names = ", ".join(name for name in held if not name.startswith("__"))
+        raise UserError(
+            f"{path}: must hold `layers` or `net.layers`. Received: a file that holds {names or 'nothing'}."
+        )
+    layers, arrays = [], {}
+    for index, cell in enumerate(cells.ravel(), start=1):
+        entry = _one(cell)
+        weights = getattr(entry, "weights", None)
+        values = list(weights.ravel()) if isinstance(weights, np.ndarray) and weights.dtype == object else []
+        layer = MatLayer(_text(entry, "name") or f"layers{{{index}}}", _text(entry, "type"), len(values))
+        layers.append(layer)
+        for number, value in enumerate(values, start=1):
+            arrays[layer.weight(number)] = _shaped(np.asarray(value), layer.kind, number)
+    return MatNetwork(layers, Contents.of_arrays(path, arrays), _mean(held, root))
+
+
+def _shaped(value: np.ndarray, kind: str, number: int) -> np.ndarray:
+    """MATLAB has no vectors, and drops last axes of length 1."""
+    if kind == "conv" and number == 1:
+        return value.reshape(value.shape + (1,) * (4 - value.ndim))
+    return value if number > 2 else value.ravel()
+
+
+def _one(value: Any) -> Any:
+    while isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
+        value = value.item()
+    return value
+
+
+def _text(entry: Any, field: str) -> str:
+    value = getattr(entry, field, "")
+    return str(value.item()) if isinstance(value, np.ndarray) and value.size == 1 else ""
+
+
+def _mean(held: dict, root: Any) -> Colours | None:
+    """The mean of `averageImage`, one pixel or a whole image, wherever the two forms keep it."""
+    for holder in (root, _one(held.get("meta")), _one(getattr(root, "meta", None))):
+        image = getattr(_one(getattr(holder, "normalization", None)), "averageImage", None)
+        if isinstance(image, np.ndarray) and image.size and image.size % 3 == 0 and image.dtype != object:
+            pixels = image.reshape(-1, 3) if image.ndim == 3 else image.reshape(1, -1)
+            if pixels.shape[1] == 3:
+                red, green, blue = pixels.astype("float64").mean(axis=0).tolist()
+                return red, green, blue
+    return None
