@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="affwildnet",
-    version="0.1.0",
+    version="0.2.0",
     description="Valence and arousal per frame of video: the AffWildNet family in TensorFlow and Keras 3",
     long_description=(Path(__file__).parent / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",

@@ -23,9 +23,7 @@ flags.DEFINE_string("experiment", None, "Name of the experiment; `python -m affw
 flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.")
 flags.DEFINE_string("workdir", None, "Where checkpoints and logs go; a training begun there goes on.")
 flags.DEFINE_multi_string("set", [], "A field of the experiment, such as training.batch_size=2; more may follow.")
-flags.DEFINE_string(
-    "stage", "", "The one stage to run of an experiment with stages. Default: all, in order."
-)
+flags.DEFINE_string("stage", "", "The one stage to run of an experiment with stages. Default: all, in order.")
 flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
 flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
