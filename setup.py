@@ -33,6 +33,13 @@ setup(
         # Packing as an Apache Beam pipeline.
         "beam": ["apache-beam>=2.70"],
         # JAX, as the networks are tested on it too.
-        "dev": ["hypothesis>=6.100", "jax>=0.6", "pre-commit>=4.0", "pytest>=8.0", "ruff>=0.17,<0.18"],
+        "dev": [
+            "hypothesis>=6.100",
+            "jax>=0.6",
+            "pre-commit>=4.0",
+            "pytest>=8.0",
+            "pytest-xdist>=3.6",
+            "ruff>=0.17,<0.18",
+        ],
     },
 )

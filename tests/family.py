@@ -49,7 +49,8 @@ def _values(weight, rng):
         return rng.uniform(0.5, 1.5, weight.shape)
     if len(weight.shape) < 2:
         return rng.normal(0, 0.1, weight.shape)
-    return rng.normal(0, 1 / np.sqrt(np.prod(weight.shape[:-1])), weight.shape)
+    # He's deviation, or the signal would fade in thirteen ReLU layers.
+    return rng.normal(0, np.sqrt(2 / np.prod(weight.shape[:-1])), weight.shape)
 
 
 def output(name):

@@ -9,6 +9,7 @@ from networks import SMALL, inputs, numpy, outputs_of, randomised
 
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.models import build, fit_landmarks, fuse_decisions
+from affwildnet.models.cost import parameters
 from tfrecords_tools.errors import UserError
 
 TINY = {"image_size": 32, "width": 0.05}
@@ -217,6 +218,7 @@ def test_decision_level_fusion_starts_with_equal_weights():
     np.testing.assert_allclose(numpy(model(data)), np.mean(estimates, axis=0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_trained_networks_fused_by_their_ccc():
     models = [
         randomised(build(small(name)), seed) for seed, name in enumerate(["cnn_1rnn", "cnn_3rnn", "cnn2_to_1rnn"])
@@ -248,3 +250,15 @@ def test_fused_networks_have_one_crop():
     models = [build(small("affwildnet_vggface")), build(replace(small("affwildnet_vggface"), image_size=48))]
     with pytest.raises(UserError, match=r"frames of one size\. Received: .*32, 32.*48, 48"):
         fuse_decisions(models, np.full((2, 2), 0.5))
+
+
+# Larger crops.
+
+
+def test_crops_of_224_pixels():
+    config = replace(NETWORKS["vgg_face_no_landmarks"], image_size=224)
+    features = 7 * 7 * 512
+    counted = 14_714_688 + (features + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 2
+    assert parameters(config) == counted
+    config = replace(config, width=0.05)
+    assert numpy(build(config)(inputs(config, batch=1, steps=2))).shape == (1, 2, 2)

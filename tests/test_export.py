@@ -51,6 +51,7 @@ def plain():
     return models.build(CNN)
 
 
+@pytest.mark.slow
 def test_a_stranger_gets_the_networks_numbers(tmp_path):
     sizes = [(1, 3), (3, 7)]
     expected = {}

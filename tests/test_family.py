@@ -29,7 +29,7 @@ def goldens():
 def test_every_network_has_a_golden(goldens):
     assert list(goldens) == list(NETWORKS)
     for values in goldens.values():
-        assert np.ptp(values[..., 0]) > 1e-3  # not one that says the same of every frame
+        assert np.ptp(values[..., 0]) > 0.01  # not one that says the same of every frame, within the tolerance below
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -148,6 +148,7 @@ def test_what_is_allowed_is_not_reported(module, source):
     assert breaches(module, source) == []
 
 
+@pytest.mark.slow
 def test_packing_brings_in_nothing_of_the_networks():
     names = [name for name, _ in modules() if within(name, "tfrecords_tools")]
     probe = (

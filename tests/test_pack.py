@@ -306,6 +306,7 @@ def test_a_corpus_is_replaced_only_when_asked_and_only_by_a_whole_one(sample_cli
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "corpus", "source"]
 
 
+@pytest.mark.slow
 def test_left_out_videos_can_be_allowed(sample_clips, tmp_path):
     source = shutil.copytree(sample_clips, tmp_path / "source")
     for split in ("train", "test"):
@@ -350,6 +351,7 @@ def test_two_workers_write_the_same_bytes_as_one_and_report_the_same_reasons(sam
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "source"]
 
 
+@pytest.mark.slow
 def test_the_command_shows_one_line_and_no_traceback(tmp_path):
     add_bad_clip(tmp_path / "source", "garbage")
     command = [sys.executable, "-m", "tfrecords_tools", "pack", "--layout=aff_wild", "--source=source",
