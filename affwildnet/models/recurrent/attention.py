@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from affwildnet.models.recurrent.gru import GRU
-from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
@@ -37,6 +37,9 @@ class OutputAttention(Recurrent):
       stack: recurrent layers of this package, from the input on; `units` are those of the last.
       memory: n, how many outputs it looks back at, at least 1.
     """
+
+    # Its step is so much work that sharing turns saves nothing, and takes three times as long to compile.
+    most_frames_a_turn = 1
 
     def __init__(self, stack: Sequence[GRU | Recurrent], memory: int, **kwargs):
         super().__init__(stack[-1].units, **kwargs)
@@ -78,7 +81,7 @@ class OutputAttention(Recurrent):
         attention_kernel = ops.matmul(self.input_attention_kernel, first_kernel)
         names = ("query_kernel", "query_bias", "key_kernel", "score", "output_kernel", "output_bias")
         query_kernel, query_bias, key_kernel, score, output_kernel, output_bias = (
-            ops.convert_to_tensor(getattr(self, name)) for name in names
+            read(getattr(self, name)) for name in names
         )
 
         def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
@@ -99,7 +102,7 @@ class OutputAttention(Recurrent):
     def _stack_step(self) -> Step:
         """The step of the whole stack: (B, P) of the first layer, all states, to the last one's output, all states."""
         steps = [layer.recurrence() for layer in self.stack]
-        entries = [layer.input_weights() for layer in self.stack[1:]]
+        entries = [[read(weight) for weight in layer.input_weights()] for layer in self.stack[1:]]
         ends = list(accumulate(len(layer.state_shapes) for layer in self.stack))
 
         def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
@@ -115,6 +118,8 @@ class OutputAttention(Recurrent):
         config = super().get_config()
         del config["units"]
         stack = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
+        for layer in stack:
+            layer.pop("build_config", None)  # `build` builds them
         return {**config, "stack": stack, "memory": self.memory}
 
     @classmethod

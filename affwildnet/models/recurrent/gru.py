@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from affwildnet.models.recurrent.recurrence import States, Step, Tensor, run
+from affwildnet.models.recurrent.recurrence import States, Step, Tensor, read, run
 
 
 class _ProjectedLoop(keras.layers.RNN):
@@ -56,7 +56,7 @@ class GRU(keras.layers.GRU, _ProjectedLoop):
         """Returns the step (B, 3 * units), [h] to h', [h']."""
         gates = 2 * self.units
         activation, gate_activation = self.activation, self.recurrent_activation
-        kernel = ops.convert_to_tensor(self.cell.recurrent_kernel)
+        kernel = read(self.cell.recurrent_kernel)
         gates_kernel, candidate_kernel = ops.split(kernel, [gates], axis=1)
         bias = self.cell.bias[1, gates:] if self.use_bias and self.reset_after else 0.0
 

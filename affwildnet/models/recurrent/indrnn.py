@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
 # The largest initial weight of the input (either sign). A unit with a recurrent weight near 1 adds up its input over
 # the window, so it has to start small; the value is the one that the implementation the thesis used has in its example.
@@ -70,7 +70,7 @@ class IndRNN(Recurrent):
         return ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
 
     def recurrence(self) -> Step:
-        kernel = ops.convert_to_tensor(self.recurrent_kernel)
+        kernel = read(self.recurrent_kernel)
 
         def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
             (h,) = states

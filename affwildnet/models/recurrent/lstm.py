@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor
+from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
@@ -44,10 +44,10 @@ class PeepholeLSTM(Recurrent):
         return ops.convert_to_tensor(self.kernel), self.bias + forget
 
     def recurrence(self) -> Step:
-        kernel = ops.convert_to_tensor(self.recurrent_kernel)
-        to_input = ops.convert_to_tensor(self.input_peephole)
-        to_forget = ops.convert_to_tensor(self.forget_peephole)
-        to_output = ops.convert_to_tensor(self.output_peephole)
+        kernel = read(self.recurrent_kernel)
+        to_input = read(self.input_peephole)
+        to_forget = read(self.forget_peephole)
+        to_output = read(self.output_peephole)
 
         def step(projected: Tensor, states: States) -> tuple[Tensor, States]:
             h, c = states

@@ -16,23 +16,24 @@ States = list[Tensor]
 # (projected frame (B, P), states) to (output (B, units), new states).
 Step = Callable[[Tensor, States], tuple[Tensor, States]]
 
-# A turn of a backend's loop costs as much as some of the step's own operations: several frames share one.
+# A turn of a backend's loop costs about as much as the step of a small cell, so several frames share one.
 MOST_FRAMES_A_TURN = 4
 
 
-def run(step: Step, projected: Tensor, states: States) -> tuple[Tensor, States]:
+def run(step: Step, projected: Tensor, states: States, most: int = MOST_FRAMES_A_TURN) -> tuple[Tensor, States]:
     """Applies `step` to one frame after the other.
 
     Args:
       step: what a layer's `recurrence` returns.
       projected: (B, T, P), what its `project` returns; B and T may be unknown until the call.
       states: before the first frame, each (B, ...).
+      most: frames that a turn of the loop may take, see `frames_a_turn`.
 
     Returns:
       The outputs (B, T, units) and the states after the last frame.
     """
     frames = projected.shape[1]
-    together = frames_a_turn(frames)
+    together = frames_a_turn(frames, most)
     if frames == together:
         return _turn(step)(projected, states)
     if together == 1:
@@ -47,14 +48,19 @@ def run(step: Step, projected: Tensor, states: States) -> tuple[Tensor, States]:
     return ops.reshape(outputs, (-1, frames, outputs.shape[3])), list(states)
 
 
-def frames_a_turn(frames: int | None) -> int:
-    """Returns how many frames a turn of the loop takes: the largest number up to four that divides `frames`.
+def frames_a_turn(frames: int | None, most: int) -> int:
+    """Returns how many frames a turn of the loop takes: the largest number up to `most` that divides `frames`.
 
     It is 1 where the number of frames is not known beforehand (None).
     """
     if not frames:
         return 1
-    return next(count for count in range(MOST_FRAMES_A_TURN, 0, -1) if frames % count == 0)
+    return next(count for count in range(most, 0, -1) if frames % count == 0)
+
+
+def read(weight: keras.Variable) -> Tensor:
+    """Returns the value of a weight, read now. A variable that a step refers to is read anew for each frame."""
+    return ops.copy(weight)
 
 
 def _turn(step: Step) -> Step:
@@ -92,8 +98,11 @@ class Recurrent(keras.layers.Layer):
 
     Args:
       units: size of the output.
-      return_state: whether the call returns `[outputs, *states]`, the states after the last frame, instead of outputs.
+      return_state: whether the call returns `(outputs, *states)`, the states after the last frame, instead of outputs.
     """
+
+    # See `frames_a_turn`.
+    most_frames_a_turn = MOST_FRAMES_A_TURN
 
     def __init__(self, units: int, return_state: bool = False, **kwargs):
         super().__init__(**kwargs)
@@ -125,7 +134,7 @@ class Recurrent(keras.layers.Layer):
 
     def call(self, sequence: Tensor, initial_state: States | None = None):
         states = self.get_initial_state(ops.shape(sequence)[0]) if initial_state is None else list(initial_state)
-        outputs, states = run(self.recurrence(), self.project(sequence), states)
+        outputs, states = run(self.recurrence(), self.project(sequence), states, self.most_frames_a_turn)
         return (outputs, *states) if self.return_state else outputs
 
     def compute_output_shape(self, sequence_shape, initial_state_shape=None):
