@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from unittest import mock
 
 import cv2
@@ -98,10 +99,10 @@ def run(videos: list[VideoSource], options: PackOptions) -> tuple[float, int]:
     return time.perf_counter() - began, frames
 
 
-def scaling(videos: list[VideoSource], options: PackOptions) -> list[float]:
-    """Seconds of packing the videos with one worker process and with two, all started before."""
-    seconds = []
-    for workers in (1, 2):
+def scaling(videos: list[VideoSource], options: PackOptions, rounds: int = 3) -> tuple[float, float]:
+    """Seconds of packing the videos with one worker process and with two, all started before; medians of rounds."""
+    seconds = {1: [], 2: []}
+    for workers in (1, 2) * rounds:
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
             # A sleeping process takes no second job, so that each gets one.
             list(pool.map(_ready, [options] * workers))
@@ -109,8 +110,8 @@ def scaling(videos: list[VideoSource], options: PackOptions) -> list[float]:
                 paths = [Path(folder) / str(index) for index in range(len(videos))]
                 began = time.perf_counter()
                 list(pool.map(pack_video, videos, [options] * len(videos), paths))
-                seconds.append(time.perf_counter() - began)
-    return seconds
+                seconds[workers].append(time.perf_counter() - began)
+    return median(seconds[1]), median(seconds[2])
 
 
 def _ready(options: PackOptions) -> None:

@@ -33,7 +33,7 @@ def of_trunk(trunk, *more):
 )
 def test_signature(trunk, landmarks, recurrent):
     config = replace(SMALL, trunk=trunk, landmarks=landmarks, recurrent=recurrent)
-    model = build(config)
+    model = randomised(build(config))
     assert [i.name for i in model.inputs] == ["frames", "landmarks"][: 1 + landmarks]
     assert model.inputs[0].dtype == "uint8"
     assert model.inputs[0].shape == (None, None, 32, 32, 3)

@@ -17,6 +17,7 @@ VGG_AND_OUTPUT = 14_714_688 + 2 * 128 + 2
 
 
 def network(config, features=FEATURES, prefix=""):
+    keras.utils.set_random_seed(0)
     x = keras.Input((None, features))
     return keras.Model(x, head(x, config, prefix))
 
