@@ -29,3 +29,15 @@ def normalised(model, name, x, epsilon):
     """Batch normalisation by the moving statistics of a layer of `model`."""
     gamma, beta, mean, variance = model.get_layer(name).get_weights()
     return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+
+
+def assert_taps_are_those_of(raw, network, side):
+    """Compares all taps of a network with those of `raw(network, images)` on random images of this side."""
+    images = np.random.default_rng(side).uniform(-1, 1, (2, side, side, 3)).astype("float32")
+    expected = raw(network, images)
+    result = network(images)
+    assert list(result) == list(expected)
+    for name, value in expected.items():
+        value = value.numpy()
+        assert value.std() > 0.01
+        np.testing.assert_allclose(result[name], value, rtol=1e-4, atol=1e-5 * np.abs(value).max(), err_msg=name)

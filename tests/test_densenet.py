@@ -1,10 +1,9 @@
 """The dense network against the same in raw TensorFlow, small in depth and width; the full ones are in test_trunks."""
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
-from raw_networks import convolved, normalised, scattered
+from raw_networks import assert_taps_are_those_of, convolved, normalised, scattered
 
 from affwildnet.models.trunks.densenet import densenet
 
@@ -47,14 +46,7 @@ def raw(network, x):
 
 @pytest.mark.parametrize("side", [64, 49])
 def test_taps_are_those_of_the_raw_network(network, side):
-    images = np.random.default_rng(side).uniform(-1, 1, (2, side, side, 3)).astype("float32")
-    expected = raw(network, images)
-    result = network(images)
-    assert list(result) == list(expected)
-    for name, value in expected.items():
-        value = value.numpy()
-        assert value.std() > 0.01
-        np.testing.assert_allclose(result[name], value, rtol=1e-4, atol=1e-5 * np.abs(value).max(), err_msg=name)
+    assert_taps_are_those_of(raw, network, side)
 
 
 def test_width_scales_the_stem_and_the_growth(network):

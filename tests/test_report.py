@@ -264,3 +264,14 @@ def test_a_report_that_fails_leaves_the_earlier_one(awkward, tmp_path, monkeypat
     assert {name: path.read_bytes() for name, path in paths.items() if name in ("page", "report", "estimates")} == {
         name: before[name] for name in ("page", "report", "estimates")
     }
+
+
+def test_another_protocol_is_said(awkward, tmp_path):
+    experiment = replace(TINY, published=(PUBLISHED,), protocol="utterances")
+    contents, paths = written(awkward, tmp_path, experiment)
+    told = (
+        "in another way: median of an utterance's frames, pooled over the utterances. The scores here are of each frame"
+    )
+    assert told in report.score_table(contents)
+    assert told.split("'")[0] in paths["page"].read_text("utf-8")
+    assert contents["protocol"] == "utterances"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from affwildnet.evaluation import plots
 from affwildnet.evaluation.evaluator import Evaluation
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.metrics import DIMENSIONS
 from affwildnet.workdir import Workdir, read_lines, versions, write_json
 from tfrecords_tools.files import whole
@@ -38,6 +38,7 @@ def contents(
         "frames_scored": evaluation.frames_scored,
         **evaluation.scores,
         "baselines": baselines,
+        "protocol": experiment.protocol,
         "published": [dataclasses.asdict(row) for row in experiment.published],
         "per_video": evaluation.per_video(),
         "versions": versions(),
@@ -88,7 +89,7 @@ def score_table(report: dict, published: bool = True) -> str:
     ]
     lines += [f"{row[0]:<{width}}" + "".join(f"{cell:<9}" for cell in row[1:]) for row in rows]
     if published:
-        lines.append(NOT_COMPARABLE if report["published"] else "No published row belongs to this experiment.")
+        lines += _remarks(report) or ["No published row belongs to this experiment."]
     return "\n".join(lines)
 
 
@@ -98,6 +99,16 @@ def _score_rows(report: dict, published: bool) -> list[list[str]]:
     if published:
         rows += [[_published_name(row), *_score_cells(row["scores"])] for row in report["published"]]
     return rows
+
+
+def _remarks(report: dict) -> list[str]:
+    """What has to be known before the published rows are compared with."""
+    if not report["published"]:
+        return []
+    if report["protocol"] == "frames":
+        return [NOT_COMPARABLE]
+    how = PROTOCOLS[report["protocol"]]
+    return [NOT_COMPARABLE, f"They came about in another way: {how}. The scores here are of each frame, pooled."]
 
 
 def _published_name(row: dict) -> str:
@@ -127,7 +138,7 @@ def page(report: dict, pictures: dict[str, Path]) -> str:
         f"{report['frames_labelled']} labelled frames scored, in {report['videos']} videos. Scores are pooled over all "
         "frames of the split.</p>",
         _table(["", *metric_heads], _score_rows(report, published=True)),
-        f"<p>{NOT_COMPARABLE}</p>" if report["published"] else "",
+        *(f"<p>{html.escape(remark)}</p>" for remark in _remarks(report)),
         "<h2>Per video</h2>",
         _table(["video", "frames", "scored", *metric_heads], video_rows),
     ]
