@@ -21,6 +21,7 @@ TINY_FLAGS = [
             "model.image_size=32",
             "model.width=0.02",
             "training.window=4",
+            "training.balance=",
             "training.log_steps=1",
         )
     ),

@@ -36,7 +36,7 @@ def test_every_network_has_a_golden(goldens):
 def test_golden_and_round_trip(name, goldens, tmp_path):
     model, data = family.network(name)
     computed = np.asarray(model(data))
-    np.testing.assert_allclose(computed, goldens[name], atol=1e-4)
+    np.testing.assert_allclose(computed, goldens[name], rtol=1e-5, atol=1e-4)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(np.asarray(loaded(data)), computed)
@@ -51,7 +51,7 @@ def test_jax_computes_the_same(goldens, tmp_path):
     with np.load(path) as outputs:
         assert set(outputs) == set(NETWORKS)
         for name in NETWORKS:
-            np.testing.assert_allclose(outputs[name], goldens[name], atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(outputs[name], goldens[name], rtol=1e-5, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_jax_computes_the_same(goldens, tmp_path):
 def test_xla_computes_the_same(name, goldens):
     model, data = family.network(name)
     compiled = tf.function(lambda batch: model(batch, training=False), jit_compile=True)
-    np.testing.assert_allclose(compiled(data), goldens[name], atol=1e-4)
+    np.testing.assert_allclose(compiled(data), goldens[name], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -106,6 +106,7 @@ def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(corpus, w
         "training.window": 4,
         "training.batch_size": 2,
         "training.flip": "true",
+        "training.balance": "",
         "training.steps": 1_000_000,
         "training.log_steps": 1,
         "training.checkpoint_steps": 3,
