@@ -26,6 +26,11 @@ def goldens():
     return family.read_goldens()
 
 
+def assert_same(computed, golden, name):
+    """Within 1e-4, or where outputs are large (random residual networks grow) within 1e-5 of the largest."""
+    np.testing.assert_allclose(computed, golden, rtol=0, atol=max(1e-4, 1e-5 * np.abs(golden).max()), err_msg=name)
+
+
 def test_every_network_has_a_golden(goldens):
     assert list(goldens) == list(NETWORKS)
     for values in goldens.values():
@@ -36,7 +41,7 @@ def test_every_network_has_a_golden(goldens):
 def test_golden_and_round_trip(name, goldens, tmp_path):
     model, data = family.network(name)
     computed = np.asarray(model(data))
-    np.testing.assert_allclose(computed, goldens[name], rtol=1e-5, atol=1e-4)
+    assert_same(computed, goldens[name], name)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(np.asarray(loaded(data)), computed)
@@ -51,7 +56,7 @@ def test_jax_computes_the_same(goldens, tmp_path):
     with np.load(path) as outputs:
         assert set(outputs) == set(NETWORKS)
         for name in NETWORKS:
-            np.testing.assert_allclose(outputs[name], goldens[name], rtol=1e-5, atol=1e-4, err_msg=name)
+            assert_same(outputs[name], goldens[name], name)
 
 
 @pytest.mark.slow
@@ -59,7 +64,7 @@ def test_jax_computes_the_same(goldens, tmp_path):
 def test_xla_computes_the_same(name, goldens):
     model, data = family.network(name)
     compiled = tf.function(lambda batch: model(batch, training=False), jit_compile=True)
-    np.testing.assert_allclose(compiled(data), goldens[name], rtol=1e-5, atol=1e-4)
+    assert_same(compiled(data), goldens[name], name)
 
 
 @pytest.mark.slow
