@@ -35,13 +35,14 @@ class Job:
       source: the video.
       options: how it is packed.
       staging: folder for its records and its result.
-      earlier: a packed corpus whose file of this video is taken over if nothing has changed; None is none.
+      earlier: files of videos of this name in a packed corpus, with their entries; one is taken over if nothing has
+        changed.
     """
 
     source: VideoSource
     options: PackOptions
     staging: Path
-    earlier: Path | None = None
+    earlier: tuple[tuple[Path, VideoEntry], ...] = ()
 
     @property
     def records(self) -> Path:
@@ -137,15 +138,9 @@ def _done(job: Job, digest: str) -> VideoEntry | None:
 
 
 def _taken_over(job: Job, digest: str) -> VideoEntry | None:
-    if job.earlier is None:
-        return None
-    try:
-        videos = manifest.load(job.earlier).videos
-    except UserError:
-        return None  # from another version: packed afresh
-    for entry in videos:
-        if entry.input_sha256 == digest and _is_whole(job.earlier / entry.file, entry):
-            link_or_copy(job.earlier / entry.file, job.records)
+    for path, entry in job.earlier:
+        if entry.input_sha256 == digest and _is_whole(path, entry):
+            link_or_copy(path, job.records)
             return dataclasses.replace(entry, split=job.source.split, file=job.records.name)
     return None
 

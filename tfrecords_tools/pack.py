@@ -60,13 +60,14 @@ def pack(
         videos = _placed(videos, splits)
     output = output.absolute()  # "." has no name
     staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
-    earlier = output if (output / manifest.FILE_NAME).is_file() else None
+    earlier = _by_name(output)
     try:
         staging.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
     entries = []
-    for result in RUNNERS[runner]([Job(video, options, staging, earlier) for video in videos], workers, beam_options):
+    jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
+    for result in RUNNERS[runner](jobs, workers, beam_options):
         (entries if isinstance(result, VideoEntry) else left_out).append(result)
     if not entries:
         shutil.rmtree(staging)
@@ -101,6 +102,18 @@ def check_output(output: Path, overwrite: bool = False) -> None:
         check_new_folder(output)
     elif not overwrite:
         raise UserError(f"{output}: holds a packed corpus. Replace it with `--overwrite`, or name another folder.")
+
+
+def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
+    """The files of a packed corpus with their entries, by the video's name; none where there is no readable one."""
+    try:
+        videos = manifest.load(corpus).videos
+    except UserError:
+        return {}  # nothing there, or from another version: packed afresh
+    found: dict[str, list[tuple[Path, VideoEntry]]] = {}
+    for entry in videos:
+        found.setdefault(entry.video, []).append((corpus / entry.file, entry))
+    return found
 
 
 def _placed(videos: list[VideoSource], splits: dict[str, str]) -> list[VideoSource]:
