@@ -12,6 +12,8 @@ from pathlib import Path
 import keras
 
 import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
+from affwildnet import card as model_card
+from affwildnet.card import Card
 from affwildnet.workdir import write_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
@@ -65,18 +67,25 @@ def state_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def save(model: keras.Model, state: TrainingState, folder: Path, keep: int) -> Path:
-    """Writes a checkpoint, then deletes all but the latest `keep`; returns its path."""
+def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card: Card | None = None) -> Path:
+    """Writes a checkpoint, with a card where one is given, then deletes all but the latest `keep`; returns its path."""
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
     write_json(state_path(path), {**asdict(state), "random_states": random_states})
-    with whole(path) as partial:
-        model.save(partial)
+    write_model(model, path, card)
     # Later ones are broken ones, from before which this run was resumed.
     for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
         old.unlink(missing_ok=True)
         state_path(old).unlink(missing_ok=True)
     return path
+
+
+def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
+    """Writes a `.keras` file whole or not at all, with a card where one is given."""
+    with whole(path) as partial:
+        model.save(partial)
+        if card is not None:
+            model_card.put(partial, card)
 
 
 def load(path: Path) -> keras.Model:

@@ -189,6 +189,6 @@ def test_a_corrupt_record_is_told_from_a_bug(tmp_path, model):
 
 def test_constant_estimates_have_no_pearson():
     labels = np.float32([[0.1, 0.2], [0.3, 0.1]])
-    video = VideoEstimates("v", np.array([1, 2]), np.zeros(2, np.float32), labels, np.zeros((2, 2), np.float32))
+    video = VideoEstimates("v", "s", np.array([1, 2]), np.zeros(2, np.float32), labels, np.zeros((2, 2), np.float32))
     assert video.moments.ccc().tolist() == [0, 0]
     assert np.isnan(video.moments.pearson()).all()

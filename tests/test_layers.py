@@ -24,9 +24,10 @@ LAYERS = (
     ),
     ("tfrecords_tools",),
     ("affwildnet.devices", "affwildnet.data", "affwildnet.models"),
-    ("affwildnet.workdir", "affwildnet.checkpoints"),
+    ("affwildnet.card", "affwildnet.workdir", "affwildnet.checkpoints"),
     ("affwildnet.weights", "affwildnet.training", "affwildnet.evaluation"),
     ("affwildnet.export", "affwildnet.predict"),
+    ("affwildnet.baselines",),
     ("train", "evaluate", "affwildnet.experiments.__main__"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -12,7 +12,7 @@ from PIL import Image
 from trainings import TINY, add_checkpoint, started, tiny_corpus
 
 from affwildnet.evaluation import plots, report, run
-from affwildnet.evaluation.evaluator import Evaluation, VideoEstimates
+from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
 from affwildnet.experiments.config import EvaluationConfig, Published
 from affwildnet.metrics import Moments, scores
 from affwildnet.workdir import Workdir, append_line
@@ -31,7 +31,7 @@ def corpus(tmp_path_factory):
 def estimated(name, frames, labels, estimates):
     frames = np.array(frames)
     return VideoEstimates(
-        name, frames, ((frames - 1) / 30).astype(np.float32), np.float32(labels), np.float32(estimates)
+        name, name, frames, ((frames - 1) / 30).astype(np.float32), np.float32(labels), np.float32(estimates)
     )
 
 

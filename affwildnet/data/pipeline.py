@@ -23,6 +23,7 @@ from affwildnet.data.windows import (
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools import schema
+from tfrecords_tools.errors import UserError
 
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256
@@ -31,8 +32,12 @@ _READ = ("frame", "timestamp", "face", "landmarks", "label")
 _SPEC = {name: tf.io.FixedLenFeature(schema.FIELDS[name].shape, _TYPES[schema.FIELDS[name].dtype]) for name in _READ}
 
 
-def training_batches(corpus: Corpus, config: TrainingConfig, start: Position = START) -> tf.data.Dataset:
+def training_batches(
+    corpus: Corpus, config: TrainingConfig, start: Position = START, share: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
     """Returns the endless batches of a training run from `start` on, determined by `config.seed`.
+
+    `share` (i, n) is what one of n workers reads: the i-th n-th of the rows of each batch, in their order.
 
     Each is a dict: `frames` (B, T, S, S, 3) uint8 RGB, `landmarks` (B, T, 68, 2) float32, `labels` (B, T, 2) float32
     with 0 where missing, `mask` (B, T) float32, 1 where there is a label; `frame` (B, T) int64 frame numbers,
@@ -40,8 +45,16 @@ def training_batches(corpus: Corpus, config: TrainingConfig, start: Position = S
     make up the position. With `config.balance`, what it does to the quadrants' shares is printed.
 
     Raises:
-      UserError: if the split holds no window of `config.window` frames, or cannot be balanced so.
+      UserError: if the split holds no window of `config.window` frames, or cannot be balanced so, or a batch cannot be
+        shared by n.
     """
+    worker, workers = share
+    if config.batch_size % workers:
+        raise UserError(
+            f"`training.batch_size` must be a multiple of the number of workers, {workers}. "
+            f"Received: {config.batch_size}"
+        )
+    own = config.batch_size // workers
     stream = (corpus, config.window, config.seed, start, config.max_gap, config.window_rule, config.balance)
     if config.balance:
         print(balance_told(corpus, config.window, config.seed, config.max_gap, config.window_rule, config.balance))
@@ -60,7 +73,10 @@ def training_batches(corpus: Corpus, config: TrainingConfig, start: Position = S
 
     tables = _tables(corpus)
     dataset = tf.data.Dataset.from_generator(rows, output_signature=tf.TensorSpec([None, 6], tf.int64)).unbatch()
-    return _batch(dataset, load, config.batch_size)
+    if workers > 1:
+        batches = dataset.batch(config.batch_size, drop_remainder=True)
+        dataset = batches.map(lambda rows: rows[worker * own : (worker + 1) * own]).unbatch()
+    return _batch(dataset, load, own)
 
 
 def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Dataset:

@@ -1,73 +1,14 @@
 """Estimates for every frame of a split, each exactly once, and their scores."""
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from affwildnet.data import Corpus, evaluation_batches
+from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Moments, scores
 from tfrecords_tools.errors import UserError
-
-
-@dataclass(frozen=True)
-class VideoEstimates:
-    """What was estimated for one video, in time order; N frames.
-
-    Attributes:
-      video: its name.
-      frames: (N,) int64 frame numbers.
-      timestamps: (N,) float32 seconds.
-      labels: (N, 2) float32 valence and arousal, NaN where there is none.
-      estimates: (N, 2) float32.
-    """
-
-    video: str
-    frames: np.ndarray
-    timestamps: np.ndarray
-    labels: np.ndarray
-    estimates: np.ndarray
-
-    @property
-    def labelled(self) -> np.ndarray:
-        """(N,) bool."""
-        return np.isfinite(self.labels).all(axis=1)
-
-    @property
-    def moments(self) -> Moments:
-        return Moments.from_arrays(self.labels, self.estimates, self.labelled)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A split's estimates and scores.
-
-    Attributes:
-      split: its name.
-      videos: estimates of each video.
-      frames_labelled: labelled frames that the manifest tells of; all of them are scored.
-      scores: pooled over all frames of the split: `ccc`, `pearson`, `mse`, each with `valence`, `arousal`, `mean`.
-    """
-
-    split: str
-    videos: tuple[VideoEstimates, ...]
-    frames_labelled: int
-    scores: dict[str, dict[str, float | None]]
-
-    @property
-    def frames_scored(self) -> int:
-        return sum(int(video.labelled.sum()) for video in self.videos)
-
-    def per_video(self) -> list[dict]:
-        """Returns a row for each video: its name, its counts, and its own scores, None where no frame is labelled."""
-        rows = []
-        for video in self.videos:
-            labelled = int(video.labelled.sum())
-            row = {"video": video.video, "frames": len(video.frames), "frames_scored": labelled}
-            rows.append({**row, "scores": scores(video.moments) if labelled else None})
-        return rows
 
 
 class Evaluator:
@@ -104,7 +45,7 @@ class Evaluator:
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` names it; pack that corpus again."
             ) from None
         videos = tuple(
-            VideoEstimates(entry.video, *(np.concatenate(part) for part in zip(*windows, strict=True)))
+            VideoEstimates(entry.video, entry.subject, *(np.concatenate(part) for part in zip(*windows, strict=True)))
             for entry, windows in zip(self._corpus.videos, gathered, strict=True)
         )
         return self._scored(videos)

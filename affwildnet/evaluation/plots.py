@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
 
-from affwildnet.evaluation.evaluator import Evaluation, VideoEstimates
+from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
 from affwildnet.metrics import DIMENSIONS
 from tfrecords_tools.files import whole
 

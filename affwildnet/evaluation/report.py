@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from affwildnet.evaluation import plots
-from affwildnet.evaluation.evaluator import Evaluation
+from affwildnet.evaluation.estimates import Evaluation
 from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.metrics import DIMENSIONS
 from affwildnet.workdir import Workdir, read_lines, versions, write_json

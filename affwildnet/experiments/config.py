@@ -163,13 +163,24 @@ class EvaluationConfig:
 
     Attributes:
       batch_size: windows in a batch.
-      window: consecutive frames in a window; the recurrent state starts at zero in each.
+      window: consecutive frames in a window; the recurrent state starts at zero in each, but see `carry_state`.
+      overlap: frames that a window has in common with the one before; a frame's estimates are averaged.
+      carry_state: carry the recurrent state from window to window, so that a video is one sequence; without overlap.
+      sequence: consecutive frames of a sequence, for the protocol "utterances" (omg2019 section 5.1).
+      aggregation: what a sequence's frames are put together by there, "median" or "mean" (omg2019 section 7).
+      post_process: steps of omg2019 section 6.3, "median_filter" and "smoothing", each kept where it raises the CCC on
+        the validation split.
       patience: with `evaluate.py --watch`, training is stopped after this many checkpoints without a better mean CCC
         on the validation split; 0 never stops it.
     """
 
     batch_size: int = 4
     window: int = 80
+    overlap: int = 0
+    carry_state: bool = False
+    sequence: int = 80
+    aggregation: str = "median"
+    post_process: tuple[str, ...] = ()
     patience: int = 0
 
 
@@ -196,7 +207,7 @@ class Published:
 
 PROTOCOLS = {
     "frames": "each frame, pooled over the split",
-    "utterances": "median of an utterance's frames, pooled over the utterances",
+    "utterances": "median or mean of each sequence's frames, mean of an utterance's sequences, pooled over utterances",
     "folds": "five folds by subject, each frame, pooled",
     "videos": "class of each video from the mean of its frames' probabilities",
 }

@@ -11,13 +11,14 @@ import keras
 import tensorflow as tf
 
 from affwildnet import checkpoints, models
+from affwildnet.card import Card
 from affwildnet.checkpoints import TrainingState
 from affwildnet.data import START, Corpus, Position, training_batches
 from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.training import step as training_step
 from affwildnet.training.log import TrainingLog
 from affwildnet.training.start import Earlier, begin
-from affwildnet.workdir import Workdir
+from affwildnet.workdir import Workdir, versions
 from tfrecords_tools.errors import UserError
 
 ALL_DONE, STOPPED = "all steps are done", "the evaluator said stop"
@@ -80,6 +81,7 @@ class _Run:
     def __init__(self, experiment, corpus, workdir, model, state, strategy, stage):
         self._config = config = experiment.training
         self._corpus, self._workdir, self._model, self._stage = corpus, workdir, model, stage
+        self._card = Card.of(corpus.manifest, experiment.name, versions())
         self._step, self._position = state.step, Position(state.epoch, state.window)
         self._train_step = training_step.TrainStep(model, config, strategy)
         self._log = TrainingLog(workdir, config.steps, config.batch_size * config.window, state.step)
@@ -127,7 +129,7 @@ class _Run:
 
     def _save(self) -> None:
         state = TrainingState(self._step, *self._position, self._config.seed)
-        checkpoints.save(self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints)
+        checkpoints.save(self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints, self._card)
         self._saved_at, self._saved_step = time.monotonic(), self._step
 
     def _give_up(self, loss: float, norm: float, batch: dict[str, tf.Tensor]) -> None:

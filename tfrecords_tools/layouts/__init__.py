@@ -28,4 +28,10 @@ LAYOUTS = {
     "thesis": thesis.find_videos,
 }
 
-__all__ = ["LAYOUTS", "Faces", "Labels", "LeftOut", "VideoSource"]
+# Lowest and highest label, by layout; "" is all those that are not named.
+RANGES = {
+    "": {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0)},
+    "omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)},
+}
+
+__all__ = ["LAYOUTS", "RANGES", "Faces", "Labels", "LeftOut", "VideoSource"]
