@@ -60,7 +60,7 @@ lint: .venv/test
 	@touch $@
 
 .venv/test: setup.py | .venv/bin/python
-	$(PIP) --editable ".[$(EXTRA),faces,beam,dev]"
+	$(PIP) --editable ".[$(EXTRA),faces,beam,onnx,dev]"
 	$(PIP) --no-deps $(CLIPS)
 	@touch $@
 

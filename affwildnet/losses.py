@@ -9,6 +9,9 @@ from tfrecords_tools.errors import check_choice
 # Added to the denominator of CCC, in squared label units. Far below any variance that matters (labels are at least
 # 1e-3 apart), far above the rounding noise of constant float32 inputs, whose gradient it keeps small.
 EPSILON = 1e-15
+# The least probability that a logarithm is taken of. So low that the gradient of a softmax is right down to there;
+# float32 reaches to 1e-38.
+LEAST_PROBABILITY = 1e-30
 
 
 def ccc_loss(labels, predictions, mask=None):
@@ -48,7 +51,24 @@ def mse_loss(labels, predictions, mask=None):
     return ops.mean(_mean(ops.square(labels - predictions), weights, count))
 
 
-LOSSES: dict[str, Callable] = {"ccc": ccc_loss, "mse": mse_loss}
+def cross_entropy_loss(labels, probabilities, mask=None):
+    """Mean over the scored frames of the batch of -log(probability of the frame's class), in nats.
+
+    Args:
+      labels: (B, T, K), 1 for the class and 0 for the others; anything where masked out.
+      probabilities: (B, T, K) in [0, 1], of which those of a frame sum to 1, such as a softmax gives.
+      mask: (B, T) or (B, T, 1), bool or number; frames above 0 are scored. None scores all.
+
+    Returns:
+      A float32 scalar, at least 0, and 0 where no frame is scored. A probability of 0 counts as `LEAST_PROBABILITY`,
+      69 nats, with a gradient of 0.
+    """
+    labels, probabilities, weights, count = _prepare(labels, probabilities, mask)
+    logarithms = ops.log(ops.maximum(probabilities, LEAST_PROBABILITY))
+    return ops.sum(_mean(-labels * logarithms, weights, count))
+
+
+LOSSES: dict[str, Callable] = {"ccc": ccc_loss, "mse": mse_loss, "cross_entropy": cross_entropy_loss}
 
 
 def get(name: str) -> Callable:

@@ -1,4 +1,4 @@
-"""Scores: CCC, Pearson correlation and MSE from moments that merge, so that a split is pooled and never averaged."""
+"""Scores: CCC, Pearson, MSE, RMSE and SAGR from moments that merge, so that a split is pooled and never averaged."""
 
 import math
 from dataclasses import dataclass, fields
@@ -8,10 +8,14 @@ import numpy as np
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.schema import DIMENSIONS
 
+METRICS = ("ccc", "pearson", "mse", "rmse", "sagr")
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What CCC, Pearson and MSE need to know of any number of frames, per dimension; all float64 of shape (D,).
+    """What the scores need to know of any number of frames (or utterances), per dimension; all float64 of shape (D,).
+
+    After `weighted` they have the shape (R, D): R sets of frames at once.
 
     Variances are biased (divided by n), as in the papers. Sums are centred and merged by Chan, Golub and LeVeque's
     update (1979), so scores of near-constant values keep their digits.
@@ -24,6 +28,7 @@ class Moments:
       prediction_square: the same of the predictions.
       product: sum of the products of both deviations.
       error: sum of the squared differences of labels and predictions.
+      agreement: frames of which label and prediction have the same sign: both above 0, both below, or both exactly 0.
     """
 
     count: np.ndarray
@@ -33,6 +38,7 @@ class Moments:
     prediction_square: np.ndarray
     product: np.ndarray
     error: np.ndarray
+    agreement: np.ndarray
 
     @classmethod
     def empty(cls, dimensions: int = len(DIMENSIONS)) -> "Moments":
@@ -80,7 +86,14 @@ class Moments:
             prediction_square=self.prediction_square + other.prediction_square + prediction_shift**2 * between,
             product=self.product + other.product + label_shift * prediction_shift * between,
             error=self.error + other.error,
+            agreement=self.agreement + other.agreement,
         )
+
+    def weighted(self, weights: np.ndarray) -> "Moments":
+        """Returns the moments of these frames, each taken `weights` (R,) times: (R, D), but the means (D,)."""
+        times = np.asarray(weights, np.float64)[:, None]
+        means = {"label_mean": self.label_mean, "prediction_mean": self.prediction_mean}
+        return Moments(**{name: means.get(name, value * times) for name, value in vars(self).items()})
 
     def ccc(self) -> np.ndarray:
         """Concordance correlation coefficient (D,), in [-1, 1] (Lin 1989; ijcv2019 eq. 1).
@@ -116,16 +129,69 @@ class Moments:
         self._require_frames()
         return self.error / self.count
 
+    def rmse(self) -> np.ndarray:
+        """Root of the mean squared error (D,), in label units.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+        """
+        return np.sqrt(self.mse())
+
+    def sagr(self) -> np.ndarray:
+        """Sign agreement (D,), in [0, 1]: the share of frames whose label and prediction have the same sign.
+
+        Nicolaou, Gunes and Pantic, 2011. Zero has a sign of its own: a label of exactly 0 agrees with a prediction of
+        exactly 0 alone, and the other way round.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+        """
+        self._require_frames()
+        return self.agreement / self.count
+
+    def values(self) -> dict[str, dict[str, np.ndarray]]:
+        """Returns each score of `METRICS` by dimension, and their mean; NaN where it is not defined.
+
+        Returns:
+          `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}`, scalars, or (R,) after `weighted`.
+
+        Raises:
+          UserError: a dimension has no scored frame.
+          ValueError: there are not two dimensions.
+        """
+        if self.count.shape[-1] != len(DIMENSIONS):
+            raise ValueError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {self.count.shape[-1]}")
+        found = {}
+        for name in METRICS:
+            columns = getattr(self, name)()
+            found[name] = {key: columns[..., index] for index, key in enumerate(DIMENSIONS)}
+            found[name]["mean"] = columns.mean(axis=-1)
+        return found
+
+    def undefined(self) -> dict[str, str]:
+        """Returns why a score of `scores` is None: `{"pearson.valence": reason, ...}`, empty where none is."""
+        reasons = {}
+        for index, name in enumerate(DIMENSIONS):
+            if math.isnan(self.pearson()[index]):
+                squares = {"labels": self.label_square[index], "estimates": self.prediction_square[index]}
+                constant = " and ".join(what for what, square in squares.items() if square == 0)
+                which = f"the {constant} are constant" if constant else "the values hardly differ"
+                reasons[f"pearson.{name}"] = "there is only one value" if self.count[index] == 1 else which
+        if reasons:
+            lacking = " and ".join(key.removeprefix("pearson.") for key in reasons)
+            reasons["pearson.mean"] = f"not defined for {lacking}"
+        return reasons
+
     def _require_frames(self) -> None:
         if np.any(self.count == 0):
             raise UserError(
                 "scores need at least one labelled frame in every dimension. "
-                f"Received: frames={[int(count) for count in self.count]}"
+                f"Received: frames={self.count.astype(int).tolist()}"
             )
 
 
 def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
-    """Returns `{"ccc" | "pearson" | "mse": {"valence": ..., "arousal": ..., "mean": ...}}` as Python floats.
+    """Returns `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}` for each of `METRICS`, as Python floats.
 
     A value that is not defined (Pearson of a constant, and the mean over it) is None, which JSON can hold.
 
@@ -133,15 +199,15 @@ def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
       UserError: a dimension has no scored frame.
       ValueError: there are not two dimensions.
     """
-    if len(moments.count) != len(DIMENSIONS):
-        raise ValueError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {len(moments.count)}")
-    result = {}
-    for name, values in (("ccc", moments.ccc()), ("pearson", moments.pearson()), ("mse", moments.mse())):
-        row = [*values.tolist(), float(np.mean(values))]
-        result[name] = {
-            key: None if math.isnan(value) else value for key, value in zip((*DIMENSIONS, "mean"), row, strict=True)
-        }
-    return result
+    return plain(moments.values())
+
+
+def plain(values: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, float | None]]:
+    """Returns scalars as Python floats, and None for NaN."""
+    return {
+        metric: {name: None if math.isnan(value) else float(value) for name, value in row.items()}
+        for metric, row in values.items()
+    }
 
 
 def _scored(mask, shape: tuple[int, ...]) -> np.ndarray:
@@ -174,6 +240,7 @@ def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
         np.sum(prediction_deviation**2),
         np.sum(label_deviation * prediction_deviation),
         np.sum((labels - predictions) ** 2),
+        float(np.count_nonzero(np.sign(labels) == np.sign(predictions))),
     )
 
 

@@ -1,6 +1,6 @@
 """What lies where in a working directory, and the notes that trainer and evaluator leave each other in it.
 
-experiment.json           what runs: the experiment, the corpus, the versions
+experiment.json           what runs: the experiment, the corpus, its fold, the versions
 checkpoints/              the trainer's: step-00001234.keras, step-00001234.json
 best/                     the evaluator's: best_mean.keras, best_valence.keras, best_arousal.keras, a .json beside each
 training.jsonl            a line per logged step
@@ -11,6 +11,7 @@ finished.json             from the trainer: no more checkpoints will come
 report-<split>.*          from the evaluator
 
 A training in stages has experiment.json and finished.json here, and a folder for each stage with all of the above.
+The training of fold i has all that in the folder fold-i.
 """
 
 import json
@@ -24,6 +25,7 @@ from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.experiments.overrides import from_json, to_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
+from tfrecords_tools.folds import Fold
 
 # These may change between two runs in one working directory without making it another experiment.
 _FREE_TRAINING = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints")
@@ -94,6 +96,10 @@ class Workdir:
         """Returns the working directory of a stage of the training that runs here."""
         return Workdir(self.path / name)
 
+    def of_fold(self, number: int) -> "Workdir":
+        """Returns the working directory of a fold, counted from 1, of the cross-validation that runs here."""
+        return Workdir(self.path / f"fold-{number}")
+
     @property
     def begun(self) -> bool:
         """Whether a training was started here."""
@@ -135,27 +141,49 @@ class Workdir:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not a readable experiment ({error}). Use a new --workdir.") from None
 
-    def start(self, experiment: Experiment, data_dir: Path, stage: Stage | None = None) -> None:
+    def fold(self) -> Fold | None:
+        """Returns the fold that is trained here; None where the corpus's own splits are used.
+
+        Raises:
+          UserError: if no training was started here.
+        """
+        self.open()
+        stored = self._stored("fold")
+        try:
+            return Fold(**stored) if stored else None
+        except TypeError as error:
+            path = self.path / "experiment.json"
+            raise UserError(f"{path}: `fold` is not readable ({error}). Use a new --workdir.") from None
+
+    def start(
+        self, experiment: Experiment, data_dir: Path, stage: Stage | None = None, fold: Fold | None = None
+    ) -> None:
         """Makes the directory this experiment's, or checks that it is. Without a checkpoint it is nobody's yet.
 
         Args:
           stage: the one that has this directory; `experiment` is then what is trained in it.
+          fold: the one that is trained in it.
 
         Raises:
           UserError: as `check`.
         """
-        self.check(experiment, stage)
+        self.check(experiment, stage, fold)
         # A training in stages has its checkpoints in theirs.
         (self.path if experiment.training.stages else self.checkpoints).mkdir(parents=True, exist_ok=True)
-        what = {"experiment": to_json(experiment), **({"stage": asdict(stage)} if stage else {})}
-        write_json(self.path / "experiment.json", {**what, "data_dir": str(data_dir.resolve()), "versions": versions()})
+        what = {"experiment": to_json(experiment), "data_dir": str(data_dir.resolve()), "versions": versions()}
+        parts = {name: asdict(part) for name, part in (("stage", stage), ("fold", fold)) if part}
+        write_json(self.path / "experiment.json", {**what, **parts})
 
-    def check(self, experiment: Experiment, stage: Stage | None = None) -> None:
+    def check(self, experiment: Experiment, stage: Stage | None = None, fold: Fold | None = None) -> None:
         """Raises a `UserError` that names the fields that differ, if another experiment has a checkpoint here."""
         if not self._has_checkpoint():
             return
         stored, _ = self.open()
-        differing = _differences(stored, experiment) or _other_stage(self._stage(), stage)
+        differing = (
+            _differences(stored, experiment)
+            or _other_stage(self._stored("stage"), stage)
+            or _other_fold(self.fold(), fold)
+        )
         if differing:
             raise UserError(
                 f"{self.path}: belongs to another experiment: {'; '.join(differing)}. Use another --workdir."
@@ -172,8 +200,8 @@ class Workdir:
             return False
         return any(self.stage(stage.name)._has_checkpoint() for stage in stages)
 
-    def _stage(self) -> dict | None:
-        return json.loads((self.path / "experiment.json").read_text("utf-8")).get("stage")
+    def _stored(self, part: str) -> dict | None:
+        return json.loads((self.path / "experiment.json").read_text("utf-8")).get(part)
 
 
 def _differences(stored: Experiment, wanted: Experiment) -> list[str]:
@@ -202,6 +230,16 @@ def _other_stage(stored: dict | None, wanted: Stage | None) -> list[str]:
         for field, value in now.items()
         if before.get(field) != value and field not in _FREE_TRAINING
     ]
+
+
+def _other_fold(stored: Fold | None, wanted: Fold | None) -> list[str]:
+    before, now = (f"fold {fold.number} of {fold.count}" if fold else "no fold" for fold in (stored, wanted))
+    if before != now:
+        return [f"it holds {before}, asked for is {now}"]
+    if stored == wanted:
+        return []
+    moved = sorted(key for key in stored.parts | wanted.parts if stored.parts.get(key) != wanted.parts.get(key))
+    return [f"other videos are in its folds ({len(moved)}, such as {moved[0]})"]
 
 
 def versions() -> dict[str, str]:

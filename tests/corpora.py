@@ -12,7 +12,7 @@ BITS = 16  # of an identity: 4 for the video, 12 for the frame
 ON, OFF = (235, 130, 40), (50, 60, 70)  # RGB; red and blue differ, so that swapped channels are seen
 
 
-def make_corpus(folder, videos, image_size=32, name="tiny"):
+def make_corpus(folder, videos, image_size=32, name="tiny", layout="aff_wild"):
     """Writes a packed corpus to `folder` and returns its manifest.
 
     Args:
@@ -23,7 +23,8 @@ def make_corpus(folder, videos, image_size=32, name="tiny"):
         split: by default "train";
         subject: by default the video's name;
         unlabelled: frame numbers without a label;
-        labels: (number of records, 2), NaN where missing; by default `label_of` each frame.
+        labels: (number of records, 2), NaN where missing; by default `label_of` each frame;
+        classes: (number of records,), -1 where missing; if any video has them, all need them.
       image_size: side of the faces, a multiple of 4; with a multiple of 32 the pictures survive JPEG best.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,8 @@ def make_corpus(folder, videos, image_size=32, name="tiny"):
         file = f"{name}-{split}.tfrecord-{numbers[split]:05d}-of-{totals[split]:05d}"
         numbers[split] += 1
         entries.append(_write(video, folder / file, image_size))
-    packed = Manifest(name, "aff_wild", image_size, "crop", 0.1, tuple(entries))
+    expression = any("classes" in video for video in videos)
+    packed = Manifest(name, layout, image_size, "crop", 0.1, tuple(entries), expression=expression)
     manifest.save(packed, folder)
     return packed
 
@@ -55,12 +57,14 @@ def _described(index, video):
         "subject": video.get("subject", name),
         "frames": frames,
         "labels": labels,
+        "classes": video.get("classes"),
     }
 
 
 def _write(video, path, size):
-    with VideoRecords(path) as records:
-        for frame, label in zip(video["frames"], video["labels"], strict=True):
+    classes = video["classes"]
+    with VideoRecords(path, schema.fields(expression=classes is not None)) as records:
+        for index, (frame, label) in enumerate(zip(video["frames"], video["labels"], strict=True)):
             records.write({
                 "video": video["video"],
                 "subject": video["subject"],
@@ -70,6 +74,7 @@ def _write(video, path, size):
                 "box": (10, 20, 10 + size, 20 + size),
                 "landmarks": landmarks_of(video["index"], frame),
                 "label": label,
+                **({"expression": classes[index]} if classes is not None else {}),
             })  # fmt: skip
     frames = video["frames"]
     labelled = [frame for frame, label in zip(frames, video["labels"], strict=True) if not np.isnan(label).any()]

@@ -69,6 +69,23 @@ def test_what_was_passed_over_beats_nothing(workdir):
     assert kept(workdir, 2, line(2, -0.5, -0.5), [{"step": 1, "passed_over": "truncated"}]) == list(best.BEST)
 
 
+def test_the_ranking_counts_before_the_ccc(workdir):
+    def ranked(step, value):
+        return {**line(step, 0.9 - value, 0.9 - value), "ranking": {"mean": value, "valence": value, "arousal": -value}}
+
+    lines = [ranked(1, 0.1), ranked(2, 0.3), line(3, 0.2, 0.2), ranked(4, 0.25)]
+    beaten = [kept(workdir, scored["step"], scored, lines[:i]) for i, scored in enumerate(lines)]
+    assert beaten == [["mean", "valence", "arousal"], ["mean", "valence"], ["arousal"], []]
+
+
+def test_accuracies_have_one_best(workdir):
+    lines = [
+        {"step": step, "accuracy": {"total": value}, "ranking": {"mean": value}} for step, value in ((1, 0.2), (2, 0.4))
+    ]
+    assert [kept(workdir, scored["step"], scored, lines[:i]) for i, scored in enumerate(lines)] == [["mean"], ["mean"]]
+    assert contents(workdir) == {"best_mean.keras": "weights of 2"}
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_what_is_held_outlives_the_trainers_clearing_up(links, workdir, monkeypatch):
     if not links:

@@ -1,9 +1,11 @@
-"""Which device a process leaves itself, on a machine with none and on one with two."""
+"""Which devices a process leaves itself, on a machine with no GPU and on one with two, and what TF_CONFIG may say."""
+
+import json
 
 import pytest
 import tensorflow as tf
 
-from affwildnet.devices import choose_device
+from affwildnet.devices import Cluster, choose_device, choose_strategy
 from tfrecords_tools.errors import UserError
 
 
@@ -16,6 +18,8 @@ def machine(monkeypatch):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(gpus) if kind == "GPU" else ["cpu"])
         monkeypatch.setattr(tf.config, "set_visible_devices", lambda *visible: asked.append(("visible", *visible)))
         growth = "set_memory_growth"
+        monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda names: ("mirrored", *names))
+        monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: ("workers",))
         monkeypatch.setattr(tf.config.experimental, growth, lambda *args: asked.append(("growth", *args)))
         return asked
 
@@ -61,3 +65,131 @@ def test_a_gpu_that_is_not_there_is_refused(gpu, machine):
 
 def test_this_machine_has_a_device():
     assert choose_device(-1).startswith("device: CPU")
+
+
+# Several devices.
+
+
+def tf_config(index=0, kind="worker", **jobs):
+    jobs = jobs or {"worker": ["a:1", "b:2"]}
+    return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})
+
+
+@pytest.mark.parametrize(
+    ("devices", "numbers", "line"),
+    [
+        ("all", [0, 1, 2], "devices: GPUs 0, 1, 2 of 3"),
+        ("2,0", [2, 0], "devices: GPUs 2, 0 of 3"),
+    ],
+)
+def test_several_gpus_are_mirrored(devices, numbers, line, machine):
+    gpus = ("first", "second", "third")
+    asked = machine(*gpus)
+    strategy, told = choose_strategy(None, devices)
+    assert told == line
+    assert strategy == ("mirrored", *(f"GPU:{index}" for index in range(len(numbers))))
+    chosen = [gpus[number] for number in numbers]
+    assert asked == [("visible", chosen, "GPU"), *(("growth", gpu, True) for gpu in chosen)]
+
+
+@pytest.mark.parametrize(("devices", "number"), [("1", 1), ("all", 0)])
+def test_one_device_of_several_needs_no_strategy(devices, number, machine):
+    gpus = ["first", "second"] if devices == "1" else ["first"]
+    asked = machine(*gpus)
+    strategy, told = choose_strategy(None, devices)
+    assert strategy is tf.distribute.get_strategy()
+    assert told == f"device: GPU {number} of {len(gpus)}"
+    assert asked == [("visible", gpus[number], "GPU"), ("growth", gpus[number], True)]
+
+
+def test_without_devices_it_is_one(machine):
+    machine("first", "second")
+    assert choose_strategy(1, "") == (tf.distribute.get_strategy(), "device: GPU 1 of 2")
+    assert choose_strategy(None, "cpu:1") == (tf.distribute.get_strategy(), "device: CPU (--devices=cpu:1)")
+
+
+def test_devices_without_a_gpu_are_the_cpu_and_it_says_so(machine):
+    assert machine() == []
+    strategy, told = choose_strategy(None, "all")
+    assert strategy is tf.distribute.get_strategy()
+    assert told == "device: CPU (no GPU found; --devices=all has no effect)"
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        ("0,2", r"`--devices` must be from 0 to 1\. Received: 0,2, with 2$"),
+        ("0,0", r"must be all, numbers of GPUs such as 0,1, or cpu:2 .* Received: 0,0$"),
+        ("gpu", r"must be all, .* Received: gpu$"),
+        ("-1", r"must be all, .* Received: -1$"),
+        ("0,", r"must be all, .* Received: 0,$"),
+        ("cpu:0", r"must be all, .* Received: cpu:0$"),
+        ("cpu:x", r"must be all, .* Received: cpu:x$"),
+    ],
+)
+def test_bad_devices_are_refused(devices, message, machine):
+    asked = machine("first", "second")
+    with pytest.raises(UserError, match=message):
+        choose_strategy(None, devices)
+    assert asked == []
+
+
+def test_gpu_and_devices_exclude_each_other():
+    with pytest.raises(
+        UserError, match=r"`--gpu` and `--devices` exclude each other\. Received: --gpu=0 and --devices=all$"
+    ):
+        choose_strategy(0, "all")
+
+
+def test_workers_are_told_who_they_are(machine, capsys):
+    machine("first", "second")
+    strategy, told = choose_strategy(None, "all", tf_config(1))
+    assert strategy == ("workers",)
+    assert told == "worker 2 of 2, b:2: the chief is a:1"
+    assert "GPUs 0, 1 of 2; waiting for the 2 workers" in capsys.readouterr().out
+    assert Cluster.read(tf_config(0)).told() == "worker 1 of 2, a:1: the chief, which writes checkpoints and logs"
+
+
+def test_a_cluster_of_one_is_none(machine):
+    machine()
+    strategy, _ = choose_strategy(None, "", tf_config(worker=["a:1"]))
+    assert strategy is tf.distribute.get_strategy()
+    assert Cluster.read("") is None
+
+
+def test_a_chief_comes_before_the_workers():
+    jobs = {"worker": ["b:2", "c:3"], "chief": ["a:1"]}
+    assert Cluster.read(tf_config(0, "chief", **jobs)) == Cluster(("a:1", "b:2", "c:3"), 0)
+    assert Cluster.read(tf_config(1, "worker", **jobs)) == Cluster(("a:1", "b:2", "c:3"), 2)
+
+
+def test_logical_devices_are_for_one_machine(machine):
+    machine()
+    with pytest.raises(UserError, match="is for one machine"):
+        choose_strategy(None, "cpu:2", tf_config())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "which is not JSON"),
+        ("[]", "without an object `cluster`"),
+        ('{"task": {}}', "without an object `cluster`"),
+        ('{"cluster": {"worker": ["a:1"]}}', "without an object `task`"),
+        (tf_config(ps=["a:1"], worker=["b:2"]), "with the job ps; there are worker and chief"),
+        (tf_config(worker="a:1"), r"where `cluster\.worker` is no list of host:port"),
+        (tf_config(worker=["a:1", "b"]), r"where `cluster\.worker` is no list of host:port"),
+        (tf_config(worker=[]), "where `cluster` has no worker"),
+        (tf_config(worker=["a:1"], chief=["b:2", "c:3"]), "or several chiefs"),
+        (tf_config(2), "where `task` has no `type` and `index` of one in `cluster`"),
+        (tf_config(-1), "where `task` has no `type` and `index`"),
+        (tf_config("0"), "where `task` has no `type` and `index`"),
+        (tf_config(0, "evaluator"), "where `task` has no `type` and `index`"),
+        (tf_config(0, ["worker"]), "where `task` has no `type` and `index`"),
+    ],
+)
+def test_a_bad_cluster_is_refused_in_one_line(text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        choose_strategy(None, "", text)
+    assert str(caught.value).startswith('TF_CONFIG must be as {"cluster": {"worker": ["host1:2222"')
+    assert "\n" not in str(caught.value)

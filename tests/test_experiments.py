@@ -13,7 +13,7 @@ import pytest
 
 from affwildnet import experiments, models
 from affwildnet.experiments import EXPERIMENTS, PAPERS, __main__, get
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.overrides import from_json, to_json
 from tfrecords_tools.errors import UserError
 
@@ -212,7 +212,7 @@ def test_a_description_has_a_line_for_each_stage_and_member(monkeypatch):
     assert text.count("landmarks = True; ") == 2
     assert "landmarks = False" not in text  # the fused network's own field, which means nothing
     assert "rnn_inputs = ('pool2', 'pool5', 'fc')\n" in text
-    assert "\nscored: median of an utterance's frames, pooled over the utterances\n" in text
+    assert f"\nscored: {PROTOCOLS['utterances']}\n" in text
     assert "\n  note: Median filters over 81 frames" in text
 
 

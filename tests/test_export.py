@@ -11,6 +11,7 @@ from networks import inputs, numpy, randomised
 from trainings import TINY
 
 from affwildnet import models
+from affwildnet.card import Card
 from affwildnet.export import export
 from tfrecords_tools.errors import UserError
 
@@ -40,6 +41,14 @@ for name in sys.argv[1:]:
     for index in range(2):
         given = dict(np.load(f"{name}-{index}.npz"))
         np.savez(f"{name}-{index}-out.npz", **serve(**{key: tf.constant(value) for key, value in given.items()}))
+    step = tf.saved_model.load(name).signatures["step"]
+    states = json.load(open(f"{name}/assets.extra/affwildnet.json"))["states"]
+    carried = {key: tf.zeros([len(given["frames"]), *shape[1:]]) for key, shape in states.items()}
+    for frame in range(given["frames"].shape[1]):
+        one = {key: tf.constant(value[:, frame : frame + 1]) for key, value in given.items()}
+        outputs = step(**one, **carried)
+        carried = {key: outputs[key] for key in states}
+    facts[name]["last"] = outputs["valence_arousal"][:, 0].numpy().tolist()
 ours = ("affwildnet", "tfrecords_tools")
 assert not [name for name, module in sys.modules.items() if module and name.split(".")[0] in ours]
 print(json.dumps(facts))
@@ -71,6 +80,7 @@ def test_a_stranger_gets_the_networks_numbers(tmp_path):
     assert facts["both"]["inputs"] == {"frames": frames, "landmarks": landmarks}
     for name in ("faces", "both"):
         assert facts[name]["outputs"] == {"valence_arousal": ["float32", [None, None, 2]]}
+        np.testing.assert_allclose(facts[name]["last"], expected[name, 1][:, -1], atol=1e-5)
     for (name, index), values in expected.items():
         found = np.load(tmp_path / f"{name}-{index}-out.npz")
         assert list(found) == ["valence_arousal"]
@@ -92,6 +102,17 @@ def test_it_says_what_goes_in_and_out(plain, tmp_path):
     assert found["output"] == {"valence_arousal": ["valence", "arousal"], "shape": [None, None, 2]}
     assert found["colour_order"] == "RGB"
     assert {name: found[name] for name in PROVENANCE} == PROVENANCE
+    assert (found["image_size"], found["states"]) == (32, {})
+    assert "alignment" not in found  # nobody knows
+
+
+def test_it_says_how_faces_are_cut_out(plain, tmp_path):
+    card = Card(32, "procrustes", 0.2, ranges={"valence": (-1, 1), "arousal": (0, 1)}, corpus="OMG", experiment="omg")
+    export(plain, tmp_path / "saved", {"step": 7, "experiment": "mine"}, card)
+    found = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())
+    assert (found["image_size"], found["alignment"], found["margin"]) == (32, "procrustes", 0.2)
+    assert found["ranges"] == {"valence": [-1, 1], "arousal": [0, 1]}
+    assert (found["corpus"], found["experiment"], found["step"]) == ("OMG", "mine", 7)
 
 
 def test_an_earlier_export_is_replaced(plain, tmp_path):
@@ -113,11 +134,11 @@ def test_a_failed_export_leaves_the_earlier_one(error, plain, tmp_path, monkeypa
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("affwildnet.export._describe", fail)
+    monkeypatch.setattr("affwildnet.export.description.write", fail)
     with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
         export(plain, folder, PROVENANCE)
     if isinstance(error, OSError):
-        assert str(caught.value) == f"`--export={folder}` cannot be written: no space left"
+        assert str(caught.value) == f"{folder}: cannot be written (no space left). Name another folder, or make room."
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
     assert (folder / "saved_model.pb").read_text() == "earlier"
 
@@ -132,12 +153,14 @@ def test_what_is_no_export_is_not_overwritten(kind, plain, tmp_path):
         if "else" in kind:
             (folder / "thesis.tex").write_text("thesis")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UserError, match=f"must be a new folder or an earlier export. Received: {folder}"):
+    with pytest.raises(
+        UserError, match=f"^{folder}: must be a new folder or an earlier export, which holds saved_model.pb"
+    ):
         export(plain, folder, PROVENANCE)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_place_that_cannot_be_written_is_named(plain, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=f"^`--export={tmp_path}/file/saved` cannot be written: "):
+    with pytest.raises(UserError, match=f"^{tmp_path}/file/saved: cannot be written "):
         export(plain, tmp_path / "file" / "saved", PROVENANCE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks import numpy
 from small_network import SMALL, build_small, quick_batches, same, save_with_weights_of_its_own, weights
-from trainings import TINY, tiny, tiny_corpus, truncate
+from trainings import TINY, tiny_corpus, truncate
 
 from affwildnet import checkpoints, models
 from affwildnet.data import Corpus
@@ -261,11 +261,3 @@ def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, 
     assert capsys.readouterr().out.count(f"from {path}: 8 layers") == 1
     with pytest.raises(UserError, match=r"training\.init is .* there, asked for is other\.keras"):
         train(override(experiment, ["training.init=other.keras"]), corpus.folder, workdir)
-
-
-@pytest.mark.parametrize("fields", [{"head": "expression"}, {"loss": "cross_entropy"}])
-def test_expressions_cannot_be_trained_as_records_have_none(fields, tmp_path):
-    experiment = with_model(**fields) if "head" in fields else tiny(**fields)
-    with pytest.raises(UserError, match="packed records hold valence and arousal only"):
-        train(experiment, tmp_path / "no corpus", Workdir(tmp_path / "workdir"))
-    assert not (tmp_path / "workdir").exists()

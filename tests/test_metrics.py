@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affwildnet.metrics import Moments, scores
+from affwildnet.metrics import METRICS, Moments, scores
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.schema import DIMENSIONS
 
@@ -19,18 +19,20 @@ def frames(seed=0, count=500):
 
 
 def direct(labels, predictions):
-    """CCC, Pearson and MSE of two vectors from their definitions, in extended precision."""
+    """CCC, Pearson, MSE, RMSE and SAGR of two vectors from their definitions, in extended precision."""
     x, y = np.longdouble(labels), np.longdouble(predictions)
     covariance = np.mean((x - x.mean()) * (y - y.mean()))
     ccc = 2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
-    return [float(v) for v in (ccc, covariance / np.sqrt(x.var() * y.var()), np.mean((x - y) ** 2))]
+    mse = np.mean((x - y) ** 2)
+    agreeing = np.mean(((x > 0) == (y > 0)) & ((x < 0) == (y < 0)))
+    return [float(v) for v in (ccc, covariance / np.sqrt(x.var() * y.var()), mse, np.sqrt(mse), agreeing)]
 
 
 def assert_direct(moments, labels, predictions, scored, rel=1e-12):
     for d in range(2):
         keep = scored[..., d]
         expected = direct(labels[..., d][keep], predictions[..., d][keep])
-        got = [moments.ccc()[d], moments.pearson()[d], moments.mse()[d]]
+        got = [getattr(moments, name)()[d] for name in METRICS]
         assert got == pytest.approx(expected, rel=rel)
         assert moments.count[d] == keep.sum()
 
@@ -39,7 +41,7 @@ def test_scores_are_those_of_the_definitions():
     labels, predictions = frames()
     moments = Moments.from_arrays(labels, predictions)
     assert_direct(moments, labels, predictions, np.ones(labels.shape, bool))
-    for values in (moments.ccc(), moments.pearson(), moments.mse()):
+    for values in (getattr(moments, name)() for name in METRICS):
         assert values.shape == (2,)
         assert values.dtype == np.float64
 
@@ -139,7 +141,7 @@ def test_scores_are_plain_floats():
     labels, predictions = frames()
     moments = Moments.from_arrays(labels, predictions)
     result = scores(moments)
-    assert list(result) == ["ccc", "pearson", "mse"]
+    assert list(result) == ["ccc", "pearson", "mse", "rmse", "sagr"]
     for name, row in result.items():
         assert list(row) == [*DIMENSIONS, "mean"]
         assert all(type(value) is float for value in row.values())
@@ -147,9 +149,58 @@ def test_scores_are_plain_floats():
         assert [row["valence"], row["arousal"], row["mean"]] == pytest.approx([*values, values.mean()])
 
 
+def test_zero_agrees_with_zero_alone():
+    labels = np.array([0.0, 0.0, -0.0, 0.2, -0.2, 0.2, 1e-12])
+    estimates = np.array([0.0, 1e-9, 0.0, 0.0, -0.9, -0.2, 0.5])
+    moments = Moments.from_arrays(np.stack([labels, labels], 1), np.stack([estimates, -estimates], 1))
+    assert moments.sagr().tolist() == [4 / 7, 3 / 7]
+    assert scores(moments)["sagr"] == {"valence": 4 / 7, "arousal": 3 / 7, "mean": 0.5}
+
+
+def test_weights_count_frames_so_many_times():
+    labels, predictions = frames(count=90)
+    parts = [slice(0, 20), slice(20, 30), slice(30, 90)]
+    weights = np.array([[1, 1, 1], [0, 3, 1], [2, 0, 0], [0, 0, 1]])
+    merged = Moments.empty()
+    for part, column in zip(parts, weights.T, strict=True):
+        merged = merged.merge(Moments.from_arrays(labels[part], predictions[part]).weighted(column))
+    for index, row in enumerate(weights):
+        taken = np.concatenate(
+            [np.arange(90)[part] for part, times in zip(parts, row, strict=True) for _ in range(times)]
+        )
+        for d, name in enumerate(DIMENSIONS):
+            expected = direct(labels[taken, d], predictions[taken, d])
+            assert [merged.values()[metric][name][index] for metric in METRICS] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_video_drawn_many_times_stays_constant():
+    # Rounding would make a tiny variance of it, and a Pearson correlation of noise.
+    moments = Moments.from_arrays(np.full((7, 2), 0.1), np.full((7, 2), 0.3)).weighted(np.array([3, 7]))
+    merged = moments.merge(moments).merge(Moments.from_arrays([[5.0, 5.0]], [[1.0, 1.0]]).weighted(np.array([0, 1])))
+    assert np.isnan(merged.values()["pearson"]["valence"]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("labels", "estimates", "reason"),
+    [
+        ([0.1, 0.1], [0.2, 0.3], "the labels are constant"),
+        ([0.1, 0.2], [0.3, 0.3], "the estimates are constant"),
+        ([0.1, 0.1], [0.3, 0.3], "the labels and estimates are constant"),
+        ([0.1], [0.3], "there is only one value"),
+    ],
+)
+def test_what_is_not_defined_has_a_reason(labels, estimates, reason):
+    other = np.linspace(0, 1, len(labels))
+    moments = Moments.from_arrays(np.stack([labels, other], 1), np.stack([estimates, other], 1))
+    found = moments.undefined()
+    assert found["pearson.valence"] == reason
+    lacking = {f"pearson.{name}" for name, value in scores(moments)["pearson"].items() if value is None}
+    assert found.keys() == lacking
+
+
 def test_no_frames_is_an_error():
     moments = Moments.from_arrays(np.full((4, 2), np.nan), np.zeros((4, 2)), np.zeros(4))
-    for score in (moments.ccc, moments.pearson, moments.mse, lambda: scores(moments)):
+    for score in (*(getattr(moments, name) for name in METRICS), moments.values, lambda: scores(moments)):
         with pytest.raises(UserError, match=r"at least one labelled frame .* frames=\[0, 0\]"):
             score()
 

@@ -123,7 +123,8 @@ def test_evaluation_batches_hold_every_record_once(folder, split, batch_size, wi
             assert_window(corpus, example, video, first, length, counted=valid > 0)
             seen += [(video, int(number)) for number in example["frame"] if number]
     assert next(plan, None) is None
-    assert seen == [(video, number) for video, (_, numbers, _) in enumerate(videos_of(corpus)) for number in numbers]
+    records = [(video, number) for video, (_, numbers, _) in enumerate(videos_of(corpus)) for number in numbers]
+    assert sorted(seen) == records
 
 
 def test_long_windows_are_decoded_alike(folder, monkeypatch):
@@ -262,3 +263,23 @@ def test_a_corpus_that_cannot_be_used_is_an_error(folder, tmp_path):
 def test_a_window_that_fits_nowhere_is_an_error_before_anything_is_read(corpus):
     with pytest.raises(UserError, match=r"labelled window of 60 .*at most 31 frames.*training\.window"):
         training_batches(corpus, replace(TRAINING, window=60))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({}, ""), ({"window": 7}, "1 of 3 videos have no 7 "), ({"window": 24}, "2 of 3 videos have no 24 ")],
+)
+def test_videos_that_are_too_short_for_a_window_are_told_of(changes, told, corpus, capsys):
+    training_batches(corpus, replace(TRAINING, **changes))
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert ("consecutive frames: nothing of them is trained on" in printed) == bool(told)
+
+
+def test_a_gap_that_is_allowed_makes_no_video_too_short(corpus, capsys):
+    training_batches(corpus, replace(TRAINING, window=11, max_gap=4))
+    assert capsys.readouterr().out == ""  # v1: frames 1 to 5 and 9 to 14
+    training_batches(corpus, replace(TRAINING, window=12, window_rule="first_to_last"))
+    assert capsys.readouterr().out == ""  # and 30
+    training_batches(corpus, replace(TRAINING, window=12, max_gap=4))
+    assert "1 of 3 videos have no 12 " in capsys.readouterr().out

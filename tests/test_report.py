@@ -1,62 +1,56 @@
-"""The report: what its JSON, CSV, page and plots hold, against NumPy over the CSV."""
+"""The report: what its JSON, its files and the terminal's table hold, against NumPy over the CSV."""
 
 import csv
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from corpora import make_corpus
-from PIL import Image
+from evaluations import by_definition, evaluation, expression_video, random_utterances, random_video, video
 from trainings import TINY, add_checkpoint, started, tiny_corpus
 
-from affwildnet.evaluation import plots, report, run
-from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
+from affwildnet.data import Corpus
+from affwildnet.evaluation import plots, protocols, report, run, tables
+from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import EvaluationConfig, Published
-from affwildnet.metrics import Moments, scores
-from affwildnet.workdir import Workdir, append_line
+from affwildnet.workdir import Workdir
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.source import LeftOut
 
 PUBLISHED = Published(
     "ijcv2019", "9", "AffWildNet", "Aff-Wild, test set", {"ccc": {"valence": 0.57, "arousal": 0.43}, "mse": {}}
 )
+LATEST = Choices(checkpoint="latest", resamples=10)
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def folder(tmp_path_factory):
     return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-def estimated(name, frames, labels, estimates):
-    frames = np.array(frames)
-    return VideoEstimates(
-        name, name, frames, ((frames - 1) / 30).astype(np.float32), np.float32(labels), np.float32(estimates)
-    )
+@pytest.fixture(scope="module")
+def corpus(folder):
+    return Corpus.open(folder, "validation")
 
 
-def evaluation_of(*videos):
-    pooled = Moments.empty()
-    for video in videos:
-        pooled = pooled.merge(video.moments)
-    labelled = sum(int(video.labelled.sum()) for video in videos)
-    return Evaluation("validation", videos, labelled, scores(pooled))
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    return evaluation(random_video(rng, "one", 9), random_video(rng, "two", 8))
 
 
 @pytest.fixture
-def awkward():
-    """A gap, a missing label, a video with none, names that a page must escape, and numbers with many digits."""
-    rng = np.random.default_rng(0)
-    labels = rng.uniform(-1, 1, (5, 2))
-    labels[3] = np.nan
-    first = estimated("<b>one</b> & co", [1, 2, 5, 6, 7], labels, rng.normal(size=(5, 2)) * 1.7)
-    second = estimated('two,"2" $_$x', [3, 4], np.full((2, 2), np.nan), [[1 / 3, 1e-9], [-1e7 / 3, 0.1]])
-    return evaluation_of(first, second)
+def without_pictures(monkeypatch):
+    """Pictures take most of a report's time, and are tested on their own."""
+    monkeypatch.setattr(plots, "draw", lambda *_: {})
 
 
-def written(evaluation, folder, experiment=TINY, baselines=None):
-    contents = report.contents(evaluation, experiment, folder / "step-00000020.keras", 20, baselines or {})
-    return contents, report.write(contents, evaluation, Workdir(folder))
+def contents(split, corpus, experiment=TINY, baselines=None, resamples=20, **more):
+    scored = protocols.score(split, experiment.protocol, experiment.evaluation, resamples)
+    return report.contents(split, scored, experiment, corpus, Path("step-00000020.keras"), 20, baselines or {}, **more)
 
 
 def rows_of(path):
@@ -66,29 +60,23 @@ def rows_of(path):
 
 def scores_of(rows):
     """Scores of a CSV's labelled rows, from the definitions, in float64."""
-    found = {"ccc": {}, "pearson": {}, "mse": {}}
     labelled = [row for row in rows if row["valence_label"]]
-    for name in ("valence", "arousal"):
-        y = np.array([float(row[f"{name}_label"]) for row in labelled])
-        x = np.array([float(row[name]) for row in labelled])
-        covariance = np.mean((y - y.mean()) * (x - x.mean()))
-        found["ccc"][name] = 2 * covariance / (y.var() + x.var() + (y.mean() - x.mean()) ** 2)
-        found["pearson"][name] = covariance / (y.std() * x.std())
-        found["mse"][name] = np.mean((y - x) ** 2)
-    for values in found.values():
-        values["mean"] = (values["valence"] + values["arousal"]) / 2
-    return found
+    labels, estimates = (
+        [[float(row[name]) for name in names] for row in labelled]
+        for names in (("valence_label", "arousal_label"), ("valence", "arousal"))
+    )
+    return by_definition(labels, estimates)
 
 
 # From a checkpoint.
 
 
 @pytest.mark.parametrize(("batch_size", "window"), [(2, 6), (3, 40)])
-def test_scores_are_those_of_the_estimates_that_were_written(batch_size, window, corpus, tmp_path):
+def test_scores_are_those_of_the_estimates_that_were_written(batch_size, window, folder, tmp_path, without_pictures):
     experiment = replace(TINY, evaluation=EvaluationConfig(batch_size=batch_size, window=window))
-    workdir = started(tmp_path, corpus, experiment)
+    workdir = started(tmp_path, folder, experiment)
     path, _ = add_checkpoint(workdir, 30)
-    done = run.once(workdir, None, "validation", "latest")
+    done = run.once(workdir, LATEST)
     stored = json.loads((tmp_path / "report-validation.json").read_text())
     assert stored == json.loads(json.dumps(done.report))
     expected = {
@@ -108,7 +96,7 @@ def test_scores_are_those_of_the_estimates_that_were_written(batch_size, window,
     for metric, values in scores_of(rows).items():
         assert stored[metric] == pytest.approx(values, abs=1e-6)
         assert stored[metric].keys() == {"valence", "arousal", "mean"}
-    assert set(stored["baselines"]) == {"mean of the training labels", "linear regression on the landmarks"}
+    assert set(stored["baselines"]) >= {"mean of the training labels", "linear regression on the landmarks"}
     assert stored["baselines"]["mean of the training labels"]["ccc"]["mean"] == 0
     for row in stored["per_video"]:
         assert row["scores"]["ccc"] == pytest.approx(
@@ -116,162 +104,176 @@ def test_scores_are_those_of_the_estimates_that_were_written(batch_size, window,
         )
 
 
-def test_a_corpus_to_score_on_only_has_no_baselines(corpus, tmp_path):
-    workdir = started(tmp_path / "workdir", corpus)
+def test_a_corpus_to_score_on_only_has_no_baselines(folder, tmp_path, without_pictures):
+    workdir = started(tmp_path / "workdir", folder)
     add_checkpoint(workdir, 1)
     make_corpus(tmp_path / "other", [{"frames": 7, "split": "test"}])
-    done = run.once(workdir, tmp_path / "other", "test", "latest")
+    done = run.once(workdir, replace(LATEST, split="test", data_dir=tmp_path / "other"))
     assert done.report["baselines"] == {}
     assert done.report["frames_scored"] == 7
 
 
-def test_what_is_missing_is_named(corpus, tmp_path):
-    workdir = started(tmp_path, corpus)
+def test_what_is_missing_is_named(folder, tmp_path):
+    workdir = started(tmp_path, folder)
     with pytest.raises(UserError, match="no checkpoint yet"):
-        run.once(workdir, None, "validation", "latest")
+        run.once(workdir, LATEST)
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
-        run.once(workdir, None, "validation", "best_mean")
+        run.once(workdir, Choices())
     with pytest.raises(UserError, match="no training was started here"):
-        run.once(Workdir(tmp_path / "nowhere"), None, "validation", "latest")
+        run.once(Workdir(tmp_path / "nowhere"), LATEST)
     add_checkpoint(workdir, 1)
     with pytest.raises(UserError, match="not a packed corpus"):
-        run.once(workdir, tmp_path, "validation", "latest")
+        run.once(workdir, replace(LATEST, data_dir=tmp_path))
 
 
 # From estimates.
 
 
-def test_the_csv_reads_back_as_the_same_float32(awkward, tmp_path):
-    report.write_csv(awkward, tmp_path / "e.csv")
-    rows = rows_of(tmp_path / "e.csv")
-    assert list(rows[0]) == ["video", "frame", "time", "valence_label", "arousal_label", "valence", "arousal"]
-    for video in awkward.videos:
-        own = [row for row in rows if row["video"] == video.video]
-        assert [int(row["frame"]) for row in own] == video.frames.tolist()
-        for name, column in (("valence", 0), ("arousal", 1)):
-            np.testing.assert_array_equal(np.float32([row[name] for row in own]), video.estimates[:, column])
-            labels = np.float32([row[f"{name}_label"] or "nan" for row in own])
-            np.testing.assert_array_equal(labels, video.labels[:, column])
-        np.testing.assert_allclose([float(row["time"]) for row in own], video.timestamps, atol=5e-5)
-    assert len(rows) == 7
-    assert [path.name for path in tmp_path.iterdir()] == ["e.csv"]
-
-
-def test_the_page_needs_no_other_file_and_escapes_names(awkward, tmp_path):
-    _, paths = written(awkward, tmp_path, replace(TINY, published=(PUBLISHED,)))
-    page = paths["page"].read_text("utf-8")
-    links = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'>]{0,30})""", page)
-    assert len(links) == 3
-    assert all(link.startswith("data:image/png;base64,") for link in links)
-    assert not re.search(r"https?://|@import|url\(|<script|<link", page)
-    assert "<b>one</b>" not in page
-    assert "&lt;b&gt;one&lt;/b&gt; &amp; co" in page
-    assert "step 20" in page
-    assert "ijcv2019 table 9: AffWildNet (Aff-Wild, test set)" in page
-    assert f"{awkward.scores['ccc']['valence']:.3f}" in page
-
-
-def test_a_report_without_published_rows_compares_with_none(awkward, tmp_path):
-    _, paths = written(awkward, tmp_path)
-    assert report.NOT_COMPARABLE not in paths["page"].read_text("utf-8")
-
-
-@pytest.mark.parametrize("with_logs", [False, True])
-def test_plots_are_pictures_that_open(with_logs, awkward, tmp_path):
-    if with_logs:
-        for step in (1, 2, 2, 3):
-            append_line(tmp_path / "training.jsonl", {"step": step, "loss": 1 / step})
-        ccc = {"valence": 0.1, "arousal": 0.2, "mean": 0.15}
-        append_line(tmp_path / "metrics.jsonl", {"step": 2, "ccc": ccc})
-        append_line(tmp_path / "metrics.jsonl", {"step": 3, "passed_over": "truncated"})
-    _, paths = written(awkward, tmp_path)
-    for name in ("curves", "histograms", "training"):
-        with Image.open(paths[name]) as picture:
-            assert picture.format == "PNG"
-            picture.load()
-            assert min(picture.size) > 300
-            assert len(picture.convert("RGB").getcolors(1 << 24)) > 20  # something is drawn
-    assert not list(tmp_path.glob(".partial-*"))
-
-
-def test_curves_break_where_frames_are_missing(awkward, monkeypatch):
-    drawn = []
-    axis = type("Axis", (), {"plot": lambda self, *xy, **_: drawn.append(xy), "set_ylim": id, "grid": id})()
-    axis.set_ylim = axis.grid = lambda *_, **__: None
-    plots._curve(axis, awkward.videos[0], 0)
-    (times, labels), (_, estimates) = drawn
-    np.testing.assert_allclose(times, [0, 1 / 30, np.nan, 4 / 30, 5 / 30, 6 / 30], rtol=1e-6)
-    assert np.isnan(labels).tolist() == [False, False, True, False, True, False]
-    assert np.isnan(estimates).tolist() == [False, False, True, False, False, False]
-
-
-def test_many_videos_are_drawn_up_to_a_number(tmp_path, monkeypatch):
-    assert plots.MAX_CURVES == 12
-    monkeypatch.setattr(plots, "MAX_CURVES", 2)
-    videos = [estimated(f"v{i}", [1, 2], [[0.1, 0.2], [0.3, 0.1]], [[0, 0.1], [0.1, 0]]) for i in range(3)]
-    sizes = []
-    for number in (1, 2, 3):
-        plots.curves(evaluation_of(*videos[:number]), tmp_path / "curves.png")
-        with Image.open(tmp_path / "curves.png") as picture:
-            sizes.append(picture.size)
-    assert sizes[0] < sizes[1] == sizes[2]
-
-
-def test_what_is_not_defined_shows_as_a_dash(tmp_path):
-    constant = evaluation_of(estimated("v", [1, 2], [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.5]] * 2))
-    contents, paths = written(constant, tmp_path)
-    assert json.loads(paths["report"].read_text())["pearson"] == {"valence": None, "arousal": None, "mean": None}
-    line = report.score_table(contents, published=False).splitlines()[2]
-    assert re.split(r"\s{2,}", line.strip()) == [
-        "this checkpoint",
-        *["0.000"] * 3,
-        *["-"] * 3,
-        "0.100",
-        "0.090",
-        "0.095",
-    ]
-    assert "<td>-</td>" in paths["page"].read_text("utf-8")
-
-
-def test_the_table_has_a_row_for_each_and_columns_that_align(awkward, tmp_path):
-    contents, _ = written(awkward, tmp_path, replace(TINY, published=(PUBLISHED,)), {"the mean": awkward.scores})
-    lines = report.score_table(contents).splitlines()
-    assert [line.split("  ")[0] for line in lines[2:5]] == [
-        "this checkpoint",
-        "the mean",
-        "ijcv2019 table 9: AffWildNet (Aff-Wild, test set)",
-    ]
-    assert lines[4].split()[-9:] == ["0.570", "0.430", *["-"] * 7]
-    assert lines[5] == report.NOT_COMPARABLE
-    assert lines[0].split() == ["CCC", "Pearson", "MSE"]
-    assert lines[1].split() == ["valence", "arousal", "mean"] * 3
-    column = lines[0].index("MSE")
-    assert lines[2][column:].split()[0] == f"{awkward.scores['mse']['valence']:.3f}"
-    assert len(report.score_table(contents, published=False).splitlines()) == 4
-
-
-def test_an_experiment_without_published_rows_says_so(awkward, tmp_path):
-    contents, _ = written(awkward, tmp_path)
-    assert report.score_table(contents).endswith("No published row belongs to this experiment.")
-
-
-def test_a_report_that_fails_leaves_the_earlier_one(awkward, tmp_path, monkeypatch):
-    _, paths = written(awkward, tmp_path)
-    before = {name: path.read_bytes() for name, path in paths.items()}
-    monkeypatch.setattr(report, "page", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        written(awkward, tmp_path)
-    assert {name: path.read_bytes() for name, path in paths.items() if name in ("page", "report", "estimates")} == {
-        name: before[name] for name in ("page", "report", "estimates")
+def test_what_was_dropped_is_counted(corpus):
+    # As `tiny_corpus` made them: frames 3 to 11 and 14 to 26 without 5, 6 and 20; and 1 to 13.
+    first = np.array([*range(3, 12), *range(14, 27)])
+    labels = np.random.default_rng(1).uniform(-1, 1, (len(first), 2))
+    labels[np.isin(first, (5, 6, 20))] = np.nan
+    estimates = np.zeros_like(labels)
+    own = evaluation(video("v2", labels, estimates, frames=first), video("v3", labels[9:22], estimates[:13]))
+    left_out = (LeftOut("x", "validation", "no face"), LeftOut("y", "train", "cut off"))
+    packed = replace(corpus, manifest=replace(corpus.manifest, left_out=left_out))
+    entries = {entry.video: entry for entry in corpus.videos}
+    assert contents(own, packed)["dropped"] == {
+        "frames_decoded": 26 + 13,
+        "frames_without_face": 4,
+        "frames_removed": sum(entries[name].frames_removed for name in ("v2", "v3")),
+        "frames_unlabelled": 3 + 1,
+        "left_out": [{"video": "x", "reason": "no face"}],
     }
 
 
-def test_another_protocol_is_said(awkward, tmp_path):
-    experiment = replace(TINY, published=(PUBLISHED,), protocol="utterances")
-    contents, paths = written(awkward, tmp_path, experiment)
-    told = (
-        "in another way: median of an utterance's frames, pooled over the utterances. The scores here are of each frame"
+def test_the_report_tells_what_was_scored_and_how(split, corpus):
+    experiment = replace(TINY, published=(PUBLISHED,))
+    stored = json.loads(json.dumps(contents(split, corpus, experiment), allow_nan=False))
+    assert stored["corpus"] == {"name": "tiny", "layout": "aff_wild", "folder": str(corpus.folder)}
+    assert (stored["unit"], stored["units"], stored["protocol"]) == ("frames", 17, "frames")
+    assert stored["interval"] == {"level": 0.95, "resamples": 20, "over": "videos"}
+    for metric in ("ccc", "mse", "rmse", "sagr"):
+        for name, (low, high) in stored["intervals"][metric].items():
+            assert low <= high, (metric, name)
+    assert stored["published"][0]["row"] == "AffWildNet"
+    assert len(stored["published"][0]["differs"]) == 2  # neither that corpus nor that split
+    assert stored["configuration"]["training"]["learning_rate"] == 3e-3
+    assert {"folds", "others", "regions", "post_processing", "against", "versions"} <= stored.keys()
+    assert "confusion" not in stored
+
+
+@pytest.mark.slow
+def test_all_files_are_written_and_named(split, corpus, tmp_path):
+    paths = report.write(contents(split, corpus), split, corpus, Workdir(tmp_path))
+    names = ("split", "segments", "curves", "histograms", "residuals", "page", "estimates", "report")
+    assert tuple(paths) == names
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths.values()}
+    assert paths["curves"].name == "report-validation-curves.png"
+    text = paths["page"].read_text("utf-8")
+    assert text.count("data:image/png;base64,") == 5
+    assert len(rows_of(paths["estimates"])) == 17
+
+
+def test_a_picture_of_an_earlier_report_does_not_stay(split, corpus, tmp_path, without_pictures):
+    for name in ("report-validation-training.png", "report-test-training.png"):
+        (tmp_path / name).write_bytes(b"")
+    report.write(contents(split, corpus), split, corpus, Workdir(tmp_path))
+    assert [path.name for path in tmp_path.glob("*.png")] == ["report-test-training.png"]
+
+
+def test_a_report_that_fails_leaves_the_earlier_one(split, corpus, tmp_path, monkeypatch, without_pictures):
+    built = contents(split, corpus)
+    paths = report.write(built, split, corpus, Workdir(tmp_path))
+    before = {name: path.read_bytes() for name, path in paths.items()}
+    monkeypatch.setattr(report.page, "page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report.write(built, split, corpus, Workdir(tmp_path))
+    assert {name: path.read_bytes() for name, path in paths.items()} == before
+    assert not list(tmp_path.glob(".partial-*"))
+
+
+# The terminal's table.
+
+
+def cells(line):
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_what_is_not_defined_shows_as_a_dash(corpus):
+    constant = evaluation(video("v", [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.5]] * 2))
+    built = contents(constant, corpus)
+    assert built["pearson"] == {"valence": None, "arousal": None, "mean": None}
+    lines = tables.score_table(built, published=False).splitlines()
+    assert cells(lines[2])[:10] == ["this checkpoint", *["0.000"] * 3, *["-"] * 3, "0.100", "0.090", "0.095"]
+    assert "Pearson of arousal: the labels and estimates are constant." in " ".join(lines)
+    # A single video has no intervals, and no rows of dashes for them.
+    assert not any("interval, from" in line for line in lines)
+
+
+def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
+    built = contents(split, corpus, replace(TINY, published=(PUBLISHED,)), {"the mean": split.scores})
+    lines = tables.score_table(built).splitlines()
+    assert [cells(line)[0] for line in lines[2:7]] == [
+        "this checkpoint",
+        "95 % interval, from",
+        "95 % interval, to",
+        "mean of the videos' own CCC",
+        "baseline: the mean",
+    ]
+    assert lines[7] == "[1] ijcv2019 table 9: AffWildNet (Aff-Wild, test"
+    assert lines[8].startswith("  set)  ")
+    assert cells(lines[8]) == ["set)", "0.570", "0.430", *["-"] * 10]
+    assert lines[0].split() == ["CCC", "Pearson", "MSE", "RMSE"]
+    assert lines[1].split() == ["valence", "arousal", "mean"] * 4
+    column = lines[0].index("MSE")
+    assert lines[2][column:].split()[0] == lines[6][column:].split()[0] == f"{split.scores['mse']['valence']:.3f}"
+    low, high = built["intervals"]["mse"]["valence"]
+    assert [line[column:].split()[0] for line in lines[3:5]] == [f"{low:.3f}", f"{high:.3f}"]
+    assert f"SAGR): valence {split.scores['sagr']['valence']:.3f}" in " ".join(lines)
+    assert max(map(len, lines)) <= 150
+
+
+def test_differences_stand_below_the_published_rows_each_said_once(split, corpus):
+    rows = tuple(replace(PUBLISHED, row=f"net {i}", note="A doubtful digit." if i == 1 else "") for i in range(4))
+    other = replace(PUBLISHED, corpus="OMG-Emotion, validation set")
+    text = tables.score_table(contents(split, corpus, replace(TINY, published=(*rows, other, rows[0]))))
+    below = " ".join(text[text.index("Scored over") :].split())
+    assert below.count("[1-4, 6] The row is of the test set; these scores are of the validation split.") == 1
+    assert "[2] A doubtful digit." in below
+    assert "[5] The row is of OMG-Emotion, validation set; these scores are of tiny (layout aff_wild)" in below
+
+
+def test_an_experiment_without_published_rows_says_so(split, corpus):
+    built = contents(split, corpus)
+    assert tables.score_table(built).endswith("No published row belongs to this experiment.")
+    assert "published" not in tables.score_table(built, published=False)
+
+
+def test_a_published_row_of_the_same_kind_is_called_so(corpus):
+    omg = replace(corpus, manifest=replace(corpus.manifest, layout="omg", name="omg"))
+    split = random_utterances(np.random.default_rng(2), [[3, 4], [5, 6, 2]], split="test")
+    row = replace(PUBLISHED, corpus="OMG-Emotion, test set")
+    text = tables.score_table(contents(split, omg, replace(TINY, published=(row,), protocol="utterances")))
+    assert text.endswith("[1] Of the same corpus, split and protocol as the scores above.")
+    assert "each frame, pooled" in text
+    assert "Scored over 5 utterances" in text
+
+
+def test_expressions_have_a_column_each(corpus):
+    split = evaluation(expression_video("a", "fear", np.eye(7)[[2]]), expression_video("b", "anger", np.eye(7)[[2]]))
+    row = Published(
+        "ijcv2019", "12", "net", "EmotiW 2017, validation set", {"accuracy": {"sad": 0.709, "total": 0.454}}
     )
-    assert told in report.score_table(contents)
-    assert told.split("'")[0] in paths["page"].read_text("utf-8")
-    assert contents["protocol"] == "utterances"
+    built = contents(split, corpus, replace(TINY, published=(row,), protocol="videos"))
+    lines = tables.score_table(built).splitlines()
+    assert lines[1].split() == ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "total"]
+    assert cells(lines[2]) == ["this checkpoint", "0.000", "-", "1.000", *["-"] * 4, "0.500"]
+    published = next(line for line in lines if line.startswith("  set)") or "(EmotiW 2017, validation set)" in line)
+    assert published.split()[-8:] == [*["-"] * 5, "0.709", "-", "0.454"]
+    assert (
+        "No value for accuracy of disgust, happiness, neutral, sadness and surprise: no video has this class."
+        in " ".join(lines)
+    )
+    assert built["confusion"][2][2] == built["confusion"][0][2] == 1

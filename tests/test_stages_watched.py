@@ -11,7 +11,8 @@ from trainings import TINY, plain_model, started, tiny_corpus
 
 from affwildnet import checkpoints
 from affwildnet.checkpoints import TrainingState
-from affwildnet.evaluation import best, run, watcher
+from affwildnet.evaluation import best, run, trained, watcher, watching
+from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import Stage
 from affwildnet.training import stages
 from affwildnet.workdir import append_line, read_lines, write_json
@@ -71,7 +72,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in (stages, run, watcher):
+    for module in (stages, watching, watcher):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -83,9 +84,11 @@ def scripted(monkeypatch):
     def evaluate(model):
         values = dict(zip(("valence", "arousal"), map(float, numpy(model.get_layer("out").bias)), strict=True))
         values["mean"] = np.mean(list(values.values()))
-        return SimpleNamespace(frames_scored=5, scores=dict.fromkeys(("ccc", "pearson", "mse"), values))
+        scores = dict.fromkeys(("ccc", "pearson", "mse"), values)
+        return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
     monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watcher, "score", lambda evaluation, *_, **__: evaluation)
 
 
 def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, capsys):
@@ -105,7 +108,7 @@ def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted
         lambda: start("c3", 40),
         lambda: own["c3"].finish(40, "all steps are done"),
     ]
-    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir, None, "validation", None, 0) == 0
     assert clock.script == []
     assert scored(workdir) == {"c0": [10, 20], "c2": [30], "c3": [40]}
     assert (own["c2"].best / "best_mean.keras").is_file()
@@ -118,7 +121,7 @@ def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, corpus, clock, 
     planned(own, 10, 0.1)
     own.finish(10, "all steps are done")
     clock.script = [lambda: None, lambda: workdir.finish(10, "stage c2 is done")]
-    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir, None, "validation", None, 0) == 0
     assert scored(workdir) == {"c0": [], "c2": [10], "c3": []}
 
 
@@ -131,7 +134,7 @@ def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, corpus, cloc
         own.finish(10, "all steps are done")
 
     clock.script = [earlier, lambda: workdir.finish(10, "stage c0 is done")]
-    assert run.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir, None, "validation", None, 0) == 0
     assert scored(workdir) == {"c0": [10], "c2": [], "c3": []}
 
 
@@ -140,7 +143,7 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
     for step, score in ((10, 0.4), (20, 0.3)):
         planned(own, step, score)
     clock.script = [lambda: own.finish(20, "the evaluator said stop"), lambda: workdir.finish(20, "all")]
-    run.watch(workdir, None, "validation", 1, 0)
+    watching.watch(workdir, None, "validation", 1, 0)
     assert own.stop.exists()
     assert not workdir.stop.exists()
 
@@ -148,13 +151,13 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
 def test_a_stage_that_does_not_begin_is_not_waited_for_beyond_the_timeout(workdir, corpus, clock, scripted):
     begin(workdir, "c0", corpus).finish(0, "all steps are done")
     with pytest.raises(UserError, match="workdir: no stage has begun for 2 minutes"):
-        run.watch(workdir, None, "validation", None, timeout_minutes=2)
+        watching.watch(workdir, None, "validation", None, timeout_minutes=2)
     assert 120 < clock.now < 130
 
 
 def chosen(workdir, checkpoint):
     """The stage that `evaluate.py --workdir --checkpoint` scores; None is the staged directory itself."""
-    found = run._stage_with(workdir, STAGED, checkpoint)
+    found = trained._stage_with(workdir, STAGED, checkpoint)
     return None if found == workdir else found.path.name
 
 
@@ -185,7 +188,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
     estimates = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))
     model = keras.Model([frames, landmarks], estimates)
     path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
-    written = run.once(workdir, None, "validation", "latest")
+    written = run.once(workdir, Choices(checkpoint="latest"))
     assert written.report["checkpoint"] == str(path)
     assert written.report["step"] == 7
     assert (own.path / "report-validation.json").is_file()
@@ -194,7 +197,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
 
 def test_nothing_to_score_is_told(workdir):
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
-        run.once(workdir, None, "validation", "best_mean")
+        run.once(workdir, Choices())
 
 
 # The trainer.

@@ -197,3 +197,23 @@ def test_an_unknown_loss_gets_the_nearest_one():
 def test_good_settings_pass():
     training_step.check(TrainingConfig())
     training_step.check(TrainingConfig(clip_norm=1.0, colour_jitter=0.3, precision="mixed_float16"))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            TrainingConfig(batch_size=6),
+            r"`training\.batch_size` .* must be a multiple of their number, 4\. Received: 6$",
+        ),
+        (TrainingConfig(batch_size=8, jit_compile=True), r"`training\.jit_compile` must be false on several devices"),
+    ],
+)
+def test_what_does_not_go_with_several_devices_is_named(config, message):
+    training_step.check_devices(config, 1)
+    with pytest.raises(UserError, match=message):
+        training_step.check_devices(config, 4)
+
+
+def test_a_batch_that_divides_evenly_goes_with_several_devices():
+    training_step.check_devices(TrainingConfig(batch_size=8), 4)

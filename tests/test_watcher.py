@@ -6,16 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from evaluations import by_definition, random_utterances, utterance_by_loop
 from networks import numpy
 from trainings import TINY, add_checkpoint, plain_model, started, tiny_corpus, truncate
 
 from affwildnet import checkpoints
 from affwildnet.checkpoints import TrainingState
 from affwildnet.data import Corpus
-from affwildnet.evaluation import run, watcher
+from affwildnet.evaluation import watcher, watching
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.watcher import Watcher
-from affwildnet.workdir import append_line, read_lines, write_json
+from affwildnet.workdir import Workdir, append_line, read_lines, write_json
 from tfrecords_tools.errors import UserError
 
 
@@ -48,7 +49,7 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch):
     trainer = Trainer()
-    for module in (watcher, run):
+    for module in (watcher, watching):
         monkeypatch.setattr(module, "time", trainer)
     return trainer
 
@@ -56,7 +57,11 @@ def trainer(monkeypatch):
 @pytest.fixture
 def scripted(monkeypatch):
     """An evaluator whose scores are the network's output biases: they tell which weights were scored."""
-    events = {}
+
+    class Events(dict):
+        accuracy = False
+
+    events = Events()
 
     def evaluate(model):
         valence, arousal = (round(float(value), 3) for value in numpy(model.get_layer("out").bias))
@@ -64,11 +69,13 @@ def scripted(monkeypatch):
         values = {"valence": valence, "arousal": arousal, "mean": (valence + arousal) / 2}
         if np.isnan(valence):
             raise UserError("The network's estimates for the video v2 are not finite: training diverged.")
-        return SimpleNamespace(
-            frames_scored=5, scores={"ccc": values, "pearson": dict.fromkeys(values), "mse": dict.fromkeys(values, 0.1)}
-        )
+        scores = {"ccc": values, "pearson": dict.fromkeys(values), "mse": dict.fromkeys(values, 0.1)}
+        if events.accuracy:
+            scores, values = {"accuracy": {"fear": None, "total": valence}}, {"mean": valence}
+        return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
     monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watcher, "score", lambda evaluation, *_, **__: evaluation)
     return events
 
 
@@ -216,8 +223,8 @@ def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir,
 
 
 def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, corpus, trainer, scripted, capsys):
-    for step, score in ((10, 0.1), (20, 0.4), (30, 0.3), (40, 0.4)):
-        planned(workdir, step, score)
+    for step, valence in ((10, 0.1), (20, 0.4), (30, 0.3), (40, 0.4)):
+        planned(workdir, step, valence)
     seen = []
     trainer.script = [
         lambda: seen.append(workdir.stop.exists()),
@@ -306,7 +313,7 @@ def test_it_may_be_started_before_the_trainer(tmp_path, corpus, trainer, scripte
         lambda: planned(workdir, 10, 0.1),
         lambda: finish(workdir),
     ]
-    assert run.watch(workdir, None, "validation", patience=None, timeout_minutes=0) == 0
+    assert watching.watch(workdir, None, "validation", patience=None, timeout_minutes=0) == 0
     assert scored(workdir) == [10]
 
 
@@ -316,12 +323,12 @@ def test_a_trainer_that_never_comes_is_not_waited_for_beyond_the_timeout(tmp_pat
 
     trainer.script = [pause, pause]
     with pytest.raises(UserError, match="no training was started here"):
-        run.watch(run.Workdir(tmp_path / "nowhere"), None, "validation", None, timeout_minutes=2)
+        watching.watch(Workdir(tmp_path / "nowhere"), None, "validation", None, timeout_minutes=2)
 
 
 def test_a_negative_patience_is_refused(workdir):
     with pytest.raises(UserError, match=r"`--patience` must be at least 0\. Received: -1"):
-        run.watch(workdir, None, "validation", patience=-1, timeout_minutes=0)
+        watching.watch(workdir, None, "validation", patience=-1, timeout_minutes=0)
 
 
 @pytest.mark.parametrize(("flag", "stops"), [(None, True), (0, False), (9, False)])
@@ -331,8 +338,48 @@ def test_the_experiments_patience_holds_unless_a_flag_says_otherwise(flag, stops
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.3)
     finish(workdir)
-    run.watch(workdir, None, "validation", patience=flag, timeout_minutes=0)
+    watching.watch(workdir, None, "validation", patience=flag, timeout_minutes=0)
     assert workdir.stop.exists() == stops
+
+
+def test_lines_from_before_there_was_a_ranking_count_by_their_ccc(workdir, corpus, trainer, scripted):
+    old = {"valence": 0.4, "arousal": 0.4, "mean": 0.4}
+    append_line(workdir.metrics, {"step": 10, "split": "validation", "frames_scored": 5, "ccc": old})
+    planned(workdir, 10, 0.4, 0.4)
+    planned(workdir, 20, 0.3, 0.3)
+    planned(workdir, 30, 0.5, 0.1)
+    finish(workdir)
+    assert watch(workdir, corpus, patience=2) == 0
+    assert [path.name for path in workdir.best.glob("*.keras")] == ["best_valence.keras"]
+    assert json.loads(workdir.stop.read_text())["best_step"] == 10
+
+
+def test_checkpoints_rank_by_what_the_protocol_tells(workdir, corpus, trainer, scripted):
+    planned(workdir, 10, 0.4)
+    planned(workdir, 20, 0.6)
+    planned(workdir, 30, 0.5)
+    finish(workdir)
+    scripted.accuracy = True
+    assert watch(workdir, corpus, patience=1) == 0
+    assert [line["ranking"] for line in read_lines(workdir.metrics)] == [{"mean": 0.4}, {"mean": 0.6}, {"mean": 0.5}]
+    assert {path.name for path in workdir.best.iterdir()} == {"best_mean.keras", "best_mean.json"}
+    assert score_in(workdir.best / "best_mean.keras") == [0.6, 0.0]
+    reason = json.loads(workdir.stop.read_text())["reason"]
+    assert reason == "no better total accuracy in 1 checkpoints since step 20"
+
+
+def test_the_experiments_protocol_decides(workdir, corpus, trainer, monkeypatch):
+    evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
+    monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: lambda model: evaluation)
+    planned(workdir, 10, 0.1)
+    finish(workdir)
+    experiment = replace(TINY, protocol="utterances", evaluation=replace(TINY.evaluation, sequence=4))
+    Watcher(experiment, corpus, workdir, "validation", 0).run()
+    (line,) = read_lines(workdir.metrics)
+    labels = [video.labels[0] for video in evaluation.videos]
+    expected = by_definition(labels, [utterance_by_loop(video, 4, np.median) for video in evaluation.videos])
+    assert line["ccc"] == line["ranking"] == pytest.approx(expected["ccc"], abs=1e-6)
+    assert abs(line["ccc"]["mean"] - evaluation.scores["ccc"]["mean"]) > 1e-3  # which is by frame
 
 
 def test_scores_are_those_of_the_evaluator(workdir, corpus, trainer):

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from affwildnet.data import START, Corpus, Position
-from affwildnet.data.windows import evaluation_plan, segments, training_plan, training_stream
+from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, training_plan, training_stream
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.manifest import Manifest, VideoEntry, to_runs
 
@@ -99,25 +99,96 @@ def test_an_epoch_drops_less_than_two_windows_of_a_stretch(videos, window, gap):
         assert max(length // window - 1, int(length >= window)) <= inside <= length // window
 
 
+def assert_filled_up(plan, batch_size):
+    """Whole batches, with what reads nothing at their ends; returns the batches without it."""
+    assert len(plan) % batch_size == 0
+    assert (plan[:, 2] == plan[:, 3]).all()
+    found = []
+    for batch in plan.reshape(-1, batch_size, 4):
+        real = int((batch[:, 2] > 0).sum())
+        assert real > 0
+        assert not batch[real:, 2].any()
+        found.append(batch[:real])
+    return found
+
+
 @fast
 @given(VIDEOS, WINDOW, st.integers(1, 5))
 @example([[1, 2, 3, -4, 9, 10]], 2, 4)
-def test_evaluation_reads_every_record_once_and_in_order(videos, window, batch_size):
-    plan = evaluation_plan(corpus_of(videos), window, batch_size)
-    assert len(plan) % batch_size == 0
-    counted = plan[plan[:, 3] > 0]
-    fillers = plan[len(counted) :]
-    assert len(fillers) < batch_size
-    assert (fillers[:, 3] == 0).all()
-    assert (counted[:, 2] == counted[:, 3]).all()
-    assert (counted[:, 2] <= window).all()
-    read = [(video, index) for video, first, length, _ in counted for index in range(first, first + length)]
-    assert read == [(video, index) for video, frames in enumerate(videos) for index in range(len(frames))]
-    for (video, first, length, _), after in zip(counted, [*counted[1:], None], strict=True):
-        numbers = np.abs(videos[video][first : first + length])
-        assert (np.diff(numbers) == 1).all()
-        if length < window and after is not None and after[0] == video:
-            assert abs(videos[video][after[1]]) > numbers[-1] + 1, "a window is short only before a gap"
+def test_evaluation_reads_every_record_once(videos, window, batch_size):
+    batches = assert_filled_up(evaluation_plan(corpus_of(videos), window, batch_size), batch_size)
+    read = []
+    for batch in batches:
+        for video, first, length, _ in batch:
+            assert length <= window
+            numbers = np.abs(videos[video][first : first + length])
+            assert (np.diff(numbers) == 1).all()
+            if length < window and first + length < len(videos[video]):
+                assert abs(videos[video][first + length]) > numbers[-1] + 1, "a window is short only before a gap"
+            read += [(video, index) for index in range(first, first + length)]
+    assert sorted(read) == [(video, index) for video, frames in enumerate(videos) for index in range(len(frames))]
+
+
+@fast
+@given(VIDEOS, WINDOW, st.integers(1, 5))
+def test_windows_of_a_batch_are_of_nearly_one_length(videos, window, batch_size):
+    batches = assert_filled_up(evaluation_plan(corpus_of(videos), window, batch_size), batch_size)
+    for batch in batches:
+        assert batch[:, 2].min() >= 0.9 * batch[:, 2].max()
+    whole = [batch for batch in batches if batch[0, 2] == window]
+    assert all(len(batch) == batch_size for batch in whole[:-1]), "batches of whole windows are full"
+
+
+@fast
+@given(VIDEOS, WINDOW, st.integers(0, 8), st.integers(1, 5))
+def test_overlapping_windows_start_at_even_steps_and_each_reads_something_new(videos, window, overlap, batch_size):
+    assume(overlap < window)
+    corpus = corpus_of(videos)
+    batches = assert_filled_up(evaluation_plan(corpus, window, batch_size, overlap), batch_size)
+    found = sorted(tuple(map(int, row[:3])) for batch in batches for row in batch)
+    expected = []
+    for video, first, length in segments(corpus, 1):
+        seen = 0
+        for start in range(0, length, window - overlap):
+            if seen < length:  # something of the stretch is not yet in a window
+                expected.append((video, first + start, min(window, length - start)))
+                seen = start + window
+    assert found == sorted(expected)
+
+
+@fast
+@given(VIDEOS, WINDOW, st.integers(1, 5))
+@example([[1, 2, 3, 4, 5], [1, 9], [1]], 2, 2)
+def test_sequences_go_on_in_the_same_row_of_the_next_batch(videos, window, lanes):
+    batches = assert_filled_up(sequence_plan(corpus_of(videos), window, lanes), lanes)
+    assert max(map(len, batches)) <= min(lanes, len(videos))
+    read, before, begun = [], [], set()
+    for batch in batches:
+        assert len(set(batch[:, 2])) == 1, "pieces of one length, nothing padded"
+        assert 1 <= batch[0, 2] <= window
+        assert len(batch) <= len(before) or not before, "a row that is through is never used again"
+        for row, (video, first, length, _) in enumerate(batch):
+            if before and before[row][0] == video:
+                assert first == before[row][1] + before[row][2]
+            else:
+                assert first == 0
+                assert video not in begun
+                begun.add(video)
+            read += [(video, index) for index in range(first, first + length)]
+        before = batch.tolist()
+    assert sorted(read) == [(video, index) for video, frames in enumerate(videos) for index in range(len(frames))]
+
+
+def test_sequences_of_videos_of_several_lengths():
+    corpus = corpus_of([list(range(1, 8)), [1, 2, 3, 50], list(range(1, 13)), [1]])
+    batches = assert_filled_up(sequence_plan(corpus, 5, 2), 2)
+    # Videos 2 and 0, the longest; 1 follows 0 in its row, and 3 whichever is through first.
+    assert [[tuple(map(int, row[:3])) for row in batch] for batch in batches] == [
+        [(2, 0, 5), (0, 0, 5)],
+        [(2, 5, 2), (0, 5, 2)],
+        [(2, 7, 4), (1, 0, 4)],
+        [(2, 11, 1), (3, 0, 1)],
+    ]
 
 
 @fast
@@ -236,6 +307,9 @@ def test_the_looser_rule_never_crosses_videos():
         (lambda corpus: training_plan(corpus, 4, 0, 0, rule="loose"), "`window_rule` must be one of .*Received: loose"),
         (lambda corpus: evaluation_plan(corpus, 0, 1), "`window` must be at least 1"),
         (lambda corpus: evaluation_plan(corpus, 4, 0), "`batch_size` must be at least 1"),
+        (lambda corpus: evaluation_plan(corpus, 4, 1, 4), "`overlap` must be from 0 to below `window`, 4. Received: 4"),
+        (lambda corpus: sequence_plan(corpus, 0, 1), "`window` must be at least 1"),
+        (lambda corpus: sequence_plan(corpus, 4, 0), "`batch_size` must be at least 1"),
         (lambda corpus: training_plan(corpus, 30, 0, 0), "30 consecutive frames.*at most 20 frames"),
     ],
 )

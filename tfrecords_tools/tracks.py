@@ -138,7 +138,7 @@ def remove_jumps(track: Track, max_shift: float = MAX_SHIFT, shortest: int = SHO
     numbers = sorted(track.boxes)
     pieces: list[list[int]] = []
     for number in numbers:
-        if pieces and not _jumps(track, pieces[-1][-1], number, max_shift):
+        if pieces and not _cut(track, pieces[-1][-1], number, max_shift):
             pieces[-1].append(number)
         else:
             pieces.append([number])
@@ -149,11 +149,26 @@ def remove_jumps(track: Track, max_shift: float = MAX_SHIFT, shortest: int = SHO
     return track.only(kept), len(numbers) - len(kept)
 
 
-def _jumps(track: Track, before: int, after: int, max_shift: float) -> bool:
-    one, other = track.boxes[before], track.boxes[after]
-    frames = min(after - before, PATIENCE)
+def _cut(track: Track, before: int, after: int, max_shift: float) -> bool:
+    one, other = ((track.boxes[number], track.landmarks[number]) for number in (before, after))
+    return jumps(one, other, after - before, max_shift)
+
+
+def jumps(
+    before: tuple[Box, np.ndarray], after: tuple[Box, np.ndarray], frames: int, max_shift: float = MAX_SHIFT
+) -> bool:
+    """Returns whether a face cannot have come from one place to the other in so many frames, see `remove_jumps`.
+
+    Args:
+      before: box and landmarks, in source pixels.
+      after: the same, later.
+      frames: from the one to the other, at least 1.
+      max_shift: in sides of the box, a frame.
+    """
+    (one, one_points), (other, other_points) = before, after
+    frames = min(frames, PATIENCE)
     sides = [max(1e-6, box.right - box.left) for box in (one, other)]
     if max(sides) / min(sides) > MAX_GROWTH**frames:
         return True
-    shifts = [np.subtract(other.centre, one.centre), track.landmarks[after].mean(0) - track.landmarks[before].mean(0)]
+    shifts = [np.subtract(other.centre, one.centre), other_points.mean(0) - one_points.mean(0)]
     return max(float(np.hypot(*shift)) for shift in shifts) > max_shift * frames * sum(sides) / 2

@@ -1,4 +1,4 @@
-"""One split of a packed corpus, as the windows are planned from it."""
+"""One split of a packed corpus, or of one of its folds, as the windows are planned from it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,12 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from affwildnet.experiments.config import Experiment
 from tfrecords_tools import manifest
 from tfrecords_tools.balance import quadrant_of
-from tfrecords_tools.columns import read_labels
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.columns import read_columns, read_labels
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.folds import Fold
 from tfrecords_tools.inspection import read_records
 from tfrecords_tools.manifest import Manifest, VideoEntry
+from tfrecords_tools.schema import EXPRESSIONS
+
+# What a network is trained for, as `ModelConfig.head` names it.
+VALENCE_AROUSAL, EXPRESSION = TARGETS = ("valence_arousal", "expression")
 
 
 @dataclass(frozen=True)
@@ -23,32 +29,59 @@ class Corpus:
       split: its name.
       manifest: of the whole corpus.
       videos: of this split.
+      target: which labels count, one of `TARGETS`.
     """
 
     folder: Path
     split: str
     manifest: Manifest
     videos: tuple[VideoEntry, ...]
+    target: str = VALENCE_AROUSAL
 
     @classmethod
-    def open(cls, folder: Path, split: str, image_size: int | None = None) -> "Corpus":
-        """Opens a split; `image_size` is the side of the faces that the network wants, in pixels.
+    def for_experiment(cls, folder: Path, split: str, experiment: Experiment, fold: Fold | None = None) -> "Corpus":
+        """Opens a split with the faces and the labels that an experiment's network wants; raises as `open`."""
+        return cls.open(folder, split, experiment.model.image_size, experiment.model.head, fold)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        split: str,
+        image_size: int | None = None,
+        target: str = VALENCE_AROUSAL,
+        fold: Fold | None = None,
+    ) -> "Corpus":
+        """Opens a split.
+
+        Args:
+          folder: of the packed corpus.
+          split: one of `schema.SPLITS`.
+          image_size: side of the faces that the network wants, in pixels; None takes any.
+          target: one of `TARGETS`: which labels are read, and what a labelled frame is.
+          fold: whose split it is; the splits that the videos were packed in then do not matter. None: those.
 
         Raises:
-          UserError: if there is no corpus, if the split is empty or a file is missing, or if the faces have another
-            size.
+          UserError: if there is no corpus, if the split is empty or a file is missing, if the faces have another size,
+            if the records hold no such labels, or if the folds are not those of this corpus.
         """
+        check_choice("model.head", target, TARGETS)
         packed = manifest.load(folder)
         if image_size is not None and packed.image_size != image_size:
             raise UserError(
                 f"{folder}: the network wants faces of {image_size}x{image_size}. Received: faces of "
                 f"{packed.image_size}x{packed.image_size}. Pack the corpus with `--size={image_size}`."
             )
-        videos = tuple(packed.split(split))
+        if target == EXPRESSION and not packed.expression:
+            raise UserError(
+                f"{folder}: a network for expressions needs records with a class of expression, as the layouts afew, "
+                f"omg, and csv with a column expression give. Received: layout {packed.layout}, without."
+            )
+        videos = tuple(fold.videos(packed, split, folder) if fold else packed.split(split))
         for entry in videos:
             if not (folder / entry.file).is_file():
                 raise UserError(f"{folder / entry.file}: missing. Pack the corpus again, or copy it whole.")
-        return cls(folder, split, packed, videos)
+        return cls(folder, split, packed, videos, target)
 
     @property
     def files(self) -> list[str]:
@@ -66,6 +99,9 @@ class Corpus:
 
     @property
     def frames_labelled(self) -> int:
+        """Number of records with a label of the target."""
+        if self.target == EXPRESSION:
+            return int(self.record_labelled.sum())
         return sum(entry.frames_labelled for entry in self.videos)
 
     @cached_property
@@ -92,8 +128,30 @@ class Corpus:
         return quadrant_of(np.concatenate(read_labels(self.folder, self.manifest, self.videos)))
 
     @cached_property
+    def record_classes(self) -> np.ndarray:
+        """(records,) int64: index in `schema.EXPRESSIONS` of each record's class, -1 without one.
+
+        Read from the records as `record_quadrants`.
+
+        Raises:
+          UserError: if one is no such index, or a file cannot be read.
+        """
+        found = []
+        for entry in self.videos:
+            classes = read_columns(self.folder, entry, ["expression"], self.manifest.fields)["expression"]
+            if strange := set(classes.tolist()) - set(range(-1, len(EXPRESSIONS))):
+                raise UserError(
+                    f"{self.folder / entry.file}: an expression must be from -1 to {len(EXPRESSIONS) - 1}. "
+                    f"Received: {min(strange)}. Pack the corpus again."
+                )
+            found.append(classes)
+        return np.concatenate(found)
+
+    @cached_property
     def record_labelled(self) -> np.ndarray:
-        """(records,) bool: whether each record has a label."""
+        """(records,) bool: whether each record has a label of the target."""
+        if self.target == EXPRESSION:
+            return self.record_classes >= 0
         return np.concatenate([
             np.isin(_numbers(entry.runs), _numbers(entry.labelled_runs)) for entry in self.videos
         ])  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.data import augmentation
-from affwildnet.data.corpus import Corpus
+from affwildnet.data.corpus import EXPRESSION, VALENCE_AROUSAL, Corpus
 from affwildnet.data.windows import (
     FIRST,
     LENGTH,
@@ -19,6 +19,8 @@ from affwildnet.data.windows import (
     Position,
     balance_told,
     evaluation_plan,
+    segments,
+    sequence_plan,
     training_stream,
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
@@ -28,8 +30,9 @@ from tfrecords_tools.errors import UserError
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
-_READ = ("frame", "timestamp", "face", "landmarks", "label")
-_SPEC = {name: tf.io.FixedLenFeature(schema.FIELDS[name].shape, _TYPES[schema.FIELDS[name].dtype]) for name in _READ}
+_FIELDS = schema.fields(expression=True)
+_READ = ("frame", "timestamp", "face", "landmarks")
+_LABEL = {VALENCE_AROUSAL: "label", EXPRESSION: "expression"}
 
 
 def training_batches(
@@ -39,10 +42,12 @@ def training_batches(
 
     `share` (i, n) is what one of n workers reads: the i-th n-th of the rows of each batch, in their order.
 
-    Each is a dict: `frames` (B, T, S, S, 3) uint8 RGB, `landmarks` (B, T, 68, 2) float32, `labels` (B, T, 2) float32
+    Each is a dict: `frames` (B, T, S, S, 3) uint8 RGB, `landmarks` (B, T, 68, 2) float32, `labels` (B, T, D) float32
     with 0 where missing, `mask` (B, T) float32, 1 where there is a label; `frame` (B, T) int64 frame numbers,
     `timestamp` (B, T) float32 seconds, `video` (B,) int64 indices in the corpus; `epoch` and `window` (B,) int64, which
-    make up the position. With `config.balance`, what it does to the quadrants' shares is printed.
+    make up the position. Labels are valence and arousal (D = 2) or, where these are the corpus's target, expressions:
+    1 for the frame's class and 0 for the others, in the order of `schema.EXPRESSIONS` (D = 7). Printed are how many
+    videos are too short for a window, and with `config.balance` what it does to the quadrants' shares.
 
     Raises:
       UserError: if the split holds no window of `config.window` frames, or cannot be balanced so, or a batch cannot be
@@ -58,6 +63,8 @@ def training_batches(
     stream = (corpus, config.window, config.seed, start, config.max_gap, config.window_rule, config.balance)
     if config.balance:
         print(balance_told(corpus, config.window, config.seed, config.max_gap, config.window_rule, config.balance))
+    if told := _too_short(corpus, config):
+        print(told)
     next(training_stream(*stream))  # an empty plan must fail here, not inside tf.data
 
     def rows():
@@ -65,7 +72,7 @@ def training_batches(
             yield np.concatenate([np.full((len(plan), 1), epoch), first + np.arange(len(plan))[:, None], plan], axis=1)
 
     def load(row):
-        example = _load_window(row[2:], *tables, config.window, corpus.manifest.image_size)
+        example = _load_window(row[2:], *tables, config.window, corpus.manifest.image_size, corpus.target)
         example = augmentation.augment(
             example, (config.seed, row[0], row[1]), config.flip, config.colour_jitter, config.landmark_jitter
         )
@@ -80,17 +87,51 @@ def training_batches(
 
 
 def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Dataset:
-    """Returns batches in which every record of the split stands exactly once, in order; keys as in `training_batches`.
+    """Returns batches in which every record of the split stands once, or oftener with `config.overlap`.
 
-    Tails are padded with zeros. `mask` is 1 where there is a label to score; `frame` is 0 in the padding.
+    Keys as in `training_batches`. Tails are padded with zeros. `mask` is 1 where there is a label to score; `frame` is
+    0 in the padding. Windows are in the order of `windows.evaluation_plan`; with `config.carry_state`, in that of
+    `windows.sequence_plan`: a row goes on with that of the batch before where `video` is the same.
+
+    Raises:
+      UserError: if the batch size, window and overlap cannot be, or there is an overlap together with `carry_state`.
     """
+    if config.carry_state and config.overlap:
+        raise UserError(
+            "`evaluation.overlap` must be 0 with `evaluation.carry_state`: a frame that is passed twice would change "
+            f"the state twice. Received: overlap={config.overlap}. Choose one of the two."
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec([4], tf.int64)])  # traced once for both of its uses
+    def window(row):
+        return _load_window(row, *tables, config.window, corpus.manifest.image_size, corpus.target)
 
     def load(row):
-        return _load_window(row, *tables, config.window, corpus.manifest.image_size)
+        return tf.cond(row[LENGTH] > 0, lambda: window(row), lambda: {**nothing, "video": row[VIDEO]})
 
+    if config.carry_state:
+        plan = sequence_plan(corpus, config.window, config.batch_size)
+    else:
+        plan = evaluation_plan(corpus, config.window, config.batch_size, config.overlap)
     tables = _tables(corpus)
-    plan = evaluation_plan(corpus, config.window, config.batch_size)
-    return _batch(tf.data.Dataset.from_tensor_slices(plan), load, config.batch_size)
+    outputs = window.get_concrete_function().structured_outputs
+    nothing = {name: tf.zeros(spec.shape, spec.dtype) for name, spec in outputs.items()}
+    rows = tf.data.Dataset.from_tensor_slices(plan)
+    return _batch(rows, load, config.batch_size)
+
+
+def _too_short(corpus: Corpus, config: TrainingConfig) -> str:
+    """Returns a line on the videos of which nothing is trained on, "" where there are none."""
+    gap = np.iinfo(np.int64).max if config.window_rule == "first_to_last" else config.max_gap
+    stretches = segments(corpus, gap)
+    long_enough = len(set(stretches[stretches[:, LENGTH] >= config.window, VIDEO].tolist()))
+    short = len(corpus.videos) - long_enough
+    if not short:
+        return ""
+    return (
+        f"{short:,} of {len(corpus.videos):,} videos have no {config.window} consecutive frames: nothing of them is "
+        "trained on. A lower `training.window` takes them in."
+    )
 
 
 def _batch(rows: tf.data.Dataset, load, batch_size: int) -> tf.data.Dataset:
@@ -102,20 +143,31 @@ def _tables(corpus: Corpus) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return tf.constant(corpus.files), tf.constant(corpus.first_record), tf.constant(corpus.record_offsets)
 
 
-def _load_window(row, files, first_record, offsets, window: int, size: int) -> dict[str, tf.Tensor]:
+def _load_window(row, files, first_record, offsets, window: int, size: int, target: str) -> dict[str, tf.Tensor]:
     video, length = row[VIDEO], row[LENGTH]
     serialised = _read_records(files[video], offsets[first_record[video] + row[FIRST]], length)
-    parsed = tf.io.parse_example(serialised, _SPEC)
+    label = _LABEL[target]
+    parsed = tf.io.parse_example(serialised, {name: _feature(name) for name in (*_READ, label)})
     faces = _decode(parsed.pop("face"), window, size)
     # What counts has a label; a window that fills up a batch counts nowhere.
     counts = tf.range(length) < row[VALID]
     parsed["frame"] = tf.where(counts, parsed["frame"], 0)
-    labels = parsed.pop("label")
-    labelled = tf.reduce_all(tf.math.is_finite(labels), axis=-1)
+    parsed["labels"], labelled = _labels(parsed.pop(label), target)
     parsed["mask"] = tf.cast(labelled & counts, tf.float32)
-    parsed["labels"] = tf.where(labelled[:, None], labels, 0.0)
     example = {name: _pad(value, window) for name, value in parsed.items()}
     return {**example, "frames": faces, "video": video}
+
+
+def _feature(name: str) -> tf.io.FixedLenFeature:
+    return tf.io.FixedLenFeature(_FIELDS[name].shape, _TYPES[_FIELDS[name].dtype])
+
+
+def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns (n, D) float32 labels, 0 where missing, and (n,) bool, whether there is one."""
+    if target == EXPRESSION:
+        return tf.one_hot(stored, len(schema.EXPRESSIONS)), stored >= 0  # of -1 all are 0
+    labelled = tf.reduce_all(tf.math.is_finite(stored), axis=-1)
+    return tf.where(labelled[:, None], stored, 0.0), labelled
 
 
 def _read_records(file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,8 @@
 """Which frames go together: windows of consecutive frames, planned from the manifest before anything is read.
 
 A plan is an (n, 4) int64 array with the columns VIDEO, FIRST, LENGTH and VALID: the video's index in the corpus, the
-index of the window's first record in the video, the number of records to read, and how many of them count (0 in the
-windows that only fill up a batch).
+index of the window's first record in the video, the number of records to read, and how many of them count (both 0 in
+the windows that only fill up a batch).
 """
 
 from collections.abc import Iterator
@@ -46,20 +46,74 @@ def segments(corpus: Corpus, max_gap: int) -> np.ndarray:
     return np.array(found, np.int64)
 
 
-def evaluation_plan(corpus: Corpus, window: int, batch_size: int) -> np.ndarray:
-    """Returns the plan that reads every record once: in order, tails shorter than `window`.
+def evaluation_plan(corpus: Corpus, window: int, batch_size: int, overlap: int = 0) -> np.ndarray:
+    """Returns the plan that reads every record: windows of consecutive frames, tails shorter than `window`.
 
-    The last batch is filled up with windows of which nothing counts, so that all batches have one shape.
+    Windows of nearly one length stand in a batch, the longest first, so that hardly anything is computed for padding.
+    Batches of one length each would leave the rest of most of them empty; one of 0.9 times the longest may join it. A
+    batch is filled up at its end with windows that read nothing, so that all have one shape.
+
+    Args:
+      overlap: frames that a window has in common with the one before it; 0 reads every record once.
+
+    Raises:
+      UserError: if `window` or `batch_size` is not at least 1, or `overlap` is not from 0 to `window` - 1.
     """
     _check("window", window)
     _check("batch_size", batch_size)
+    if not 0 <= overlap < window:
+        raise UserError(f"`overlap` must be from 0 to below `window`, {window}. Received: {overlap}")
     rows = []
     for video, first, length in segments(corpus, max_gap=1):
-        for start in range(0, length, window):
+        # A window that begins in the last `overlap` frames would hold nothing new.
+        for start in range(0, max(length - overlap, min(length, 1)), window - overlap):
             size = min(window, length - start)
             rows.append((video, first + start, size, size))
-    rows += [(*rows[-1][:VALID], 0)] * (-len(rows) % batch_size)
-    return np.array(rows, np.int64)
+    batches: list[list[tuple]] = []
+    for row in sorted(rows, key=lambda row: -row[LENGTH]):  # stable: windows of one length stay in order
+        if not batches or len(batches[-1]) == batch_size or row[LENGTH] < 0.9 * batches[-1][0][LENGTH]:
+            batches.append([])
+        batches[-1].append(row)
+    return np.array([row for batch in batches for row in _filled(batch, batch_size)], np.int64)
+
+
+def sequence_plan(corpus: Corpus, window: int, lanes: int) -> np.ndarray:
+    """Returns the plan that reads every video as one sequence, gaps or not, in pieces of at most `window` records.
+
+    A batch is a row of each lane. A lane goes through one video after the other, each from its first record to its
+    last, and its next piece stands in the next batch: a row goes on with that of the batch before exactly where both
+    are of one video. All pieces of a batch have one length, cut where the first of the videos ends, so that nothing is
+    padded. Long videos come first, and lanes that are through stand at the end of a batch, reading nothing.
+
+    Raises:
+      UserError: if `window` or `lanes` is not at least 1.
+    """
+    _check("window", window)
+    _check("batch_size", lanes)
+    lengths = [entry.frames for entry in corpus.videos]
+    waiting = sorted((video for video, length in enumerate(lengths) if length), key=lambda video: lengths[video])
+    current: dict[int, list[int]] = {}  # by lane: video and first record not yet read
+    batches: list[dict[int, tuple]] = []
+    while True:
+        for lane in range(lanes):
+            if lane in current and current[lane][1] == lengths[current[lane][0]]:
+                del current[lane]
+            if lane not in current and waiting:
+                current[lane] = [waiting.pop(), 0]
+        if not current:
+            break
+        size = min(window, *(lengths[video] - first for video, first in current.values()))
+        batches.append({lane: (video, first, size, size) for lane, (video, first) in current.items()})
+        for place in current.values():
+            place[1] += size
+    # The more batches a lane is in, the nearer to the beginning it stands.
+    order = sorted(range(lanes), key=lambda lane: -sum(lane in batch for batch in batches))
+    rows = (_filled([batch[lane] for lane in order if lane in batch], lanes) for batch in batches)
+    return np.array([row for batch in rows for row in batch], np.int64)
+
+
+def _filled(batch: list[tuple], batch_size: int) -> list[tuple]:
+    return batch + [(*batch[0][:LENGTH], 0, 0)] * (batch_size - len(batch))
 
 
 def training_plan(

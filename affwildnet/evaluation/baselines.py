@@ -1,15 +1,25 @@
 """What a network has to beat: the labels' mean, and a linear regression on the landmarks. Fitted on the train split."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from affwildnet.data import Corpus
-from affwildnet.metrics import Moments, scores
+from affwildnet.evaluation import protocols
+from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
+from affwildnet.experiments.config import EvaluationConfig
+from tfrecords_tools.columns import read_columns
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.inspection import read_records
+from tfrecords_tools.manifest import VideoEntry
+
+# A regression on 136 numbers is no better for more frames, which are alike within a video.
+MOST_FRAMES = 200_000
 
 
-def baselines(train: Corpus, scored: Corpus) -> dict[str, dict]:
+def baselines(
+    train: Corpus, scored: Corpus, protocol: str = "frames", config: EvaluationConfig | None = None
+) -> dict[str, dict]:
     """Returns the scores on one split of estimators fitted on another, by name.
 
     Raises:
@@ -19,17 +29,49 @@ def baselines(train: Corpus, scored: Corpus) -> dict[str, dict]:
         if corpus.frames_labelled == 0:
             raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label.")
     landmarks, labels = _landmarks_and_labels(train)
-    test_landmarks, test_labels = _landmarks_and_labels(scored)
-    estimates = {
-        "mean of the training labels": np.broadcast_to(labels.mean(axis=0), test_labels.shape),
-        "linear regression on the landmarks": LinearRegression().fit(landmarks, labels).predict(test_landmarks),
+    mean = labels.mean(axis=0)
+    regression = LinearRegression().fit(landmarks, labels)
+    estimators = {
+        "mean of the training labels": lambda points: np.broadcast_to(mean, (len(points), 2)),
+        "linear regression on the landmarks": regression.predict,
     }
-    return {name: scores(Moments.from_arrays(test_labels, values)) for name, values in estimates.items()}
+    found = {}
+    for name, predict in estimators.items():
+        evaluation = evaluate(scored, lambda entry, predict=predict: predict(_landmarks(scored, entry)))
+        found[name] = protocols.score(evaluation, protocol, config or EvaluationConfig(), resamples=0).scores
+    return found
+
+
+def evaluate(corpus: Corpus, estimate: Callable[[VideoEntry], np.ndarray]) -> Evaluation:
+    """Returns the evaluation of estimates that no network of Keras makes.
+
+    Args:
+      estimate: gives (N, 2) valence and arousal of a video's N records.
+
+    Raises:
+      UserError: if no frame of the split has a label, or a record is corrupt.
+    """
+    videos = []
+    for entry in corpus.videos:
+        own = read_columns(corpus.folder, entry, ["frame", "timestamp", "label"], corpus.manifest.fields)
+        labels = np.where(np.isfinite(own["label"]).all(axis=1, keepdims=True), own["label"], np.float32(np.nan))
+        values = np.asarray(estimate(entry), np.float64)
+        videos.append(VideoEstimates(entry.video, entry.subject, own["frame"], own["timestamp"], labels, values))
+    return Evaluation.of(corpus.split, videos)
+
+
+def _landmarks(corpus: Corpus, entry: VideoEntry) -> np.ndarray:
+    landmarks = read_columns(corpus.folder, entry, ["landmarks"], corpus.manifest.fields)["landmarks"]
+    return landmarks.reshape(len(landmarks), -1).astype(np.float64)
 
 
 def _landmarks_and_labels(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
-    records = [record for entry in corpus.videos for record in read_records(corpus.folder, entry)]
-    labels = np.array([record["label"] for record in records], np.float64)
-    landmarks = np.array([record["landmarks"].ravel() for record in records], np.float64)
-    labelled = np.isfinite(labels).all(axis=1)
-    return landmarks[labelled], labels[labelled]
+    """(N, 136) and (N, 2) float64 of at most `MOST_FRAMES` labelled frames, evenly spread."""
+    every = -(-corpus.frames_labelled // MOST_FRAMES)
+    landmarks, labels = [], []
+    for entry in corpus.videos:
+        own = read_columns(corpus.folder, entry, ["landmarks", "label"], corpus.manifest.fields)
+        labelled = np.flatnonzero(np.isfinite(own["label"]).all(axis=1))[::every]
+        landmarks.append(own["landmarks"][labelled].reshape(len(labelled), -1))
+        labels.append(own["label"][labelled])
+    return np.concatenate(landmarks).astype(np.float64), np.concatenate(labels).astype(np.float64)

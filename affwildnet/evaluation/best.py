@@ -8,8 +8,14 @@ from affwildnet import checkpoints
 from affwildnet.workdir import Workdir, write_json
 from tfrecords_tools.errors import UserError
 
-# By validation CCC; the mean is what the challenge ranked by (ijcv2019 section 4.1).
+# By validation CCC; the mean is what the challenge ranked by (ijcv2019 section 4.1). Classes of expression have a best
+# mean alone, by total accuracy.
 BEST = ("mean", "valence", "arousal")
+
+
+def ranking(line: dict) -> dict[str, float]:
+    """Returns what a line of `metrics.jsonl` ranks by, by name of `BEST`; empty for what was passed over."""
+    return line.get("ranking") or line.get("ccc") or {}  # lines from before there were protocols have no ranking
 
 
 def hold(path: Path, workdir: Workdir) -> Path:
@@ -49,8 +55,9 @@ def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> lis
       earlier: the lines before it.
     """
     beaten = []
-    for name in BEST:
-        if all(scored["ccc"][name] > line["ccc"][name] for line in earlier if "ccc" in line):
+    own = ranking(scored)
+    for name in (name for name in BEST if name in own):
+        if all(own[name] > ranking(line)[name] for line in earlier if ranking(line)):
             path = workdir.best / f"best_{name}.keras"
             partial = workdir.best / f".partial-{path.name}"
             _second_name(held, partial)

@@ -1,10 +1,16 @@
 """A split's estimates, frame by frame: what every protocol computes its scores from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from affwildnet.metrics import Moments, scores
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.schema import DIMENSIONS
+
+# Why a video's row has no scores.
+UNLABELLED = "no frame has a label"
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class VideoEstimates:
     def moments(self) -> Moments:
         return Moments.from_arrays(self.labels, self.estimates, self.labelled)
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells one video from another: a name is unique in its split only, a subject is in one split only."""
+        return self.video, self.subject
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -46,23 +57,59 @@ class Evaluation:
       split: its name.
       videos: estimates of each video.
       frames_labelled: labelled frames that the manifest tells of; all of them are scored.
-      scores: pooled over all frames of the split: `ccc`, `pearson`, `mse`, each with `valence`, `arousal`, `mean`.
+      scores: pooled over all frames of the split: `metrics.METRICS`, each with `valence`, `arousal`, `mean`; of classes
+        of expression none, see `protocols.videos`.
+      folds: number of videos of each fold, in order, where folds were gathered; else empty.
+      smoothing: utterances on each side that an utterance's valence and arousal are averaged with, see
+        `postprocessing`.
     """
 
     split: str
     videos: tuple[VideoEstimates, ...]
     frames_labelled: int
     scores: dict[str, dict[str, float | None]]
+    folds: tuple[int, ...] = ()
+    smoothing: tuple[int, ...] = (0, 0)
+
+    @classmethod
+    def of(cls, split: str, videos: Sequence[VideoEstimates], **more) -> "Evaluation":
+        """Returns the evaluation of these videos; `frames_labelled` is what they hold.
+
+        Args:
+          more: `folds`, `smoothing`.
+
+        Raises:
+          UserError: if no frame has a label.
+        """
+        videos = tuple(videos)
+        labelled = sum(int(video.labelled.sum()) for video in videos)
+        if labelled == 0:
+            raise UserError(f"The split {split} has no frame with a label, so nothing is scored.")
+        pooled = {}
+        if videos[0].estimates.shape[1] == len(DIMENSIONS):
+            total = Moments.empty()
+            for video in videos:
+                total = total.merge(video.moments)
+            pooled = scores(total)
+        return cls(split, videos, labelled, pooled, **more)
 
     @property
     def frames_scored(self) -> int:
         return sum(int(video.labelled.sum()) for video in self.videos)
 
     def per_video(self) -> list[dict]:
-        """Returns a row for each video: its name, its counts, and its own scores, None where no frame is labelled."""
+        """Returns a row for each video: its name, its counts, its own scores, and why one of them is None."""
         rows = []
         for video in self.videos:
-            labelled = int(video.labelled.sum())
-            row = {"video": video.video, "frames": len(video.frames), "frames_scored": labelled}
-            rows.append({**row, "scores": scores(video.moments) if labelled else None})
+            row = {**counts(video), "scores": None, "undefined": {"scores": UNLABELLED}}
+            if row["frames_scored"]:
+                moments = video.moments
+                row |= {"scores": scores(moments), "undefined": moments.undefined()}
+            rows.append(row)
         return rows
+
+
+def counts(video: VideoEstimates) -> dict:
+    """Returns what begins a video's row: its name, who is seen, how many frames it has and how many are scored."""
+    labelled = int(video.labelled.sum())
+    return {"video": video.video, "subject": video.subject, "frames": len(video.frames), "frames_scored": labelled}

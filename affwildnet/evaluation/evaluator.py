@@ -1,75 +1,217 @@
-"""Estimates for every frame of a split, each exactly once, and their scores."""
+"""Estimates for every frame of a split, and their scores."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
 from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.metrics import Moments, scores
+from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
+
+# So many batches make up for the time to compile a network for their one shape; it then computes them a little faster.
+WORTH_COMPILING = 50
+
+# What of a batch is kept for its estimates.
+_TOLD = ("video", "frame", "timestamp", "labels", "mask")
 
 
 class Evaluator:
-    """Scores networks of one structure on one split."""
+    """Scores networks of one structure on one split.
 
-    def __init__(self, corpus: Corpus, config: EvaluationConfig):
-        """Raises a `UserError` if no frame of the split has a label."""
+    Each window is a sequence of its own, and a frame that is in several gets the mean of its estimates; or, with
+    `config.carry_state`, each video is one sequence, also across the frames that it lacks.
+    """
+
+    def __init__(self, corpus: Corpus, config: EvaluationConfig, strategy: tf.distribute.Strategy | None = None):
+        """Plans the windows.
+
+        Args:
+          corpus: the split.
+          config: how it is cut into windows, and whether states are carried.
+          strategy: its devices share each batch, whose size is rounded up to a multiple of their number. A network
+            should be made or loaded in its scope: otherwise all read the weights of one. None: the current strategy.
+
+        Raises:
+          UserError: if no frame of the split has a label, or `config` cannot be.
+        """
         if corpus.frames_labelled == 0:
             raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label, so nothing is scored.")
         self._corpus = corpus
-        self._batches = evaluation_batches(corpus, config)
-        self._model: keras.Model | None = None
+        self._carry_state = config.carry_state
+        self._strategy = strategy or tf.distribute.get_strategy()
+        devices = self._strategy.num_replicas_in_sync
+        rounded = -(-config.batch_size // devices) * devices
+        self._batches = evaluation_batches(corpus, replace(config, batch_size=rounded))
+        self._forward: _Forward | None = None
 
     def __call__(self, model: keras.Model) -> Evaluation:
-        """Runs the network over the split.
+        """Runs the network over the split, showing progress on a terminal.
 
         Raises:
-          UserError: if a record is corrupt, an estimate is not finite, or not every labelled frame was scored.
+          UserError: if a record is corrupt, an estimate is not finite, not every labelled frame was scored, or the
+            network has other outputs than the split has labels, or states that cannot be carried.
         """
-        if model is not self._model:  # compiled once for all the checkpoints of a training
-            self._model = model
-            self._infer = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
-        names = [tensor.name for tensor in model.inputs]
-        gathered: list[list[tuple[np.ndarray, ...]]] = [[] for _ in self._corpus.videos]
+        self._check_outputs(model)
+        if self._forward is None or self._forward.model is not model:  # compiled once for a training's checkpoints
+            self._forward = _Forward(model, self._strategy, self._carry_state)
+        windows: list[list[tuple[np.ndarray, ...]]] = [[] for _ in self._corpus.videos]
+        frames = sum(entry.frames for entry in self._corpus.videos)
         try:
-            for batch in self._batches:
-                estimates = self._infer({name: batch[name] for name in names}).numpy()
-                rows = (batch[name].numpy() for name in ("video", "frame", "timestamp", "labels", "mask"))
-                for index, *window in zip(*rows, estimates, strict=True):
-                    gathered[index].append(_real_frames(*window))
+            with tqdm(total=frames, unit="frame", desc="scoring", unit_scale=True, leave=False, disable=None) as shown:
+                for batch, estimates in self._forward.over(self._batches):
+                    rows = (batch[name] for name in _TOLD)
+                    for video, *window in zip(*rows, estimates, strict=True):
+                        windows[video].append(_real_frames(*window))
+                    shown.update(np.count_nonzero(batch["frame"]))
         except tf.errors.DataLossError as error:
             raise UserError(
                 f"{self._corpus.folder}: a record is corrupt or cut off ({error.message.splitlines()[0]}). "
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` names it; pack that corpus again."
             ) from None
-        videos = tuple(
-            VideoEstimates(entry.video, entry.subject, *(np.concatenate(part) for part in zip(*windows, strict=True)))
-            for entry, windows in zip(self._corpus.videos, gathered, strict=True)
-        )
-        return self._scored(videos)
+        videos = [
+            VideoEstimates(entry.video, entry.subject, *_joined(own))
+            for entry, own in zip(self._corpus.videos, windows, strict=True)
+        ]
+        self._check(videos)
+        return Evaluation.of(self._corpus.split, videos)
 
-    def _scored(self, videos: tuple[VideoEstimates, ...]) -> Evaluation:
+    def _check_outputs(self, model: keras.Model) -> None:
+        wanted, outputs = self._batches.element_spec["labels"].shape[-1], model.outputs[0].shape[-1]
+        if outputs != wanted:
+            raise UserError(
+                f"{self._corpus.folder}: the network must have {wanted} outputs a frame, as the labels there have "
+                f"({self._corpus.target}). Received: {model.name}, which has {outputs}."
+            )
+
+    def _check(self, videos: list[VideoEstimates]) -> None:
         for video in videos:
             if not np.isfinite(video.estimates).all():
                 raise UserError(
                     f"The network's estimates for the video {video.video} are not finite: training diverged."
                 )
-        pooled = Moments.empty()
-        for video in videos:
-            pooled = pooled.merge(video.moments)
-        evaluation = Evaluation(self._corpus.split, videos, self._corpus.frames_labelled, scores(pooled))
-        if evaluation.frames_scored != evaluation.frames_labelled:
+        scored = sum(int(video.labelled.sum()) for video in videos)
+        if scored != self._corpus.frames_labelled:
             raise UserError(
                 f"{self._corpus.folder}: every labelled frame must be scored once. Received: "
-                f"{evaluation.frames_scored} scored of {evaluation.frames_labelled} labelled. "
+                f"{scored} scored of {self._corpus.frames_labelled} labelled. "
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` tells why."
             )
-        return evaluation
+
+
+class _Forward:
+    """A network compiled for a strategy's devices, each of which computes every n-th row of a batch.
+
+    A row keeps its device, and with it the states of its video, however many rows at the end of a batch are empty.
+    """
+
+    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy, carry_state: bool):
+        self.model = model
+        self._strategy = strategy
+        self._devices = strategy.num_replicas_in_sync
+        self._stateful = with_states(model) if carry_state else None
+        inputs = {tensor.name: _any_length(tensor.shape[2:], tensor.dtype) for tensor in model.inputs}
+        self._names = list(inputs)
+        video = tf.TensorSpec([None], tf.int64)
+        states = [tf.TensorSpec([None, *shape]) for shape in self._stateful.state_shapes] if self._stateful else []
+        signature = ({**inputs, "video": video}, (video, states))
+
+        def run(*batch):
+            return strategy.run(self._on_a_device, args=batch)
+
+        self._for_one_shape = tf.function(run)
+        # Shares of several devices have no signature; what was seen in the batches before is made general then.
+        self._for_any_shape = tf.function(
+            run, input_signature=signature if self._devices == 1 else None, reduce_retracing=self._devices > 1
+        )
+
+    def over(self, batches: tf.data.Dataset) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Yields what `_TOLD` names of each batch, without its padding, and the estimates (B, T, D).
+
+        It waits for a device only when the next batch is on its way there.
+        """
+        padded, frames = batches.element_spec["frame"].shape
+        many = batches.cardinality() >= WORTH_COMPILING
+        carried, waiting = self._nothing_yet(padded // self._devices), None
+        for batch in batches:
+            batch = self._without_padding(batch)
+            whole = many and batch["frame"].shape == (padded, frames)
+            inputs = {name: batch[name] for name in (*self._names, "video")}
+            forward = self._for_one_shape if whole else self._for_any_shape
+            estimates, carried = forward(self._shares(inputs), carried)
+            if waiting:
+                yield _fetched(*waiting)
+            parts = self._strategy.experimental_local_results(estimates)
+            waiting = {name: batch[name] for name in _TOLD}, parts
+        if waiting:
+            yield _fetched(*waiting)
+
+    def _on_a_device(self, inputs: dict[str, tf.Tensor], carried: tuple):
+        """Returns the estimates, and what the next batch needs: the rows' videos and the states after it."""
+        video, (video_before, states) = inputs["video"], carried
+        if not self._stateful:
+            one = len(self._names) == 1
+            tensors = inputs[self._names[0]] if one else {name: inputs[name] for name in self._names}
+            return self.model(tensors, training=False), (video, states)
+        rows = tf.shape(video)[0]
+        goes_on = video == video_before[:rows]
+        # A choice, not a product: a state that is not finite must not reach the next video.
+        states = [tf.where(_as_wide(goes_on, state), state[:rows], 0.0) for state in states]
+        estimates, states = self._stateful([inputs[name] for name in self._names], states)
+        return estimates, (video, states)
+
+    def _without_padding(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        real = batch["frame"].numpy() > 0
+        rows = -(-(1 + np.flatnonzero(real.any(axis=1))[-1]) // self._devices) * self._devices
+        frames = 1 + np.flatnonzero(real.any(axis=0))[-1]
+        if (rows, frames) == real.shape:
+            return batch
+        return {name: value[:rows, :frames] if value.ndim > 1 else value[:rows] for name, value in batch.items()}
+
+    def _shares(self, values: dict[str, tf.Tensor]):
+        return self._on_each(lambda device: {name: value[device :: self._devices] for name, value in values.items()})
+
+    def _nothing_yet(self, rows: int):
+        states = self._stateful.initial_states(rows) if self._stateful else []
+        return self._on_each(lambda _: (tf.fill([rows], tf.constant(-1, tf.int64)), states))
+
+    def _on_each(self, value_of: Callable):
+        if self._devices == 1:
+            return value_of(0)
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: value_of(context.replica_id_in_sync_group)
+        )
+
+
+def _as_wide(rows: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(rows, [-1, *[1] * (state.shape.rank - 1)])
+
+
+def _any_length(shape: tuple[int, ...], dtype: str) -> tf.TensorSpec:
+    return tf.TensorSpec([None, None, *shape], dtype)
+
+
+def _fetched(batch: dict[str, tf.Tensor], parts: tuple[tf.Tensor, ...]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    rows = np.stack([part.numpy() for part in parts], axis=1)
+    return {name: value.numpy() for name, value in batch.items()}, rows.reshape(-1, *rows.shape[2:])
 
 
 def _real_frames(frames, timestamps, labels, mask, estimates) -> tuple[np.ndarray, ...]:
     real = frames > 0
     labels = np.where(mask[:, None] > 0, labels, np.nan)
     return frames[real], timestamps[real], labels[real], estimates[real]
+
+
+def _joined(windows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    """Returns a video's frames, timestamps, labels and estimates in time order, each frame once."""
+    frames, timestamps, labels, estimates = (np.concatenate(part) for part in zip(*windows, strict=True))
+    frames, first, places = np.unique(frames, return_index=True, return_inverse=True)
+    total = np.zeros((len(frames), estimates.shape[1]))
+    np.add.at(total, places, estimates)
+    mean = total / np.bincount(places)[:, None]
+    return frames, timestamps[first], labels[first], mean.astype(np.float32)

@@ -1,147 +1,189 @@
-"""The two ways to evaluate: once, with a report; or beside the trainer, each new checkpoint."""
+"""Scoring a working directory, or the folds of a cross-validation in it, with a report."""
 
-import json
-import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from affwildnet import checkpoints
 from affwildnet.data import Corpus
-from affwildnet.evaluation import best, report
+from affwildnet.evaluation import protocols, report
 from affwildnet.evaluation.baselines import baselines
-from affwildnet.evaluation.evaluator import Evaluator
-from affwildnet.evaluation.watcher import POLL_SECONDS, Watcher
+from affwildnet.evaluation.estimates import Evaluation
+from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
 
 @dataclass(frozen=True)
-class Scored:
+class Estimated:
+    """The estimates of a working directory for one split.
+
+    Attributes:
+      experiment: how they are scored.
+      corpus: the split.
+      checkpoint: the network's file; of folds, the folder of all of them.
+      step: its training step, None where it is not known.
+      plain: as the network gives them.
+      final: after post-processing.
+      post_processing: what was chosen, as JSON can hold it; None where nothing was asked for.
+      model: the network; None for folds.
+    """
+
+    experiment: Experiment
+    corpus: Corpus
+    checkpoint: Path
+    step: int | None
+    plain: Evaluation
+    final: Evaluation
+    post_processing: dict | None
+    model: keras.Model | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
     """What one evaluation leaves.
 
     Attributes:
-      model: the scored network.
+      estimated: what was scored.
       report: as it was written.
       paths: the files that were written, by what they hold: `report`, `page`, `estimates` and the plots.
     """
 
-    model: keras.Model
+    estimated: Estimated
     report: dict
     paths: dict[str, Path]
 
 
-def once(workdir: Workdir, data_dir: Path | None, split: str, checkpoint: str) -> Scored:
-    """Scores one checkpoint on one split and writes its report into the working directory.
-
-    Of a training in stages it is the last stage that has such a checkpoint, and the report is written into that one's.
+def once(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
+    """Scores one checkpoint on one split and writes its report beside it.
 
     Args:
-      data_dir: the packed corpus; None is the one that the training used.
-      checkpoint: see `best.find`.
+      against: a working directory whose checkpoint of the same name is scored too, on the same frames; the report
+        has the difference.
 
     Raises:
       UserError: if there is no such training, checkpoint or split, or something in them cannot be used.
     """
-    experiment, trained_on = workdir.open()
-    if experiment.training.stages:
-        workdir = _stage_with(workdir, experiment, checkpoint)
-        experiment, trained_on = workdir.open()
-    path = best.find(workdir, checkpoint)
-    folder = data_dir or trained_on
-    corpus = Corpus.open(folder, split, experiment.model.image_size)
-    evaluator = Evaluator(corpus, experiment.evaluation)
-    model = checkpoints.load(path)
-    evaluation = evaluator(model)
-    written = report.contents(evaluation, experiment, path, _step(path), _baselines(corpus))
-    return Scored(model, written, report.write(written, evaluation, workdir))
+    trained = Trained(workdir, choices)
+    estimated = _estimated(trained, choices.split)
+    known = _baselines(trained, estimated.corpus)
+    other = (against, _estimated(Trained(against, choices), choices.split)) if against else None
+    return _reported(estimated, trained.workdir, choices, known, other)
 
 
-def _baselines(corpus: Corpus) -> dict[str, dict]:
-    # A corpus to score on only has nothing to fit them on.
-    if not any(entry.split == "train" and entry.frames_labelled for entry in corpus.manifest.videos):
-        return {}
-    return baselines(Corpus.open(corpus.folder, "train"), corpus)
-
-
-def _stage_with(workdir: Workdir, experiment: Experiment, checkpoint: str) -> Workdir:
-    """Returns the working directory of the last stage that has such a checkpoint; of a file, that in which it lies."""
-    stages = [workdir.stage(stage.name) for stage in reversed(experiment.training.stages)]
-    file = Path(checkpoint).resolve()
-    for stage in (stage for stage in stages if stage.begun):
-        with suppress(UserError):
-            best.find(stage, checkpoint)
-            if not file.is_file() or file.is_relative_to(stage.path.resolve()):
-                print(f"stage {stage.path.name}")
-                return stage
-    return workdir  # which has none, or the file is from elsewhere
-
-
-def watch(workdir: Workdir, data_dir: Path | None, split: str, patience: int | None, timeout_minutes: float) -> int:
-    """Scores each new checkpoint of a training, which need not have begun; returns the exit status.
-
-    Of a training in stages, one stage after the other is watched until it is finished.
+def folds(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
+    """Scores each fold's network on its own part, and all of them together (ijcv2019 section 5.1.2).
 
     Args:
-      patience: None is what the experiment says.
-      timeout_minutes: see `Watcher.run`.
+      against: a working directory with the same folds.
+
+    Raises:
+      UserError: as `once`, and if a fold has not been trained.
     """
-    _wait_until_begun(workdir, timeout_minutes)
-    experiment, trained_on = workdir.open()
-    patience = experiment.evaluation.patience if patience is None else patience
-    if patience < 0:
-        raise UserError(f"`--patience` must be at least 0. Received: {patience}")
-    if experiment.training.stages:
-        return _watch_stages(workdir, experiment, data_dir, split, patience, timeout_minutes)
-    return Watcher(experiment, data_dir or trained_on, workdir, split, patience).run(timeout_minutes)
+    other = (against, _of_folds(against, choices)) if against else None
+    return _reported(_of_folds(workdir, choices), workdir, choices, {}, other)
 
 
-def _watch_stages(
+def _estimated(trained: Trained, split: str) -> Estimated:
+    plain = trained.estimates(split)
+    post = trained.post_processing
+    return Estimated(
+        trained.experiment,
+        trained.corpus(split),
+        trained.checkpoint,
+        trained.step,
+        plain,
+        post.apply(plain),
+        post.contents() if trained.experiment.evaluation.post_process else None,
+        trained.model,
+    )
+
+
+def _of_folds(workdir: Workdir, choices: Choices) -> Estimated:
+    begun = sorted(path for path in workdir.path.glob("fold-*") if Workdir(path).begun)
+    if not begun:
+        raise UserError(f"{workdir.path}: no fold was trained here. Train them with `train.py --fold=1` and so on.")
+    count = Workdir(begun[0]).fold().count
+    missing = [number for number in range(1, count + 1) if not workdir.of_fold(number).begun]
+    if missing:
+        raise UserError(
+            f"{workdir.path}: all {count} folds must be trained. Missing: {', '.join(map(str, missing))}. "
+            f"Train it with `train.py --fold={missing[0]}`."
+        )
+    every = []
+    for number in range(1, count + 1):
+        print(f"fold {number} of {count}", flush=True)
+        every.append(_estimated(Trained(workdir.of_fold(number), choices), choices.split))
+        keras.backend.clear_session()
+    corpora = [each.corpus for each in every]
+    together = replace(corpora[0], videos=tuple(entry for corpus in corpora for entry in corpus.videos))
+    return Estimated(
+        replace(every[0].experiment, protocol="folds"),
+        together,
+        workdir.path,
+        None,
+        protocols.gather([each.plain for each in every]),
+        protocols.gather([each.final for each in every]),
+        _of_all([each.post_processing for each in every]) if every[0].post_processing else None,
+    )
+
+
+def _of_all(chosen: Sequence[dict]) -> dict:
+    """What was chosen for each fold, and the mean of the CCCs on their validation parts."""
+    steps = {
+        f"fold {number}, {step}": sizes
+        for number, each in enumerate(chosen, start=1)
+        for step, sizes in each["chosen"].items()
+    }
+    validation = {
+        when: {name: float(np.mean([each["validation"][when][name] for each in chosen])) for name in row}
+        for when, row in chosen[0]["validation"].items()
+    }
+    return {"chosen": steps, "validation": validation}
+
+
+def _reported(
+    estimated: Estimated,
     workdir: Workdir,
-    experiment: Experiment,
-    data_dir: Path | None,
-    split: str,
-    patience: int,
-    timeout_minutes: float,
-) -> int:
-    waiting = [workdir.stage(stage.name) for stage in experiment.training.stages]
-    since = time.monotonic()
-    while waiting:
-        # Looked at before the folders: a stage that was begun before the mark is then seen.
-        finished = workdir.reason_finished()
-        # The first that has begun: those before it were left out, as `train.py --stage` does.
-        stage = next((stage for stage in waiting if stage.begun), None)
-        if stage:
-            print(f"stage {stage.path.name}", flush=True)
-            watch(stage, data_dir, split, patience, timeout_minutes)
-            waiting.remove(stage)
-            since = time.monotonic()
-        elif finished:
-            break
-        else:
-            _wait(workdir, since, timeout_minutes)
-    return 0
+    choices: Choices,
+    known: dict[str, dict],
+    other: tuple[Workdir, Estimated] | None,
+) -> Outcome:
+    protocol, config = estimated.experiment.protocol, estimated.experiment.evaluation
+    scored = protocols.score(estimated.final, protocol, config, choices.resamples)
+    post = estimated.post_processing
+    if post:
+        post = {**post, "without": protocols.score(estimated.plain, protocol, config, 0).scores}
+    against = None
+    if other:
+        theirs = other[1]
+        difference = protocols.paired(estimated.final, theirs.final, protocol, config, choices.resamples or 1000)
+        against = {"workdir": str(other[0].path), "checkpoint": str(theirs.checkpoint), "difference": difference}
+    contents = report.contents(
+        estimated.final,
+        scored,
+        estimated.experiment,
+        estimated.corpus,
+        estimated.checkpoint,
+        estimated.step,
+        known,
+        post,
+        against,
+    )
+    print("writing the report", flush=True)
+    return Outcome(estimated, contents, report.write(contents, estimated.final, estimated.corpus, workdir))
 
 
-def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
-    since = time.monotonic()
-    while not workdir.begun:
-        _wait(workdir, since, timeout_minutes)
-
-
-def _wait(workdir: Workdir, since: float, timeout_minutes: float) -> None:
-    """Sleeps a little; raises a `UserError` if that has gone on for too long."""
-    if timeout_minutes and time.monotonic() - since > timeout_minutes * 60:
-        workdir.open()  # says so if nothing has begun here at all
-        raise UserError(f"{workdir.path}: no stage has begun for {timeout_minutes:g} minutes. Does train.py run?")
-    time.sleep(POLL_SECONDS)
-
-
-def _step(path: Path) -> int | None:
-    try:
-        return json.loads(checkpoints.state_path(path).read_text("utf-8"))["step"]
-    except (OSError, ValueError, KeyError):
-        return None  # a .keras file from elsewhere
+def _baselines(trained: Trained, corpus: Corpus) -> dict[str, dict]:
+    # A corpus to score on only has nothing to fit them on; classes have other measures.
+    if trained.experiment.model.head != "valence_arousal":
+        return {}
+    if trained.fold is None and not any(entry.split == "train" for entry in corpus.manifest.videos):
+        return {}
+    train = trained.corpus("train")
+    if train.frames_labelled == 0:
+        return {}
+    return baselines(train, corpus, trained.experiment.protocol, trained.experiment.evaluation)

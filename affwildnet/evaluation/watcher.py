@@ -10,8 +10,8 @@ from affwildnet import checkpoints
 from affwildnet.data import Corpus
 from affwildnet.evaluation import best
 from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.evaluation.protocols import score
 from affwildnet.experiments.config import Experiment
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.workdir import Workdir, append_line, read_lines, write_json
 from tfrecords_tools.errors import UserError
 
@@ -19,15 +19,16 @@ POLL_SECONDS = 1.0
 
 
 class Watcher:
-    """Scores the checkpoints of one working directory.
+    """Scores the checkpoints of one working directory, as the experiment's protocol does, without post-processing.
 
     What it has done stands in `metrics.jsonl`, a line per checkpoint: it can be killed and started again, and scores
     none twice. A checkpoint is held under a second name while it is scored, so that the trainer can clear up.
     """
 
     def __init__(self, experiment: Experiment, data_dir: Path, workdir: Workdir, split: str, patience: int):
-        corpus = Corpus.open(data_dir, split, experiment.model.image_size)
+        corpus = Corpus.for_experiment(data_dir, split, experiment, workdir.fold())
         self._evaluator = Evaluator(corpus, experiment.evaluation)
+        self._experiment = experiment
         self._workdir = workdir
         self._split = split
         self._patience = patience
@@ -71,7 +72,7 @@ class Watcher:
 
     @property
     def _good(self) -> list[dict]:
-        return [line for line in self._scored if "ccc" in line]
+        return [line for line in self._scored if best.ranking(line)]
 
     def _new(self) -> list[Path]:
         done = {line["step"] for line in self._good}
@@ -93,22 +94,24 @@ class Watcher:
             else:
                 checkpoints.load_weights(self._model, held)
             evaluation = self._evaluator(self._model)
+            scored = score(evaluation, self._experiment.protocol, self._experiment.evaluation, resamples=0)
         except UserError as error:
             held.unlink()
             self._pass_over(path, state, str(error).replace(f"{held}: ", ""))
             return
-        line = {"step": step, "split": self._split, "frames_scored": evaluation.frames_scored, **evaluation.scores}
+        line = {"step": step, "split": self._split, "frames_scored": evaluation.frames_scored, **scored.scores}
+        line["ranking"] = scored.ranking
         beaten = best.keep(held, line, self._good, self._workdir)
         self._note(line)
         with self._writer.as_default(step):
-            for metric, values in evaluation.scores.items():
+            for metric, values in scored.scores.items():
                 for name, value in values.items():
                     if value is not None:
                         tf.summary.scalar(f"{metric}/{name}", value)
         self._writer.flush()
-        ccc = "  ".join(f"{name} {evaluation.scores['ccc'][name]:.4f}" for name in (*DIMENSIONS, "mean"))
         mark = f"  best {', '.join(beaten)}" if beaten else ""
-        print(f"{self._split} step {step:>6,}  CCC {ccc}  {time.monotonic() - began:.1f} s{mark}", flush=True)
+        took = time.monotonic() - began
+        print(f"{self._split} step {step:>6,}  {_told(scored.scores)}  {took:.1f} s{mark}", flush=True)
 
     def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
         print(f"passed over: {path}: {reason}", flush=True)
@@ -123,13 +126,20 @@ class Watcher:
         good = self._good
         if not (self._patience and good) or self._workdir.stop.exists():
             return
-        top = max(range(len(good)), key=lambda index: good[index]["ccc"]["mean"])
+        top = max(range(len(good)), key=lambda index: best.ranking(good[index])["mean"])
         since = len(good) - 1 - top
         if since >= self._patience:
             best_step = good[top]["step"]
-            reason = f"no better mean CCC in {since} checkpoints since step {best_step:,}"
+            what = "total accuracy" if "accuracy" in good[top] else "mean CCC"
+            reason = f"no better {what} in {since} checkpoints since step {best_step:,}"
             write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
             print(f"stop: {reason}", flush=True)
+
+
+def _told(scores: dict) -> str:
+    if "accuracy" in scores:
+        return f"accuracy total {scores['accuracy']['total']:.4f}"
+    return "CCC " + "  ".join(f"{name} {value:.4f}" for name, value in scores["ccc"].items())
 
 
 def _state(path: Path) -> tuple:

@@ -110,7 +110,7 @@ class TrainingConfig:
       init: a `.keras` file to start from, such as `python -m affwildnet.weights import` writes; empty is random ones.
       init_skip: patterns (`fnmatch`) of layers that keep their random weights although `init` is given.
       stages: see `Stage`; empty is one training of everything.
-      loss: "ccc" (ijcv2019 eq. 3) or "mse".
+      loss: "ccc" (ijcv2019 eq. 3) or "mse" with the head `valence_arousal`, "cross_entropy" with `expression`.
       learning_rate: of Adam, at the first step.
       decay_rate: the rate is multiplied by this every `decay_steps` steps; 1 keeps it constant.
       decay_steps: see `decay_rate`.

@@ -1,25 +1,32 @@
 """A network whose recurrent states go in and come out, so that a video may come in pieces, even frame by frame."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
 
 from affwildnet.models.recurrent.recurrence import MOST_FRAMES_A_TURN, States, Tensor, run
+from tfrecords_tools.errors import UserError
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class Carried(keras.layers.Layer):
     """A recurrent layer that takes the states from before its first frame and returns those after its last.
 
-    It computes with the weights of the layer that it is made from, which it shares.
+    Called with a list of the sequence (B, T, F) and the states, it returns the outputs (B, T, units) and the new
+    states. It computes with the weights of the layer that it is made from, which it shares.
 
     Args:
       layer: a recurrent layer of this package.
     """
 
     def __init__(self, layer: keras.Layer, **kwargs):
-        super().__init__(name=layer.name, dtype=layer.dtype_policy, **kwargs)
+        super().__init__(**{"name": layer.name, "dtype": layer.dtype_policy, **kwargs})
         self.layer = layer
+
+    def build(self, input_shapes):
+        if not self.layer.built:
+            self.layer.build(input_shapes[0])
 
     def call(self, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         sequence, *states = inputs
@@ -31,6 +38,13 @@ class Carried(keras.layers.Layer):
         sequence_shape, *state_shapes = input_shapes
         return ((*sequence_shape[:2], self.layer.units), *state_shapes)
 
+    def get_config(self) -> dict:
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Carried":
+        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+
 
 @dataclass(frozen=True)
 class StatefulModel:
@@ -38,7 +52,8 @@ class StatefulModel:
 
     Attributes:
       model: inputs are those of the network and then the states, as a list; outputs the estimates and then the new
-        states, as a list. Its weights are those of the network it was made from. T is free, 1 included.
+        states, as a list, or the estimates themselves where there are no states. Its weights are those of the network
+        it was made from. T is free, 1 included.
       inputs: number of the network's own inputs.
       state_shapes: shape of each state without B; empty where nothing is recurrent.
     """
@@ -46,6 +61,18 @@ class StatefulModel:
     model: keras.Model
     inputs: int
     state_shapes: tuple[tuple[int, ...], ...]
+
+    def __call__(self, inputs: Sequence[Tensor], states: States) -> tuple[Tensor, States]:
+        """Returns the estimates (B, T, D) for a piece of a video, and the states after its last frame.
+
+        Args:
+          inputs: those of the network, (B, T, ...), in its order.
+          states: after the frame before, or `initial_states`.
+        """
+        tensors = [*inputs, *states]
+        outputs = self.model(tensors if len(tensors) > 1 else tensors[0], training=False)
+        estimates, *after = outputs if states else [outputs]
+        return estimates, after
 
     def initial_states(self, batch_size: int) -> States:
         """Returns the states before the first frame of a video, (B, ...) float32, all zero."""
@@ -56,9 +83,21 @@ def with_states(model: keras.Model) -> StatefulModel:
     """Returns a network's form with states: the same estimates, whatever pieces a video comes in.
 
     Args:
-      model: as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
+      model: functional, as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
+
+    Raises:
+      UserError: if the network is not functional, or a recurrent layer in it has no states that can be taken out: one
+        of Keras or from elsewhere, one inside another model or layer, one that is called twice, or one that does not
+        go from the first frame to the last and put out every one of them.
     """
-    recurrent = [layer for layer in model.layers if hasattr(layer, "state_shapes")]
+    if not hasattr(model, "inputs") or not model.inputs:
+        raise UserError(
+            f"Only a functional network can be given one piece of a video after the other. Received: {model.name}, a "
+            f"{type(model).__name__} without inputs of its own. Give it whole videos, or build it with `keras.Model`."
+        )
+    recurrent = [layer for layer in model.layers if _has_states(layer)]
+    for layer in model.layers:
+        _check(layer, model)
     states = {
         layer.name: [
             keras.Input(shape, dtype="float32", name=f"{layer.name}_state{number}")
@@ -71,6 +110,8 @@ def with_states(model: keras.Model) -> StatefulModel:
     def call(layer: keras.Layer, *args, **kwargs):
         if not isinstance(layer, Carried):
             return layer(*args, **kwargs)
+        if layer.name in new:
+            raise _no_states(layer, model, "is called more than once")
         sequence, *rest = layer([*args, *states[layer.name]])
         new[layer.name] = rest
         return sequence
@@ -81,10 +122,42 @@ def with_states(model: keras.Model) -> StatefulModel:
     clone = keras.models.clone_model(
         wide,
         input_tensors=[*model.inputs, *before],
-        clone_function=lambda layer: Carried(layer) if hasattr(layer, "state_shapes") else layer,
+        clone_function=lambda layer: Carried(layer) if _has_states(layer) else layer,
         call_function=call,
     )
     after = [tensor for layer in recurrent for tensor in new[layer.name]]
     stepping = keras.Model([*model.inputs, *before], [*clone.outputs, *after], name=f"{model.name}_stateful")
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in before)
     return StatefulModel(stepping, len(model.inputs), shapes)
+
+
+def _has_states(layer: keras.Layer) -> bool:
+    return hasattr(layer, "state_shapes")
+
+
+def _check(layer: keras.Layer, model: keras.Model) -> None:
+    """Raises a `UserError` unless a layer's states can be taken out, or there are none in it."""
+    if not _has_states(layer):
+        for part in _parts(layer):
+            if isinstance(part, (keras.layers.RNN, keras.layers.Bidirectional)) or _has_states(part):
+                raise _no_states(part, model, "is none of this package's, at the top of the network")
+    elif getattr(layer, "go_backwards", False):
+        raise _no_states(layer, model, "goes from the last frame to the first")
+    elif not getattr(layer, "return_sequences", True):
+        raise _no_states(layer, model, "puts out the last frame alone")
+    elif layer.return_state:
+        raise _no_states(layer, model, "puts out its states already")
+
+
+def _parts(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Yields a layer and all layers inside it."""
+    yield layer
+    for part in layer._layers:
+        yield from _parts(part)
+
+
+def _no_states(layer: keras.Layer, model: keras.Model, reason: str) -> UserError:
+    return UserError(
+        f"To get a video in pieces, a network must have recurrent layers of `affwildnet.models` alone, each used once. "
+        f"Received: {model.name}, whose layer {layer.name} ({type(layer).__name__}) {reason}. Give it whole videos."
+    )

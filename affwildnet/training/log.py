@@ -49,6 +49,19 @@ class TrainingLog:
         self._since = now
 
 
+class NoLog:
+    """In the place of a `TrainingLog` on the workers whose chief writes it."""
+
+    def add(self, loss: float) -> None:
+        pass
+
+    def started(self) -> None:
+        pass
+
+    def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:
+        pass
+
+
 def clock(seconds: float) -> str:
     """Returns seconds as h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)

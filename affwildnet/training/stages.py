@@ -4,6 +4,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from affwildnet import checkpoints, models
@@ -13,7 +14,9 @@ from affwildnet.training import loop, patterns, transfer
 from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
 from affwildnet.workdir import Workdir, read_lines
+from tfrecords_tools import folds
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.folds import Fold
 
 POLL_SECONDS = 2.0
 # Without a newly scored checkpoint for so long, the evaluator is taken to have gone.
@@ -21,39 +24,48 @@ EVALUATOR_MINUTES = 30.0
 _TAKEN_NAMES = (patterns.RANDOM, patterns.INIT, "checkpoints", "best", "tensorboard")
 
 
-def train(experiment: Experiment, data_dir: Path, workdir: Workdir, only: str = "") -> int:
+def train(experiment: Experiment, data_dir: Path, workdir: Workdir, only: str = "", fold: Fold | None = None) -> int:
     """Trains an experiment, its stages in order where it has any; returns the exit status.
 
     A stage that is done is not run again, and one that was stopped or killed goes on where it was.
 
     Args:
       only: the name of the one stage to run; empty runs them all.
+      fold: the one that is trained, in the working directory `Workdir.of_fold`; None trains on the split `train`.
 
     Raises:
       UserError: as `loop.train_one`; for stages that do not fit each other or the network; and if `only` is none of
         them. All that can be known beforehand is found before anything is trained.
     """
     _check_labels(experiment)
+    if fold:
+        print(fold.told(), flush=True)
+    elif experiment.protocol == "folds":
+        print(
+            f"{experiment.name} is scored by folds: for each, --fold=1 and so on, of {folds.how_to_make(data_dir)} "
+            "This run trains on the split train.",
+            flush=True,
+        )
     stages = experiment.training.stages
     if not stages:
         if only:
             raise UserError(f"`--stage` needs an experiment with stages. Received: {only}; {experiment.name} has none.")
-        return loop.train_one(experiment, data_dir, workdir)
+        return loop.train_one(experiment, data_dir, workdir, fold=fold)
     if only:
         check_choice("--stage", only, [stage.name for stage in stages])
     chosen = [stage for stage in stages if only in ("", stage.name)]
     _check(experiment)
-    Corpus.open(data_dir, "train", experiment.model.image_size)
-    workdir.check(experiment)
+    Corpus.for_experiment(data_dir, "train", experiment, fold)
+    workdir.check(experiment, fold=fold)
     for stage in chosen:
         own = workdir.stage(stage.name)
-        own.check(of_stage(experiment, stage), stage)
+        own.check(of_stage(experiment, stage), stage, fold)
         if not checkpoints.listed(own.checkpoints):
             check_init(experiment.training, stage)
-    workdir.start(experiment, data_dir)
+    workdir.start(experiment, data_dir, fold=fold)
     workdir.finished.unlink(missing_ok=True)
     for stage in chosen:
-        status = _train_stage(experiment, data_dir, workdir, stage)
+        status = _train_stage(experiment, data_dir, workdir, stage, fold)
         if status:
             return status
     _finish(workdir, chosen[-1], f"stage {only} is done" if only else "all stages are done")
@@ -68,12 +80,17 @@ def of_stage(experiment: Experiment, stage: Stage) -> Experiment:
 
 
 def _check_labels(experiment: Experiment) -> None:
-    model, training = experiment.model, experiment.training
-    if model.head == "expression" or training.loss == "cross_entropy":
+    """Raises a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
+    head, loss, balance = experiment.model.head, experiment.training.loss, experiment.training.balance
+    if (head == "expression") != (loss == "cross_entropy"):
         raise UserError(
-            f"{experiment.name} (model.head={model.head}, training.loss={training.loss}) cannot be trained: it needs "
-            "labels of expressions, and packed records hold valence and arousal only. "
-            "Choose an experiment with the head valence_arousal and the loss ccc or mse."
+            "`model.head` expression goes with `training.loss` cross_entropy, valence_arousal with ccc or mse. "
+            f"Received: {head} with {loss}. Change one with --set, or choose another experiment than {experiment.name}."
+        )
+    if head == "expression" and balance:
+        raise UserError(
+            "`training.balance` is of the quadrants of valence and arousal, and must be empty for expressions. "
+            f"Received: {', '.join(f'{share:g}' for share in balance)}. Leave it out with --set training.balance="
         )
 
 
@@ -95,7 +112,7 @@ def _check(experiment: Experiment) -> None:
         earlier.append(stage.name)
 
 
-def _train_stage(experiment: Experiment, data_dir: Path, workdir: Workdir, stage: Stage) -> int:
+def _train_stage(experiment: Experiment, data_dir: Path, workdir: Workdir, stage: Stage, fold: Fold | None) -> int:
     own, config = workdir.stage(stage.name), of_stage(experiment, stage)
     reason, last = own.reason_finished(), own.step_finished()
     if reason and (own.stop.exists() or last >= config.training.steps):
@@ -106,7 +123,8 @@ def _train_stage(experiment: Experiment, data_dir: Path, workdir: Workdir, stage
         flush=True,
     )
     try:
-        return loop.train_one(config, data_dir, own, stage, lambda name: _checkpoint_of(workdir, experiment, name))
+        earlier = partial(_checkpoint_of, workdir, experiment)
+        return loop.train_one(config, data_dir, own, stage, earlier, fold)
     except UserError:
         if failed := own.reason_finished():  # no later stage will come either
             _finish(workdir, stage, f"stage {stage.name}: {failed}")

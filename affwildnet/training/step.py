@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from affwildnet import losses
 from affwildnet.experiments.config import TrainingConfig
+from affwildnet.training import replicas
 from tfrecords_tools.errors import UserError, check_choice
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -35,8 +36,19 @@ def check(config: TrainingConfig) -> None:
     losses.get(config.loss)
 
 
+def check_devices(config: TrainingConfig, devices: int) -> None:
+    """Raises a `UserError` for a field that does not go with so many devices, of all workers together."""
+    if config.batch_size % devices:
+        raise UserError(
+            f"`training.batch_size` is that of all devices together and must be a multiple of their number, {devices}. "
+            f"Received: {config.batch_size}"
+        )
+    if config.jit_compile and devices > 1:
+        raise UserError(f"`training.jit_compile` must be false on several devices. Received: true, on {devices}")
+
+
 class TrainStep:
-    """Updates a compiled model on one batch.
+    """Updates a compiled model on one batch, on one device or spread over several with the same outcome.
 
     Attributes:
       model: with its optimiser, as `model.compile(optimizer=...)` leaves it.
@@ -48,24 +60,40 @@ class TrainStep:
         self._clip_norm = config.clip_norm
         self._inputs = [tensor.name for tensor in model.inputs]
         self._strategy = strategy
+        self._several = strategy.num_replicas_in_sync > 1
+        if self._several:
+            replicas.part_random_states(model, strategy)
+            replicas.leave_gradients(model.optimizer)
         self._compiled = tf.function(self._run, jit_compile=config.jit_compile or None, reduce_retracing=True)
 
     def __call__(self, batch: dict[str, tf.Tensor]) -> tuple[float, float]:
-        """Takes a batch as `affwildnet.data.training_batches` yields it; returns loss and norm of the gradient."""
-        inputs = {name: batch[name] for name in self._inputs}
-        loss, norm = self._compiled(inputs, batch["labels"], batch["mask"])
+        """Takes a batch as `affwildnet.data.training_batches` yields it; returns loss and norm of the gradient.
+
+        With several workers, each gives its share of the batch, and loss and norm are those of all of it.
+        """
+        fed = ({name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"])
+        loss, norm = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
         return float(loss), float(norm)
 
     def _run(self, inputs, labels, mask):
-        return self._strategy.run(self._update, args=(inputs, labels, mask))
+        if not self._several:
+            return self._strategy.run(self._update, args=(inputs, labels, mask))
+        with replicas.synchronised_normalisation(self.model):
+            found = self._strategy.run(self._update, args=(inputs, labels, mask))
+        return tuple(self._strategy.experimental_local_results(value)[0] for value in found)  # the same on all
 
     def _update(self, inputs, labels, mask):
         optimizer, weights = self.model.optimizer, self.model.trainable_variables
         scale = optimizer.scale_loss(tf.ones([]))  # 1, or what lifts float16's gradients; the optimiser takes it back
         with tf.GradientTape() as tape:
-            loss = self._loss(labels, self.model(inputs, training=True), mask)
+            predictions = self.model(inputs, training=True)
+            if self._several:
+                labels, predictions, mask = replicas.whole_batch(labels, predictions, mask)
+            loss = self._loss(labels, predictions, mask)
             scaled = loss * scale
         gradients = tape.gradient(scaled, [weight.value for weight in weights])
+        if self._several:
+            gradients = replicas.summed(gradients)
         norm = tf.linalg.global_norm(gradients)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)

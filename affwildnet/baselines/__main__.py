@@ -1,0 +1,59 @@
+"""Trains the baselines on a packed corpus, scores them, and writes a report of each.
+
+python -m affwildnet.baselines --data_dir=data/aff_wild --workdir=runs/baselines [--split=test]
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from tfrecords_tools import schema
+from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.quiet import import_tensorflow
+
+NAMES = ("sift_svr", "cnn_m")
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.", required=True)
+flags.DEFINE_string("workdir", None, "Where the baselines go, each in a folder of its name.", required=True)
+flags.DEFINE_multi_enum("only", NAMES, NAMES, "Which of them.")
+flags.DEFINE_enum("split", "test", schema.SPLITS, "What is scored.")
+flags.DEFINE_integer("svr_frames", 4000, "Frames of the training split that the SVR is fitted on, at most.")
+flags.DEFINE_multi_string("set", [], "A field of the experiment of CNN-M, such as training.steps=2000.")
+flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
+
+
+def main(arguments: list[str]) -> int:
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells its every saved file
+    return exit_status(lambda: _baselines(arguments[1:]))
+
+
+def _baselines(more: list[str]) -> int:
+    if stray := [argument for argument in more if "=" not in argument]:
+        raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
+    if FLAGS.svr_frames < 2:
+        raise UserError(f"`--svr_frames` must be at least 2. Received: {FLAGS.svr_frames}")
+    import_tensorflow()
+    from affwildnet.devices import choose_device
+
+    print(choose_device(FLAGS.gpu), flush=True)
+    from affwildnet.baselines import run
+    from affwildnet.workdir import Workdir
+
+    data_dir, workdir = Path(FLAGS.data_dir), Path(FLAGS.workdir)
+    reports = {}
+    if "sift_svr" in FLAGS.only:
+        settings = run.Settings(frames=FLAGS.svr_frames)
+        reports["SIFT + SVR"] = run.sift_svr(data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings)
+    if "cnn_m" in FLAGS.only:
+        reports["CNN-M"] = run.cnn_m(data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more)
+    print(run.table(reports))
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(lambda arguments: sys.exit(main(arguments)))

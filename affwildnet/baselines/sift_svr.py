@@ -1,0 +1,149 @@
+"""SIFT descriptors of the face and support vector regression (cvprw2017 chapter 4).
+
+The paper says that OpenCV's SIFT of the facial region and scikit-learn's SVR were used, and no more. Chosen here:
+descriptors at the points of a regular grid over the crop, which need no detector and stand at the same places of every
+face; standardised, reduced by PCA, and standardised again; an SVR with a Gaussian kernel for each dimension, its C the
+best on the validation split; frames of the training split evenly spread over its videos, as the cost of fitting grows
+faster than with the square of their number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+from tqdm import tqdm
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation import baselines
+from affwildnet.evaluation.estimates import Evaluation
+from affwildnet.metrics import DIMENSIONS, Moments
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.inspection import read_records
+from tfrecords_tools.manifest import VideoEntry
+from tfrecords_tools.verify import decode_face
+
+DESCRIPTOR = 128
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the regressors are fitted.
+
+    Attributes:
+      grid: descriptors along a side of the crop.
+      components: of the PCA, at most.
+      penalties: values of C to choose from.
+      frames: labelled frames of the training split to fit on, at most.
+      validation_frames: labelled frames of the validation split to choose C on, at most.
+    """
+
+    grid: int = 6
+    components: int = 100
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0)
+    frames: int = 4000
+    validation_frames: int = 2000
+
+
+def descriptors(face: np.ndarray, grid: int) -> np.ndarray:
+    """Returns (grid * grid * 128,) float32: upright SIFT descriptors of an RGB face (S, S, 3) uint8, row by row.
+
+    Each covers a cell of the grid and half of its neighbours.
+    """
+    cell = face.shape[0] / grid
+    centres = (np.arange(grid) + 0.5) * cell - 0.5
+    # A descriptor's 4 x 4 fields are 3 times the keypoint's scale wide, and the scale is half of its size.
+    points = [cv2.KeyPoint(float(x), float(y), float(cell / 3), 0) for y in centres for x in centres]
+    _, found = cv2.SIFT_create().compute(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), points)
+    return found.reshape(-1)
+
+
+@dataclass(frozen=True)
+class SiftSvr:
+    """The fitted regressors, one a dimension, and what was chosen.
+
+    Attributes:
+      settings: as they were given.
+      regressors: of valence and of arousal.
+      penalties: the C of each.
+      frames: on how many frames they were fitted.
+    """
+
+    settings: Settings
+    regressors: tuple[Pipeline, ...]
+    penalties: tuple[float, ...]
+    frames: int
+
+    def estimates(self, features: np.ndarray) -> np.ndarray:
+        """Returns (N, 2) float32 valence and arousal of (N, F) descriptors."""
+        return np.stack([regressor.predict(features) for regressor in self.regressors], axis=1).astype(np.float32)
+
+
+def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
+    """Fits the regressors.
+
+    Raises:
+      UserError: if a split has fewer than two labelled frames, or a record is corrupt.
+    """
+    features, labels = _labelled(train, settings, settings.frames)
+    tried_features, tried_labels = _labelled(validation, settings, settings.validation_frames)
+    # The same for both dimensions and every C: done once.
+    most = min(settings.components, *features.shape)
+    reduction = make_pipeline(StandardScaler(), PCA(most, random_state=0), StandardScaler()).fit(features)
+    reduced, tried = reduction.transform(features), reduction.transform(tried_features)
+    chosen, penalties = [], []
+    for column, dimension in enumerate(DIMENSIONS):
+        fitted = {}
+        for penalty in tqdm(settings.penalties, desc=f"SVR of {dimension}", unit="C"):
+            # SVR's own default for the width of the kernel, on standardised components.
+            regressor = SVR(C=penalty, cache_size=500).fit(reduced, labels[:, column])
+            own = Moments.from_arrays(tried_labels[:, [column]], regressor.predict(tried)[:, None])
+            fitted[penalty] = (float(own.ccc()[0]), regressor)
+        best = max(fitted, key=lambda penalty: fitted[penalty][0])
+        chosen.append(Pipeline([*reduction.steps, ("svr", fitted[best][1])]))
+        penalties.append(best)
+    return SiftSvr(settings, tuple(chosen), tuple(penalties), len(features))
+
+
+def evaluate(fitted: SiftSvr, corpus: Corpus) -> Evaluation:
+    """Estimates every frame of a split; raises a `UserError` as `fit`."""
+    progress = tqdm(total=len(corpus.videos), desc=f"SIFT of {corpus.split}", unit="video")
+
+    def estimate(entry: VideoEntry) -> np.ndarray:
+        records = read_records(corpus.folder, entry)
+        progress.update()
+        return fitted.estimates(np.stack([_described(record, corpus, entry, fitted.settings) for record in records]))
+
+    with progress:
+        return baselines.evaluate(corpus, estimate)
+
+
+def _labelled(corpus: Corpus, settings: Settings, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, F) descriptors and (N, 2) float64 labels of at most `most` labelled frames, evenly spread over the split."""
+    found = np.flatnonzero(corpus.record_labelled)
+    if len(found) < 2:
+        raise UserError(
+            f"{corpus.folder}: the split {corpus.split} must have at least two labelled frames. Received: {len(found)}"
+        )
+    wanted = found[np.unique(np.linspace(0, len(found) - 1, most).astype(int))]
+    features, labels = [], []
+    for video, entry in enumerate(tqdm(corpus.videos, desc=f"SIFT of {corpus.split}", unit="video")):
+        first, end = corpus.first_record[video : video + 2]
+        own: Sequence[int] = (wanted[(wanted >= first) & (wanted < end)] - first).tolist()
+        for record in read_records(corpus.folder, entry, own):
+            features.append(_described(record, corpus, entry, settings))
+            labels.append(record["label"])
+    return np.stack(features), np.array(labels, np.float64)
+
+
+def _described(record: dict, corpus: Corpus, entry: VideoEntry, settings: Settings) -> np.ndarray:
+    face = decode_face(record)
+    if face is None:
+        path: Path = corpus.folder / entry.file
+        raise UserError(f"{path}: the face of frame {record['frame']} is no image. Pack the corpus again.")
+    return descriptors(face, settings.grid)

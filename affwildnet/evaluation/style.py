@@ -1,0 +1,60 @@
+"""What the report's pictures have in common: colours, names that fit, and how they are written.
+
+Colours are from the Okabe-Ito palette, safe for the colour-blind; lines differ in their style as well.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot
+
+from affwildnet.evaluation.estimates import Evaluation
+from tfrecords_tools.files import whole
+from tfrecords_tools.schema import EXPRESSIONS
+
+LABEL, ESTIMATE = "#000000", "#D55E00"
+COLOURS = {"valence": "#0072B2", "arousal": "#E69F00", "mean": "#000000", "total": "#000000"}
+STYLES = {"valence": "-", "arousal": "--", "mean": ":", "total": "-"}
+# A colour and a line style for each of `EXPRESSIONS`.
+CLASSES = dict(
+    zip(
+        EXPRESSIONS,
+        (
+            ("#D55E00", "-"),
+            ("#009E73", "--"),
+            ("#CC79A7", "-."),
+            ("#E69F00", "-"),
+            ("#000000", ":"),
+            ("#0072B2", "--"),
+            ("#56B4E9", "-"),
+        ),
+        strict=True,
+    )
+)
+NAME_LENGTH = 34
+
+
+def labelled_frames(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+    """Returns labels and estimates, both (N, D) float64, of the labelled frames of all videos."""
+    keeps = [video.labelled for video in evaluation.videos]
+    labels = [video.labels[keep] for video, keep in zip(evaluation.videos, keeps, strict=True)]
+    estimates = [video.estimates[keep] for video, keep in zip(evaluation.videos, keeps, strict=True)]
+    return np.concatenate(labels).astype(np.float64), np.concatenate(estimates).astype(np.float64)
+
+
+def elided(name: str, most: int = NAME_LENGTH) -> str:
+    """Returns a name of at most `most` characters, its middle replaced by "…" where it is longer."""
+    if len(name) <= most:
+        return name
+    return f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
+
+
+def save(figure, path: Path) -> bool:
+    """Writes a figure and closes it; returns True, as there is a picture."""
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
+    pyplot.close(figure)
+    return True

@@ -1,0 +1,128 @@
+"""What a working directory holds, opened to be scored: the network of one checkpoint, its data, its estimates."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from affwildnet import checkpoints
+from affwildnet.data import Corpus
+from affwildnet.evaluation import best, postprocessing
+from affwildnet.evaluation.estimates import Evaluation
+from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.evaluation.postprocessing import PostProcessing
+from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.overrides import override
+from affwildnet.workdir import Workdir
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.folds import Fold
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user may choose when something is scored.
+
+    Attributes:
+      split: what is scored.
+      checkpoint: see `best.find`.
+      data_dir: the packed corpus; None is the one that the training used.
+      settings: fields of `EvaluationConfig` that are other than the experiment's, such as "evaluation.overlap=40".
+      resamples: of the bootstrap; 0 leaves intervals out.
+      strategy: the devices to compute on; None is TensorFlow's default.
+    """
+
+    split: str = "validation"
+    checkpoint: str = "best_mean"
+    data_dir: Path | None = None
+    settings: Sequence[str] = ()
+    resamples: int = 1000
+    strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
+
+
+class Trained:
+    """The network of one checkpoint of a working directory.
+
+    Of a training in stages it is that of the last stage that has such a checkpoint.
+
+    Attributes:
+      workdir: in which the checkpoint lies.
+      experiment: with what the user has chosen.
+      folder: of the packed corpus.
+      fold: whose splits are used; None are the corpus's own.
+      checkpoint: the `.keras` file.
+      model: the network.
+    """
+
+    workdir: Workdir
+    experiment: Experiment
+    folder: Path
+    fold: Fold | None
+    checkpoint: Path
+    model: keras.Model
+
+    def __init__(self, workdir: Workdir, choices: Choices):
+        """Raises a `UserError` if there is no such training or checkpoint, or a setting is none."""
+        experiment, trained_on = workdir.open()
+        if experiment.training.stages:
+            workdir = _stage_with(workdir, experiment, choices.checkpoint)
+            experiment, trained_on = workdir.open()
+        if strange := [setting for setting in choices.settings if not setting.startswith("evaluation.")]:
+            raise UserError(f"`--set` must name a field of evaluation here. Received: {', '.join(strange)}")
+        self.workdir = workdir
+        self.experiment = override(experiment, list(choices.settings))
+        self.folder = choices.data_dir or trained_on
+        self.fold = workdir.fold()
+        self.checkpoint = best.find(workdir, choices.checkpoint)
+        self._strategy = choices.strategy
+        with choices.strategy.scope():
+            self.model = checkpoints.load(self.checkpoint)
+
+    @property
+    def step(self) -> int | None:
+        """The training step of the checkpoint; None for a file from elsewhere."""
+        try:
+            return json.loads(checkpoints.state_path(self.checkpoint).read_text("utf-8"))["step"]
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def corpus(self, split: str) -> Corpus:
+        """Opens a split; raises a `UserError` if it cannot be."""
+        return Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
+
+    def estimates(self, split: str) -> Evaluation:
+        """Runs the network over a split, without post-processing."""
+        return self._validation if split == "validation" else self._estimates(split)
+
+    @cached_property
+    def post_processing(self) -> PostProcessing:
+        """What the experiment's steps of post-processing come to, chosen on the validation split."""
+        config = self.experiment.evaluation
+        if not config.post_process:
+            return postprocessing.none()
+        print("choosing the post-processing on the validation split", flush=True)
+        return postprocessing.choose(self._validation, self.experiment.protocol, config)
+
+    @cached_property
+    def _validation(self) -> Evaluation:
+        return self._estimates("validation")
+
+    def _estimates(self, split: str) -> Evaluation:
+        return Evaluator(self.corpus(split), self.experiment.evaluation, self._strategy)(self.model)
+
+
+def _stage_with(workdir: Workdir, experiment: Experiment, checkpoint: str) -> Workdir:
+    """Returns the working directory of the last stage that has such a checkpoint; of a file, that in which it lies."""
+    stages = [workdir.stage(stage.name) for stage in reversed(experiment.training.stages)]
+    file = Path(checkpoint).resolve()
+    for stage in (stage for stage in stages if stage.begun):
+        with suppress(UserError):
+            best.find(stage, checkpoint)
+            if not file.is_file() or file.is_relative_to(stage.path.resolve()):
+                print(f"stage {stage.path.name}")
+                return stage
+    return workdir  # which has none, or the file is from elsewhere

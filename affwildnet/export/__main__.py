@@ -1,0 +1,83 @@
+"""Exports a trained network for other programs.
+
+python -m affwildnet.export --model=runs/demo --output=runs/demo/exported --formats=saved_model,onnx \
+    [--data_dir=data/sample_packed --split=test]
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from tfrecords_tools import schema
+from tfrecords_tools.errors import check_choice, exit_status
+from tfrecords_tools.quiet import import_tensorflow
+
+NAMES = ("saved_model", "onnx", "tflite_float16", "tflite_int8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    return exit_status(lambda: _export(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m affwildnet.export", description="Exports a network.")
+    add = parser.add_argument
+    add("--model", type=Path, required=True, help="a .keras file, or a working directory: its best checkpoint")
+    add("--output", type=Path, required=True, help="folder in which each format gets a folder of its name")
+    add("--formats", default="saved_model", help=f"with commas between them: {', '.join(NAMES)} (default: saved_model)")
+    add("--data_dir", type=Path, help="packed corpus on which the formats are scored beside the network")
+    add("--split", choices=schema.SPLITS, default="test", help="what of it (default: test)")
+    return parser
+
+
+def _export(options: argparse.Namespace) -> None:
+    names = list(dict.fromkeys(options.formats.split(",")))
+    for name in names:
+        check_choice("--formats", name, NAMES)
+    import_tensorflow()
+    from affwildnet import checkpoints
+    from affwildnet.data import Corpus
+    from affwildnet.devices import choose_device
+    from affwildnet.export import folders, onnx_file, scoring, source
+    from affwildnet.export.formats import FORMATS
+    from affwildnet.export.forms import forms
+
+    if "onnx" in names:
+        onnx_file.check_installed()
+    choose_device(-1)  # ONNX Runtime and TFLite compute there too
+    path = source.find(options.model)
+    card = source.card_of(path, options.data_dir)
+    targets = {name: options.output / name for name in names}
+    for name, folder in targets.items():
+        folders.check(folder, FORMATS[name].marker)
+    model = checkpoints.load(path)
+    made = forms(model)
+    corpus = None
+    if options.data_dir:
+        corpus = Corpus.open(options.data_dir, options.split, made.inputs[0].shape[2])
+        scoring.check(corpus, made)
+    for name, folder in targets.items():
+        print(f"{name:<16}", end="", flush=True)
+        began = time.monotonic()
+        FORMATS[name].write(model, folder, {"checkpoint": path.name}, card)
+        print(f"{FORMATS[name].size(folder) / 1e6:8.2f} MB{time.monotonic() - began:7.1f} s  {folder}", flush=True)
+    if corpus is None:
+        return
+    runners = {"network": scoring.Runner(scoring.keras_step(made))}
+    sizes = {"network": sum(weight.nbytes for weight in model.get_weights())}
+    for name, folder in targets.items():
+        runners[name] = scoring.Runner(FORMATS[name].load(folder), FORMATS[name].one_frame)
+        sizes[name] = FORMATS[name].size(folder)
+    scoring.score(corpus, made, runners)
+    print(f"{corpus.frames_labelled} labelled frames of {len(corpus.videos)} {options.split} videos, CCC:")
+    print(scoring.table(runners, sizes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""A trained network as ONNX files, for ONNX Runtime and whatever else reads them."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from affwildnet.card import Card
+from affwildnet.export import description
+from affwildnet.export.folders import replacing
+from affwildnet.export.forms import forms, in_float32
+from tfrecords_tools.errors import UserError
+
+if TYPE_CHECKING:
+    import onnx
+
+MARKER = description.FILE
+SEQUENCE, STEP = "sequence.onnx", "step.onnx"
+# In a graph of ONNX no two tensors have one name.
+NEXT = "next_"
+FILES = {
+    SEQUENCE: "whole sequences: the states are zero before the first frame",
+    STEP: "a piece of a sequence, one frame or more: takes the states before it, and returns those after it under "
+    f"their names behind {NEXT}",
+}
+# The newest that tf2onnx writes.
+OPSET = 18
+_NEEDED = ("tf2onnx", "onnx", "onnxruntime")
+
+
+def check_installed() -> None:
+    """Raises a `UserError` unless what it takes to write and to run ONNX files is installed."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f'ONNX files need {", ".join(missing)}: pip install "affwildnet[onnx]"')
+
+
+def write(model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
+    """Writes a folder with two ONNX files and the description; it appears whole, in place of an earlier export.
+
+    `sequence.onnx` takes and returns what the SavedModel's `serving_default` does, `step.onnx` what its `step` does;
+    but the new states are named `next_gru1_state1` and so on. B and T are free in both. The network computes in
+    float32. Each file's metadata holds the description under `affwildnet`.
+
+    Args:
+      model: the network.
+      folder: a new folder, or an earlier export.
+      provenance, card: as for a SavedModel.
+
+    Raises:
+      UserError: if packages are missing, if `folder` holds something that is no export, or cannot be written; or as
+        `forms`.
+    """
+    check_installed()
+    with replacing(Path(folder), MARKER) as partial:
+        made = forms(in_float32(model))
+        described = description.contents(made, card, provenance, FILES)
+
+        def step(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+            states = {spec.name for spec in made.states}
+            return {NEXT + name if name in states else name: value for name, value in made.step(*tensors).items()}
+
+        inputs = [spec.name for spec in made.inputs]
+        for file, function, specs in (
+            (SEQUENCE, made.sequence, made.inputs),
+            (STEP, step, [*made.inputs, *made.states]),
+        ):
+            _write(function, specs, partial / file, described, {*inputs, made.output})
+        description.write(partial, described)
+
+
+def _write(
+    function: Callable, specs: Sequence[tf.TensorSpec], path: Path, described: dict, with_time: set[str]
+) -> None:
+    import onnx
+    import tf2onnx
+
+    specs = list(specs)
+    graph = tf.function(function, input_signature=specs)
+    converted, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
+    # tf2onnx makes inputs of tensors that are no variables, as a normalisation holds.
+    held = {placeholder.name: tensor for tensor, placeholder in graph.get_concrete_function().graph.captures}
+    used = _used(converted.graph)
+    for tensor in [tensor for tensor in converted.graph.input if tensor.name in held]:
+        converted.graph.input.remove(tensor)
+        if tensor.name in used:
+            value = onnx.numpy_helper.from_array(held[tensor.name].numpy(), tensor.name)
+            converted.graph.initializer.append(value)
+    for tensor in (*converted.graph.input, *converted.graph.output):
+        free = ("B", "T") if tensor.name in with_time else ("B",)
+        for dimension, name in zip(tensor.type.tensor_type.shape.dim, free, strict=False):
+            dimension.dim_param = name
+    onnx.helper.set_model_props(converted, {"affwildnet": json.dumps(described)})
+    onnx.checker.check_model(converted)
+    onnx.save(converted, path)
+
+
+def _used(graph: "onnx.GraphProto") -> set[str]:
+    """Returns the names of all tensors that a node reads, here or in a loop's body."""
+    names = set()
+    for node in graph.node:
+        names |= set(node.input)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                names |= _used(attribute.g)
+    return names
+
+
+def load(folder: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Returns `step.onnx` of an export as a function of arrays by name; new states have the names of the old."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / STEP, providers=["CPUExecutionProvider"])
+    names = [output.name.removeprefix(NEXT) for output in session.get_outputs()]
+    return lambda arrays: dict(zip(names, session.run(None, arrays), strict=True))

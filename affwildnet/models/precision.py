@@ -1,0 +1,72 @@
+"""A network made to compute in another precision than it was built in."""
+
+import keras
+from keras import layers, ops
+
+PRECISIONS = ("float32", "bfloat16")
+
+# What has most of the work. Its weights are rounded once; under a mixed policy every call would round them anew.
+_HEAVY = (layers.Conv2D, layers.Dense)
+# Landmarks and pixels would lose what their 8 significant bits cannot hold.
+_EXACT = (layers.Rescaling, layers.Normalization, layers.Flatten)
+_ESTIMATES = 2  # units of an output layer at most
+
+
+@keras.saving.register_keras_serializable(package="affwildnet")
+class Rounded(layers.Layer):
+    """Rounds to the nearest values that bfloat16 has, and leaves them float32."""
+
+    def call(self, x):
+        return ops.cast(ops.cast(x, "bfloat16"), "float32")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def with_precision(model: keras.Model, precision: str, native: bool = True) -> keras.Model:
+    """Returns the network with its convolutions and hidden layers in a precision; the weights are copied.
+
+    Recurrent layers, output layers and the normalisation of the inputs compute in float32 whatever it is.
+
+    Processors with bfloat16 instructions multiply bfloat16 numbers and sum up in float32. Those without take ten times
+    as long as in float32; there (`native` False), inputs and weights of convolutions and hidden layers are rounded to
+    bfloat16 and the layers computed in float32: the same products and the same sums.
+
+    Args:
+      model: as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
+      precision: "float32" or "bfloat16".
+      native: whether the processor has such instructions, see `affwildnet.devices.has_bfloat16`.
+    """
+    emulated = set()
+    if precision == "bfloat16" and not native:
+        emulated = {layer.name for layer in model.layers if isinstance(layer, _HEAVY) and not _exact(layer)}
+
+    def renewed(layer: keras.Layer) -> keras.Layer:
+        policy = "float32" if precision == "float32" or not native or _exact(layer) else _lower(layer, precision)
+        return type(layer).from_config({**layer.get_config(), "dtype": policy})
+
+    def called(layer: keras.Layer, x, *args, **kwargs):
+        if layer.name in emulated:
+            x = Rounded(name=f"{layer.name}_input")(x)
+        return layer(x, *args, **kwargs)
+
+    clone = keras.models.clone_model(model, clone_function=renewed, call_function=called)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if layer.name in emulated:
+            weights = [ops.convert_to_numpy(Rounded()(weight)) for weight in weights]
+        clone.get_layer(layer.name).set_weights(weights)
+    return clone
+
+
+def _exact(layer: keras.Layer) -> bool:
+    return (
+        hasattr(layer, "state_shapes")
+        or isinstance(layer, _EXACT)
+        or (isinstance(layer, layers.Dense) and layer.units <= _ESTIMATES)
+        or not type(layer).__module__.startswith("keras.")
+    )
+
+
+def _lower(layer: keras.Layer, precision: str) -> str:
+    return precision if isinstance(layer, _HEAVY) else f"mixed_{precision}"

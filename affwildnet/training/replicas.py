@@ -1,0 +1,125 @@
+"""What the copies of a network on several devices do together, so that they compute what one device would.
+
+Each of R devices holds a replica of the network and 1/R of a batch's windows. The loss is that of the whole batch: its
+CCC is no mean of the parts' CCCs. Gradients are summed, and batch normalisation takes the moments of the whole batch.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from affwildnet import checkpoints
+
+# Far apart: the generators of two layers never get one seed. Within int32 for the thousands of devices.
+SEED_STRIDE = 100_003
+
+
+def spread(batch, strategy: tf.distribute.Strategy):
+    """Divides tensors along their first axis among this process's replicas, in order.
+
+    Args:
+      batch: a structure of tensors (B, ...), B a multiple of this process's replicas.
+
+    Returns:
+      The same structure of `tf.distribute.DistributedValues`.
+    """
+    local = len(strategy.extended.worker_devices)
+
+    def parts(tensor: tf.Tensor) -> tf.distribute.DistributedValues:
+        rows = tensor.shape[0] // local
+
+        def part(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+            first = context.replica_id_in_sync_group % local * rows
+            return tensor[first : first + rows]
+
+        return strategy.experimental_distribute_values_from_function(part)
+
+    with tf.device("CPU:0"):  # or slicing would first move all of it to the first GPU
+        return tf.nest.map_structure(parts, batch)
+
+
+def gathered(*tensors: tf.Tensor) -> list[tf.Tensor]:
+    """Returns all replicas' tensors, each (b, ...) here, one behind the other as (R b, ...); within `strategy.run`.
+
+    As a sum, in which each replica has zeros in the others' places: for small tensors, of one type, that is a single
+    exchange, where `all_gather` takes two for each.
+    """
+    context = tf.distribute.get_replica_context()
+    replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
+
+    def in_place(tensor: tf.Tensor) -> tf.Tensor:
+        own = tf.shape(tensor)[0]
+        beside = [[replica * own, (replicas - 1 - replica) * own]]
+        return tf.pad(tensor, beside + [[0, 0]] * (tensor.shape.rank - 1))
+
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, [in_place(tensor) for tensor in tensors])
+
+
+def whole_batch(labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns labels, predictions and mask of all replicas' windows, in the order of the batch; within `strategy.run`.
+
+    The other replicas' predictions are constants here. So the gradients of a loss of the whole batch are this replica's
+    part of them, and their sum over the replicas is the gradient, without communication on the way back.
+
+    Args:
+      labels, predictions, mask: (B / R, ...), this replica's.
+    """
+    predictions = tf.cast(predictions, tf.float32)  # as losses do; what is exchanged together is of one type
+    all_labels, others, all_mask = gathered(labels, tf.stop_gradient(predictions), mask)
+    own = tf.shape(predictions)[0]
+    first = tf.distribute.get_replica_context().replica_id_in_sync_group * own
+    return all_labels, tf.concat([others[:first], predictions, others[first + own :]], axis=0), all_mask
+
+
+def summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    """Returns the sums over all replicas; None stays where a weight has no gradient. Within `strategy.run`."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    sums = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, there))
+    return [None if gradient is None else next(sums) for gradient in gradients]
+
+
+def leave_gradients(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimiser apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
+
+    They must be summed before: the norm by which they are clipped is that of the sum, and so must loss scaling's look
+    for an overflow be.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    assert callable(inner._all_reduce_sum_gradients)  # Keras has no public way; tests/test_distributed.py sees a change
+    inner._all_reduce_sum_gradients = list
+
+
+@contextmanager
+def synchronised_normalisation(model: keras.Model) -> Iterator[None]:
+    """While a step is traced within, batch normalisation takes the moments of all replicas' windows.
+
+    The layers are as before afterwards, so that checkpoints say nothing of devices.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [layer.synchronized for layer in layers]
+    for layer in layers:
+        layer.synchronized = True
+    try:
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            layer.synchronized = value
+
+
+def part_random_states(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    """Gives each replica random states of its own, or all would drop the same units of their windows.
+
+    The first replica's stay as they are. Those are what a checkpoint holds, and from them the others' follow again.
+    """
+    states = [variable.value for variable in checkpoints.random_variables(model)]
+
+    @tf.function
+    def part() -> None:
+        replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)
+        for state in states:
+            state.assign(state + tf.cast(tf.stack([replica * SEED_STRIDE, 0]), state.dtype))
+
+    if states:
+        strategy.run(part)

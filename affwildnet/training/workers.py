@@ -1,0 +1,142 @@
+"""The processes that train together, one a machine, and what only one of them does: the chief, worker 0."""
+
+import tempfile
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from affwildnet import checkpoints
+from affwildnet.checkpoints import TrainingState
+from affwildnet.experiments.config import Experiment, Stage
+from affwildnet.training import replicas
+from affwildnet.workdir import Workdir
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.folds import Fold
+
+
+class Workers:
+    """This process among those that train together; alone, it exchanges nothing.
+
+    Whatever decides how a training goes on is exchanged, and then decided by all alike: a worker that went another way
+    would leave the others waiting for it. Methods that exchange must be called by all workers in the same order.
+
+    Attributes:
+      number: how many there are.
+      index: which of them this is; 0 is the chief.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+        self.index, self.number = _place(strategy.cluster_resolver)
+        self._compiled = tf.function(self._exchange, input_signature=[tf.TensorSpec([None], tf.int64)])
+        if self.number > 1:
+            alone(_save_something)
+
+    @property
+    def chief(self) -> bool:
+        return self.index == 0
+
+    def gathered(self, values: Sequence[int]) -> np.ndarray:
+        """Returns (workers, values) int64: what each has given; waits until all have."""
+        given = np.array(values, np.int64)
+        return given[None] if self.number == 1 else self._compiled(given).numpy()
+
+    def of_chief(self, value: int) -> int:
+        """Returns what the chief has given."""
+        return int(self.gathered([value])[0, 0])
+
+    def wait(self) -> None:
+        """Returns when all have come here."""
+        self.gathered([0])
+
+    def check_same(self, value: int, what: str) -> None:
+        """Raises a `UserError`, on all workers, unless all give the same value."""
+        if len(set(self.gathered([value])[:, 0])) > 1:
+            raise UserError(
+                f"All workers must {what}. Received: they differ. Their --workdir must be one folder on a file system "
+                "that they share; if it is, start all of them again, a few seconds later."
+            )
+
+    def shared(self, workdir: Workdir) -> Workdir:
+        """Returns the working directory with its marks made by the chief alone."""
+        return workdir if self.number == 1 else SharedWorkdir(workdir.path, self)
+
+    def _exchange(self, values: tf.Tensor) -> tf.Tensor:
+        found = self._strategy.run(lambda values: replicas.gathered(values[None])[0], args=(values,))
+        local = self._strategy.num_replicas_in_sync // self.number
+        return self._strategy.experimental_local_results(found)[0][::local]
+
+
+def alone(function: Callable, *arguments) -> object:
+    """Calls a function outside of the strategy's scope, and returns what it returns.
+
+    Within, each new variable is sent from the chief to the other workers. What one worker does by itself must not make
+    any, and saving does.
+    """
+    with ThreadPoolExecutor(1) as thread:  # a scope is its thread's
+        return thread.submit(function, *arguments).result()
+
+
+def _save_something() -> None:
+    # Keras makes optimisers and random generators to learn their attributes, once in a process, when it first saves or
+    # loads one. Done now by all, a chief that has saved loads like the others.
+    entrance = keras.Input((1,))
+    model = keras.Model(entrance, keras.layers.Dropout(0.5)(keras.layers.Dense(1)(entrance)))
+    model.compile(optimizer="adam")
+    model.optimizer.build(model.trainable_variables)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+
+
+@dataclass(frozen=True)
+class SharedWorkdir(Workdir):
+    """A working directory in which several workers train. The chief makes its marks; no worker runs ahead of them."""
+
+    workers: Workers
+
+    def stage(self, name: str) -> Workdir:
+        return SharedWorkdir(super().stage(name).path, self.workers)
+
+    def of_fold(self, number: int) -> Workdir:
+        return SharedWorkdir(super().of_fold(number).path, self.workers)
+
+    def start(
+        self, experiment: Experiment, data_dir: Path, stage: Stage | None = None, fold: Fold | None = None
+    ) -> None:
+        """As `Workdir.start`; raises a `UserError` where a worker does not see what the chief has made."""
+        if self.workers.chief:
+            super().start(experiment, data_dir, stage, fold)
+        else:
+            self.check(experiment, stage, fold)
+        self.workers.wait()
+        stamp = (self.path / "experiment.json").read_bytes() if self.begun else b""
+        self.workers.check_same(zlib.crc32(stamp), f"see the same {self.path / 'experiment.json'}")
+
+    def finish(self, step: int, reason: str) -> None:
+        self.workers.wait()  # none is about to delete it any more
+        if self.workers.chief:
+            super().finish(step, reason)
+        self.workers.wait()
+
+
+def fingerprint(model: keras.Model, state: TrainingState) -> int:
+    """Returns a number that differs where weights, optimiser, random states or position do."""
+    found = zlib.crc32(repr((state.step, state.epoch, state.window)).encode())
+    for variable in [*model.weights, *checkpoints.random_variables(model), *model.optimizer.variables]:
+        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data, found)
+    return found
+
+
+def _place(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> tuple[int, int]:
+    """Returns which worker this is, counting the chief as the first, and how many there are."""
+    if resolver is None:
+        return 0, 1
+    jobs = resolver.cluster_spec().as_dict()
+    chiefs, workers = (len(jobs.get(job, [])) for job in ("chief", "worker"))
+    return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0), chiefs + workers

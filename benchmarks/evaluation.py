@@ -1,0 +1,103 @@
+"""Evaluation: scoring a split beside bare forward passes over as many frames that lie in memory.
+
+    python -m benchmarks.evaluation --data_dir=data/sample_packed [--network=affwildnet_vggface] [--output=...]
+
+Scoring is everything that evaluate.py's evaluator does with a network: reading, decoding, the network, gathering,
+scores. Bare is the same compiled network on one batch of whole windows, again and again, for the time of as many frames
+as the split has. Both in turn, and the ratio is the median over the turns; the first of each, which compiles, is
+left out and told apart.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from affwildnet import models
+from affwildnet.data import Corpus, evaluation_batches
+from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.experiments.networks import NETWORKS
+from benchmarks.results import show
+
+
+def scoring(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
+    """Returns what scores the split once and tells how long it took, see `_seconds`."""
+    evaluator = Evaluator(corpus, config)
+    return lambda: _seconds(lambda: evaluator(model))
+
+
+def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
+    """Returns what runs the network on as many frames as the split has and tells how long it took, see `_seconds`."""
+    batch = next(iter(evaluation_batches(corpus, replace(config, carry_state=False, overlap=0))))
+    inputs = {tensor.name: tf.constant(batch[tensor.name]) for tensor in model.inputs}
+    forward = tf.function(lambda: model(inputs, training=False))
+    frames = sum(entry.frames for entry in corpus.videos)
+    passes = -(-frames // (config.batch_size * config.window))
+
+    def run():
+        for _ in range(passes):
+            estimates = forward()
+        estimates.numpy()
+
+    return lambda: _seconds(run) * frames / (passes * config.batch_size * config.window)
+
+
+def _seconds(run: Callable) -> np.ndarray:
+    """Returns seconds by the clock, and of all the processor's cores together."""
+    began = np.array([time.perf_counter(), time.process_time()])
+    run()
+    return np.array([time.perf_counter(), time.process_time()]) - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--network", choices=NETWORKS, default="affwildnet_vggface")
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--batch_size", type=int, default=4)
+    parser.add_argument("--window", type=int, default=80)
+    parser.add_argument("--carry_state", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+
+    corpus = Corpus.open(options.data_dir, options.split)
+    network = replace(NETWORKS[options.network], width=options.width, image_size=corpus.manifest.image_size)
+    config = EvaluationConfig(options.batch_size, options.window, carry_state=options.carry_state)
+    model = models.build(network)
+    ways = {"bare, constant batch": bare_passes(model, corpus, config), "Evaluator": scoring(model, corpus, config)}
+    first = {name: run() for name, run in ways.items()}
+    turns = np.array([[run() for run in ways.values()] for _ in range(options.rounds)])  # by turn, way, clock
+    ratios = turns / turns[:, :1]
+    frames = sum(entry.frames for entry in corpus.videos)
+    rows = [
+        {
+            "way": name,
+            "first time, s": first[name][0],
+            "later, s": seconds[0],
+            "frames/s": round(frames / seconds[0]),
+            "processor, s": seconds[1],
+            "ratio": ratio[0],
+            "of the processor": ratio[1],
+        }
+        for name, seconds, ratio in zip(ways, np.median(turns, 0).tolist(), np.median(ratios, 0).tolist(), strict=True)
+    ]
+    title = f"evaluation {options.network}, width {options.width:g}: {frames:,} frames of {options.split}"
+    show(
+        title,
+        rows,
+        options.output,
+        lowest_ratio=float(ratios[:, 1, 0].min()),
+        highest_ratio=float(ratios[:, 1, 0].max()),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Prediction: frames per second from video to table, a step beside the network before its recurrence, and memory.
+
+    python -m benchmarks.predicting VIDEO ... [--networks affwildnet_vggface cnn_m] [--minutes 1 60] [--output=FILE]
+
+Networks have their full size and random weights: what they estimate means nothing, what they cost is the same.
+
+Frames per second are those of `python -m affwildnet.predict` without an overlay, the network compiled beforehand; the
+shares are of that time. A step is the network with states on one frame; beside it runs, in turns, the same network up
+to the input of its first recurrent layer, its CNN (of a network without recurrence, the network itself). Memory is the
+peak of a process of its own that predicts from the first of the videos at half its size, forwards and backwards again
+and again, for so many minutes of 25 frames a second, with a network of a few thousand weights.
+"""
+
+import argparse
+import itertools
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+
+from affwildnet import experiments, models
+from affwildnet.devices import has_bfloat16
+from affwildnet.models.precision import PRECISIONS, with_precision
+from affwildnet.predict import Predictor
+from affwildnet.predict.clips import Clip, find_clips
+from affwildnet.predict.networks import KerasNetwork
+from affwildnet.predict.run import Options, predict, warm_up
+from affwildnet.predict.stages import NAMES
+from benchmarks.results import show
+from tfrecords_tools.alignment import Aligner
+from tfrecords_tools.schema import LANDMARKS
+from tfrecords_tools.video import Frame, read_frames
+
+SHORT = 60  # frames that are looped
+
+
+def built(name: str, precision: str) -> keras.Model:
+    """The network of an experiment of the IJCV paper, with random weights."""
+    keras.utils.set_random_seed(0)
+    model = models.build(experiments.get(f"ijcv2019/{name}").model)
+    return model if precision == "float32" else with_precision(model, precision, has_bfloat16())
+
+
+def speed(name: str, precision: str, model: keras.Model, videos: list[Path], seconds: float | None) -> list[dict]:
+    """A row for each video."""
+    network = KerasNetwork(model)
+    predictor = Predictor(network, Aligner(network.image_size))
+    warm_up(predictor)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for video in videos:
+            (clip,) = find_clips(video)
+            done = predict(clip, predictor, Options(Path(folder), progress=False, overwrite=True, seconds=seconds))
+            shares = {f"{stage} %": 100 * done.shares[stage] for stage in (*NAMES, "other")}
+            rows.append({
+                "network": name, "precision": precision, "video": video.name, "frames": done.frames,
+                "frames/s": done.frames / done.seconds, **shares,
+            })  # fmt: skip
+    return rows
+
+
+def step_cost(name: str, precision: str, model: keras.Model, rounds: int) -> dict:
+    """Milliseconds of a step and of the CNN alone on one frame, in turns."""
+    network = KerasNetwork(model)
+    recurrent = [layer for layer in model.layers if hasattr(layer, "state_shapes")]
+    before = keras.Model(model.inputs, recurrent[0].input if recurrent else model.output)
+    bare = tf.function(
+        lambda inputs: before(inputs, training=False),
+        input_signature=[[tf.TensorSpec([1, 1, *tensor.shape[2:]], tensor.dtype) for tensor in model.inputs]],
+    )
+    rng = np.random.default_rng(0)
+    face = rng.integers(0, 256, (1, network.image_size, network.image_size, 3), dtype=np.uint8)
+    points = rng.random((1, LANDMARKS, 2), dtype=np.float32)
+    inputs = [face[None], points[None]][: len(model.inputs)]
+    states = network.initial_states()
+
+    def step() -> None:
+        nonlocal states
+        _, states = network.run(face, points, states)
+
+    def alone() -> None:
+        bare([tf.convert_to_tensor(values) for values in inputs]).numpy()
+
+    calls, times = {"step": step, "CNN": alone}, {"step": [], "CNN": []}
+    for turn in range(rounds + 3):
+        for which, call in calls.items():
+            began = time.perf_counter()
+            call()
+            if turn >= 3:
+                times[which].append(time.perf_counter() - began)
+    ratios = [one / other for one, other in zip(times["step"], times["CNN"], strict=True)]
+    ms = {f"{which} ms": 1000 * statistics.median(found) for which, found in times.items()}
+    return {"network": name, "precision": precision, **ms, "ratio": statistics.median(ratios)}
+
+
+def looped(video: Path, minutes: float) -> Clip:
+    """A clip of any length at 25 frames per second: some frames forwards and backwards again and again."""
+    images = [cv2.resize(frame.image, None, fx=0.5, fy=0.5) for frame in itertools.islice(read_frames(video), SHORT)]
+    turn = [*images, *images[-2:0:-1]]
+
+    def frames():
+        for number, image in zip(range(1, round(25 * 60 * minutes) + 1), itertools.cycle(turn), strict=False):
+            yield Frame(number, (number - 1) / 25, image.copy(), number)
+
+    return Clip("looped", "looped", frames, lambda: 25.0, lambda: None)
+
+
+def memory(video: Path, minutes: float, overlay: bool) -> dict:
+    """The row of a process of its own."""
+    flags = ["--child", str(minutes), *(["--overlay"] if overlay else [])]
+    command = [sys.executable, "-m", "benchmarks.predicting", str(video), *flags]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(told.splitlines()[-1])
+
+
+def child(video: Path, minutes: float, overlay: bool) -> None:
+    """Predicts from a looped clip and prints its peak memory."""
+    config = experiments.get("ijcv2019/affwildnet_vggface").model
+    network = KerasNetwork(models.build(replace(config, trunk="cnn_m", width=0.03)))
+    predictor = Predictor(network, Aligner(network.image_size))
+    warm_up(predictor)
+    with tempfile.TemporaryDirectory() as folder:
+        done = predict(looped(video, minutes), predictor, Options(Path(folder), progress=False, overlay=overlay))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row = {"minutes": minutes, "overlay": overlay, "frames": done.frames, "with face": done.frames_with_face}
+    print(json.dumps({**row, "peak MiB": peak, "frames/s": done.frames / done.seconds}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("videos", nargs="+", type=Path)
+    parser.add_argument("--networks", nargs="*", default=["affwildnet_vggface", "cnn_m"], help="of the IJCV paper")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--seconds", type=float, help="only so many of each video")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--minutes", nargs="*", type=float, default=[1, 60], help="of the looped clips")
+    parser.add_argument("--overlay", action="store_true", help="with an overlay, for the memory")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--child", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.videos[0], options.child, options.overlay)
+        return
+    speeds, steps = [], []
+    for name, precision in itertools.product(options.networks, options.precisions):
+        model = built(name, precision)
+        speeds += speed(name, precision, model, options.videos, options.seconds)
+        steps.append(step_cost(name, precision, model, options.rounds))
+        keras.backend.clear_session()
+    memories = [memory(options.videos[0], minutes, options.overlay) for minutes in options.minutes]
+    for name, title, rows in (
+        ("speed", "prediction from video to table", speeds),
+        ("step", "a step with states, beside the CNN alone, on one frame", steps),
+        ("memory", "peak memory by length", memories),
+    ):
+        if rows:
+            output = options.output and options.output.with_name(f"{options.output.stem}-{name}.json")
+            show(title, rows, output)
+
+
+if __name__ == "__main__":
+    main()
