@@ -51,7 +51,7 @@ def _train(more: list[str]) -> int:
     if stray := [argument for argument in more if "=" not in argument]:
         raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
     experiment = override(experiments.get(FLAGS.experiment), FLAGS.set + more)
-    workdir, fold = Path(FLAGS.workdir), _fold()
+    workdir, fold = Path(FLAGS.workdir), folds.chosen(FLAGS.fold, FLAGS.folds, Path(FLAGS.data_dir))
     import_tensorflow()
     from affwildnet.devices import choose_strategy
 
@@ -64,15 +64,6 @@ def _train(more: list[str]) -> int:
     with strategy.scope():
         own = Workers(strategy).shared(Workdir(workdir))
         return train(experiment, Path(FLAGS.data_dir), own.of_fold(fold.number) if fold else own, FLAGS.stage, fold)
-
-
-def _fold() -> folds.Fold | None:
-    if FLAGS.fold is None:
-        if FLAGS.folds is not None:
-            raise UserError(f"`--folds` needs `--fold`, the one to train. Received: --folds={FLAGS.folds} alone.")
-        return None
-    data_dir = Path(FLAGS.data_dir)
-    return folds.read(Path(FLAGS.folds or data_dir / folds.FILE_NAME), FLAGS.fold, data_dir)
 
 
 if __name__ == "__main__":

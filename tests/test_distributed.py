@@ -15,8 +15,6 @@ import pytest
 from trainings import finished, logged, steps_of, tiny_corpus
 
 from affwildnet import checkpoints
-from affwildnet.evaluation import run
-from affwildnet.evaluation.trained import Choices
 from affwildnet.training import train
 from affwildnet.workdir import Workdir, read_lines
 
@@ -72,8 +70,8 @@ def test_clipping_and_unlike_shares_were_seen(two):
     assert norms.min() < 0.08 < norms.max()
     # Neither the mean of the replicas' losses nor that of one is the loss of the batch.
     loss, own = two["residual_gru_1"][0, 0], two["own_losses"][0]
-    assert abs(own.mean() - loss) > 0.02
-    assert np.abs(own - loss).min() > 0.02
+    assert abs(own.mean() - loss) > 0.01
+    assert np.abs(own - loss).min() > 0.01
 
 
 @pytest.mark.slow
@@ -200,7 +198,7 @@ def pair_and_one(tmp_path_factory):
 def test_a_signal_to_one_worker_saves_once_and_ends_both(pair_and_one):
     _, _, runs = pair_and_one
     assert [status for status, _ in runs["stopped"]] == [128 + signal.SIGTERM] * 2, runs["stopped"]
-    (saved,) = [step for step in runs["saved"] if step % 3]  # or one that was due came at that step
+    saved = runs["saved"][-1]
     for _, output in runs["stopped"]:
         assert f"SIGTERM: saved step {saved:,} and left. The same command goes on from there." in output
 
@@ -210,7 +208,8 @@ def test_a_killed_worker_ends_the_other_too(pair_and_one):
     _, _, runs = pair_and_one
     (chief, _), (killed, _) = runs["killed"]
     assert killed == -signal.SIGKILL
-    assert chief != 0
+    assert chief == 2
+    assert "error: Another worker has ended or cannot be reached. The checkpoints stand." in runs["killed"][0][1]
     assert f"resumed from {checkpoints.path_of(pair_and_one[0].checkpoints, runs['saved'][-1])}" in runs["killed"][0][1]
 
 
@@ -247,6 +246,11 @@ def test_the_chief_alone_writes(pair_and_one):
 @pytest.mark.slow
 def test_the_evaluator_is_none_the_wiser(pair_and_one):
     two, one, _ = pair_and_one
-    scores = [run.once(each, Choices(checkpoint="latest")).report["ccc"]["mean"] for each in (two, one)]
-    assert np.isfinite(scores).all()
-    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+    scores = []
+    for workdir in (two, one):
+        command = [sys.executable, "evaluate.py", f"--workdir={workdir.path}", "--checkpoint=latest", "--gpu=-1"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        report = json.loads((workdir.path / "report-validation.json").read_text())
+        scores.append([report["mse"][name] for name in ("valence", "arousal")])
+    np.testing.assert_allclose(*scores, rtol=1e-3)

@@ -88,8 +88,7 @@ def estimated(model, records):
         "frames": np.stack([tf.io.decode_jpeg(record["face"]).numpy() for record in records])[None],
         "landmarks": np.stack([record["landmarks"] for record in records])[None],
     }
-    tensors = [inputs[tensor.name] for tensor in model.inputs]
-    return numpy(model(tensors if len(tensors) > 1 else tensors[0])[0])
+    return numpy(model([inputs[tensor.name] for tensor in model.inputs])[0])
 
 
 def by_hand(corpus, model, window, overlap=0):
@@ -219,7 +218,7 @@ def test_a_state_that_is_not_finite_does_not_reach_the_next_video(corpus):
     # This block is red in v3 and dark in v2: the logarithm is that of a negative number there.
     block = ops.mean(ops.cast(frames, "float32")[:, :, 24:, :8, :1], axis=(2, 3))
     sequence = PeepholeLSTM(2)(ops.log(block - 128))
-    made = keras.Model(frames, layers.Dense(2)(sequence))
+    made = keras.Model([frames], layers.Dense(2)(sequence))
     backwards = replace(corpus, videos=corpus.videos[::-1])
     assert np.isfinite(whole_videos(corpus, made)["v3"][1]).all()
     # v2 is the longer of the two, and so the first in the one row; v3 would be the first to be named.
@@ -229,7 +228,7 @@ def test_a_state_that_is_not_finite_does_not_reach_the_next_video(corpus):
 
 def test_a_network_without_recurrence_has_nothing_to_carry(corpus):
     frames = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames")
-    made = keras.Model(frames, layers.Dense(2)(ops.mean(ops.cast(frames, "float32") / 255, axis=(2, 3))))
+    made = keras.Model([frames], layers.Dense(2)(ops.mean(ops.cast(frames, "float32") / 255, axis=(2, 3))))
     carried, apart = (
         Evaluator(corpus, EvaluationConfig(batch_size=2, window=5, carry_state=carry))(made) for carry in (True, False)
     )
@@ -259,12 +258,12 @@ def test_a_recurrence_of_another_origin_is_not_carried(corpus):
     landmarks = keras.Input((None, 68, 2), name="landmarks")
     sequence = layers.LSTM(2, return_sequences=True)(layers.Reshape((-1, 136))(landmarks))
     with pytest.raises(UserError, match=r"\(LSTM\) is none of this package's"):
-        Evaluator(corpus, EvaluationConfig(carry_state=True))(keras.Model(landmarks, layers.Dense(2)(sequence)))
+        Evaluator(corpus, EvaluationConfig(carry_state=True))(keras.Model([landmarks], layers.Dense(2)(sequence)))
 
 
 def test_a_network_of_other_outputs_is_refused(corpus):
     landmarks = keras.Input((None, 68, 2), name="landmarks")
-    made = keras.Model(landmarks, layers.Dense(7)(layers.Reshape((-1, 136))(landmarks)), name="classes")
+    made = keras.Model([landmarks], layers.Dense(7)(layers.Reshape((-1, 136))(landmarks)), name="classes")
     with pytest.raises(UserError, match=r"must have 2 outputs a frame.*Received: classes, which has 7"):
         Evaluator(corpus, TINY.evaluation)(made)
 

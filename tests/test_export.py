@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from exported import SIZE, network
 from networks import inputs, numpy, randomised
 from trainings import TINY
 
@@ -57,7 +58,7 @@ print(json.dumps(facts))
 
 @pytest.fixture(scope="module")
 def plain():
-    return models.build(CNN)
+    return network("none", landmarks=False)
 
 
 @pytest.mark.slow
@@ -94,7 +95,7 @@ def test_it_says_what_goes_in_and_out(plain, tmp_path):
     found = json.loads((tmp_path / "deep" / "saved" / "assets.extra" / "affwildnet.json").read_text())
     assert found["inputs"] == {
         "frames": {
-            "shape": [None, None, 32, 32, 3],
+            "shape": [None, None, SIZE, SIZE, 3],
             "dtype": "uint8",
             "holds": "RGB face crops, pixel values 0 to 255",
         }
@@ -102,15 +103,15 @@ def test_it_says_what_goes_in_and_out(plain, tmp_path):
     assert found["output"] == {"valence_arousal": ["valence", "arousal"], "shape": [None, None, 2]}
     assert found["colour_order"] == "RGB"
     assert {name: found[name] for name in PROVENANCE} == PROVENANCE
-    assert (found["image_size"], found["states"]) == (32, {})
+    assert (found["image_size"], found["states"]) == (SIZE, {})
     assert "alignment" not in found  # nobody knows
 
 
 def test_it_says_how_faces_are_cut_out(plain, tmp_path):
-    card = Card(32, "procrustes", 0.2, ranges={"valence": (-1, 1), "arousal": (0, 1)}, corpus="OMG", experiment="omg")
+    card = Card(SIZE, "procrustes", 0.2, ranges={"valence": (-1, 1), "arousal": (0, 1)}, corpus="OMG", experiment="omg")
     export(plain, tmp_path / "saved", {"step": 7, "experiment": "mine"}, card)
     found = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())
-    assert (found["image_size"], found["alignment"], found["margin"]) == (32, "procrustes", 0.2)
+    assert (found["image_size"], found["alignment"], found["margin"]) == (SIZE, "procrustes", 0.2)
     assert found["ranges"] == {"valence": [-1, 1], "arousal": [0, 1]}
     assert (found["corpus"], found["experiment"], found["step"]) == ("OMG", "mine", 7)
 

@@ -66,6 +66,7 @@ def test_formats_are_those_that_there_are():
     assert tuple(FORMATS) == NAMES
 
 
+@pytest.mark.slow
 def test_the_scores_are_those_of_whole_videos(corpus, file, tmp_path, capsys):
     flags = [f"--model={file}", f"--output={tmp_path / 'out'}", "--formats=saved_model,tflite_int8"]
     assert main([*flags, f"--data_dir={corpus}"]) == 0
@@ -167,10 +168,12 @@ def test_expressions_are_not_scored(corpus, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_as_a_user_starts_it(file, tmp_path):
-    command = [sys.executable, "-m", "affwildnet.export", f"--model={file}", f"--output={tmp_path}"]
+def test_as_a_user_starts_it(tmp_path):
+    path, output = tmp_path / "net.keras", tmp_path / "out"
+    write_model(network("none"), path, Card(SIZE))
+    command = [sys.executable, "-m", "affwildnet.export", f"--model={path}", f"--output={output}"]
     run = subprocess.run([*command, f"--formats={','.join(NAMES)}"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert [line.split()[0] for line in run.stdout.splitlines()] == list(NAMES)
     assert "Traceback" not in run.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+    assert sorted(folder.name for folder in output.iterdir()) == sorted(NAMES)

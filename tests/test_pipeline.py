@@ -276,6 +276,24 @@ def test_videos_that_are_too_short_for_a_window_are_told_of(changes, told, corpu
     assert ("consecutive frames: nothing of them is trained on" in printed) == bool(told)
 
 
+@pytest.mark.parametrize("changes", [{"window": 7}, {"window": 24}, {"window": 7, "max_gap": 4}])
+def test_padded_windows_take_in_what_is_short(changes, corpus, capsys):
+    config = replace(TRAINING, window_rule="padded", **changes)
+    plan, seen = planned(corpus, config), set()
+    for batch in batches(training_batches(corpus, config), 12):
+        assert_shapes(batch, config.batch_size, config.window)
+        for index in range(config.batch_size):
+            _, _, (video, first, length, _) = next(plan)
+            example = {name: value[index] for name, value in batch.items()}
+            assert_window(corpus, example, video, first, length, counted=True)
+            seen.add((videos_of(corpus)[video][0], int(example["frame"][0]), int(length)))
+    # v1's stretches: 1 to 5, 9 to 14 and 30, or with a gap of 4 the first two as one of 11.
+    short = {(index, first, length) for index, first, length in seen if length < config.window}
+    stretches = {(1, 1, 5), (1, 9, 6), (1, 30, 1)} if config.max_gap == 1 else {(1, 30, 1)}
+    assert short == stretches | ({(0, 1, 23)} if config.window == 24 else set())
+    assert capsys.readouterr().out == ""
+
+
 def test_a_gap_that_is_allowed_makes_no_video_too_short(corpus, capsys):
     training_batches(corpus, replace(TRAINING, window=11, max_gap=4))
     assert capsys.readouterr().out == ""  # v1: frames 1 to 5 and 9 to 14

@@ -79,6 +79,24 @@ class Fold:
                 )
 
 
+def chosen(number: int | None, path: str | None, data_dir: Path) -> Fold | None:
+    """Returns the fold that `--fold` and `--folds` name, None where they name none.
+
+    Args:
+      number: of `--fold`.
+      path: of `--folds`; None is `folds.json` in the corpus.
+      data_dir: of the packed corpus.
+
+    Raises:
+      UserError: if there is a file without a number, and as `read`.
+    """
+    if number is None:
+        if path is not None:
+            raise UserError(f"`--folds` needs `--fold`, the one to take. Received: --folds={path} alone.")
+        return None
+    return read(Path(path or data_dir / FILE_NAME), number, data_dir)
+
+
 def read(path: Path, number: int, folder: Path) -> Fold:
     """Reads a fold from a file that `python -m tfrecords_tools partition --folds` wrote.
 

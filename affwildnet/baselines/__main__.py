@@ -11,7 +11,7 @@ from absl import app, flags, logging
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from tfrecords_tools import schema
+from tfrecords_tools import folds, schema
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
 
@@ -22,6 +22,8 @@ flags.DEFINE_string("data_dir", None, "Folder of the packed corpus.", required=T
 flags.DEFINE_string("workdir", None, "Where the baselines go, each in a folder of its name.", required=True)
 flags.DEFINE_multi_enum("only", NAMES, NAMES, "Which of them.")
 flags.DEFINE_enum("split", "test", schema.SPLITS, "What is scored.")
+flags.DEFINE_integer("fold", None, "The fold whose splits are used, from 1 on. Default: the corpus's own splits.")
+flags.DEFINE_string("folds", None, "With --fold: the file of the folds. Default: folds.json in --data_dir.")
 flags.DEFINE_integer("svr_frames", 4000, "Frames of the training split that the SVR is fitted on, at most.")
 flags.DEFINE_multi_string("set", [], "A field of the experiment of CNN-M, such as training.steps=2000.")
 flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
@@ -45,12 +47,13 @@ def _baselines(more: list[str]) -> int:
     from affwildnet.workdir import Workdir
 
     data_dir, workdir = Path(FLAGS.data_dir), Path(FLAGS.workdir)
+    fold = folds.chosen(FLAGS.fold, FLAGS.folds, data_dir)
     reports = {}
     if "sift_svr" in FLAGS.only:
         settings = run.Settings(frames=FLAGS.svr_frames)
-        reports["SIFT + SVR"] = run.sift_svr(data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings)
+        reports["SIFT + SVR"] = run.sift_svr(data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings, fold)
     if "cnn_m" in FLAGS.only:
-        reports["CNN-M"] = run.cnn_m(data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more)
+        reports["CNN-M"] = run.cnn_m(data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more, fold)
     print(run.table(reports))
     return 0
 

@@ -20,6 +20,7 @@ from affwildnet.training import train
 from affwildnet.workdir import Workdir
 from tfrecords_tools import manifest
 from tfrecords_tools.files import whole
+from tfrecords_tools.folds import Fold
 
 # Checkpoints of CNN-M that the validation split chooses from.
 CHECKPOINTS = 10
@@ -31,14 +32,16 @@ _SIFT_SVR = Experiment(
 )
 
 
-def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings) -> dict:
+def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, fold: Fold | None = None) -> dict:
     """Fits SIFT + SVR on the train split and scores it; returns the report, which is written with the regressors.
 
     Raises:
       UserError: as `sift_svr.fit`, or if there is no such split.
     """
     print("SIFT + SVR", flush=True)
-    train_split, validation, scored = (Corpus.open(data_dir, name) for name in ("train", "validation", split))
+    train_split, validation, scored = (
+        Corpus.open(data_dir, name, fold=fold) for name in ("train", "validation", split)
+    )
     fitted = sift.fit(train_split, validation, settings)
     workdir.path.mkdir(parents=True, exist_ok=True)
     path = workdir.path / "sift_svr.joblib"
@@ -61,11 +64,12 @@ def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings) -
     return contents
 
 
-def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str]) -> dict:
+def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str], fold: Fold | None = None) -> dict:
     """Trains the challenge's baseline CNN-M (ijcv2019 A.1), scores its checkpoints, and reports the best one.
 
     Args:
       settings: fields of the experiment that are other than the paper's; faces have the corpus's size in any case.
+      fold: whose splits are used; None are the corpus's own.
 
     Raises:
       UserError: as `training.train` and `evaluation.run.once`.
@@ -77,7 +81,7 @@ def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str]) -> 
     # One process: the checkpoints are scored when all of them are there.
     every = -(-experiment.training.steps // CHECKPOINTS)
     training = replace(experiment.training, checkpoint_steps=every, keep_checkpoints=CHECKPOINTS)
-    if status := train(replace(experiment, training=training), data_dir, workdir):
+    if status := train(replace(experiment, training=training), data_dir, workdir, fold=fold):
         raise SystemExit(status)
     watch(workdir, None, "validation", 0, 0)
     return run.once(workdir, Choices(split)).report

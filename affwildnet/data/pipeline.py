@@ -122,6 +122,8 @@ def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Data
 
 def _too_short(corpus: Corpus, config: TrainingConfig) -> str:
     """Returns a line on the videos of which nothing is trained on, "" where there are none."""
+    if config.window_rule == "padded":
+        return ""
     gap = np.iinfo(np.int64).max if config.window_rule == "first_to_last" else config.max_gap
     stretches = segments(corpus, gap)
     long_enough = len(set(stretches[stretches[:, LENGTH] >= config.window, VIDEO].tolist()))
@@ -130,7 +132,7 @@ def _too_short(corpus: Corpus, config: TrainingConfig) -> str:
         return ""
     return (
         f"{short:,} of {len(corpus.videos):,} videos have no {config.window} consecutive frames: nothing of them is "
-        "trained on. A lower `training.window` takes them in."
+        "trained on. `training.window_rule` padded, or a lower `training.window`, takes them in."
     )
 
 

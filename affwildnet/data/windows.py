@@ -16,7 +16,7 @@ from tfrecords_tools import balance as balancing
 from tfrecords_tools.errors import UserError, check_choice
 
 VIDEO, FIRST, LENGTH, VALID = range(4)
-WINDOW_RULES = ("consecutive", "first_to_last")
+WINDOW_RULES = ("consecutive", "padded", "first_to_last")
 
 
 class Position(NamedTuple):
@@ -131,9 +131,10 @@ def training_plan(
     nothing but the arguments, so that a run can be resumed anywhere.
 
     Args:
-      rule: "consecutive" never lets a window cross a gap above `max_gap`. "first_to_last" is the looser rule of the
-        thesis (section 5.1.2), for comparison only: gaps inside do not matter while the last frame number is less
-        than 15 windows above the first.
+      rule: "consecutive" never lets a window cross a gap above `max_gap`. "padded" neither, and a segment shorter than
+        a window is a window too, of as many records as there are. "first_to_last" is the looser rule of the thesis
+        (section 5.1.2), for comparison only: gaps inside do not matter while the last frame number is less than 15
+        windows above the first.
       balance: shares of the quadrants for which windows are repeated, see `balance.repeats`; each window is planned as
         often as it is read. Empty: once.
 
@@ -148,6 +149,7 @@ def training_plan(
     rows = []
     for video, first, length in stretches:
         if length < window:
+            rows += [(video, first, length, length)] * (rule == "padded")
             continue
         phase = rng.integers(min(window, length - window + 1))
         starts = np.arange(first + phase, first + length - window + 1, window)
@@ -196,7 +198,7 @@ def _useful(corpus: Corpus, rows: list[tuple], window: int, loose: bool) -> np.n
     plan = np.array(rows, np.int64).reshape(-1, 4)
     at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
     labels_before = np.concatenate([[0], np.cumsum(corpus.record_labelled)])
-    keep = labels_before[at + window] > labels_before[at]
+    keep = labels_before[at + plan[:, LENGTH]] > labels_before[at]
     if loose:
         keep &= corpus.record_frames[at + window - 1] - corpus.record_frames[at] < 15 * window
     return plan[keep]

@@ -155,9 +155,7 @@ class _Forward:
         """Returns the estimates, and what the next batch needs: the rows' videos and the states after it."""
         video, (video_before, states) = inputs["video"], carried
         if not self._stateful:
-            one = len(self._names) == 1
-            tensors = inputs[self._names[0]] if one else {name: inputs[name] for name in self._names}
-            return self.model(tensors, training=False), (video, states)
+            return self.model({name: inputs[name] for name in self._names}, training=False), (video, states)
         rows = tf.shape(video)[0]
         goes_on = video == video_before[:rows]
         # A choice, not a product: a state that is not finite must not reach the next video.

@@ -154,6 +154,14 @@ def _below(report: dict) -> Iterator[str]:
     if report.get("sagr"):
         values = ", ".join(f"{name} {number(report['sagr'].get(name))}" for name in (*DIMENSIONS, "mean"))
         yield f"Sign agreement (SAGR): {values}."
+    if other := report.get("against"):
+        metric = "ccc" if "ccc" in other["difference"] else "accuracy"
+        own = {name: value for name, value in other["difference"][metric].items() if value["value"] is not None}
+        values = ", ".join(
+            f"{name} {value['value']:+.3f} ({number(value['low'])} to {number(value['high'])}, p {number(value['p'])})"
+            for name, value in own.items()
+        )
+        yield f"Difference of {TITLES[metric]} from {other['checkpoint']} on the same {report['unit']}: {values}."
     yield from undefined(report)
     yield f"Scored over {report['units']:,} {report['unit']}: {report['protocol_told']}."
 

@@ -104,7 +104,8 @@ class TrainingConfig:
       batch_size: windows in a batch.
       window: consecutive frames in a window, T.
       max_gap: largest difference of frame numbers between neighbours in a window; 1 means strictly consecutive.
-      window_rule: "consecutive", or "first_to_last" for the thesis's looser rule, see `affwildnet.data.windows`.
+      window_rule: "consecutive"; "padded", which takes what is shorter than a window too; or "first_to_last" for the
+        thesis's looser rule, see `affwildnet.data.windows.training_plan`.
       steps: training stops after this many steps.
       pretrained: the weights that the paper starts from, such as "VGG-Face"; empty where it starts from random ones.
       init: a `.keras` file to start from, such as `python -m affwildnet.weights import` writes; empty is random ones.

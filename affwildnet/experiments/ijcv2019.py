@@ -22,6 +22,8 @@ _ONE_ANNOTATOR = "Aff-Wild, labels of one annotator"
 _EMOTIW = "AFEW 5.0 (EmotiW 2017)"
 
 _SEQUENCES = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4)
+# AFEW and AFEW-VA have 63 and 50 frames a clip on average (table 2).
+_SHORT_SEQUENCES = replace(_SEQUENCES, window_rule="padded")
 _FRAMES = TrainingConfig(batch_size=50, window=1, learning_rate=1e-4)
 # Without recurrence the window does not matter to the result, only to how many frames are read at once.
 _SCORED_FRAMES = EvaluationConfig(batch_size=1, window=80)
@@ -36,10 +38,11 @@ _ANNOTATOR = (
     "said; the mean of the annotators is assumed, as everywhere else."
 )
 _FINE_TUNED = "Nothing is said of the settings: those of section 4.2.3."
+_PADDED = "Clips of fewer frames than a sequence has are padded and masked, as most of the clips are."
 _CLASSIFIED = (
     "Nothing is said of settings, loss, landmarks or the kind of RNN: settings of sections 4.2.2 and 4.2.3, "
     "cross-entropy, as is usual for classes, and landmarks and GRU as in the fine-tuned AffWildNet, so that the rows "
-    "differ in the CNN and the weights alone."
+    f"differ in the CNN and the weights alone. {_PADDED}"
 )
 
 _row = partial(row, "ijcv2019")
@@ -75,7 +78,7 @@ def _emotiw(
     """A row of table 12: seven expressions."""
     model = replace(NETWORKS[network], head="expression")
     training = replace(
-        _FRAMES if model.recurrent == "none" else _SEQUENCES,
+        _FRAMES if model.recurrent == "none" else _SHORT_SEQUENCES,
         pretrained=pretrained,
         # Seven outputs in the place of valence and arousal (section 5.2.1): of all that is given, they do not fit.
         init_skip=("expression",),
@@ -236,9 +239,10 @@ OTHER_CORPORA = (
                 note="The caption says training set; read as the five folds of table 11.",
             ),
         ],
+        training=replace(_SHORT_SEQUENCES, pretrained="Aff-Wild"),
         corpus="AFEW-VA",
         protocol="folds",
-        notes=_FINE_TUNED,
+        notes=f"{_FINE_TUNED} {_PADDED}",
     ),
     _experiment(
         "afew_va_cnn",

@@ -69,8 +69,7 @@ class StatefulModel:
           inputs: those of the network, (B, T, ...), in its order.
           states: after the frame before, or `initial_states`.
         """
-        tensors = [*inputs, *states]
-        outputs = self.model(tensors if len(tensors) > 1 else tensors[0], training=False)
+        outputs = self.model([*inputs, *states], training=False)
         estimates, *after = outputs if states else [outputs]
         return estimates, after
 

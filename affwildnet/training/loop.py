@@ -86,6 +86,13 @@ def train_one(
             f"{data_dir}: a record is corrupt or cut off ({_first_line(error)}). "
             f"`python -m tfrecords_tools verify {data_dir}` names it; pack that corpus again."
         ) from None
+    except tf.errors.OpError as error:
+        if workers.number == 1 or "Collective ops is aborted" not in error.message:
+            raise
+        raise UserError(
+            "Another worker has ended or cannot be reached. The checkpoints stand. "
+            "Start the same command again on all workers: it goes on from the latest."
+        ) from None
 
 
 class _Run:
