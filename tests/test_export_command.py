@@ -129,10 +129,10 @@ def test_a_file_without_a_card_needs_the_corpus(corpus, tmp_path, capsys):
 def test_what_is_refused(corpus, file, tmp_path, capsys):
     output = f"--output={tmp_path / 'out'}"
     assert "Did you mean onnx?" in refused([f"--model={file}", output, "--formats=saved_model,onx"], capsys)
-    assert refused([f"--model={tmp_path / 'gone'}", output], capsys).endswith("gone, nothing is there.")
+    assert refused([f"--model={tmp_path / 'gone'}", output], capsys).endswith("gone, which is not there.")
     assert "without experiment.json" in refused([f"--model={tmp_path}", output], capsys)
     empty = started(tmp_path / "run", corpus, TINY)
-    assert "best_mean, which is not there yet" in refused([f"--model={empty.path}", output], capsys)
+    assert "no checkpoint yet" in refused([f"--model={empty.path}", output], capsys)
     (tmp_path / "text.keras").write_text("thesis")
     assert "must be a .keras file" in refused([f"--model={tmp_path / 'text.keras'}", output], capsys)
     (tmp_path / "file").touch()

@@ -11,6 +11,7 @@ from networks import numpy
 from trainings import TINY
 
 from affwildnet import devices, models
+from affwildnet.models.fusion import fuse_decisions
 from affwildnet.models.precision import Rounded, with_precision
 
 
@@ -62,3 +63,17 @@ def test_a_processor_is_asked_for_its_instructions(monkeypatch, tmp_path):
     assert not devices.has_bfloat16()
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["GPU:0"])
     assert devices.has_bfloat16()
+
+
+@pytest.mark.parametrize(("precision", "native"), [("float32", True), ("bfloat16", False)])
+def test_the_landmarks_statistics_are_those_of_the_network(precision, native):
+    keras.utils.set_random_seed(3)
+    model = models.build(replace(TINY.model, width=0.1, standardise_landmarks=True))
+    rng = np.random.default_rng(4)
+    points = np.float32(0.5 + 0.1 * rng.normal(size=(1, 6, 68, 2)))
+    models.fit_landmarks(model, points[0])
+    inputs = {"frames": rng.integers(0, 256, (1, 6, 32, 32, 3), np.uint8), "landmarks": points}
+    expected = numpy(model(inputs))
+    np.testing.assert_allclose(numpy(with_precision(model, precision, native)(inputs)), expected, atol=0.05)
+    fused = fuse_decisions([model, model], np.ones((2, 2)))
+    np.testing.assert_allclose(numpy(fused(inputs)), expected, atol=1e-5)

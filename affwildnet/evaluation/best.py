@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from affwildnet import checkpoints
@@ -87,3 +88,28 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
         hint = " which is not there yet: `evaluate.py --watch` chooses it." if checkpoint in named else "."
         raise UserError(f"{rule}{',' if checkpoint in named else ''}{hint}")
     return path
+
+
+def model_file(model: Path) -> Path:
+    """Returns the `.keras` file that a `--model` means: itself, or a working directory's best checkpoint or its latest.
+
+    Of a training in stages it is that of the last stage that has one.
+
+    Raises:
+      UserError: if there is none.
+    """
+    if model.is_file():
+        return model
+    workdir = Workdir(model)
+    if not workdir.begun:
+        what = "a folder without experiment.json or saved_model.pb" if model.is_dir() else "which is not there"
+        raise UserError(
+            "`--model` must be a .keras file, a working directory of train.py or, to predict with, a SavedModel. "
+            f"Received: {model}, {what}."
+        )
+    stages = workdir.open()[0].training.stages
+    for place in [workdir.stage(stage.name) for stage in reversed(stages)] or [workdir]:
+        for checkpoint in ("best_mean", "latest"):
+            with suppress(UserError):
+                return find(place, checkpoint)
+    raise UserError(f"{model}: no checkpoint yet. Run train.py, or wait for its first one.")

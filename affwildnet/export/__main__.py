@@ -44,6 +44,7 @@ def _export(options: argparse.Namespace) -> None:
     from affwildnet import checkpoints
     from affwildnet.data import Corpus
     from affwildnet.devices import choose_device
+    from affwildnet.evaluation import best
     from affwildnet.export import folders, onnx_file, scoring, source
     from affwildnet.export.formats import FORMATS
     from affwildnet.export.forms import forms
@@ -51,7 +52,7 @@ def _export(options: argparse.Namespace) -> None:
     if "onnx" in names:
         onnx_file.check_installed()
     choose_device(-1)  # ONNX Runtime and TFLite compute there too
-    path = source.find(options.model)
+    path = best.model_file(options.model)
     card = source.card_of(path, options.data_dir)
     targets = {name: options.output / name for name in names}
     for name, folder in targets.items():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from affwildnet.models.precision import with_precision
 from affwildnet.models.streaming import StatefulModel, with_states
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.schema import DIMENSIONS, EXPRESSIONS
@@ -84,12 +85,4 @@ def in_float32(model: keras.Model) -> keras.Model:
     if all(layer.compute_dtype == "float32" for layer in model.layers if layer.weights):
         return model
 
-    def renewed(layer: keras.Layer) -> keras.Layer:
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    clone = keras.models.clone_model(model, clone_function=renewed)
-    clone.set_weights(model.get_weights())
-    for layer in clone.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with copies of its weights
-    return clone
+    return with_precision(model, "float32")

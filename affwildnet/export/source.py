@@ -5,35 +5,8 @@ from pathlib import Path
 
 from affwildnet import card as model_card
 from affwildnet.card import Card
-from affwildnet.evaluation import best
-from affwildnet.workdir import Workdir
 from tfrecords_tools import manifest
 from tfrecords_tools.errors import UserError
-
-
-def find(model: Path) -> Path:
-    """Returns the `.keras` file that is meant: itself, or the `best_mean` checkpoint of a working directory.
-
-    Of a training in stages it is that of the last stage that has one.
-
-    Raises:
-      UserError: if there is none.
-    """
-    if model.is_file():
-        return model
-    workdir = Workdir(model)
-    if not workdir.begun:
-        what = "a folder without experiment.json" if model.is_dir() else "nothing is there"
-        raise UserError(
-            f"`--model` must be a .keras file or a working directory of train.py. Received: {model}, {what}."
-        )
-    stages = workdir.open()[0].training.stages
-    places = [workdir.stage(stage.name) for stage in reversed(stages)] or [workdir]
-    for place in places:
-        path = place.best / "best_mean.keras"
-        if path.is_file():
-            return path
-    return best.find(places[0], "best_mean")  # which says what is missing
 
 
 def card_of(path: Path, data_dir: Path | None) -> Card:

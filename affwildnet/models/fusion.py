@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from affwildnet.models.copying import give
 from tfrecords_tools.errors import UserError
 
 
@@ -80,5 +81,5 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
     for index, model in enumerate(models, start=1):
         for layer in model.layers:
             if layer.weights:
-                fused.get_layer(f"net{index}_{layer.name}").set_weights(layer.get_weights())
+                give(fused.get_layer(f"net{index}_{layer.name}"), layer.get_weights())
     return fused

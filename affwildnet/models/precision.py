@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+from affwildnet.models.copying import give
+
 PRECISIONS = ("float32", "bfloat16")
 
 # What has most of the work. Its weights are rounded once; under a mixed policy every call would round them anew.
@@ -55,7 +57,7 @@ def with_precision(model: keras.Model, precision: str, native: bool = True) -> k
         weights = layer.get_weights()
         if layer.name in emulated:
             weights = [ops.convert_to_numpy(Rounded()(weight)) for weight in weights]
-        clone.get_layer(layer.name).set_weights(weights)
+        give(clone.get_layer(layer.name), weights)
     return clone
 
 

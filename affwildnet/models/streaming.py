@@ -24,10 +24,6 @@ class Carried(keras.layers.Layer):
         super().__init__(**{"name": layer.name, "dtype": layer.dtype_policy, **kwargs})
         self.layer = layer
 
-    def build(self, input_shapes):
-        if not self.layer.built:
-            self.layer.build(input_shapes[0])
-
     def call(self, inputs: list[Tensor]) -> tuple[Tensor, ...]:
         sequence, *states = inputs
         most = getattr(self.layer, "most_frames_a_turn", MOST_FRAMES_A_TURN)

@@ -1,7 +1,6 @@
 """The network that `--model` names, and how its faces are cut out."""
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from affwildnet.devices import has_bfloat16
 from affwildnet.evaluation import best
 from affwildnet.models.precision import PRECISIONS, with_precision
 from affwildnet.predict.networks import KerasNetwork, Network, SavedNetwork
-from affwildnet.workdir import Workdir
 from tfrecords_tools.alignment import Aligner
 from tfrecords_tools.errors import UserError, check_choice
 
@@ -55,7 +53,7 @@ def load(
             raise UserError(f"{model}: a SavedModel has its precision for good. `--precision` needs a .keras file.")
         network, card, path = SavedNetwork(model), _described(model), model
     else:
-        path = _file(model)
+        path = best.model_file(model)
         keras_model = checkpoints.load(path)
         if precision is not None:
             keras_model = with_precision(keras_model, precision, has_bfloat16())
@@ -64,29 +62,6 @@ def load(
     aligner, cut = _aligner(path, network.image_size, card, alignment, margin)
     in_precision = f", {precision}" if precision else ""
     return Loaded(network, aligner, (f"model: {path}{in_precision}", cut))
-
-
-def _file(model: Path) -> Path:
-    if model.is_file():
-        return model
-    if not model.is_dir():
-        raise UserError(
-            f"`--model` must be a .keras file, a working directory of train.py or a SavedModel. Received: {model}, "
-            "which is not there."
-        )
-    workdir = Workdir(model)
-    if not workdir.begun:
-        raise UserError(
-            f"`--model` must be a .keras file, a working directory of train.py or a SavedModel. Received: {model}, a "
-            "folder without experiment.json or saved_model.pb."
-        )
-    stages = workdir.open()[0].training.stages
-    places = [workdir.stage(stage.name) for stage in reversed(stages)] if stages else [workdir]
-    for place in places:
-        for checkpoint in ("best_mean", "latest"):
-            with suppress(UserError):
-                return best.find(place, checkpoint)
-    raise UserError(f"{model}: no checkpoint yet. Run train.py, or wait for its first one.")
 
 
 def _described(folder: Path) -> Card | None:

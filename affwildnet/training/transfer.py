@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 import affwildnet.models  # noqa: F401  (registers the layers that a file may name)
+from affwildnet.models.copying import renew
 from tfrecords_tools.errors import UserError
 
 
@@ -89,8 +90,7 @@ def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> No
         given = weights_of(theirs[name])
         for weight, variable in weights_of(layer).items():
             variable.assign(given[weight])
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with copies of its weights
+        renew(layer)
 
 
 def pixels(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:
