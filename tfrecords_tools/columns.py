@@ -14,6 +14,11 @@ _TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
 _AT_ONCE = 4096
 
 
+def feature(field: schema.Field) -> tf.io.FixedLenFeature:
+    """Returns how TensorFlow parses a field of a record."""
+    return tf.io.FixedLenFeature(field.shape, _TYPES[field.dtype])
+
+
 def read_columns(
     folder: Path, entry: VideoEntry, names: Sequence[str], fields: dict[str, schema.Field] = schema.FIELDS
 ) -> dict[str, np.ndarray]:
@@ -30,7 +35,7 @@ def read_columns(
         manifest says.
     """
     path = folder / entry.file
-    spec = {name: tf.io.FixedLenFeature(fields[name].shape, _TYPES[fields[name].dtype]) for name in names}
+    spec = {name: feature(fields[name]) for name in names}
     records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_AT_ONCE)
     try:
         parts = [tf.io.parse_example(serialised, spec) for serialised in records]

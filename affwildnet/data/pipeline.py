@@ -25,11 +25,11 @@ from affwildnet.data.windows import (
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools import schema
+from tfrecords_tools.columns import feature
 from tfrecords_tools.errors import UserError
 
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256
-_TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
 _FIELDS = schema.fields(expression=True)
 _READ = ("frame", "timestamp", "face", "landmarks")
 _LABEL = {VALENCE_AROUSAL: "label", EXPRESSION: "expression"}
@@ -149,7 +149,7 @@ def _load_window(row, files, first_record, offsets, window: int, size: int, targ
     video, length = row[VIDEO], row[LENGTH]
     serialised = _read_records(files[video], offsets[first_record[video] + row[FIRST]], length)
     label = _LABEL[target]
-    parsed = tf.io.parse_example(serialised, {name: _feature(name) for name in (*_READ, label)})
+    parsed = tf.io.parse_example(serialised, {name: feature(_FIELDS[name]) for name in (*_READ, label)})
     faces = _decode(parsed.pop("face"), window, size)
     # What counts has a label; a window that fills up a batch counts nowhere.
     counts = tf.range(length) < row[VALID]
@@ -158,10 +158,6 @@ def _load_window(row, files, first_record, offsets, window: int, size: int, targ
     parsed["mask"] = tf.cast(labelled & counts, tf.float32)
     example = {name: _pad(value, window) for name, value in parsed.items()}
     return {**example, "frames": faces, "video": video}
-
-
-def _feature(name: str) -> tf.io.FixedLenFeature:
-    return tf.io.FixedLenFeature(_FIELDS[name].shape, _TYPES[_FIELDS[name].dtype])
 
 
 def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:
