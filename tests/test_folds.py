@@ -160,9 +160,9 @@ def quick(monkeypatch):
         def __call__(self, batch):
             return 1.0, 1.0
 
-    def batches(corpus, config, position):
+    def batches(corpus, config, position, share):
         opened.append(corpus)
-        return quick_batches(corpus, config, position)
+        return quick_batches(corpus, config, position, share)
 
     monkeypatch.setattr(models, "build", build_small)
     monkeypatch.setattr(loop, "training_batches", batches)

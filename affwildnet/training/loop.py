@@ -112,7 +112,8 @@ class _Run:
 
     def to_the_end(self, received: list[int]) -> int:
         """Trains until there is a reason to stop, or a signal in `received`; returns the exit status."""
-        for batch in self._batches():
+        share = (self._workers.index, self._workers.number)
+        for batch in training_batches(self._corpus, self._config, self._position, share):
             self._train_on(batch)
             told = self._workers.gathered([received[0] if received else 0, self._workdir.stop.exists()])
             number, reason = int(told[:, 0].max()), self._reason_to_stop(bool(told[0, 1]))
@@ -128,12 +129,6 @@ class _Run:
                 print(f"{name}: saved step {self._step:,} and left. The same command goes on from there.", flush=True)
                 return 128 + number
         raise AssertionError("the training data have no end")
-
-    def _batches(self) -> tf.data.Dataset:
-        if self._workers.number == 1:
-            return training_batches(self._corpus, self._config, self._position)
-        share = (self._workers.index, self._workers.number)
-        return training_batches(self._corpus, self._config, self._position, share)
 
     def _train_on(self, batch: dict[str, tf.Tensor]) -> None:
         loss, norm = self._train_step(batch)
