@@ -186,14 +186,10 @@ def _decode(jpegs: tf.Tensor, window: int, size: int) -> tf.Tensor:
     if window > LONGEST_UNROLLED:
         return _pad(tf.map_fn(face, jpegs, fn_output_signature=tf.uint8), window)
     # An operation a face, without a loop around them, decodes a sixth more of them in a second.
-    number = tf.shape(jpegs)[0]
-    filled = tf.concat([jpegs, tf.repeat(jpegs[-1:], window - number)], axis=0)
-    faces = tf.stack([face(jpeg) for jpeg in tf.unstack(filled, num=window)])
-    return tf.cond(
-        number == window,
-        lambda: faces,
-        lambda: faces * tf.cast(tf.range(window) < number, tf.uint8)[:, None, None, None],
-    )
+    with tf.init_scope():  # once, not for each window
+        black = tf.io.encode_jpeg(tf.zeros((size, size, 3), tf.uint8))  # decodes to zeros, in a fraction of the time
+    filled = tf.concat([jpegs, tf.repeat(black, window - tf.shape(jpegs)[0])], axis=0)
+    return tf.stack([face(jpeg) for jpeg in tf.unstack(filled, num=window)])
 
 
 def _pad(value: tf.Tensor, window: int) -> tf.Tensor:
