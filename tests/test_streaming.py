@@ -56,9 +56,18 @@ def test_a_video_in_pieces_gives_what_the_whole_gives(head):
     assert np.abs(forgotten[:, 5:] - whole[:, 5:]).max() > 1e-3
 
 
+# One network of each kind of recurrence: what lies before it does not matter here.
+BEHIND_THE_CNN = ("recurrent", "recurrent_units", "attention", "reset_after", "rnn_inputs", "joined_hidden", "separate")
+KINDS = {
+    tuple(getattr(config, field) for field in (*BEHIND_THE_CNN, "members", "fusion")): name
+    for name, config in NETWORKS.items()
+    if config.recurrent != "none"
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, config in NETWORKS.items() if config.recurrent != "none"])
-def test_every_recurrent_network_can_get_a_video_in_pieces(name):
+@pytest.mark.parametrize("name", KINDS.values())
+def test_every_kind_of_recurrent_network_can_get_a_video_in_pieces(name):
     model = network(NETWORKS[name])
     data = video(model, batch=1, frames=3)
     np.testing.assert_allclose(in_pieces(with_states(model), data, [1, 2]), numpy(model(data)), rtol=0, atol=1e-5)
