@@ -184,7 +184,8 @@ def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, ca
 @pytest.mark.slow
 def test_its_report_is_written_where_the_stage_is(workdir, corpus):
     own = begin(workdir, "c2", corpus)
-    frames, landmarks = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames"), keras.Input((None, 68, 2), name="landmarks")
+    frames = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames")
+    landmarks = keras.Input((None, 68, 2), name="landmarks")
     estimates = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))
     model = keras.Model([frames, landmarks], estimates)
     path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
