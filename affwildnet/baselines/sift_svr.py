@@ -7,7 +7,6 @@ best on the validation split; frames of the training split evenly spread over it
 faster than with the square of their number.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,9 +131,8 @@ def _labelled(corpus: Corpus, settings: Settings, most: int) -> tuple[np.ndarray
         )
     wanted = found[np.unique(np.linspace(0, len(found) - 1, most).astype(int))]
     features, labels = [], []
-    for video, entry in enumerate(tqdm(corpus.videos, desc=f"SIFT of {corpus.split}", unit="video")):
-        first, end = corpus.first_record[video : video + 2]
-        own: Sequence[int] = (wanted[(wanted >= first) & (wanted < end)] - first).tolist()
+    videos = tqdm(corpus.by_video(wanted), desc=f"SIFT of {corpus.split}", unit="video", total=len(corpus.videos))
+    for entry, own in videos:
         for record in read_records(corpus.folder, entry, own):
             features.append(_described(record, corpus, entry, settings))
             labels.append(record["label"])

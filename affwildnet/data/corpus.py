@@ -1,5 +1,6 @@
 """One split of a packed corpus, or of one of its folds, as the windows are planned from it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,11 +92,15 @@ class Corpus:
         """Returns (N, 68, 2) float32 landmarks of at most `most` records, evenly spread over the split."""
         records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
         found = []
+        for entry, own in self.by_video(records):
+            found += [record["landmarks"] for record in read_records(self.folder, entry, own)]
+        return np.array(found)
+
+    def by_video(self, records: np.ndarray) -> Iterator[tuple[VideoEntry, list[int]]]:
+        """Yields each video, and which of its records are among `records`, (N,) indices over the whole split."""
         for video, entry in enumerate(self.videos):
             first, end = self.first_record[video : video + 2]
-            own = records[(records >= first) & (records < end)] - first
-            found += [record["landmarks"] for record in read_records(self.folder, entry, own.tolist())]
-        return np.array(found)
+            yield entry, (records[(records >= first) & (records < end)] - first).tolist()
 
     @property
     def frames_labelled(self) -> int:

@@ -32,12 +32,12 @@ def baselines(
     mean = labels.mean(axis=0)
     regression = LinearRegression().fit(landmarks, labels)
     estimators = {
-        "mean of the training labels": lambda points: np.broadcast_to(mean, (len(points), 2)),
-        "linear regression on the landmarks": regression.predict,
+        "mean of the training labels": lambda entry: np.broadcast_to(mean, (entry.frames, 2)),
+        "linear regression on the landmarks": lambda entry: regression.predict(_landmarks(scored, entry)),
     }
     found = {}
-    for name, predict in estimators.items():
-        evaluation = evaluate(scored, lambda entry, predict=predict: predict(_landmarks(scored, entry)))
+    for name, estimate in estimators.items():
+        evaluation = evaluate(scored, estimate)
         found[name] = protocols.score(evaluation, protocol, config or EvaluationConfig(), resamples=0).scores
     return found
 

@@ -79,6 +79,7 @@ class Trained:
         self.fold = workdir.fold()
         self.checkpoint = best.find(workdir, choices.checkpoint)
         self._strategy = choices.strategy
+        self._corpora: dict[str, Corpus] = {}
         with choices.strategy.scope():
             self.model = checkpoints.load(self.checkpoint)
 
@@ -91,8 +92,10 @@ class Trained:
             return None
 
     def corpus(self, split: str) -> Corpus:
-        """Opens a split; raises a `UserError` if it cannot be."""
-        return Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
+        """Returns a split, opened once; raises a `UserError` if it cannot be."""
+        if split not in self._corpora:
+            self._corpora[split] = Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
+        return self._corpora[split]
 
     def estimates(self, split: str) -> Evaluation:
         """Runs the network over a split, without post-processing."""
