@@ -8,7 +8,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
 from affwildnet.evaluation.segments import LENGTH, chosen
-from affwildnet.evaluation.style import CLASSES, ESTIMATE, LABEL, elided, labelled_frames, save
+from affwildnet.evaluation.style import CLASSES, ESTIMATE, LABEL, elided, labelled_frames, lone_points, save
 from affwildnet.metrics import DIMENSIONS, Moments
 from tfrecords_tools.schema import EXPRESSIONS
 
@@ -109,8 +109,9 @@ def probabilities(evaluation: Evaluation, path: Path) -> bool:
     figure, axes = _row_each(videos, 1)
     for video, axis in zip(videos, axes[:, 0], strict=True):
         for column, (name, (colour, style)) in enumerate(CLASSES.items()):
-            axis.plot(*_broken(video, video.estimates[:, column]), color=colour, linestyle=style, label=name)
-            _alone(axis, video, video.estimates[:, column], colour)
+            x, values = _broken(video, video.estimates[:, column])
+            axis.plot(x, values, color=colour, linestyle=style, label=name)
+            lone_points(axis, x, values, colour)
         own = np.unique(video.labels[video.labelled].argmax(axis=1))
         label = ", ".join(EXPRESSIONS[index] for index in own) or "none"
         axis.set_title(f"{elided(video.video)}: label {label}", fontsize=9, parse_math=False)
@@ -150,8 +151,9 @@ def _curve(axis, video: VideoEstimates, column: int, part: slice = slice(None)) 
         (video.labels[:, column], LABEL, "-", "label"),
         (video.estimates[:, column], ESTIMATE, "--", "estimate"),
     ):
-        axis.plot(*_broken(video, values, part), color=colour, linestyle=style, label=label)
-        _alone(axis, video, values, colour, part)
+        x, values = _broken(video, values, part)
+        axis.plot(x, values, color=colour, linestyle=style, label=label)
+        lone_points(axis, x, values, colour)
     _limits(axis, video.estimates[part, column])
 
 
@@ -159,15 +161,6 @@ def _broken(video: VideoEstimates, values: np.ndarray, part: slice = slice(None)
     """Returns times and values, NaN between them where frames were left out: the line breaks instead of bridging."""
     breaks = np.flatnonzero(np.diff(video.frames[part]) > 1) + 1
     return tuple(np.insert(each[part].astype(float), breaks, np.nan) for each in (video.timestamps, values))
-
-
-def _alone(axis, video: VideoEstimates, values: np.ndarray, colour: str, part: slice = slice(None)) -> None:
-    """Draws the values without a neighbour, which a line does not show, as points."""
-    times, values = _broken(video, values, part)
-    there = np.concatenate([[False], np.isfinite(values), [False]])
-    alone = there[1:-1] & ~there[:-2] & ~there[2:]
-    if alone.any():
-        axis.plot(times[alone], values[alone], color=colour, linestyle="none", marker=".")
 
 
 def _limits(axis, estimates: np.ndarray) -> None:

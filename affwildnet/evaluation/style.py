@@ -52,6 +52,14 @@ def elided(name: str, most: int = NAME_LENGTH) -> str:
     return f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
 
 
+def lone_points(axis, x: np.ndarray, values: np.ndarray, colour: str) -> None:
+    """Draws as points the values between two that are not finite: a line, which has two ends, does not show them."""
+    there = np.pad(np.isfinite(values), 1)
+    alone = there[1:-1] & ~there[:-2] & ~there[2:]
+    if alone.any():
+        axis.plot(x[alone], values[alone], color=colour, linestyle="", marker=".", markersize=4)
+
+
 def save(figure, path: Path) -> bool:
     """Writes a figure and closes it; returns True, as there is a picture."""
     with whole(path) as partial:

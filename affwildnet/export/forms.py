@@ -46,9 +46,9 @@ class Forms:
 
     def step(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the estimates for a piece of a sequence, and under their names the states after its last frame."""
-        outputs = self.model(list(tensors), training=False)
-        names = [self.output, *(spec.name for spec in self.states)]
-        return dict(zip(names, outputs if isinstance(outputs, (list, tuple)) else [outputs], strict=True))
+        own = len(self.inputs)
+        estimates, states = self.stateful(tensors[:own], tensors[own:])
+        return {self.output: estimates, **{spec.name: new for spec, new in zip(self.states, states, strict=True)}}
 
     def one_frame(self) -> list[tf.TensorSpec]:
         """Returns what `step` takes for one frame of one video: the shapes with B = 1 and T = 1."""

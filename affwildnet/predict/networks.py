@@ -85,8 +85,7 @@ class KerasNetwork(Network):
         return [tf.zeros((1, *shape)) for shape in self._stateful.state_shapes]
 
     def _call(self, inputs: list[tf.Tensor], states: States) -> tuple[tf.Tensor, States]:
-        outputs = self._stateful.model([*inputs, *states], training=False)
-        estimates, *after = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        estimates, after = self._stateful(inputs, states)
         return tf.cast(estimates, tf.float32), after
 
     def _run(self, inputs: list[np.ndarray], states: States) -> tuple[tf.Tensor, States]:

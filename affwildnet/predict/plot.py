@@ -4,17 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
 
+from affwildnet.evaluation.style import COLOURS, lone_points, save
 from affwildnet.predict import table
-from tfrecords_tools.files import whole
 from tfrecords_tools.schema import DIMENSIONS
 
-COLOURS = {"valence": "#0072B2", "arousal": "#E69F00"}
 FACES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 WITHOUT = "#DDDDDD"
 POINTS = 2000  # on the time axis at most: no screen shows more
@@ -94,17 +90,12 @@ def plot(path: Path, title: str, picture: Path) -> None:
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside right upper")
-    with whole(picture) as partial:
-        figure.savefig(partial, dpi=110, format="png")
-    pyplot.close(figure)
+    save(figure, picture)
 
 
 def _draw(axis, times: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
     axis.plot(times, values, color=colour, linewidth=1.3, label=label)
-    # A line has two ends: a point with gaps on both sides would not be seen.
-    there = np.pad(np.isfinite(values), 1)
-    alone = there[1:-1] & ~there[:-2] & ~there[2:]
-    axis.plot(times[alone], values[alone], color=colour, linestyle="", marker=".", markersize=4)
+    lone_points(axis, times, values, colour)
 
 
 def _finish(axis, curves: Curves) -> None:
