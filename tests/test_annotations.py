@@ -8,7 +8,6 @@ from tfrecords_tools import video_packer
 from tfrecords_tools.alignment import Aligner
 from tfrecords_tools.annotations import (
     NumberedLabels,
-    at,
     check_fits,
     check_length,
     choose_annotators,
@@ -158,7 +157,6 @@ def test_without_times_a_frame_has_the_row_of_its_number():
     assert found.expression.tolist() == [4, 0, -1, 2, 2, -1]
     assert found.times is None
     assert found.values.dtype == np.float32
-    assert (at(labels, 5, 0.0), at(labels, 6, 0.0), at(labels, 1, 7.0)) == (4, None, 0)
 
 
 def test_with_times_a_frame_has_the_nearest_row_whatever_its_number():
@@ -166,7 +164,6 @@ def test_with_times_a_frame_has_the_nearest_row_whatever_its_number():
     found = match(labels, [70, 80, 90, 95], [0.0, 0.05, 0.07, 9.0])
     np.testing.assert_array_equal(found.values[:, 0], [1, 2, 3, np.nan])
     assert (found.annotators, found.expression) == (None, None)
-    assert (at(labels, 1, 0.05), at(labels, 1, 9.0)) == (1, None)
 
 
 def test_one_row_with_a_time_is_the_label_of_the_whole_video_and_no_row_of_none():

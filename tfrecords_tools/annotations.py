@@ -136,12 +136,6 @@ def rows_of(
     return nearest(labels.times, np.asarray(timestamps, np.float64), tolerance)
 
 
-def at(labels: Labels, frame: int, timestamp: float, tolerance: float = END_TOLERANCE) -> int | None:
-    """Returns the row of `labels` that belongs to one frame, None where none does; see `rows_of`."""
-    row = int(rows_of(labels, [frame], [timestamp], tolerance)[0])
-    return None if row < 0 else row
-
-
 def match(
     labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
 ) -> Labels:
