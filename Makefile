@@ -48,7 +48,7 @@ $(SAMPLE)/annotations: | .venv/demo
 	$(PY) -m tfrecords_tools sample --output=$(SAMPLE)
 
 test: .venv/test lint
-	$(PY) -m pytest -n auto
+	$(PY) -m pytest -n auto --dist loadfile
 
 lint: .venv/test
 	$(PY) -m ruff check .

@@ -1,6 +1,5 @@
 """Every network of the papers: what it computes, saved and loaded, on another backend, compiled, in less precision."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import family
 import keras
 import numpy as np
+import on_jax
 import pytest
 import tensorflow as tf
 
@@ -16,14 +16,28 @@ from affwildnet.losses import ccc_loss
 from affwildnet.models import build
 
 DEEP = ("resnet50", "densenet121", "densenet169", "resnet50_slim")
-# The deep trunks have hundreds of layers: half a minute to compile one.
-BY_NAME = [pytest.param(name, marks=[pytest.mark.slow] if NETWORKS[name].trunk in DEEP else []) for name in NETWORKS]
+
+
+def takes_long(config):
+    """Deep trunks have hundreds of layers, and fused networks several trunks."""
+    return config.trunk in DEEP or bool(config.members)
+
+
 MIXED = ("mixed_bfloat16", "mixed_float16")
 
 
 @pytest.fixture(scope="module")
 def goldens():
     return family.read_goldens()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * takes_long(NETWORKS[name])) for name in NETWORKS],
+)
+def one(request):
+    """A network's name, the network and the arguments of its call: built once for the tests that share it."""
+    return request.param, *family.network(request.param)
 
 
 def assert_same(computed, golden, name):
@@ -37,9 +51,8 @@ def test_every_network_has_a_golden(goldens):
         assert np.ptp(values[..., 0]) > 0.01  # not one that says the same of every frame, within the tolerance below
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_golden_and_round_trip(name, goldens, tmp_path):
-    model, data = family.network(name)
+def test_golden_and_round_trip(one, goldens, tmp_path):
+    name, model, data = one
     computed = np.asarray(model(data))
     assert_same(computed, goldens[name], name)
     model.save(tmp_path / "model.keras")
@@ -51,8 +64,7 @@ def test_golden_and_round_trip(name, goldens, tmp_path):
 def test_jax_computes_the_same(goldens, tmp_path):
     path = tmp_path / "jax.npz"
     script = str(Path(family.__file__))
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, script, path], env=environment, check=True, timeout=1200)
+    subprocess.run([sys.executable, script, path], env=on_jax.environment(), check=True, timeout=1200)
     with np.load(path) as outputs:
         assert set(outputs) == set(NETWORKS)
         for name in NETWORKS:
@@ -60,9 +72,8 @@ def test_jax_computes_the_same(goldens, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
-def test_xla_computes_the_same(name, goldens):
-    model, data = family.network(name)
+def test_xla_computes_the_same(one, goldens):
+    name, model, data = one
     compiled = tf.function(lambda batch: model(batch, training=False), jit_compile=True)
     assert_same(compiled(data), goldens[name], name)
 
@@ -99,10 +110,7 @@ def _assert_gradients_are_finite(model, data, what):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["cnn_m", "affwildnet_vggface", "thesis_vgg_face_lstm", "thesis_vgg_face_indrnn", "thesis_vgg_face_attention"],
-)
+@pytest.mark.parametrize("name", ["cnn_m", "thesis_vgg_face_lstm", "thesis_vgg_face_attention"])
 def test_a_training_step_compiles_with_xla(name):
     keras.utils.set_random_seed(0)
     model = build(family.config_of(name))

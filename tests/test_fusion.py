@@ -73,6 +73,7 @@ def test_the_fused_network_is_the_mean_weighted_by_validation_ccc(members, folde
     np.testing.assert_allclose([list(each["validation_ccc"].values()) for each in stored], weights, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_fused_is_a_working_directory_of_its_own(members, tmp_path):
     into = Workdir(tmp_path / "fused")
     for _ in range(2):  # again over an earlier one
@@ -105,6 +106,12 @@ def test_what_cannot_be_fused_is_refused(members, folder, tmp_path):
         fusion.fuse([members[0].path], into, LATEST)
     with pytest.raises(UserError, match="must be a new one"):
         fusion.fuse([each.path for each in members], members[0], LATEST)
+    assert not into.begun
+
+
+@pytest.mark.slow
+def test_what_does_not_go_together_is_refused(members, folder, tmp_path):
+    into = Workdir(tmp_path / "fused")
     worse = member(tmp_path / "worse", folder, 3, upside_down=True)
     with pytest.raises(UserError, match=r"worse.*validation CCC above 0.*Leave it out"):
         fusion.fuse([members[0].path, worse.path], into, LATEST)

@@ -1,11 +1,10 @@
 """The recurrent layers compiled by XLA, and on JAX."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
+import on_jax
 import pytest
 import tensorflow as tf
 from networks import numpy
@@ -56,14 +55,11 @@ def test_xla(cell):
 
 @pytest.mark.slow
 def test_jax(tmp_path):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    tests = Path(__file__).parent
-    environment["PYTHONPATH"] = os.pathsep.join([str(tests), str(tests.parent)])
     out = tmp_path / "out.npz"
-    subprocess.run([sys.executable, "-c", ON_JAX, str(out)], env=environment, check=True, capture_output=True)
-    on_jax = np.load(out)
+    subprocess.run([sys.executable, "-c", ON_JAX, str(out)], env=on_jax.environment(), check=True, capture_output=True)
+    found = np.load(out)
     for cell in CELLS:
         outputs, *slopes = with_gradients(layer(cell), sequence(10))
-        np.testing.assert_allclose(on_jax[cell], outputs, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found[cell], outputs, rtol=1e-5, atol=1e-6)
         for index, slope in enumerate(slopes):
-            np.testing.assert_allclose(on_jax[f"{cell}/{index}"], slope, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(found[f"{cell}/{index}"], slope, rtol=1e-4, atol=1e-5)

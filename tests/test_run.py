@@ -43,6 +43,7 @@ def written(path):
     return np.array(columns[:2]).T, np.array(columns[2:]).T
 
 
+@pytest.mark.slow
 def test_the_difference_is_that_of_both_reports(folder, tmp_path):
     one, two = (trained(tmp_path / str(seed), folder, seed) for seed in (1, 2))
     done = run.once(one, LATEST, two)
@@ -96,6 +97,7 @@ def folds(tmp_path_factory):
     return run_in
 
 
+@pytest.mark.slow
 def test_each_fold_is_scored_by_the_network_that_has_not_seen_it(folds):
     done = run.folds(folds, replace(LATEST, split="test"))
     assert done.report["folds"] == [2, 2, 2]

@@ -268,6 +268,7 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
     assert np.mean(losses[-5:]) < 0.4
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_leaves_no_trace_of_itself(corpus, workdir):
     experiment = replace(tiny(steps=3, precision="mixed_bfloat16"), model=replace(TINY.model, recurrent="none"))
     assert train(experiment, corpus, workdir) == 0

@@ -382,6 +382,7 @@ def test_the_experiments_protocol_decides(workdir, corpus, trainer, monkeypatch)
     assert abs(line["ccc"]["mean"] - evaluation.scores["ccc"]["mean"]) > 1e-3  # which is by frame
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_evaluator(workdir, corpus, trainer):
     # Here nothing but the clock is scripted: weights are loaded into one network, which is compiled once.
     for step in (10, 20):

@@ -238,7 +238,7 @@ def test_what_keras_would_be_fed(name, application):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vgg16", "resnet50", "densenet121", "densenet169"])
+@pytest.mark.parametrize("name", ["vgg16", "resnet50", "densenet121"])
 def test_a_file_that_keras_applications_saved(tmp_path, name, monkeypatch):
     application = getattr(keras.applications, imagenet.APPLICATIONS[name].name)
     keras.utils.set_random_seed(0)

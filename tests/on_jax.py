@@ -1,0 +1,18 @@
+"""How tests start a process in which Keras computes on JAX."""
+
+import os
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+
+
+def environment():
+    """The variables of such a process: JAX on the CPU, and the tests and the packages to import from."""
+    return {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        # Code that XLA does not optimise computes the same and is made in half the time.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
+    }
