@@ -17,7 +17,6 @@ ROOT = Path(__file__).parent.parent
     [
         ("ijcv2019/affwildnet_vggface", 35_871_554),
         ("ijcv2019/affwildnet_resnet50", 27_536_574),
-        ("ijcv2019/cnn_m", 25_419_074),
     ],
 )
 def test_a_full_size_network_trains(experiment, trainable, packed_sample, tmp_path):
