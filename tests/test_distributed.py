@@ -22,6 +22,8 @@ from affwildnet.workdir import Workdir, read_lines
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.slow  # all start processes that train
+
 
 # Two devices in one process.
 
@@ -55,7 +57,6 @@ def test_two_devices_have_the_curve_of_one(two):
     same_curves("residual_gru", two)
 
 
-@pytest.mark.slow
 def test_mse_without_clipping_has_the_curve_of_one(more_of_two):
     same_curves("mse", more_of_two)
 
@@ -76,7 +77,6 @@ def test_clipping_and_unlike_shares_were_seen(two):
     assert np.abs(own - loss).min() > 0.01
 
 
-@pytest.mark.slow
 def test_float16_with_its_loss_scaling_has_the_curve_of_one(more_of_two):
     two = more_of_two
     np.testing.assert_allclose(two["float16_2"], two["float16_1"], rtol=5e-3)
@@ -196,7 +196,6 @@ def pair_and_one(tmp_path_factory):
     return pair.workdir, one, {"stopped": stopped, "saved": saved, "killed": killed, "done": done}
 
 
-@pytest.mark.slow
 def test_a_signal_to_one_worker_saves_once_and_ends_both(pair_and_one):
     _, _, runs = pair_and_one
     assert [status for status, _ in runs["stopped"]] == [128 + signal.SIGTERM] * 2, runs["stopped"]
@@ -205,7 +204,6 @@ def test_a_signal_to_one_worker_saves_once_and_ends_both(pair_and_one):
         assert f"SIGTERM: saved step {saved:,} and left. The same command goes on from there." in output
 
 
-@pytest.mark.slow
 def test_a_killed_worker_ends_the_other_too(pair_and_one):
     _, _, runs = pair_and_one
     (chief, _), (killed, _) = runs["killed"]
@@ -215,7 +213,6 @@ def test_a_killed_worker_ends_the_other_too(pair_and_one):
     assert f"resumed from {checkpoints.path_of(pair_and_one[0].checkpoints, runs['saved'][-1])}" in runs["killed"][0][1]
 
 
-@pytest.mark.slow
 def test_two_workers_have_the_curve_of_one_process_also_across_a_stop_and_a_kill(pair_and_one):
     two, one, runs = pair_and_one
     assert [status for status, _ in runs["done"]] == [0, 0], runs["done"]
@@ -228,7 +225,6 @@ def test_two_workers_have_the_curve_of_one_process_also_across_a_stop_and_a_kill
         np.testing.assert_allclose(mine, [line[field] for line in expected], rtol=1e-3, err_msg=field)
 
 
-@pytest.mark.slow
 def test_the_chief_alone_writes(pair_and_one):
     two, one, runs = pair_and_one
     assert steps_of(two)[-1] == steps_of(one)[-1]
@@ -245,7 +241,6 @@ def test_the_chief_alone_writes(pair_and_one):
     assert "worker 2 of 2" in other
 
 
-@pytest.mark.slow
 def test_the_evaluator_is_none_the_wiser(pair_and_one):
     two, one, _ = pair_and_one
     command = [sys.executable, "evaluate.py", f"--workdir={two.path}", "--checkpoint=latest", "--gpu=-1"]
@@ -256,7 +251,6 @@ def test_the_evaluator_is_none_the_wiser(pair_and_one):
     assert report["frames_scored"] == report["frames_labelled"] > 0
 
 
-@pytest.mark.slow
 def test_both_checkpoints_give_the_same_estimates(pair_and_one):
     latest = [checkpoints.listed(workdir.checkpoints)[-1] for workdir in pair_and_one[:2]]
     batch = inputs(replace(TINY.model, landmarks=True))

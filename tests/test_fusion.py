@@ -54,6 +54,7 @@ def pooled(evaluation):
     return (np.concatenate(part) for part in zip(*parts, strict=True))
 
 
+@pytest.mark.slow
 def test_the_fused_network_is_the_mean_weighted_by_validation_ccc(members, folder, tmp_path):
     into = Workdir(tmp_path / "fused")
     fusion.fuse([each.path for each in members], into, LATEST)

@@ -207,7 +207,10 @@ SPLITS = {
 }
 
 
-@pytest.mark.parametrize("name", ["awkward", "expressions", pytest.param("one frame", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("awkward", "one frame")]
+
+
+@pytest.mark.parametrize("name", ["expressions", *SLOW])
 def test_what_there_is_to_draw_is_drawn(name, tmp_path):
     split, expected = SPLITS[name]
     paths = {key: tmp_path / path for key, path in PATHS.items()}

@@ -72,6 +72,7 @@ def test_settings_change_the_evaluation_alone(folder, tmp_path):
         run.once(workdir, replace(LATEST, settings=["training.steps=1"]))
 
 
+@pytest.mark.slow
 def test_post_processing_is_chosen_on_validation_and_told(folder, tmp_path):
     asked = replace(TINY, evaluation=replace(TINY.evaluation, post_process=("median_filter",)))
     done = run.once(trained(tmp_path, folder, 1, asked), replace(LATEST, split="test")).report
