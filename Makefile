@@ -47,6 +47,7 @@ $(SAMPLE)/annotations: | .venv/demo
 	@echo "== Sample videos"
 	$(PY) -m tfrecords_tools sample --output=$(SAMPLE)
 
+# A file's tests run in one process, so that what they share is made once.
 test: .venv/test lint
 	$(PY) -m pytest -n auto --dist loadfile
 

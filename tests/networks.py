@@ -9,6 +9,8 @@ from affwildnet.experiments.config import ModelConfig
 
 SMALL = ModelConfig(image_size=32, width=0.05, landmarks=True, hidden=(160, 120), recurrent="gru")
 CNN = replace(SMALL, recurrent="none", landmarks=False)
+# Trunks of hundreds of layers, which take seconds to build and more to compile.
+DEEP = ("resnet50", "resnet50_slim", "densenet121", "densenet169")
 
 
 def trainable(model):

@@ -12,7 +12,7 @@ def environment():
         **os.environ,
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
-        # Code that XLA does not optimise computes the same and is made in half the time.
+        # Code that XLA does not optimise computes the same and is made in three quarters of the time.
         "XLA_FLAGS": "--xla_backend_optimization_level=0",
         "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
     }

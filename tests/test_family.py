@@ -10,12 +10,11 @@ import numpy as np
 import on_jax
 import pytest
 import tensorflow as tf
+from networks import DEEP
 
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.losses import ccc_loss
 from affwildnet.models import build
-
-DEEP = ("resnet50", "densenet121", "densenet169", "resnet50_slim")
 
 
 def takes_long(config):

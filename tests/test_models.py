@@ -7,16 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from networks import CNN, SMALL, inputs, numpy, outputs_of, randomised
+from networks import CNN, DEEP, SMALL, inputs, numpy, outputs_of, randomised
 
 import affwildnet
 from affwildnet.models import RECURRENT, TRUNKS, FoldTime, UnfoldTime, build
 
 
 def of_trunk(trunk, *more):
-    """Arguments of a test; deep trunks take seconds to build."""
-    shallow = trunk in ("cnn_m", "vgg16")
-    return pytest.param(trunk, *more, marks=[] if shallow else [pytest.mark.slow])
+    """Arguments of a test, a slow one for deep trunks."""
+    return pytest.param(trunk, *more, marks=[pytest.mark.slow] * (trunk in DEEP))
 
 
 # One signature for all.

@@ -10,7 +10,7 @@ import on_jax
 import pytest
 import tensorflow as tf
 from keras import layers
-from networks import SMALL, inputs, numpy
+from networks import DEEP, SMALL, inputs, numpy
 from recurrent_networks import HEADS, network
 
 from affwildnet.experiments.networks import NETWORKS
@@ -62,7 +62,6 @@ KINDS = {
     for name, config in NETWORKS.items()
     if config.recurrent != "none"
 }
-DEEP = ("resnet50", "resnet50_slim", "densenet121", "densenet169")
 
 
 @pytest.mark.slow
