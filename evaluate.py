@@ -15,9 +15,9 @@ from absl import app, flags, logging
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from tfrecords_tools import schema
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import schema
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Working directory of train.py.", required=True)
@@ -32,11 +32,13 @@ flags.DEFINE_bool("compare", False, "Print the published rows beside the scores.
 flags.DEFINE_string("against", None, "Another working directory, scored on the same frames; tells the difference.")
 flags.DEFINE_bool("folds", False, "Score the folds that train.py --fold has trained here, each and together.")
 flags.DEFINE_list("fuse", [], "Working directories whose networks are fused into a new one, --workdir.")
-flags.DEFINE_integer("overlap", None, "Frames that a window has in common with the one before; estimates are averaged.")
+flags.DEFINE_integer(
+    "overlap", None, "Frames that a window has in common with the one before; predictions are averaged."
+)
 flags.DEFINE_bool("carry_state", None, "Carry the recurrent state from window to window: a video is one sequence.")
 flags.DEFINE_multi_string("set", [], "A field of evaluation, such as evaluation.window=40.")
 flags.DEFINE_integer("resamples", 1000, "Bootstrap samples of the videos for the intervals; 0 leaves them out.")
-flags.DEFINE_string("predictions", None, "Also write the estimates as aff_wild2, image_location, omg or frames.")
+flags.DEFINE_string("predictions", None, "Also write the predictions as aff_wild2, image_location, omg or frames.")
 flags.DEFINE_string("report", None, "A second place for the report's JSON.")
 flags.DEFINE_integer("gpu", None, "Number of the GPU; -1 is the CPU. Default: the first GPU, if any.")
 flags.DEFINE_string("devices", "", "Several devices at once: all GPUs (all), some (0,1), or, to try it out, cpu:2.")
@@ -69,7 +71,7 @@ def _evaluate(more: list[str]) -> int:
     _check_flags(more)
     import_tensorflow()
     from affwildnet.devices import choose_strategy
-    from affwildnet.workdir import Workdir
+    from affwildnet.runs.workdir import Workdir
 
     strategy, told = choose_strategy(FLAGS.gpu, FLAGS.devices)
     print(told, flush=True)
@@ -79,14 +81,14 @@ def _evaluate(more: list[str]) -> int:
         from affwildnet.evaluation.watching import watch
 
         return watch(workdir, data_dir, "validation", FLAGS.patience, FLAGS.timeout)
-    from affwildnet.evaluation import fusion, run
+    from affwildnet.evaluation import fused_run, scored_run
     from affwildnet.evaluation.trained import Choices
 
     split = FLAGS.split or ("test" if FLAGS.folds else "validation")
     choices = Choices(split, FLAGS.checkpoint, data_dir, _settings(), FLAGS.resamples, strategy)
     if FLAGS.fuse:
-        fusion.fuse([Path(path) for path in FLAGS.fuse], workdir, choices)
-    score = run.folds if FLAGS.folds else run.once
+        fused_run.fuse([Path(path) for path in FLAGS.fuse], workdir, choices)
+    score = scored_run.folds if FLAGS.folds else scored_run.once
     outcome = score(workdir, choices, Workdir(Path(FLAGS.against)) if FLAGS.against else None)
     _show(outcome)
     _write_more(outcome)
@@ -99,27 +101,27 @@ def _settings() -> list[str]:
 
 
 def _write_more(outcome) -> None:
-    from affwildnet.workdir import write_json
+    from affwildnet.runs.json_files import write_json
 
-    estimated = outcome.estimated
+    predicted = outcome.predicted
     if FLAGS.predictions:
-        from affwildnet.evaluation import predictions
+        from affwildnet.evaluation.reporting import submissions
 
-        path = outcome.paths["report"].with_name(f"predictions-{FLAGS.predictions}-{estimated.final.split}")
+        path = outcome.paths["report"].with_name(f"predictions-{FLAGS.predictions}-{predicted.final.split}")
         path = path if FLAGS.predictions == "aff_wild2" else path.with_suffix(".csv")
-        config = estimated.experiment.evaluation
-        told = predictions.write(estimated.final, FLAGS.predictions, path, estimated.corpus, config)
+        config = predicted.experiment.evaluation
+        told = submissions.write(predicted.final, FLAGS.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *told]))
     if FLAGS.report:
         write_json(Path(FLAGS.report), outcome.report)
         print(f"{'report':<12}{FLAGS.report}")
     if FLAGS.export:
-        from affwildnet import card
         from affwildnet.export import export
+        from affwildnet.runs import card
 
         keys = ("experiment", "checkpoint", "step", "versions")
         provenance = {key: outcome.report[key] for key in keys}
-        export(estimated.model, Path(FLAGS.export), provenance, card.read(estimated.checkpoint))
+        export(predicted.model, Path(FLAGS.export), provenance, card.read(predicted.checkpoint))
         print(f"{'SavedModel':<12}{FLAGS.export}")
 
 
@@ -142,7 +144,7 @@ def _check_flags(more: list[str]) -> None:
 
 
 def _show(outcome) -> None:
-    from affwildnet.evaluation.tables import score_table
+    from affwildnet.evaluation.reporting.score_tables import score_table
 
     report = outcome.report
     print(

@@ -25,7 +25,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from affwildnet import experiments
 from affwildnet.experiments.overrides import override
-from tfrecords_tools import folds
+from affwildnet.runs import folds
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
 
@@ -57,9 +57,9 @@ def _train(more: list[str]) -> int:
 
     strategy, told = choose_strategy(FLAGS.gpu, FLAGS.devices, os.environ.get("TF_CONFIG", ""))
     print(told, flush=True)
+    from affwildnet.runs.workdir import Workdir
     from affwildnet.training import train
     from affwildnet.training.workers import Workers
-    from affwildnet.workdir import Workdir
 
     with strategy.scope():
         own = Workers(strategy).shared(Workdir(workdir))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.schema import DIMENSIONS
+from tfrecords_tools.records.schema import DIMENSIONS
 
 METRICS = ("ccc", "pearson", "mse", "rmse", "sagr")
 
@@ -173,7 +173,7 @@ class Moments:
         reasons = {}
         for index, name in enumerate(DIMENSIONS):
             if math.isnan(self.pearson()[index]):
-                squares = {"labels": self.label_square[index], "estimates": self.prediction_square[index]}
+                squares = {"labels": self.label_square[index], "predictions": self.prediction_square[index]}
                 constant = " and ".join(what for what, square in squares.items() if square == 0)
                 which = f"the {constant} are constant" if constant else "the values hardly differ"
                 reasons[f"pearson.{name}"] = "there is only one value" if self.count[index] == 1 else which

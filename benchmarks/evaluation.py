@@ -42,8 +42,8 @@ def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) ->
 
     def run():
         for _ in range(passes):
-            estimates = forward()
-        estimates.numpy()
+            predictions = forward()
+        predictions.numpy()
 
     return lambda: _seconds(run) * frames / (passes * config.batch_size * config.window)
 

@@ -5,7 +5,7 @@
 Each side runs in a process of its own, and they take turns, so that neither's threads are in the other's way. Ours is a
 compiled graph, as `python -m affwildnet.predict` runs it; PyTorch is eager with channels last, inference mode, on its
 CPU build (`pip install torch==2.13.0`), and has to be installed for this. Both get uint8 faces, all cores, and return
-estimates that are compared. The GRU has the form that both know (`reset_after`).
+predictions that are compared. The GRU has the form that both know (`reset_after`).
 
 In bfloat16, ours rounds to bfloat16 and, on processors without such instructions, multiplies in float32, see
 `affwildnet.models.precision`; PyTorch's network is converted with `.to(torch.bfloat16)`.
@@ -68,9 +68,9 @@ def serve(name: str, network: str, precision: str, folder: Path) -> None:
     compute = (_ours if name == "ours" else _pytorch)(network, precision, folder, given["frames"], given["landmarks"])
     for _ in sys.stdin:
         began = time.perf_counter()
-        estimates = compute()
+        predictions = compute()
         seconds = time.perf_counter() - began
-        np.save(folder / f"{name}.npy", estimates)
+        np.save(folder / f"{name}.npy", predictions)
         print(json.dumps({"seconds": seconds}), flush=True)
 
 

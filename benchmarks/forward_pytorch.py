@@ -4,16 +4,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from affwildnet.models.trunks.cnn_m import LAYERS
-from affwildnet.models.trunks.vgg import BLOCKS
+from affwildnet.models.backbones.cnn_m import LAYERS
+from affwildnet.models.backbones.vgg import BLOCKS
 
 
 class Network(nn.Module):
-    """A trunk, hidden layers with the landmarks, two GRU layers where there are any, the output."""
+    """A backbone, hidden layers with the landmarks, two GRU layers where there are any, the output."""
 
-    def __init__(self, trunk: nn.Module, weights: dict[str, np.ndarray]):
+    def __init__(self, backbone: nn.Module, weights: dict[str, np.ndarray]):
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         hidden = sorted({name.split("/")[0] for name in weights if name.startswith("fc")})
         self.hidden = nn.ModuleList(_linear(weights, name) for name in hidden)
         self.landmarks = bool(hidden) and self.hidden[0].in_features % 512 == 136
@@ -22,7 +22,7 @@ class Network(nn.Module):
 
     def forward(self, images: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
         # Flattened as Keras does, channels last.
-        x = self.trunk(images).permute(0, 2, 3, 1).reshape(len(images), -1)
+        x = self.backbone(images).permute(0, 2, 3, 1).reshape(len(images), -1)
         if self.landmarks:
             x = torch.cat([x, landmarks], 1)
         for layer in self.hidden:
@@ -34,8 +34,8 @@ class Network(nn.Module):
 
 def build(network: str, weights: dict[str, np.ndarray]) -> Network:
     """Returns the network of that name; `weights` are Keras's, by `<layer>/<index>`."""
-    trunk = {"affwildnet_vggface": _vgg, "cnn_m": _cnn_m}[network](weights)
-    return Network(trunk, weights)
+    backbone = {"affwildnet_vggface": _vgg, "cnn_m": _cnn_m}[network](weights)
+    return Network(backbone, weights)
 
 
 def _vgg(weights: dict[str, np.ndarray]) -> nn.Sequential:

@@ -18,14 +18,15 @@ from unittest import mock
 import cv2
 
 from benchmarks.results import show
-from tfrecords_tools import tracking, video_packer
-from tfrecords_tools.alignment import Aligner
-from tfrecords_tools.annotations import no_labels
-from tfrecords_tools.faces import FaceDetector
-from tfrecords_tools.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.faces import tracking
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.dlib_detector import FaceDetector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.layouts.labels import no_labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing import video_packer
+from tfrecords_tools.packing.video_packer import PackOptions, pack_video
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.source import VideoSource
-from tfrecords_tools.video_packer import PackOptions, pack_video
 
 FRAMES = 1_200_000  # Aff-Wild has 1,224,100 (ijcv2019 table 2)
 # The thesis's extension took five days on four computers for finding and cropping the faces (thesis section 3.3).
@@ -72,7 +73,7 @@ class Stages:
 
 def in_stages(videos: list[VideoSource], options: PackOptions) -> tuple[dict[str, float], float, int]:
     """Seconds of each stage, seconds of the whole, and the number of frames."""
-    from tfrecords_tools import writer
+    from tfrecords_tools.records import writer
 
     stages = Stages()
     stages.watch_frames(video_packer, "read_frames", "decode, twice")

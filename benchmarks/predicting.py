@@ -2,7 +2,7 @@
 
     python -m benchmarks.predicting VIDEO ... [--networks affwildnet_vggface cnn_m] [--minutes 1 60] [--output=FILE]
 
-Networks have their full size and random weights: what they estimate means nothing, what they cost is the same.
+Networks have their full size and random weights: what they prediction means nothing, what they cost is the same.
 
 Frames per second are those of `python -m affwildnet.predict` without an overlay, the network compiled beforehand; the
 shares are of that time. A step is the network with states on one frame; beside it runs, in turns, the same network up
@@ -32,14 +32,14 @@ from affwildnet import experiments, models
 from affwildnet.devices import has_bfloat16
 from affwildnet.models.precision import PRECISIONS, with_precision
 from affwildnet.predict import Predictor
+from affwildnet.predict.clip_outputs import Options, predict, warm_up
 from affwildnet.predict.clips import Clip, find_clips
-from affwildnet.predict.networks import KerasNetwork
-from affwildnet.predict.run import Options, predict, warm_up
-from affwildnet.predict.stages import NAMES
+from affwildnet.predict.runners import KerasNetwork
+from affwildnet.predict.timing import NAMES
 from benchmarks.results import show
-from tfrecords_tools.alignment import Aligner
-from tfrecords_tools.schema import LANDMARKS
-from tfrecords_tools.video import Frame, read_frames
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.records.schema import LANDMARKS
+from tfrecords_tools.video.reading import Frame, read_frames
 
 SHORT = 60  # frames that are looped
 
@@ -126,7 +126,7 @@ def memory(video: Path, minutes: float, overlay: bool) -> dict:
 def child(video: Path, minutes: float, overlay: bool) -> None:
     """Predicts from a looped clip and prints its peak memory."""
     config = experiments.get("ijcv2019/affwildnet_vggface").model
-    network = KerasNetwork(models.build(replace(config, trunk="cnn_m", width=0.03)))
+    network = KerasNetwork(models.build(replace(config, backbone="cnn_m", width=0.03)))
     predictor = Predictor(network, Aligner(network.image_size))
     warm_up(predictor)
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ import tensorflow as tf
 from affwildnet.data import Corpus, training_batches
 from affwildnet.experiments.config import TrainingConfig
 from benchmarks.results import show
-from tfrecords_tools.inspection import read_records
+from tfrecords_tools.records.reader import read_records
 
 WINDOW, BATCH = 80, 2
 

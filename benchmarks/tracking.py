@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 
 from benchmarks.results import show
-from tfrecords_tools.faces import FaceDetector, choose
-from tfrecords_tools.landmarks import LandmarkPredictor, find_model
-from tfrecords_tools.tracking import track_faces
-from tfrecords_tools.tracks import choose_track
-from tfrecords_tools.video import Frame, read_frames
+from tfrecords_tools.faces.boxes import choose
+from tfrecords_tools.faces.dlib_detector import FaceDetector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.faces.tracking import track_faces
+from tfrecords_tools.faces.tracks import choose_track
+from tfrecords_tools.video.reading import Frame, read_frames
 
 
 def in_every_frame(frames: Iterator[Frame], detector: FaceDetector, predictor: LandmarkPredictor) -> dict:

@@ -18,9 +18,9 @@ import tensorflow as tf
 from affwildnet import experiments, losses, models
 from affwildnet.data import Corpus, training_batches
 from affwildnet.experiments.overrides import override
+from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
-from affwildnet.training.step import optimiser
-from affwildnet.workdir import Workdir
+from affwildnet.training.step import make_optimizer
 from benchmarks.results import show
 
 
@@ -29,7 +29,7 @@ def bare_seconds(experiment, corpus: Corpus, steps: int) -> float:
     config = experiment.training
     keras.utils.set_random_seed(config.seed)
     model = models.build(experiment.model)
-    adam = optimiser(config)
+    adam = make_optimizer(config)
     adam.build(model.trainable_variables)
     loss_of = losses.get(config.loss)
     batch = next(iter(training_batches(corpus, config)))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tfrecords_tools.alignment import Aligner
-from tfrecords_tools.landmarks import find_model
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts import LAYOUTS
-from tfrecords_tools.pack import PackOptions, pack
-from tfrecords_tools.sample import write_sample
+from tfrecords_tools.packing.pack import PackOptions, pack
+from tfrecords_tools.sample.sample_clips import write_sample
 
 
 @pytest.fixture(scope="session")

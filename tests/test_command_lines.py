@@ -4,20 +4,19 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from trainings import started, tiny_corpus
 
-from affwildnet.workdir import read_lines
+from affwildnet.runs.json_files import read_lines
+from tests.helpers.paths import ROOT
+from tests.helpers.trainings import started, tiny_corpus
 
-ROOT = Path(__file__).parents[1]
 TINY_FLAGS = [
     "--experiment=ijcv2019/affwildnet_vggface",
     *(
         f"--set={assignment}"
         for assignment in (
-            "model.trunk=cnn_m",
+            "model.backbone=cnn_m",
             "model.image_size=32",
             "model.width=0.02",
             "training.window=4",

@@ -10,26 +10,29 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from corpora import make_corpus
-from layout_trees import lay
-from networks import numpy
-from small_network import same, save_with_weights_of_its_own, weights
-from trainings import learnable, tiny_model
 
-from affwildnet import checkpoints, models
+from affwildnet import models
 from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.experiments import get
 from affwildnet.experiments.overrides import override
-from affwildnet.training import loop, train, transfer
+from affwildnet.runs import checkpoints, folds
+from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.workdir import Workdir
+from affwildnet.training import loop, train, weight_copies
 from affwildnet.training.start import begin
 from affwildnet.training.step import TrainStep
-from affwildnet.workdir import Workdir, read_lines
-from tfrecords_tools import cli, folds, manifest, schema
-from tfrecords_tools.inspection import read_records
+from tests.helpers.corpora import make_corpus
+from tests.helpers.layout_trees import lay
+from tests.helpers.networks import numpy
+from tests.helpers.small_network import same, save_with_weights_of_its_own, weights
+from tests.helpers.trainings import learnable, tiny_model
+from tfrecords_tools import cli
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.reader import read_records
 
 TUNED = {"recola": "recola_affwildnet", "afew_va": "afew_va_affwildnet", "afew": "emotiw_affwildnet"}
 TINY = [
-    "model.trunk=cnn_m",
+    "model.backbone=cnn_m",
     "model.image_size=32",
     "model.width=0.02",
     "model.hidden=400",
@@ -61,7 +64,7 @@ ON_AFF_WILD = override(get("ijcv2019/affwildnet_vggface"), [*TINY, "training.bal
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """AffWildNet as the trainer saves it, with its optimiser, of weights that no seed gives."""
+    """AffWildNet as the trainer saves it, with its optimizer, of weights that no seed gives."""
     path = tmp_path_factory.mktemp("given") / "model.keras"
     save_with_weights_of_its_own(tiny_model(ON_AFF_WILD), path)
     return path
@@ -87,15 +90,15 @@ def built(experiment):
 
 def assert_begun(model, experiment, given):
     """Asserts that every layer but an output layer that does not fit has the file's weights, that one the seed's."""
-    source, drawn = transfer.load(given, "the test"), built(experiment)
-    names = list(transfer.weighted_layers(model))
+    source, drawn = weight_copies.load(given, "the test"), built(experiment)
+    names = list(weight_copies.weighted_layers(model))
     anew = {"expression"} & set(names)
     assert anew == ({"expression"} if experiment.model.head == "expression" else set())
     for name in names:
         assert same(weights(model, name), weights(drawn if name in anew else source, name)), name
         if name not in anew:
             assert not same(weights(drawn, name), weights(source, name)), f"{name} could be from either"
-    assert len(names) == len(transfer.weighted_layers(source))
+    assert len(names) == len(weight_copies.weighted_layers(source))
 
 
 @pytest.mark.parametrize("layout", ["recola", "afew"])  # AFEW-VA's network is RECOLA's
@@ -133,18 +136,18 @@ def test_fine_tuning_learns_from_there(corpora, trained, tmp_path, monkeypatch):
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
     assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:3])
     model, _ = checkpoints.resume(workdir.checkpoints)
-    assert all(not same(weights(model, n), weights(Noted.began, n)) for n in transfer.weighted_layers(model))
+    assert all(not same(weights(model, n), weights(Noted.began, n)) for n in weight_copies.weighted_layers(model))
     assert_evaluated(model, Corpus.for_experiment(corpora[layout], "validation", experiment), experiment)
 
 
 def assert_evaluated(model, corpus, experiment):
-    """Asserts that the network puts out an estimate for every labelled frame, as many numbers as the labels have."""
+    """Asserts that the network puts out an prediction for every labelled frame, as many numbers as the labels have."""
     frames = 0
     names = [tensor.name for tensor in model.inputs]
     for batch in evaluation_batches(corpus, experiment.evaluation):
-        estimates = numpy(model({name: batch[name] for name in names}))
-        assert estimates.shape == batch["labels"].shape
-        assert np.isfinite(estimates).all()
+        predictions = numpy(model({name: batch[name] for name in names}))
+        assert predictions.shape == batch["labels"].shape
+        assert np.isfinite(predictions).all()
         frames += int(batch["mask"].numpy().sum())
     assert frames == corpus.frames_labelled > 0
 
@@ -152,7 +155,7 @@ def assert_evaluated(model, corpus, experiment):
 # From the datasets' own files.
 
 REAL = [
-    "model.trunk=cnn_m",
+    "model.backbone=cnn_m",
     "model.width=0.02",
     "model.hidden=400",
     "training.window=6",

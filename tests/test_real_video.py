@@ -5,16 +5,16 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
-from real_clips import clip
 
-from tfrecords_tools import inspection
-from tfrecords_tools.alignment import Aligner
+from tests.helpers.real_clips import clip
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.landmarks import find_model
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts import VideoSource
-from tfrecords_tools.source import Labels
-from tfrecords_tools.video import read_frames
-from tfrecords_tools.video_packer import PackOptions, pack_video
+from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.study import inspection
+from tfrecords_tools.video.reading import read_frames
 
 
 def packed(name, frames, folder):

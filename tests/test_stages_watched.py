@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from networks import numpy
-from trainings import TINY, plain_model, started, tiny_corpus
 
-from affwildnet import checkpoints
-from affwildnet.checkpoints import TrainingState
-from affwildnet.evaluation import best, run, trained, watcher, watching
+from affwildnet.evaluation import scored_run, trained, watcher, watching
 from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import Stage
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs.checkpoints import TrainingState
+from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.training import stages
-from affwildnet.workdir import append_line, read_lines, write_json
+from tests.helpers.networks import numpy
+from tests.helpers.trainings import TINY, plain_model, started, tiny_corpus
 from tfrecords_tools.errors import UserError
 
 STAGES = tuple(Stage(name, ("*",), (("*", "random"),), 0.01) for name in ("c0", "c2", "c3"))
@@ -186,10 +186,10 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
     own = begin(workdir, "c2", corpus)
     frames = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames")
     landmarks = keras.Input((None, 68, 2), name="landmarks")
-    estimates = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))
-    model = keras.Model([frames, landmarks], estimates)
+    predictions = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))
+    model = keras.Model([frames, landmarks], predictions)
     path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
-    written = run.once(workdir, Choices(checkpoint="latest"))
+    written = scored_run.once(workdir, Choices(checkpoint="latest"))
     assert written.report["checkpoint"] == str(path)
     assert written.report["step"] == 7
     assert (own.path / "report-validation.json").is_file()
@@ -198,7 +198,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
 
 def test_nothing_to_score_is_told(workdir):
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
-        run.once(workdir, Choices())
+        scored_run.once(workdir, Choices())
 
 
 # The trainer.

@@ -4,15 +4,13 @@ import csv
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from affwildnet.metrics import Moments, scores
-
-ROOT = Path(__file__).parent.parent
+from tests.helpers.paths import ROOT
 
 
 def command(*arguments):
@@ -102,8 +100,8 @@ def test_the_report_is_of_every_labelled_frame_of_the_held_out_clip(run):
     ]
     frames = np.array([int(row["frame"]) for row in rows])
     np.testing.assert_allclose(labels, np.stack(given, axis=1)[frames - 1], atol=1e-6)
-    estimates = np.array([[row["valence"], row["arousal"]] for row in rows], np.float64)
-    recomputed = scores(Moments.from_arrays(labels, estimates))
+    predictions = np.array([[row["valence"], row["arousal"]] for row in rows], np.float64)
+    recomputed = scores(Moments.from_arrays(labels, predictions))
     for metric in ("ccc", "pearson", "mse"):
         for name in ("valence", "arousal", "mean"):
             assert report[metric][name] == pytest.approx(recomputed[metric][name], abs=1e-6)
@@ -111,7 +109,7 @@ def test_the_report_is_of_every_labelled_frame_of_the_held_out_clip(run):
 
 
 @pytest.mark.slow
-def test_the_exported_model_gives_the_reports_estimates(run):
+def test_the_exported_model_gives_the_reports_predictions(run):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -120,7 +118,7 @@ def test_the_exported_model_gives_the_reports_estimates(run):
     frames = np.stack([example["face"] for example in examples])
     landmarks = np.stack([example["landmarks"] for example in examples])
     serve = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
-    estimates = serve(frames=frames[None], landmarks=landmarks[None])["valence_arousal"].numpy()[0]
+    predictions = serve(frames=frames[None], landmarks=landmarks[None])["valence_arousal"].numpy()[0]
     with (folder / "run/report-test.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["frame"]) for row in rows] == [int(example["frame"]) for example in examples]
@@ -128,4 +126,4 @@ def test_the_exported_model_gives_the_reports_estimates(run):
     numbers = np.array([int(row["frame"]) for row in rows])
     whole = int(np.argmax(np.append(np.diff(numbers) > 1, True))) + 1
     written = np.array([[row["valence"], row["arousal"]] for row in rows], np.float32)
-    np.testing.assert_allclose(estimates[:whole], written[:whole], atol=1e-5)
+    np.testing.assert_allclose(predictions[:whole], written[:whole], atol=1e-5)

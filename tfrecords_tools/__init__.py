@@ -1,0 +1,1 @@
+"""Raw video to a packed corpus: one TFRecord file per video, and a manifest."""

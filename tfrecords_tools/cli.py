@@ -6,12 +6,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from tfrecords_tools import schema
-from tfrecords_tools.alignment import ALIGNMENTS, Aligner
 from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.faces.alignment import ALIGNMENTS, Aligner
 from tfrecords_tools.layouts import LAYOUTS
+from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.runners import RUNNERS
+from tfrecords_tools.records import schema
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from tfrecords_tools.sample import write_sample
+    from tfrecords_tools.sample.sample_clips import write_sample
 
     write_sample(
         options.output,
@@ -105,8 +105,8 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from tfrecords_tools.landmarks import find_model
-    from tfrecords_tools.pack import PackOptions, check_output, pack
+    from tfrecords_tools.faces.landmarks import find_model
+    from tfrecords_tools.packing.pack import PackOptions, check_output, pack
 
     _at_least("workers", options.workers, 1)
     _at_least("upsample", options.upsample, 0)
@@ -118,7 +118,7 @@ def _pack(options: argparse.Namespace) -> int:
         raise UserError(f"`--yunet_model` must be a file. Received: {options.yunet_model}")
     splits = None
     if options.partition is not None:
-        from tfrecords_tools import partition_report
+        from tfrecords_tools.study import partition_report
 
         splits = partition_report.load(options.partition)
     check_output(options.output, options.overwrite)
@@ -165,7 +165,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from tfrecords_tools.inspection import contact_sheet, table
+    from tfrecords_tools.study.inspection import contact_sheet, table
 
     print(table(options.folder))
     sheet = options.sheet or options.folder / "contact_sheet.png"
@@ -175,7 +175,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     import_tensorflow()
-    from tfrecords_tools.verify import verify
+    from tfrecords_tools.records.verify import verify
 
     problems = verify(options.folder)
     for problem in problems:
@@ -186,7 +186,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _stats(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from tfrecords_tools import stats
+    from tfrecords_tools.study import stats
 
     numbers = stats.statistics(options.folder)
     print(stats.table(numbers))
@@ -196,7 +196,7 @@ def _stats(options: argparse.Namespace) -> None:
 
 def _agreement(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from tfrecords_tools import agreement_report
+    from tfrecords_tools.study import agreement_report
 
     found = agreement_report.report(options.folder, options.selected, options.best)
     print(agreement_report.table(found))
@@ -206,7 +206,7 @@ def _agreement(options: argparse.Namespace) -> None:
 
 def _partition(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from tfrecords_tools import partition_report
+    from tfrecords_tools.study import partition_report
 
     if options.folds is not None:
         wanted = partition_report.folds(options.folds)

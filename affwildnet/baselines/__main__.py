@@ -11,9 +11,10 @@ from absl import app, flags, logging
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from tfrecords_tools import folds, schema
+from affwildnet.runs import folds
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import schema
 
 NAMES = ("sift_svr", "cnn_m")
 
@@ -43,18 +44,22 @@ def _baselines(more: list[str]) -> int:
     from affwildnet.devices import choose_device
 
     print(choose_device(FLAGS.gpu), flush=True)
-    from affwildnet.baselines import run
-    from affwildnet.workdir import Workdir
+    from affwildnet.baselines import baseline_runs
+    from affwildnet.runs.workdir import Workdir
 
     data_dir, workdir = Path(FLAGS.data_dir), Path(FLAGS.workdir)
     fold = folds.chosen(FLAGS.fold, FLAGS.folds, data_dir)
     reports = {}
     if "sift_svr" in FLAGS.only:
-        settings = run.Settings(frames=FLAGS.svr_frames)
-        reports["SIFT + SVR"] = run.sift_svr(data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings, fold)
+        settings = baseline_runs.Settings(frames=FLAGS.svr_frames)
+        reports["SIFT + SVR"] = baseline_runs.sift_svr(
+            data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings, fold
+        )
     if "cnn_m" in FLAGS.only:
-        reports["CNN-M"] = run.cnn_m(data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more, fold)
-    print(run.table(reports))
+        reports["CNN-M"] = baseline_runs.cnn_m(
+            data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more, fold
+        )
+    print(baseline_runs.table(reports))
     return 0
 
 

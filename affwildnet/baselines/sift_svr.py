@@ -19,13 +19,12 @@ from sklearn.svm import SVR
 from tqdm import tqdm
 
 from affwildnet.data import Corpus
-from affwildnet.evaluation import baselines
-from affwildnet.evaluation.estimates import Evaluation
+from affwildnet.evaluation import reference_scores
+from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.metrics import DIMENSIONS, Moments
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.inspection import read_records
-from tfrecords_tools.manifest import VideoEntry
-from tfrecords_tools.verify import decode_face
+from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.reader import decode_face, read_records
 
 DESCRIPTOR = 128
 
@@ -78,7 +77,7 @@ class SiftSvr:
     penalties: tuple[float, ...]
     frames: int
 
-    def estimates(self, features: np.ndarray) -> np.ndarray:
+    def predictions(self, features: np.ndarray) -> np.ndarray:
         """Returns (N, 2) float32 valence and arousal of (N, F) descriptors."""
         return np.stack([regressor.predict(features) for regressor in self.regressors], axis=1).astype(np.float32)
 
@@ -110,16 +109,16 @@ def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
 
 
 def evaluate(fitted: SiftSvr, corpus: Corpus) -> Evaluation:
-    """Estimates every frame of a split; raises a `UserError` as `fit`."""
+    """Predictions every frame of a split; raises a `UserError` as `fit`."""
     progress = tqdm(total=len(corpus.videos), desc=f"SIFT of {corpus.split}", unit="video")
 
-    def estimate(entry: VideoEntry) -> np.ndarray:
+    def prediction(entry: VideoEntry) -> np.ndarray:
         records = read_records(corpus.folder, entry)
         progress.update()
-        return fitted.estimates(np.stack([_described(record, corpus, entry, fitted.settings) for record in records]))
+        return fitted.predictions(np.stack([_described(record, corpus, entry, fitted.settings) for record in records]))
 
     with progress:
-        return baselines.evaluate(corpus, estimate)
+        return reference_scores.evaluate(corpus, prediction)
 
 
 def _labelled(corpus: Corpus, settings: Settings, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfrecords_tools import schema
+from tfrecords_tools.records import schema
 
 
 def augment(

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from affwildnet.experiments.config import Experiment
-from tfrecords_tools import manifest
-from tfrecords_tools.balance import quadrant_of
-from tfrecords_tools.columns import read_columns, read_labels
+from affwildnet.runs.folds import Fold
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.folds import Fold
-from tfrecords_tools.inspection import read_records
-from tfrecords_tools.manifest import Manifest, VideoEntry
-from tfrecords_tools.schema import EXPRESSIONS
+from tfrecords_tools.records import manifest
+from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.reader import read_columns, read_labels, read_records
+from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.study.quadrants import quadrant_of
 
 # What a network is trained for, as `ModelConfig.head` names it.
 VALENCE_AROUSAL, EXPRESSION = TARGETS = ("valence_arousal", "expression")
@@ -126,7 +125,7 @@ class Corpus:
 
     @cached_property
     def record_quadrants(self) -> np.ndarray:
-        """(records,) int64: index in `balance.QUADRANTS` of each record's label, -1 without one.
+        """(records,) int64: index in `quadrants.QUADRANTS` of each record's label, -1 without one.
 
         The manifest does not hold labels: the first use reads the whole split, though without its faces' pixels.
         """

@@ -24,9 +24,9 @@ from affwildnet.data.windows import (
     training_stream,
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
-from tfrecords_tools import schema
-from tfrecords_tools.columns import feature
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records import schema
+from tfrecords_tools.records.reader import feature
 
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affwildnet.data import balance as balancing
 from affwildnet.data.corpus import Corpus
-from tfrecords_tools import balance as balancing
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.study import quadrants
 
 VIDEO, FIRST, LENGTH, VALID = range(4)
 WINDOW_RULES = ("consecutive", "padded", "first_to_last")
@@ -174,8 +175,8 @@ def training_plan(
 
 
 def quadrant_counts(corpus: Corpus, plan: np.ndarray) -> np.ndarray:
-    """Returns (n, 4) int64: labelled frames of each quadrant, as in `balance.QUADRANTS`, in each window of a plan."""
-    is_in = corpus.record_quadrants[:, None] == np.arange(len(balancing.QUADRANTS))
+    """Returns (n, 4) int64: labelled frames of each quadrant, as in `quadrants.QUADRANTS`, in each window of a plan."""
+    is_in = corpus.record_quadrants[:, None] == np.arange(len(quadrants.QUADRANTS))
     before = np.concatenate([np.zeros((1, is_in.shape[1]), np.int64), np.cumsum(is_in, axis=0)])
     at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
     return before[at + plan[:, LENGTH]] - before[at]
@@ -187,9 +188,9 @@ def balance_told(corpus: Corpus, window: int, seed: int, max_gap: int, rule: str
     Raises:
       UserError: if `balance` cannot be aimed at in this split.
     """
-    balancing.check_targets(balance, balancing.count_quadrants(corpus.record_quadrants))
+    balancing.check_targets(balance, quadrants.count_quadrants(corpus.record_quadrants))
     plans = [training_plan(corpus, window, 0, seed, max_gap, rule, targets) for targets in ((), balance)]
-    shares = [balancing.shares(quadrant_counts(corpus, plan)) for plan in plans]
+    shares = [quadrants.shares(quadrant_counts(corpus, plan)) for plan in plans]
     return f"balance: {len(plans[0]):,} -> {len(plans[1]):,} windows an epoch, frames {balancing.told(*shares)}"
 
 

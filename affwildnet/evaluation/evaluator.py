@@ -1,4 +1,4 @@
-"""Estimates for every frame of a split, and their scores."""
+"""Predictions for every frame of a split, and their scores."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,22 +9,24 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from affwildnet.data import Corpus, evaluation_batches
-from affwildnet.evaluation.estimates import Evaluation, VideoEstimates
+from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.reader import read_columns
 
 # So many batches make up for the time to compile a network for their one shape; it then computes them a little faster.
 WORTH_COMPILING = 50
 
-# What of a batch is kept for its estimates.
+# What of a batch is kept for its predictions.
 _TOLD = ("video", "frame", "timestamp", "labels", "mask")
 
 
 class Evaluator:
     """Scores networks of one structure on one split.
 
-    Each window is a sequence of its own, and a frame that is in several gets the mean of its estimates; or, with
+    Each window is a sequence of its own, and a frame that is in several gets the mean of its predictions; or, with
     `config.carry_state`, each video is one sequence, also across the frames that it lacks.
     """
 
@@ -54,7 +56,7 @@ class Evaluator:
         """Runs the network over the split, showing progress on a terminal.
 
         Raises:
-          UserError: if a record is corrupt, an estimate is not finite, not every labelled frame was scored, or the
+          UserError: if a record is corrupt, an prediction is not finite, not every labelled frame was scored, or the
             network has other outputs than the split has labels, or states that cannot be carried.
         """
         self._check_outputs(model)
@@ -64,9 +66,9 @@ class Evaluator:
         frames = sum(entry.frames for entry in self._corpus.videos)
         try:
             with tqdm(total=frames, unit="frame", desc="scoring", unit_scale=True, leave=False, disable=None) as shown:
-                for batch, estimates in self._forward.over(self._batches):
+                for batch, predictions in self._forward.over(self._batches):
                     rows = (batch[name] for name in _TOLD)
-                    for video, *window in zip(*rows, estimates, strict=True):
+                    for video, *window in zip(*rows, predictions, strict=True):
                         windows[video].append(_real_frames(*window))
                     shown.update(np.count_nonzero(batch["frame"]))
         except tf.errors.DataLossError as error:
@@ -75,7 +77,7 @@ class Evaluator:
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` names it; pack that corpus again."
             ) from None
         videos = [
-            VideoEstimates(entry.video, entry.subject, *_joined(own))
+            VideoPredictions(entry.video, entry.subject, *_joined(own))
             for entry, own in zip(self._corpus.videos, windows, strict=True)
         ]
         self._check(videos)
@@ -89,11 +91,11 @@ class Evaluator:
                 f"({self._corpus.target}). Received: {model.name}, which has {outputs}."
             )
 
-    def _check(self, videos: list[VideoEstimates]) -> None:
+    def _check(self, videos: list[VideoPredictions]) -> None:
         for video in videos:
-            if not np.isfinite(video.estimates).all():
+            if not np.isfinite(video.predictions).all():
                 raise UserError(
-                    f"The network's estimates for the video {video.video} are not finite: training diverged."
+                    f"The network's predictions for the video {video.video} are not finite: training diverged."
                 )
         scored = sum(int(video.labelled.sum()) for video in videos)
         if scored != self._corpus.frames_labelled:
@@ -131,7 +133,7 @@ class _Forward:
         )
 
     def over(self, batches: tf.data.Dataset) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Yields what `_TOLD` names of each batch, without its padding, and the estimates (B, T, D).
+        """Yields what `_TOLD` names of each batch, without its padding, and the predictions (B, T, D).
 
         It waits for a device only when the next batch is on its way there.
         """
@@ -143,16 +145,16 @@ class _Forward:
             whole = many and batch["frame"].shape == (padded, frames)
             inputs = {name: batch[name] for name in (*self._names, "video")}
             forward = self._for_one_shape if whole else self._for_any_shape
-            estimates, carried = forward(self._shares(inputs), carried)
+            predictions, carried = forward(self._shares(inputs), carried)
             if waiting:
                 yield _fetched(*waiting)
-            parts = self._strategy.experimental_local_results(estimates)
+            parts = self._strategy.experimental_local_results(predictions)
             waiting = {name: batch[name] for name in _TOLD}, parts
         if waiting:
             yield _fetched(*waiting)
 
     def _on_a_device(self, inputs: dict[str, tf.Tensor], carried: tuple):
-        """Returns the estimates, and what the next batch needs: the rows' videos and the states after it."""
+        """Returns the predictions, and what the next batch needs: the rows' videos and the states after it."""
         video, (video_before, states) = inputs["video"], carried
         if not self._stateful:
             return self.model({name: inputs[name] for name in self._names}, training=False), (video, states)
@@ -160,8 +162,8 @@ class _Forward:
         goes_on = video == video_before[:rows]
         # A choice, not a product: a state that is not finite must not reach the next video.
         states = [tf.where(_as_wide(goes_on, state), state[:rows], 0.0) for state in states]
-        estimates, states = self._stateful([inputs[name] for name in self._names], states)
-        return estimates, (video, states)
+        predictions, states = self._stateful([inputs[name] for name in self._names], states)
+        return predictions, (video, states)
 
     def _without_padding(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         real = batch["frame"].numpy() > 0
@@ -199,17 +201,35 @@ def _fetched(batch: dict[str, tf.Tensor], parts: tuple[tf.Tensor, ...]) -> tuple
     return {name: value.numpy() for name, value in batch.items()}, rows.reshape(-1, *rows.shape[2:])
 
 
-def _real_frames(frames, timestamps, labels, mask, estimates) -> tuple[np.ndarray, ...]:
+def _real_frames(frames, timestamps, labels, mask, predictions) -> tuple[np.ndarray, ...]:
     real = frames > 0
     labels = np.where(mask[:, None] > 0, labels, np.nan)
-    return frames[real], timestamps[real], labels[real], estimates[real]
+    return frames[real], timestamps[real], labels[real], predictions[real]
 
 
 def _joined(windows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    """Returns a video's frames, timestamps, labels and estimates in time order, each frame once."""
-    frames, timestamps, labels, estimates = (np.concatenate(part) for part in zip(*windows, strict=True))
+    """Returns a video's frames, timestamps, labels and predictions in time order, each frame once."""
+    frames, timestamps, labels, predictions = (np.concatenate(part) for part in zip(*windows, strict=True))
     frames, first, places = np.unique(frames, return_index=True, return_inverse=True)
-    total = np.zeros((len(frames), estimates.shape[1]))
-    np.add.at(total, places, estimates)
+    total = np.zeros((len(frames), predictions.shape[1]))
+    np.add.at(total, places, predictions)
     mean = total / np.bincount(places)[:, None]
     return frames, timestamps[first], labels[first], mean.astype(np.float32)
+
+
+def evaluate(corpus: Corpus, prediction: Callable[[VideoEntry], np.ndarray]) -> Evaluation:
+    """Returns the evaluation of predictions that no network of Keras makes.
+
+    Args:
+      prediction: gives (N, 2) valence and arousal of a video's N records.
+
+    Raises:
+      UserError: if no frame of the split has a label, or a record is corrupt.
+    """
+    videos = []
+    for entry in corpus.videos:
+        own = read_columns(corpus.folder, entry, ["frame", "timestamp", "label"], corpus.manifest.fields)
+        labels = np.where(np.isfinite(own["label"]).all(axis=1, keepdims=True), own["label"], np.float32(np.nan))
+        values = np.asarray(prediction(entry), np.float64)
+        videos.append(VideoPredictions(entry.video, entry.subject, own["frame"], own["timestamp"], labels, values))
+    return Evaluation.of(corpus.split, videos)

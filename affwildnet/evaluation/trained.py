@@ -1,4 +1,4 @@
-"""What a working directory holds, opened to be scored: the network of one checkpoint, its data, its estimates."""
+"""What a working directory holds, opened to be scored: the network of one checkpoint, its data, its predictions."""
 
 import json
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from affwildnet import checkpoints
 from affwildnet.data import Corpus
-from affwildnet.evaluation import best, postprocessing
-from affwildnet.evaluation.estimates import Evaluation
 from affwildnet.evaluation.evaluator import Evaluator
-from affwildnet.evaluation.postprocessing import PostProcessing
+from affwildnet.evaluation.scoring import postprocessing
+from affwildnet.evaluation.scoring.postprocessing import PostProcessing
+from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.workdir import Workdir
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs.folds import Fold
+from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.folds import Fold
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Trained:
             self._corpora[split] = Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
         return self._corpora[split]
 
-    def estimates(self, split: str) -> Evaluation:
+    def predictions(self, split: str) -> Evaluation:
         """Runs the network over a split, without post-processing."""
-        return self._validation if split == "validation" else self._estimates(split)
+        return self._validation if split == "validation" else self._predictions(split)
 
     @cached_property
     def post_processing(self) -> PostProcessing:
@@ -112,9 +112,9 @@ class Trained:
 
     @cached_property
     def _validation(self) -> Evaluation:
-        return self._estimates("validation")
+        return self._predictions("validation")
 
-    def _estimates(self, split: str) -> Evaluation:
+    def _predictions(self, split: str) -> Evaluation:
         return Evaluator(self.corpus(split), self.experiment.evaluation, self._strategy)(self.model)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from affwildnet import checkpoints
 from affwildnet.data import Corpus
-from affwildnet.evaluation import best
 from affwildnet.evaluation.evaluator import Evaluator
-from affwildnet.evaluation.protocols import score
+from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.experiments.config import Experiment
-from affwildnet.workdir import Workdir, append_line, read_lines, write_json
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
 POLL_SECONDS = 1.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from affwildnet.evaluation.watcher import POLL_SECONDS, Watcher
 from affwildnet.experiments.config import Experiment
-from affwildnet.workdir import Workdir
+from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
 

@@ -1,9 +1,21 @@
 """The papers as data: one entry per experiment, found by name. One file per paper."""
 
+from dataclasses import dataclass
+
 from affwildnet.experiments import cvprw2017, ijcv2019, omg2019, sample, thesis2018
 from affwildnet.experiments.config import Experiment
-from affwildnet.experiments.published import Paper
+from affwildnet.experiments.published import Published
 from tfrecords_tools.errors import UserError, suggestion
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper: its title, its experiments, and the rows of its tables that are other groups' methods."""
+
+    title: str
+    experiments: tuple[Experiment, ...]
+    others: tuple[Published, ...] = ()
+
 
 PAPERS: dict[str, Paper] = {
     "sample": Paper("No paper: the sample corpus of animated portraits", sample.EXPERIMENTS),

@@ -4,9 +4,9 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
-from affwildnet.experiments import PAPERS, get
-from affwildnet.experiments.config import PROTOCOLS, Experiment, ModelConfig, Published
-from affwildnet.experiments.published import Paper
+from affwildnet.experiments import PAPERS, Paper, get
+from affwildnet.experiments.config import PROTOCOLS, Experiment, ModelConfig
+from affwildnet.experiments.published import Published
 from tfrecords_tools.errors import UserError, exit_status
 
 METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE"}
@@ -14,7 +14,7 @@ _COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
 _NOT_OURS = "(other groups)"
 # What of a fused network is in its members.
 _MEMBERS_OWN = (
-    "trunk",
+    "backbone",
     "landmarks",
     "landmarks_join",
     "landmark_encoder",

@@ -1,19 +1,20 @@
 """An experiment as data: frozen dataclasses that the rest of the package is driven by. Imports nothing heavy."""
 
-import dataclasses
 from dataclasses import dataclass
+
+from affwildnet.experiments.published import Published
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A network: trunk, hidden FC layers with the landmarks, recurrent layers on one or more of their outputs, head.
+    """A network: backbone, hidden FC layers with the landmarks, recurrent layers on one or more of their outputs, head.
 
     Attributes:
-      trunk: convolutional part, a key of `affwildnet.models.TRUNKS`.
+      backbone: convolutional part, a key of `affwildnet.models.BACKBONES`.
       image_size: side of the square face crop in pixels.
-      width: multiplier of every layer's width (trunk channels, hidden and recurrent units), for small copies.
+      width: multiplier of every layer's width (backbone channels, hidden and recurrent units), for small copies.
       landmarks: whether the 68x2 landmarks are an input.
-      landmarks_join: number of the hidden layer whose input they are concatenated with. 1 is the trunk's features
+      landmarks_join: number of the hidden layer whose input they are concatenated with. 1 is the backbone's features
         (ijcv2019 section 4.2.1, B.2); cvprw2017 table 2 has 2. Without hidden layers it is 1.
       landmark_encoder: units of a ReLU layer between the landmarks and that place; 0 is none (omg2019 section 7).
       standardise_landmarks: subtract the landmarks' mean over the training split and divide by their deviation, both
@@ -33,7 +34,7 @@ class ModelConfig:
       reset_after: GRU form. False: reset gate before the recurrent product, one bias (TensorFlow 1, the published
         counts). True: the form that cuDNN runs, two biases.
       rnn_inputs: what the recurrent stacks read: one stack for each entry, and where it names several taps with "+",
-        their concatenation. Taps are those of the trunk (such as `conv3`, `pool5`), `features`, and `fc`, the last
+        their concatenation. Taps are those of the backbone (such as `conv3`, `pool5`), `features`, and `fc`, the last
         hidden layer. ("pool2", "pool5", "fc") is CNN-3RNN and ("pool2+pool5+fc",) CNN-1RNN (omg2019 section 5.3). Empty
         is one stack on the end of the CNN. The outputs of several stacks are concatenated.
       joined_hidden: units of hidden layers (ReLU) behind the recurrent stacks (CNN-3RNN-1FC, omg2019 section 5.3).
@@ -41,14 +42,14 @@ class ModelConfig:
       members: networks that are fused; then only `image_size`, `width` and the fields from `recurrent` to
         `joined_hidden` count, and describe what comes behind them.
       fusion: with `members`: "model" concatenates the outputs of all their recurrent stacks (omg2019 section 5.4.1),
-        "decision" averages their estimates, weighted (omg2019 eq. 1).
+        "decision" averages their predictions, weighted (omg2019 eq. 1).
       pixel_mean: subtracted from the RGB pixel values 0 to 255.
       pixel_scale: multiplies what remains, R, G and B. The default maps to [-1, 1) as in ijcv2019 section 4.1.1.
       head: "valence_arousal", two linear outputs, or "expression", the seven basic expressions' probabilities
         (ijcv2019 section 5.2.1).
     """
 
-    trunk: str = "vgg16"
+    backbone: str = "vgg16"
     image_size: int = 96
     width: float = 1.0
     landmarks: bool = False
@@ -165,7 +166,7 @@ class EvaluationConfig:
     Attributes:
       batch_size: windows in a batch.
       window: consecutive frames in a window; the recurrent state starts at zero in each, but see `carry_state`.
-      overlap: frames that a window has in common with the one before; a frame's estimates are averaged.
+      overlap: frames that a window has in common with the one before; a frame's predictions are averaged.
       carry_state: carry the recurrent state from window to window, so that a video is one sequence; without overlap.
       sequence: consecutive frames of a sequence, for the protocol "utterances" (omg2019 section 5.1).
       aggregation: what a sequence's frames are put together by there, "median" or "mean" (omg2019 section 7).
@@ -183,27 +184,6 @@ class EvaluationConfig:
     aggregation: str = "median"
     post_process: tuple[str, ...] = ()
     patience: int = 0
-
-
-@dataclass(frozen=True)
-class Published:
-    """One row of a published table.
-
-    Attributes:
-      source: the paper, as in the name of the experiment.
-      table: number of the table.
-      row: the row's name in it.
-      corpus: what was scored.
-      scores: published values by metric and dimension, such as `{"ccc": {"valence": 0.57, "arousal": 0.43}}`.
-      note: what has to be known to read the row, such as a doubtful digit.
-    """
-
-    source: str
-    table: str
-    row: str
-    corpus: str
-    scores: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
-    note: str = ""
 
 
 PROTOCOLS = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from affwildnet.experiments.config import EvaluationConfig, Experiment, Published, TrainingConfig
+from affwildnet.experiments.config import EvaluationConfig, Experiment, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.experiments.published import row
+from affwildnet.experiments.published import Published, row
 
 TITLE = 'Kollias et al., "Recognition of Affect in the wild using Deep Neural Networks", CVPRW 2017'
 

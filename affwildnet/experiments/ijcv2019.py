@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Published, TrainingConfig
+from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.experiments.published import accuracy_row, row
+from affwildnet.experiments.published import Published, accuracy_row, row
 
 TITLE = (
     'Kollias et al., "Deep Affect Prediction in-the-wild: Aff-Wild Database and Challenge, Deep Architectures, '

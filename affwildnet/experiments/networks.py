@@ -1,4 +1,4 @@
-"""The networks of the papers by name: trunk, landmarks, hidden layers, recurrent layers.
+"""The networks of the papers by name: backbone, landmarks, hidden layers, recurrent layers.
 
 Each is described once, here; experiments refer to these, with single fields replaced. What a paper leaves open is
 said beside it.
@@ -9,21 +9,23 @@ from dataclasses import replace
 from affwildnet.experiments.config import ModelConfig
 
 # ijcv2019: CNNs of tables 15 and 16 and figure 16, AffWildNet of table 6.
-_VGG = ModelConfig(trunk="vgg16", hidden=(4096, 4096))
-_AFFWILDNET = ModelConfig(trunk="vgg16", landmarks=True, hidden=(4096,), recurrent="gru")
+_VGG = ModelConfig(backbone="vgg16", hidden=(4096, 4096))
+_AFFWILDNET = ModelConfig(backbone="vgg16", landmarks=True, hidden=(4096,), recurrent="gru")
 
 # cvprw2017: dropout after every hidden layer (tables 1 and 2) and after both recurrent ones (table 3); one network for
 # valence and one for arousal (section 4.1).
 _CVPRW_VGG = ModelConfig(
-    trunk="vgg16", landmarks=True, landmarks_join=2, hidden=(4096, 4096, 2622), dropout_layers="all", separate=True
+    backbone="vgg16", landmarks=True, landmarks_join=2, hidden=(4096, 4096, 2622), dropout_layers="all", separate=True
 )
-_CVPRW_RESNET = ModelConfig(trunk="resnet50", landmarks=True, hidden=(1500, 256), dropout_layers="all", separate=True)
+_CVPRW_RESNET = ModelConfig(
+    backbone="resnet50", landmarks=True, hidden=(1500, 256), dropout_layers="all", separate=True
+)
 _CVPRW_CNN_RNN = replace(_AFFWILDNET, output_dropout=0.5, separate=True)
 
 # omg2019 6.1: dropout "with 0.8 probability" after the first GRU. Taken as the share kept, as TensorFlow 1 counts
 # it: dropping 0.8 would leave 26 of 128 units.
 _OMG = ModelConfig(
-    trunk="vgg16",
+    backbone="vgg16",
     landmarks=True,
     hidden=(4096,),
     recurrent="gru",
@@ -35,20 +37,20 @@ _CNN_3RNN = replace(_OMG, rnn_inputs=("pool2", "pool5", "fc"))
 # The behind of a fused network; what lies before it is in its members.
 _FUSED = ModelConfig(members=(_CNN_1RNN, _CNN_3RNN), hidden=())
 
-# Thesis chapter 4: the trunk's features go to the recurrent layers as they are.
-_THESIS = ModelConfig(trunk="vgg16", hidden=(), recurrent="gru", recurrent_dropout=0.0)
+# Thesis chapter 4: the backbone's features go to the recurrent layers as they are.
+_THESIS = ModelConfig(backbone="vgg16", hidden=(), recurrent="gru", recurrent_dropout=0.0)
 _THESIS_ATTENTION = replace(_THESIS, attention=30)
 
 NETWORKS: dict[str, ModelConfig] = {
-    "cnn_m": ModelConfig(trunk="cnn_m", hidden=(4096,), dropout=0.0),
+    "cnn_m": ModelConfig(backbone="cnn_m", hidden=(4096,), dropout=0.0),
     "vgg_face": replace(_VGG, landmarks=True),
     "vgg_face_no_landmarks": _VGG,
     "vgg_face_2000": replace(_VGG, hidden=(4096, 2000)),
-    "resnet50": ModelConfig(trunk="resnet50", landmarks=True, hidden=(1500, 256)),
+    "resnet50": ModelConfig(backbone="resnet50", landmarks=True, hidden=(1500, 256)),
     "affwildnet_vggface": _AFFWILDNET,
     "affwildnet_vggface_no_landmarks": replace(_AFFWILDNET, landmarks=False),
-    "affwildnet_resnet50": replace(_AFFWILDNET, trunk="resnet50", hidden=(1500,)),
-    "affwildnet_resnet50_released": ModelConfig(trunk="resnet50_slim", hidden=(), recurrent="gru"),
+    "affwildnet_resnet50": replace(_AFFWILDNET, backbone="resnet50", hidden=(1500,)),
+    "affwildnet_resnet50_released": ModelConfig(backbone="resnet50_slim", hidden=(), recurrent="gru"),
     "vgg_face_lstm": replace(_AFFWILDNET, recurrent="lstm"),
     "affwildnet_expression": replace(_AFFWILDNET, head="expression"),
     "afew_va_cnn": replace(_VGG, hidden=(4096, 2048)),
@@ -58,12 +60,12 @@ NETWORKS: dict[str, ModelConfig] = {
     "cvprw_resnet50_no_landmarks": replace(_CVPRW_RESNET, landmarks=False, hidden=(1500,)),
     "cvprw_gru": _CVPRW_CNN_RNN,
     "cvprw_lstm": replace(_CVPRW_CNN_RNN, recurrent="lstm"),
-    "cvprw_resnet50_gru": replace(_CVPRW_CNN_RNN, trunk="resnet50"),
-    "omg_vgg_face": ModelConfig(trunk="vgg16", landmarks=True, hidden=(4096,)),
-    "omg_resnet50": ModelConfig(trunk="resnet50", landmarks=True, hidden=(1500,)),
-    "omg_densenet121": ModelConfig(trunk="densenet121", landmarks=True, hidden=(1500,)),
-    "omg_affwildnet": replace(_OMG, trunk="resnet50", hidden=(1500,)),
-    "densenet_rnn": replace(_OMG, trunk="densenet121", hidden=(1500,)),
+    "cvprw_resnet50_gru": replace(_CVPRW_CNN_RNN, backbone="resnet50"),
+    "omg_vgg_face": ModelConfig(backbone="vgg16", landmarks=True, hidden=(4096,)),
+    "omg_resnet50": ModelConfig(backbone="resnet50", landmarks=True, hidden=(1500,)),
+    "omg_densenet121": ModelConfig(backbone="densenet121", landmarks=True, hidden=(1500,)),
+    "omg_affwildnet": replace(_OMG, backbone="resnet50", hidden=(1500,)),
+    "densenet_rnn": replace(_OMG, backbone="densenet121", hidden=(1500,)),
     "cnn_1rnn": _CNN_1RNN,
     "cnn_3rnn": _CNN_3RNN,
     # Which two taps, and how wide the joining layer is, the paper does not say: the two highest of the best three, and
@@ -80,7 +82,7 @@ NETWORKS: dict[str, ModelConfig] = {
     "thesis_vgg_face_lstm": replace(_THESIS, recurrent="lstm"),
     "thesis_vgg_face_indrnn": replace(_THESIS, recurrent="indrnn"),
     "thesis_vgg_face_attention": _THESIS_ATTENTION,
-    "thesis_resnet50_attention": replace(_THESIS_ATTENTION, trunk="resnet50"),
-    "thesis_densenet121_attention": replace(_THESIS_ATTENTION, trunk="densenet121"),
-    "thesis_densenet169_attention": replace(_THESIS_ATTENTION, trunk="densenet169"),
+    "thesis_resnet50_attention": replace(_THESIS_ATTENTION, backbone="resnet50"),
+    "thesis_densenet121_attention": replace(_THESIS_ATTENTION, backbone="densenet121"),
+    "thesis_densenet169_attention": replace(_THESIS_ATTENTION, backbone="densenet169"),
 }

@@ -2,16 +2,16 @@
 
 Common to all (sections 5.1, 6.1, 7): batches of 4 sequences of 80 frames, Adam at a constant 1e-4, the loss of eq. 3,
 dropout 0.5 after the FC, 0.8 after the first GRU layer. Each part of an utterance has the utterance's label; its
-estimate is the median over its frames. All are post-processed (section 6.3).
+prediction is the median over its frames. All are post-processed (section 6.3).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Published, TrainingConfig
+from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.experiments.published import row
+from affwildnet.experiments.published import Published, row
 
 TITLE = (
     'Kollias and Zafeiriou, "Exploiting multi-CNN features in CNN-RNN based Dimensional Emotion Recognition on the '
@@ -110,7 +110,7 @@ def _starts(
             model,
             [_row("4", f"{row_name}, from scratch", ccc=scratch)],
             "",
-            " From scratch is taken at its word: random weights, the trunk's as well.",
+            " From scratch is taken at its word: random weights, the backbone's as well.",
         ),
         _experiment(
             f"{network}_aff_wild",
@@ -223,7 +223,7 @@ COMPONENTS = (
     _component(
         "decision_fusion",
         "Decision-Level Fusion",
-        "Weighted mean of the estimates of CNN-1RNN and CNN-3RNN (eq. 1)",
+        "Weighted mean of the predictions of CNN-1RNN and CNN-3RNN (eq. 1)",
         (0.501, 0.332, 0.417),
         (0.482, 0.321, 0.402),
         notes=_MEMBERS + _WEIGHTED,

@@ -8,6 +8,9 @@ from typing import Any
 from affwildnet.experiments.config import Experiment
 from tfrecords_tools.errors import UserError, suggestion
 
+# Names of fields in working directories of earlier versions.
+_RENAMED = {"trunk": "backbone"}
+
 
 def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     """Returns a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
@@ -93,6 +96,7 @@ def from_json(fields: dict) -> Experiment:
 
 def _built(kind: Any, fields: dict) -> Any:
     kinds = typing.get_type_hints(kind)
+    fields = {_RENAMED.get(name, name): value for name, value in fields.items()}
     if unknown := fields.keys() - kinds.keys():
         raise UserError(f"The experiment has a field that this version does not know: {', '.join(sorted(unknown))}.")
     return kind(**{name: _value(kinds[name], value) for name, value in fields.items()})

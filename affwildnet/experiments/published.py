@@ -1,9 +1,8 @@
-"""How the papers' tables are written down: a row of numbers, and a paper with its experiments."""
+"""How a row of a paper's table is written down."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from affwildnet.experiments.config import Experiment, Published
 
 DIMENSIONS = ("valence", "arousal", "mean")
 # EmotiW's order; the last is the share of all videos.
@@ -11,12 +10,24 @@ EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happy", "sad", "surprise"
 
 
 @dataclass(frozen=True)
-class Paper:
-    """A paper: its title, its experiments, and the rows of its tables that are other groups' methods."""
+class Published:
+    """One row of a published table.
 
-    title: str
-    experiments: tuple[Experiment, ...]
-    others: tuple[Published, ...] = ()
+    Attributes:
+      source: the paper, as in the name of the experiment.
+      table: number of the table.
+      row: the row's name in it.
+      corpus: what was scored.
+      scores: published values by metric and dimension, such as `{"ccc": {"valence": 0.57, "arousal": 0.43}}`.
+      note: what has to be known to read the row, such as a doubtful digit.
+    """
+
+    source: str
+    table: str
+    row: str
+    corpus: str
+    scores: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
 def row(

@@ -1,20 +1,21 @@
 """Liu's MSc thesis: tables 6.2, 6.4 and 6.5, on its extension of Aff-Wild by 159 videos.
 
-Common to all (table 6.1): batches of 2 sequences of 80 frames, Adam, two recurrent layers of 128 units on the trunk's
-features, the loss on the CCC (section 5.3), sequences by the looser rule (section 5.1.2). Where a row stands twice,
-two checkpoints of one training were scored, the best of valence and the best of arousal on the validation split.
+Common to all (table 6.1): batches of 2 sequences of 80 frames, Adam, two recurrent layers of 128 units on the
+backbone's features, the loss on the CCC (section 5.3), sequences by the looser rule (section 5.1.2). Where a
+row stands twice, two checkpoints of one training were scored, the best of valence and the best of arousal on the
+validation split.
 """
 
-from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Published, Stage, TrainingConfig
+from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.experiments.published import row
+from affwildnet.experiments.published import Published, row
 
 TITLE = 'Liu, "Aff-Wild Database and AffWildNet", MSc thesis, Imperial College London, 2018'
 
 _CORPUS = "Aff-Wild, the thesis's 159 videos"
 _OUTPUT = "valence_arousal"
 
-# The trunks' layers as patterns, and the last convolution of those for which case c1 was run.
+# The backbones' layers as patterns, and the last convolution of those for which case c1 was run.
 _CNN = {
     "vgg16": ("conv*",),
     "resnet50": ("conv*",),
@@ -44,12 +45,12 @@ def stages(case: str, model: ModelConfig) -> tuple[Stage, ...]:
     weights, the rest from the best checkpoint of c2.
     """
     cell = "attention" if model.attention else f"{model.recurrent}*"
-    fresh = (("*", "random"), *((pattern, "init") for pattern in _CNN[model.trunk]))
+    fresh = (("*", "random"), *((pattern, "init") for pattern in _CNN[model.backbone]))
     rate = 1e-4 if model.attention or model.recurrent == "indrnn" else 1e-3
     if case == "c0":
         return (Stage("c0", (cell, _OUTPUT), fresh, rate),)
     if case == "c1":
-        return (Stage("c1", (_LAST_CONVOLUTION[model.trunk], cell, _OUTPUT), fresh, rate),)
+        return (Stage("c1", (_LAST_CONVOLUTION[model.backbone], cell, _OUTPUT), fresh, rate),)
     c2 = Stage("c2", ("*",), fresh, rate)
     if case == "c2":
         return (c2,)

@@ -6,7 +6,7 @@ A new format is one file and one line in `FORMATS` of `formats.py`.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affwildnet.card import Card
+from affwildnet.runs.card import Card
 
 if TYPE_CHECKING:
     import keras

@@ -12,9 +12,9 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from tfrecords_tools import schema
 from tfrecords_tools.errors import check_choice, exit_status
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import schema
 
 NAMES = ("saved_model", "onnx", "tflite_float16", "tflite_int8")
 
@@ -41,19 +41,18 @@ def _export(options: argparse.Namespace) -> None:
     for name in names:
         check_choice("--formats", name, NAMES)
     import_tensorflow()
-    from affwildnet import checkpoints
     from affwildnet.data import Corpus
     from affwildnet.devices import choose_device
-    from affwildnet.evaluation import best
-    from affwildnet.export import folders, onnx_file, scoring, source
+    from affwildnet.export import folders, format_scores, model_card, onnx_file
     from affwildnet.export.formats import FORMATS
     from affwildnet.export.forms import forms
+    from affwildnet.runs import best, checkpoints
 
     if "onnx" in names:
         onnx_file.check_installed()
     choose_device(-1)  # ONNX Runtime and TFLite compute there too
     path = best.model_file(options.model)
-    card = source.card_of(path, options.data_dir)
+    card = model_card.card_of(path, options.data_dir)
     targets = {name: options.output / name for name in names}
     for name, folder in targets.items():
         folders.check(folder, FORMATS[name].marker)
@@ -62,7 +61,7 @@ def _export(options: argparse.Namespace) -> None:
     corpus = None
     if options.data_dir:
         corpus = Corpus.open(options.data_dir, options.split, made.inputs[0].shape[2])
-        scoring.check(corpus, made)
+        format_scores.check(corpus, made)
     for name, folder in targets.items():
         print(f"{name:<16}", end="", flush=True)
         began = time.monotonic()
@@ -70,14 +69,14 @@ def _export(options: argparse.Namespace) -> None:
         print(f"{FORMATS[name].size(folder) / 1e6:8.2f} MB{time.monotonic() - began:7.1f} s  {folder}", flush=True)
     if corpus is None:
         return
-    runners = {"network": scoring.Runner(scoring.keras_step(made))}
+    runners = {"network": format_scores.Runner(format_scores.keras_step(made))}
     sizes = {"network": sum(weight.nbytes for weight in model.get_weights())}
     for name, folder in targets.items():
-        runners[name] = scoring.Runner(FORMATS[name].load(folder), FORMATS[name].one_frame)
+        runners[name] = format_scores.Runner(FORMATS[name].load(folder), FORMATS[name].one_frame)
         sizes[name] = FORMATS[name].size(folder)
-    scoring.score(corpus, made, runners)
+    format_scores.score(corpus, made, runners)
     print(f"{corpus.frames_labelled} labelled frames of {len(corpus.videos)} {options.split} videos, CCC:")
-    print(scoring.table(runners, sizes))
+    print(format_scores.table(runners, sizes))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from affwildnet.card import MEMBER, Card
 from affwildnet.export.forms import LABELS, Forms
-from tfrecords_tools import schema
+from affwildnet.runs.card import MEMBER, Card
+from tfrecords_tools.records import schema
 
 FILE = MEMBER
 _HOLDS = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from affwildnet.export import onnx_file, saved_model, tflite
 
-# From inputs and states by name to estimates and new states by name; (1, T, ...) or (1, ...).
+# From inputs and states by name to predictions and new states by name; (1, T, ...) or (1, ...).
 Step = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from affwildnet.models.precision import with_precision
 from affwildnet.models.streaming import StatefulModel, with_states
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.schema import DIMENSIONS, EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 # What the numbers of an output are, by the output's name.
 LABELS = {"valence_arousal": DIMENSIONS, "expression": EXPRESSIONS}
@@ -26,7 +26,7 @@ class Forms:
       stateful: the network's form with states.
       inputs: `frames` (B, T, S, S, 3) uint8 and, where used, `landmarks` (B, T, 68, 2) float32; B and T are free.
       states: (B, ...) float32, named after their layers (`gru1_state1` ...); none where nothing is recurrent.
-      output: name of the estimates (B, T, D), a key of `LABELS`.
+      output: name of the predictions (B, T, D), a key of `LABELS`.
     """
 
     stateful: StatefulModel
@@ -40,15 +40,15 @@ class Forms:
         return self.stateful.model
 
     def sequence(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the estimates for whole sequences: all states are zero before the first frame."""
+        """Returns the predictions for whole sequences: all states are zero before the first frame."""
         states = self.stateful.initial_states(tf.shape(inputs[0])[0])
         return {self.output: self.step(*inputs, *states)[self.output]}
 
     def step(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the estimates for a piece of a sequence, and under their names the states after its last frame."""
+        """Returns the predictions for a piece of a sequence, and under their names the states after its last frame."""
         own = len(self.inputs)
-        estimates, states = self.stateful(tensors[:own], tensors[own:])
-        return {self.output: estimates, **{spec.name: new for spec, new in zip(self.states, states, strict=True)}}
+        predictions, states = self.stateful(tensors[:own], tensors[own:])
+        return {self.output: predictions, **{spec.name: new for spec, new in zip(self.states, states, strict=True)}}
 
     def one_frame(self) -> list[tf.TensorSpec]:
         """Returns what `step` takes for one frame of one video: the shapes with B = 1 and T = 1."""

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.card import Card
 from affwildnet.export import description
 from affwildnet.export.folders import replacing
 from affwildnet.export.forms import forms, in_float32
+from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:

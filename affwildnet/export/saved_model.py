@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.card import Card
 from affwildnet.export import description
 from affwildnet.export.folders import replacing
 from affwildnet.export.forms import forms
+from affwildnet.runs.card import Card
 
 MARKER = "saved_model.pb"
 SEQUENCE, STEP = "serving_default", "step"

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.card import Card
 from affwildnet.export import description, saved_model
 from affwildnet.export.folders import replacing
 from affwildnet.export.forms import Forms, forms, in_float32
+from affwildnet.runs.card import Card
 
 MARKER = description.FILE
 STEP = "step.tflite"

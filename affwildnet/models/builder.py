@@ -8,14 +8,14 @@ from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.models import recurrent
+from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.checks import check
-from affwildnet.models.fusion import WeightedMean, beside
+from affwildnet.models.cloning import beside, skeleton
+from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
-from affwildnet.models.skeleton import skeleton
-from affwildnet.models.trunks import TRUNKS
-from tfrecords_tools.schema import DIMENSIONS
+from tfrecords_tools.records.schema import DIMENSIONS
 
-# Units and activation of the output layer; its name is the key. Estimates of valence and arousal have no activation:
+# Units and activation of the output layer; its name is the key. Predictions of valence and arousal have no activation:
 # the published networks end in a linear layer, and scores are computed on what it puts out.
 HEADS = {"valence_arousal": (len(DIMENSIONS), "linear"), "expression": (7, "softmax")}
 
@@ -33,19 +33,19 @@ def build(config: ModelConfig) -> keras.Model:
       A functional model. Inputs, by name: `frames` (B, T, S, S, 3) uint8, RGB, S = `config.image_size`; and, with
       `config.landmarks`, `landmarks` (B, T, 68, 2) float32, x and y over the crop's side. Output (B, T, 2) float32,
       `valence_arousal`, linear; or (B, T, 7), `expression`, probabilities. B and T are free. Layers: those of the
-      trunk, `fc1` ..., the recurrent ones (`gru1` ...), the output. Where there are several networks in it, their
+      backbone, `fc1` ..., the recurrent ones (`gru1` ...), the output. Where there are several networks in it, their
       layers' names begin with `valence_` and `arousal_`, or with `net1_`, `net2_` ...
 
     Raises:
       UserError: a field of `config` breaks a rule; the message names it.
     """
-    check(config, TRUNKS, recurrent.RECURRENT, HEADS)
+    check(config, BACKBONES, recurrent.RECURRENT, HEADS)
     if config.members:
         return _fused(config)
     if config.separate:
         return _separate(config)
     network = representation(config)
-    name = config.trunk if config.recurrent == "none" else f"{config.trunk}_{config.recurrent}"
+    name = config.backbone if config.recurrent == "none" else f"{config.backbone}_{config.recurrent}"
     return keras.Model(network.inputs, _output(config)(network.output), name=name)
 
 
@@ -68,16 +68,16 @@ def _separate(config: ModelConfig) -> keras.Model:
     """A whole network for valence and one for arousal (cvprw2017 section 4.1)."""
     tensors = inputs(config)
     network = _description(config)
-    estimates = []
+    predictions = []
     for dimension in DIMENSIONS:
         (sequence,) = beside(network, tensors, f"{dimension}_")
-        estimates.append(layers.Dense(1, dtype="float32", name=dimension)(sequence))
-    output = layers.Concatenate(dtype="float32", name=config.head)(estimates)
-    return keras.Model(tensors, output, name=f"separate_{config.trunk}")
+        predictions.append(layers.Dense(1, dtype="float32", name=dimension)(sequence))
+    output = layers.Concatenate(dtype="float32", name=config.head)(predictions)
+    return keras.Model(tensors, output, name=f"separate_{config.backbone}")
 
 
 def _fused(config: ModelConfig) -> keras.Model:
-    """Several networks, fused behind their recurrent stacks or by their estimates (omg2019 section 5.4)."""
+    """Several networks, fused behind their recurrent stacks or by their predictions (omg2019 section 5.4)."""
     shared = {name: getattr(config, name) for name in ("image_size", "width", "pixel_mean", "pixel_scale", "head")}
     members = [replace(member, **shared) for member in config.members]
     tensors = inputs(next((member for member in members if member.landmarks), members[0]))
@@ -86,8 +86,10 @@ def _fused(config: ModelConfig) -> keras.Model:
         (sequence,) = beside(_description(member), tensors, f"net{index}_")
         sequences.append(sequence)
     if config.fusion == "decision":
-        estimates = [_output(config, f"net{index}_")(sequence) for index, sequence in enumerate(sequences, start=1)]
-        return keras.Model(tensors, WeightedMean(dtype="float32", name=config.head)(estimates), name="decision_fusion")
+        predictions = [_output(config, f"net{index}_")(sequence) for index, sequence in enumerate(sequences, start=1)]
+        return keras.Model(
+            tensors, WeightedMean(dtype="float32", name=config.head)(predictions), name="decision_fusion"
+        )
     sequence = layers.Concatenate(name="members")(sequences)
     if config.recurrent != "none":
         sequence = recurrent.head(sequence, config)

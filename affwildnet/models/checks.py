@@ -7,12 +7,12 @@ from numbers import Integral, Real
 from affwildnet.experiments.config import ModelConfig
 from tfrecords_tools.errors import UserError, check_choice
 
-SMALLEST_IMAGE = 32  # below it the deeper layers of every trunk see padding only
+SMALLEST_IMAGE = 32  # below it the deeper layers of every backbone see padding only
 
 
-def check(config: ModelConfig, trunks: Iterable[str], cells: Iterable[str], heads: Iterable[str]) -> None:
+def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], heads: Iterable[str]) -> None:
     """Raises UserError, naming the field, the rule and the value, unless `config` describes a network."""
-    check_choice("trunk", config.trunk, sorted(trunks))
+    check_choice("backbone", config.backbone, sorted(backbones))
     check_choice("recurrent", config.recurrent, sorted(["none", *cells]))
     check_choice("head", config.head, sorted(heads))
     check_choice("dropout_layers", config.dropout_layers, ("first", "all"))
@@ -23,7 +23,7 @@ def check(config: ModelConfig, trunks: Iterable[str], cells: Iterable[str], head
     _check_recurrent(config)
     _check_several(config)
     for member in config.members:
-        check(member, trunks, cells, heads)
+        check(member, backbones, cells, heads)
 
 
 def _check_numbers(config: ModelConfig) -> None:

@@ -7,9 +7,9 @@ from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.models.builder import build
+from affwildnet.models.cloning import skeleton
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.recurrent import OutputAttention, Recurrent
-from affwildnet.models.skeleton import skeleton
 
 # Layers with a matrix among their weights that multiply element by element only.
 ELEMENT_WISE = (WeightedMean,)

@@ -1,4 +1,4 @@
-"""Several networks in one: copied side by side on the same inputs, and their estimates averaged."""
+"""Several networks in one: copied side by side on the same inputs, and their predictions averaged."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from affwildnet.models.copying import give
+from affwildnet.models.cloning import beside, give
 from tfrecords_tools.errors import UserError
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class WeightedMean(keras.layers.Layer):
-    """The mean of several networks' estimates with a weight for each network and dimension (omg2019 eq. 1).
+    """The mean of several networks' predictions with a weight for each network and dimension (omg2019 eq. 1).
 
     Called with a list of N tensors (B, T, D). The weights, N x D, are not trained; they start equal.
     """
@@ -21,29 +21,12 @@ class WeightedMean(keras.layers.Layer):
         shape = (len(input_shape), input_shape[0][-1])
         self.shares = self.add_weight(name="shares", shape=shape, initializer="ones", trainable=False)
 
-    def call(self, estimates):
+    def call(self, predictions):
         shares = self.shares / ops.sum(self.shares, axis=0)
-        return sum(estimate * shares[index] for index, estimate in enumerate(estimates))
+        return sum(prediction * shares[index] for index, prediction in enumerate(predictions))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
-
-
-def beside(model: keras.Model, tensors: Sequence[keras.KerasTensor], prefix: str) -> list[keras.KerasTensor]:
-    """Returns the outputs of a copy of a network on other inputs, its layers' names behind a prefix.
-
-    Args:
-      model: a functional model; its weights are not copied.
-      tensors: what the copy reads; looked up by the names of the model's inputs.
-    """
-    named = {tensor.name: tensor for tensor in tensors}
-
-    def renamed(layer: keras.Layer) -> keras.Layer:
-        config = layer.get_config()
-        return type(layer).from_config({**config, "name": prefix + config["name"]})
-
-    wanted = [named[tensor.name] for tensor in model.inputs]
-    return keras.models.clone_model(model, input_tensors=wanted, clone_function=renamed).outputs
 
 
 def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Model:
@@ -54,8 +37,8 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
       ccc: (N, 2), each network's CCC of valence and arousal on the validation split.
 
     Returns:
-      A network with the estimate's weighted mean as its output, named `valence_arousal`. Its layers have the networks'
-      names behind `net1_`, `net2_` ...
+      A network with the weighted mean of their predictions as its output, named `valence_arousal`. Its layers have the
+      networks' names behind `net1_`, `net2_` ...
 
     Raises:
       UserError: if a CCC is not above 0, or the networks' crops are not of one size.
@@ -74,9 +57,9 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
         for tensor in model.inputs:
             tensors.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
     tensors = list(tensors.values())
-    estimates = [beside(model, tensors, f"net{index}_")[0] for index, model in enumerate(models, start=1)]
+    predictions = [beside(model, tensors, f"net{index}_")[0] for index, model in enumerate(models, start=1)]
     mean = WeightedMean(dtype="float32", name="valence_arousal")
-    fused = keras.Model(tensors, mean(estimates), name="decision_fusion")
+    fused = keras.Model(tensors, mean(predictions), name="decision_fusion")
     mean.shares.assign(ccc)
     for index, model in enumerate(models, start=1):
         for layer in model.layers:

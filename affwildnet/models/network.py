@@ -1,15 +1,14 @@
-"""One network up to its output layer: trunk, landmarks, hidden layers, recurrent stacks."""
+"""One network up to its output layer: backbone, landmarks, hidden layers, recurrent stacks."""
 
 import keras
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.recurrent import head
-from affwildnet.models.time import FoldTime, UnfoldTime
-from affwildnet.models.trunks import TRUNKS
-from affwildnet.models.width import scaled
+from affwildnet.models.shapes import FoldTime, UnfoldTime, scaled
 from tfrecords_tools.errors import check_choice
-from tfrecords_tools.schema import LANDMARKS
+from tfrecords_tools.records.schema import LANDMARKS
 
 STANDARDISE = "standardise_landmarks"
 LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after its dropout
@@ -28,12 +27,12 @@ def representation(config: ModelConfig) -> keras.Model:
     """Builds the network that puts out what its output layer reads, (B, T, F).
 
     Raises:
-      UserError: if `config.rnn_inputs` names a tap that the trunk does not have.
+      UserError: if `config.rnn_inputs` names a tap that the backbone does not have.
     """
     tensors = inputs(config)
     frames = tensors[0]
     images = _normalised(FoldTime(name="fold_frames")(frames), config)
-    taps = TRUNKS[config.trunk](images, config.width)
+    taps = BACKBONES[config.backbone](images, config.width)
     points = _landmarks(tensors[1], config) if config.landmarks else None
     end = _hidden(taps["features"], points, config)
     if config.hidden:

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from affwildnet.models.copying import give
+from affwildnet.models.cloning import give
 
 PRECISIONS = ("float32", "bfloat16")
 

@@ -47,8 +47,8 @@ class StatefulModel:
     """A network with its states in the open.
 
     Attributes:
-      model: inputs are those of the network and then the states, as a list; outputs the estimates and then the new
-        states, as a list, or the estimates themselves where there are no states. Its weights are those of the network
+      model: inputs are those of the network and then the states, as a list; outputs the predictions and then the new
+        states, as a list, or the predictions themselves where there are no states. Its weights are those of the network
         it was made from. T is free, 1 included.
       inputs: number of the network's own inputs.
       state_shapes: shape of each state without B; empty where nothing is recurrent.
@@ -59,15 +59,15 @@ class StatefulModel:
     state_shapes: tuple[tuple[int, ...], ...]
 
     def __call__(self, inputs: Sequence[Tensor], states: States) -> tuple[Tensor, States]:
-        """Returns the estimates (B, T, D) for a piece of a video, and the states after its last frame.
+        """Returns the predictions (B, T, D) for a piece of a video, and the states after its last frame.
 
         Args:
           inputs: those of the network, (B, T, ...), in its order.
           states: after the frame before, or `initial_states`.
         """
         outputs = self.model([*inputs, *states], training=False)
-        estimates, *after = outputs if states else [outputs]
-        return estimates, after
+        predictions, *after = outputs if states else [outputs]
+        return predictions, after
 
     def initial_states(self, batch_size: int) -> States:
         """Returns the states before the first frame of a video, (B, ...) float32, all zero."""
@@ -75,7 +75,7 @@ class StatefulModel:
 
 
 def with_states(model: keras.Model) -> StatefulModel:
-    """Returns a network's form with states: the same estimates, whatever pieces a video comes in.
+    """Returns a network's form with states: the same predictions, whatever pieces a video comes in.
 
     Args:
       model: functional, as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.

@@ -3,7 +3,7 @@
 `from affwildnet.predict import Predictor` is all that Python needs; `python -m affwildnet.predict` is the command line.
 """
 
-__all__ = ["Estimate", "FaceFinder", "Predictor"]
+__all__ = ["FaceFinder", "Prediction", "Predictor"]
 
 
 def __getattr__(name: str):

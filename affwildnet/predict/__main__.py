@@ -19,7 +19,7 @@ flags.DEFINE_string("model", None, "A .keras file, a working directory of train.
 flags.DEFINE_string("output", None, "Folder for the tables, pictures and videos.")
 flags.DEFINE_integer("camera", None, "Number of a camera to predict from, until Ctrl-C.")
 flags.DEFINE_enum("faces", "one", ["one", "all"], "One face at a time, or all faces of each frame.")
-flags.DEFINE_bool("overlay", False, "Write a video with faces, landmarks and estimates drawn into it.")
+flags.DEFINE_bool("overlay", False, "Write a video with faces, landmarks and predictions drawn into it.")
 flags.DEFINE_bool("overwrite", False, "Replace files of an earlier prediction.")
 flags.DEFINE_float("seconds", None, "Predict only the first so many seconds.")
 flags.DEFINE_float("image_fps", 25.0, "Frames per second of a folder of images.")
@@ -54,8 +54,8 @@ def _predict(paths: list[str]) -> int:
     from affwildnet.devices import choose_device
 
     print(choose_device(FLAGS.gpu), flush=True)
+    from affwildnet.predict.clip_outputs import Options, predict_all
     from affwildnet.predict.predictor import FaceFinder, Predictor
-    from affwildnet.predict.run import Options, predict_all
 
     options = Options(Path(FLAGS.output), FLAGS.faces, FLAGS.every, FLAGS.overlay, FLAGS.overwrite, FLAGS.seconds)
     finder = FaceFinder(FLAGS.upsample, FLAGS.yunet_model, FLAGS.landmark_model)

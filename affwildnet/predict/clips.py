@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.images import IMAGE_FPS, IMAGE_SUFFIXES, image_files
-from tfrecords_tools.video import VIDEO_SUFFIXES, Frame, frame_rate, read_frames
+from tfrecords_tools.video.images import IMAGE_FPS, IMAGE_SUFFIXES, image_files
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES, Frame, frame_rate, read_frames
 
 
 @dataclass(frozen=True)

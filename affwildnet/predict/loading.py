@@ -4,15 +4,14 @@ import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from affwildnet import card as model_card
-from affwildnet import checkpoints
-from affwildnet.card import Card
 from affwildnet.devices import has_bfloat16
-from affwildnet.evaluation import best
 from affwildnet.models.precision import PRECISIONS, with_precision
-from affwildnet.predict.networks import KerasNetwork, Network, SavedNetwork
-from tfrecords_tools.alignment import Aligner
+from affwildnet.predict.runners import KerasNetwork, Network, SavedNetwork
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs import card as model_card
+from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.faces.alignment import Aligner
 
 DESCRIPTION = Path("assets.extra") / model_card.MEMBER
 

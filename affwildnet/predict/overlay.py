@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 
 from affwildnet.predict.rows import Face, Recent, Row
-from tfrecords_tools.schema import DIMENSIONS
-from tfrecords_tools.video import IMAGE_FPS, VideoWriter
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.video.reading import IMAGE_FPS
+from tfrecords_tools.video.writing import VideoWriter
 
 # The bright colours of the Okabe-Ito palette, RGB, one after the other for the faces.
 FACES = ((86, 180, 233), (230, 159, 0), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0))
@@ -47,8 +48,8 @@ class Overlay:
             self._writer.__exit__(*error)
 
     def write(self, row: Row) -> None:
-        """Draws a row, which must have its image and estimates, and writes it."""
-        self._history.append((row.timestamp, {face.track: face.estimate for face in row.faces}))
+        """Draws a row, which must have its image and predictions, and writes it."""
+        self._history.append((row.timestamp, {face.track: face.prediction for face in row.faces}))
         while row.timestamp - self._history[0][0] > CURVES:
             self._history.popleft()
         image = self.drawn(row)
@@ -94,7 +95,7 @@ class Overlay:
         for x, y in scale * (face.landmarks + 0.5):
             cv2.circle(image, (round(float(x)), round(float(y))), radius, LIGHT, -1, cv2.LINE_AA)
         size = min(image.shape[:2]) / 900
-        text = f"{face.track}:  V {face.estimate[0]:+.2f}  A {face.estimate[1]:+.2f}"
+        text = f"{face.track}:  V {face.prediction[0]:+.2f}  A {face.prediction[1]:+.2f}"
         (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
         x = min(max(0, left), image.shape[1] - width)
         y = max(height + 4, top - 6)
@@ -105,8 +106,8 @@ class Overlay:
         pad = side // 9
         span = side - 2 * pad
 
-        def place(estimate) -> tuple[int, int]:
-            x, y = (np.clip(estimate, -1, 1) + 1) / 2
+        def place(prediction) -> tuple[int, int]:
+            x, y = (np.clip(prediction, -1, 1) + 1) / 2
             return round(left + pad + x * span), round(top + pad + (1 - y) * span)
 
         cv2.rectangle(image, place((-1, 1)), place((1, -1)), DIM, 1)
@@ -115,17 +116,17 @@ class Overlay:
         size = side / 400
         _centred(image, DIMENSIONS[0], (left + side // 2, top + side - pad // 2), size)
         _centred(image, DIMENSIONS[1], (left + side // 2, top + pad // 2), size)
-        for track in sorted({track for _, estimates in self._history for track in estimates}):
+        for track in sorted({track for _, predictions in self._history for track in predictions}):
             self._trail(image, track, place, row.timestamp, max(1, side // 70))
         for face in row.faces:
-            cv2.circle(image, place(face.estimate), max(3, side // 32), self._colour(face.track), -1, cv2.LINE_AA)
-            cv2.circle(image, place(face.estimate), max(3, side // 32), LIGHT, 1, cv2.LINE_AA)
+            cv2.circle(image, place(face.prediction), max(3, side // 32), self._colour(face.track), -1, cv2.LINE_AA)
+            cv2.circle(image, place(face.prediction), max(3, side // 32), LIGHT, 1, cv2.LINE_AA)
 
     def _trail(self, image: np.ndarray, track: int, place, now: float, thick: int) -> None:
         colour, before = np.array(self._colour(track)), None
-        for time, estimates in self._history:
+        for time, predictions in self._history:
             age = (now - time) / TRAIL
-            point = place(estimates[track]) if track in estimates and age < 1 else None
+            point = place(predictions[track]) if track in predictions and age < 1 else None
             if before is not None and point is not None:
                 faded = (1 - age) * colour + age * np.array(DARK)
                 cv2.line(image, before, point, faded.tolist(), thick, cv2.LINE_AA)
@@ -137,7 +138,7 @@ class Overlay:
         size = height / 400
         pad = height // 16
         strip = (height - 3 * pad) // 2
-        tracks = sorted({track for _, estimates in self._history for track in estimates})
+        tracks = sorted({track for _, predictions in self._history for track in predictions})
         for index, name in enumerate(DIMENSIONS):
             upper = top + pad + index * (strip + pad)
             middle = upper + strip // 2
@@ -160,11 +161,11 @@ class Overlay:
                 cv2.polylines(image, [points], False, colour, max(1, strip // 30), cv2.LINE_AA)
                 line.clear()
 
-        for time, estimates in self._history:
-            if track not in estimates:
+        for time, predictions in self._history:
+            if track not in predictions:
                 finish()
                 continue
-            value = float(np.clip(estimates[track][index], -1, 1))
+            value = float(np.clip(predictions[track][index], -1, 1))
             line.append((round(left + (1 - (now - time) / CURVES) * width), round(upper + (1 - value) / 2 * strip)))
         finish()
 

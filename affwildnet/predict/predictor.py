@@ -1,4 +1,4 @@
-"""Prediction in Python: one image in, one estimate out; or the crops of a sequence at once."""
+"""Prediction in Python: one image in, one prediction out; or the crops of a sequence at once."""
 
 import os
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 
 from affwildnet.predict import loading
-from affwildnet.predict.networks import Network
-from tfrecords_tools.alignment import Aligner
-from tfrecords_tools.appearance import histogram
-from tfrecords_tools.association import Seen, associate
+from affwildnet.predict.runners import Network
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces import Box, Detector, FaceDetector
-from tfrecords_tools.images import IMAGE_FPS
-from tfrecords_tools.landmarks import LandmarkPredictor, find_model
-from tfrecords_tools.yunet import YuNetDetector
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.association import Seen, associate, histogram
+from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.dlib_detector import FaceDetector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.faces.yunet import YuNetDetector
+from tfrecords_tools.video.images import IMAGE_FPS
 
 CALL = 64  # frames, the most that one call of the network takes: its memory does not grow with the sequence
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Prediction:
     """What is told of one image.
 
     Attributes:
-      valence, arousal: the estimate, in the range of the corpus that the network was trained on.
+      valence, arousal: the prediction, in the range of the corpus that the network was trained on.
       box: the face, in the image's pixels.
       landmarks: (68, 2) float32, in the image's pixels.
     """
@@ -101,8 +101,8 @@ class Predictor:
         self._seen: Seen | None = None
         self._images = 0
 
-    def step(self, image: np.ndarray) -> Estimate | None:
-        """Returns the estimate for the next image of a video; None if no face is found, and then nothing else changes.
+    def step(self, image: np.ndarray) -> Prediction | None:
+        """Returns the prediction for the next image of a video; None, changing nothing else, if no face is found.
 
         The face is searched for near where it was, and else in the whole image. Where another one is found than before,
         the largest, the states begin afresh.
@@ -120,7 +120,7 @@ class Predictor:
             return None
         landmarks = self.finder.predictor.predict(image, box)
         valence, arousal = self.step_face(*self.aligner(image, box, landmarks))
-        return Estimate(float(valence), float(arousal), box, landmarks)
+        return Prediction(float(valence), float(arousal), box, landmarks)
 
     def step_face(self, face: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
         """Returns (2,) float32 valence and arousal for the next face of a video.
@@ -133,10 +133,10 @@ class Predictor:
           UserError: if they have another shape or type.
         """
         points = None if landmarks is None else np.asarray(landmarks)[None]
-        estimates, self._states = self.network.run(np.asarray(face)[None], points, self._states)
-        return estimates[0]
+        predictions, self._states = self.network.run(np.asarray(face)[None], points, self._states)
+        return predictions[0]
 
-    def estimate(self, faces: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
+    def prediction(self, faces: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
         """Returns (T, 2) float32 for a whole sequence, which begins afresh; what `step` remembers is not touched.
 
         Args:
@@ -152,8 +152,8 @@ class Predictor:
         for begin in range(0, max(1, len(faces)), CALL):
             part = slice(begin, begin + CALL)
             points = None if landmarks is None else landmarks[part]
-            estimates, states = self.network.run(faces[part], points, states)
-            found.append(estimates)
+            predictions, states = self.network.run(faces[part], points, states)
+            found.append(predictions)
         return np.concatenate(found)
 
     def _find(self, image: np.ndarray) -> Box | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfrecords_tools.faces import Box
-from tfrecords_tools.video import Frame
+from tfrecords_tools.faces.boxes import Box
+from tfrecords_tools.video.reading import Frame
 
 REMEMBERED = 256  # faces, those seen last, that are known again when they come back
 
@@ -21,7 +21,7 @@ class Face:
       landmarks: (68, 2) float32 source pixels.
       crop: (S, S, 3) uint8 RGB, what the network sees.
       points: (68, 2) float32, the landmarks in the crop divided by its side.
-      estimate: (2,) float32 valence and arousal, once there.
+      prediction: (2,) float32 valence and arousal, once there.
     """
 
     track: int
@@ -29,7 +29,7 @@ class Face:
     landmarks: np.ndarray
     crop: np.ndarray
     points: np.ndarray
-    estimate: np.ndarray | None = None
+    prediction: np.ndarray | None = None
 
 
 @dataclass(eq=False)

@@ -4,7 +4,8 @@ import time
 
 import tensorflow as tf
 
-from affwildnet.workdir import Workdir, append_line
+from affwildnet.runs.json_files import append_line
+from affwildnet.runs.workdir import Workdir
 
 
 class TrainingLog:

@@ -11,18 +11,19 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from affwildnet import checkpoints, models
-from affwildnet.card import Card
-from affwildnet.checkpoints import TrainingState
+from affwildnet import models
 from affwildnet.data import START, Corpus, Position, training_batches
 from affwildnet.experiments.config import Experiment, Stage
+from affwildnet.runs import checkpoints
+from affwildnet.runs.card import Card
+from affwildnet.runs.checkpoints import TrainingState
+from affwildnet.runs.folds import Fold
+from affwildnet.runs.workdir import Workdir, versions
 from affwildnet.training import step as training_step
 from affwildnet.training.log import NoLog, TrainingLog
 from affwildnet.training.start import Earlier, begin
 from affwildnet.training.workers import Workers, alone, fingerprint
-from affwildnet.workdir import Workdir, versions
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.folds import Fold
 
 ALL_DONE, STOPPED = "all steps are done", "the evaluator said stop"
 
@@ -38,7 +39,7 @@ def train_one(
     """Trains until the steps are done, the evaluator says stop, or a signal comes; returns the exit status.
 
     In this order: the working directory is made this experiment's or checked to be; the latest whole checkpoint is
-    loaded (weights, optimiser, dropout's random states, position in the data), or a network is built from the seed and
+    loaded (weights, optimizer, dropout's random states, position in the data), or a network is built from the seed and
     given the weights that it starts from; the data continue at that position; every step's loss is looked at; a
     checkpoint is saved every so many steps or minutes, at the end, and before leaving on SIGINT or SIGTERM. What a
     resumed run computes is what the uninterrupted one would have computed.
@@ -208,7 +209,7 @@ def _resumed_or_new(
     model = models.build(experiment.model)
     keras.config.set_dtype_policy("float32")
     begin(model, experiment, corpus, stage, earlier)
-    model.compile(optimizer=training_step.optimiser(config), auto_scale_loss=False)
+    model.compile(optimizer=training_step.make_optimizer(config), auto_scale_loss=False)
     model.optimizer.build(model.trainable_variables)
     return model, TrainingState(0, START.epoch, START.window, config.seed)
 

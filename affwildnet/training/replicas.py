@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from affwildnet import checkpoints
+from affwildnet.runs import checkpoints
 
 # Far apart: the generators of two layers never get one seed. Within int32 for the thousands of devices.
 SEED_STRIDE = 100_003
@@ -81,7 +81,7 @@ def summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
 
 
 def leave_gradients(optimizer: keras.optimizers.Optimizer) -> None:
-    """Makes an optimiser apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
+    """Makes an optimizer apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
 
     They must be summed before: the norm by which they are clipped is that of the sum, and so must loss scaling's look
     for an overflow be.

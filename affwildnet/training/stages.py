@@ -7,16 +7,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from affwildnet import checkpoints, models
+from affwildnet import models
 from affwildnet.data import Corpus
 from affwildnet.experiments.config import Experiment, Stage
-from affwildnet.training import loop, patterns, transfer
+from affwildnet.runs import checkpoints, folds
+from affwildnet.runs.folds import Fold
+from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.workdir import Workdir
+from affwildnet.training import loop, patterns, weight_copies
 from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
-from affwildnet.workdir import Workdir, read_lines
-from tfrecords_tools import folds
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.folds import Fold
 
 POLL_SECONDS = 2.0
 # Without a newly scored checkpoint for so long, the evaluator is taken to have gone.
@@ -96,7 +97,7 @@ def _check_labels(experiment: Experiment) -> None:
 
 def _check(experiment: Experiment) -> None:
     """Checks every stage by itself, against those before it, and against the network."""
-    layers = list(transfer.weighted_layers(models.build(experiment.model)))
+    layers = list(weight_copies.weighted_layers(models.build(experiment.model)))
     earlier: list[str] = []
     for stage in experiment.training.stages:
         if not re.fullmatch(r"\w[\w.-]*", stage.name) or stage.name in (*earlier, *_TAKEN_NAMES):

@@ -10,7 +10,7 @@ import numpy as np
 from affwildnet import models
 from affwildnet.data import Corpus
 from affwildnet.experiments.config import Experiment, Stage, TrainingConfig
-from affwildnet.training import transfer
+from affwildnet.training import weight_copies
 from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, told, trained_by
 from tfrecords_tools.errors import UserError
 
@@ -55,7 +55,7 @@ def begin(
         weight.
     """
     config = experiment.training
-    names = list(transfer.weighted_layers(model))
+    names = list(weight_copies.weighted_layers(model))
     sources = sources_of(names, config, stage)
     anew = [name for name in names if sources[name] == RANDOM]
     from_random = ", from random ones" if anew == names else ""
@@ -94,35 +94,35 @@ def _statistics(model: keras.Model, names: list[str]) -> list[str]:
 
 def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> None:
     path = Path(config.init)
-    source = transfer.load(path, "`training.init`")
-    check_skip(config, [*transfer.weighted_layers(model), *transfer.pixels(model)])
+    source = weight_copies.load(path, "`training.init`")
+    check_skip(config, [*weight_copies.weighted_layers(model), *weight_copies.pixels(model)])
     _check_pixels(source, model, config)
-    if wrong := transfer.mismatches(source, model, names):
+    if wrong := weight_copies.mismatches(source, model, names):
         more = f", and {len(wrong) - 1} more of its layers do not fit" if len(wrong) > 1 else ""
         raise UserError(
             f"`training.init` must have every weight of the network, in its shape. Received: {path}: "
             f"{next(iter(wrong.values()))}{more}. To start what does not fit from random weights: "
             f"--set training.init_skip={','.join([*config.init_skip, *wrong])}"
         )
-    transfer.copy(source, model, names)
+    weight_copies.copy(source, model, names)
     print(f"from {path}: {told(names)}")
     if statistics := _statistics(model, names):
         print(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {told(statistics)}")
-    if left := transfer.left_out(source, model):
+    if left := weight_copies.left_out(source, model):
         print(f"left out: {', '.join(left)}")
 
 
 def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
-    source = transfer.load(earlier.path, f"{earlier.title[0].upper()}{earlier.title[1:]}")
-    if wrong := transfer.mismatches(source, model, names):
+    source = weight_copies.load(earlier.path, f"{earlier.title[0].upper()}{earlier.title[1:]}")
+    if wrong := weight_copies.mismatches(source, model, names):
         raise UserError(f"{earlier.path}: is of another network: {next(iter(wrong.values()))}. Use a new --workdir.")
-    transfer.copy(source, model, names)
+    weight_copies.copy(source, model, names)
     print(f"from {earlier.title}: {told(names)}")
 
 
 def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfig) -> None:
-    given, skipped = transfer.pixels(source), matching(config.init_skip, transfer.pixels(model))
-    for name, ours in transfer.pixels(model).items():
+    given, skipped = weight_copies.pixels(source), matching(config.init_skip, weight_copies.pixels(model))
+    for name, ours in weight_copies.pixels(model).items():
         if name in skipped:
             continue
         if name not in given:

@@ -11,13 +11,13 @@ from tfrecords_tools.errors import UserError, check_choice
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def optimiser(config: TrainingConfig) -> keras.optimizers.Optimizer:
+def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
     """Returns Adam with the experiment's learning rate: constant, or multiplied by `decay_rate` every `decay_steps`."""
     rate = config.learning_rate
     if config.decay_rate != 1:
         rate = keras.optimizers.schedules.ExponentialDecay(rate, config.decay_steps, config.decay_rate, staircase=True)
     adam = keras.optimizers.Adam(rate)
-    # Wrapped here, not by `compile`: a loaded model would not be, and would lose the optimiser's state.
+    # Wrapped here, not by `compile`: a loaded model would not be, and would lose the optimizer's state.
     return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
 
 
@@ -51,7 +51,7 @@ class TrainStep:
     """Updates a compiled model on one batch, on one device or spread over several with the same outcome.
 
     Attributes:
-      model: with its optimiser, as `model.compile(optimizer=...)` leaves it.
+      model: with its optimizer, as `model.compile(optimizer=...)` leaves it.
     """
 
     def __init__(self, model: keras.Model, config: TrainingConfig, strategy: tf.distribute.Strategy):
@@ -84,7 +84,7 @@ class TrainStep:
 
     def _update(self, inputs, labels, mask):
         optimizer, weights = self.model.optimizer, self.model.trainable_variables
-        scale = optimizer.scale_loss(tf.ones([]))  # 1, or what lifts float16's gradients; the optimiser takes it back
+        scale = optimizer.scale_loss(tf.ones([]))  # 1, or what lifts float16's gradients; the optimizer takes it back
         with tf.GradientTape() as tape:
             predictions = self.model(inputs, training=True)
             if self._several:

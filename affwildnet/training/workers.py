@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet import checkpoints
-from affwildnet.checkpoints import TrainingState
 from affwildnet.experiments.config import Experiment, Stage
+from affwildnet.runs import checkpoints
+from affwildnet.runs.checkpoints import TrainingState
+from affwildnet.runs.folds import Fold
+from affwildnet.runs.workdir import Workdir
 from affwildnet.training import replicas
-from affwildnet.workdir import Workdir
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.folds import Fold
 
 
 class Workers:
@@ -84,7 +84,7 @@ def alone(function: Callable, *arguments) -> object:
 
 
 def _save_something() -> None:
-    # Keras makes optimisers and random generators to learn their attributes, once in a process, when it first saves or
+    # Keras makes optimizers and random generators to learn their attributes, once in a process, when it first saves or
     # loads one. Done now by all, a chief that has saved loads like the others.
     entrance = keras.Input((1,))
     model = keras.Model(entrance, keras.layers.Dropout(0.5)(keras.layers.Dense(1)(entrance)))
@@ -126,7 +126,7 @@ class SharedWorkdir(Workdir):
 
 
 def fingerprint(model: keras.Model, state: TrainingState) -> int:
-    """Returns a number that differs where weights, optimiser, random states or position do."""
+    """Returns a number that differs where weights, optimizer, random states or position do."""
     found = zlib.crc32(repr((state.step, state.epoch, state.window)).encode())
     for variable in [*model.weights, *checkpoints.random_variables(model), *model.optimizer.variables]:
         found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data, found)

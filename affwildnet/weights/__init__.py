@@ -12,7 +12,7 @@ from affwildnet.experiments.config import ModelConfig
 if TYPE_CHECKING:
     import keras
 
-    from affwildnet.weights.transfer import Table
+    from affwildnet.weights.weight_table import Table
 
 
 def import_weights(

@@ -11,11 +11,11 @@ from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.networks import NETWORKS
 from tfrecords_tools.errors import UserError, exit_status, suggestion
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.schema import DIMENSIONS
+from tfrecords_tools.records.schema import DIMENSIONS
 
 if TYPE_CHECKING:
-    from affwildnet.weights.source import Opened, Source
-    from affwildnet.weights.transfer import Table
+    from affwildnet.weights.published_source import Opened, Source
+    from affwildnet.weights.weight_table import Table
 
 RANGE = (-1.0, 1.0)  # of the labels that the whole networks were trained on
 
@@ -72,8 +72,8 @@ def _import(options: argparse.Namespace) -> None:
     _check_output(options.output)
     config = network(options.experiment)
     import_tensorflow()
+    from affwildnet.runs.json_files import write_json
     from affwildnet.weights.importing import SOURCES, import_opened
-    from affwildnet.workdir import write_json
     from tfrecords_tools.files import whole
 
     model, table, opened = import_opened(options.source, options.path, config, options.seed)

@@ -9,11 +9,11 @@ layers, and ResNet-50 (Slim's) with GRU layers. They take RGB faces of 96 x 96 p
 from pathlib import Path
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.trunks.resnet50_slim import BLOCKS
+from affwildnet.models.backbones.resnet50_slim import BLOCKS
 from affwildnet.weights import conversion
 from affwildnet.weights.contents import Contents, unreadable
-from affwildnet.weights.source import Opened, Source
-from affwildnet.weights.transfer import Transfer
+from affwildnet.weights.published_source import Opened, Source
+from affwildnet.weights.weight_table import Transfer
 from tfrecords_tools.errors import UserError
 
 NETWORKS = (
@@ -22,7 +22,7 @@ NETWORKS = (
     "affwildnet_vggface_no_landmarks",
     "affwildnet_resnet50_released",
 )
-# Last parts of the names of what an optimiser keeps; then names that stand alone, and the step.
+# Last parts of the names of what an optimizer keeps; then names that stand alone, and the step.
 SLOTS = ("Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1", "Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "Ftrl_1")
 ALONE = ("beta1_power", "beta2_power", "global_step", "learning_rate")
 AVERAGE = "ExponentialMovingAverage"
@@ -77,22 +77,22 @@ def _check(config: ModelConfig) -> None:
         "resnet50_slim": recurrent and not config.hidden,
     }
     several = config.landmarks or config.separate or config.members or config.reset_after
-    if several or config.head != "valence_arousal" or not fits.get(config.trunk, False):
+    if several or config.head != "valence_arousal" or not fits.get(config.backbone, False):
         raise UserError(
             f"`--experiment` must be a network that the authors published: {', '.join(NETWORKS)}. Received: another "
-            "one (trunk, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
+            "one (backbone, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
         )
 
 
 def _not_of_the_network(name: str) -> str:
     last = name.split("/")[-1]
     if last in SLOTS or last in ALONE:
-        return "of the optimiser"
+        return "of the optimizer"
     return "a running average of a weight" if last == AVERAGE else ""
 
 
 def _fill(transfer: Transfer) -> None:
-    if transfer.config.trunk == "vgg16":
+    if transfer.config.backbone == "vgg16":
         _vgg(transfer)
     else:
         _resnet(transfer)
@@ -149,7 +149,7 @@ def _recurrent(transfer: Transfer, scope: str, weights: str, biases: str) -> Non
 
 SOURCE = Source(
     title="the authors' TensorFlow 1 checkpoints: VGG-Face, VGG-Face-GRU, ResNet-50-GRU; the whole network",
-    trunks=("vgg16", "resnet50_slim"),
+    backbones=("vgg16", "resnet50_slim"),
     open=open_checkpoint,
     licence="The authors allow research use only, and no redistribution.",
     rest="the network has no place for it",

@@ -8,7 +8,7 @@ import numpy as np
 
 from affwildnet.weights import conversion
 from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.transfer import AS_IT_IS, Transfer
+from affwildnet.weights.weight_table import AS_IT_IS, Transfer
 from tfrecords_tools.errors import UserError
 
 WHAT = "an HDF5 file of weights as Keras 1 and 2 saved them"

@@ -1,4 +1,4 @@
-"""Trunks trained on ImageNet, as `keras.applications` publishes them."""
+"""Backbones trained on ImageNet, as `keras.applications` publishes them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,9 @@ import keras
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.weights import hdf5
 from affwildnet.weights.contents import Contents
-from affwildnet.weights.source import Colours, Opened, Source
-from affwildnet.weights.transfer import Transfer, trunks
+from affwildnet.weights.published_source import Colours, Opened, Source
 from affwildnet.weights.vgg_face import CONVOLUTIONS
+from affwildnet.weights.weight_table import Transfer, backbones
 from tfrecords_tools.errors import UserError
 
 CAFFE: tuple[Colours, Colours] = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
@@ -41,17 +41,17 @@ APPLICATIONS = {
 
 def open_weights(path: Path | None, config: ModelConfig) -> Opened:
     """Opens a file of `keras.applications` without classifier, or has Keras download it."""
-    (trunk,) = trunks(config)
-    application = APPLICATIONS[trunk]
+    (backbone,) = backbones(config)
+    application = APPLICATIONS[backbone]
     mean, scale = application.normalisation
 
     def fill(transfer: Transfer) -> None:
-        if trunk == "vgg16":
+        if backbone == "vgg16":
             for index, name in enumerate(CONVOLUTIONS, start=1):
                 source = f"block{name.removeprefix('conv').replace('_', '_conv')}"  # block1_conv2 for conv1_2
                 hdf5.copy_convolution(transfer, f"conv{index}", source, reverse=index == 1)
             return
-        for name, layer in transfer.trunk_layers().items():
+        for name, layer in transfer.backbone_layers().items():
             if isinstance(layer, keras.layers.Conv2D):
                 reverse = application.bgr and name == "conv1_conv"
                 hdf5.copy_convolution(transfer, name, name, reverse=reverse, bias=layer.use_bias)
@@ -81,8 +81,8 @@ def _downloaded(application: Application) -> Contents:
 
 
 SOURCE = Source(
-    title="keras.applications trained on ImageNet, of the network's trunk: a file without classifier, or a download",
-    trunks=tuple(APPLICATIONS),
+    title="keras.applications trained on ImageNet, of the network's backbone: a file without classifier, or a download",
+    backbones=tuple(APPLICATIONS),
     open=open_weights,
     licence="Keras has them from their authors: VGG16 CC BY 4.0, ResNet50 MIT, DenseNet BSD 3-clause.",
     rest="the network has no such layer",

@@ -7,9 +7,9 @@ import keras
 
 from affwildnet import models
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.weights import affwildnet_tf1, cnn_m, imagenet, resnet50_vggface2, vgg_face
-from affwildnet.weights.source import Opened, Source
-from affwildnet.weights.transfer import Table, Transfer, trunks
+from affwildnet.weights import affwildnet_tf1, cnn_m_facevalue, imagenet, resnet50_vggface2, vgg_face
+from affwildnet.weights.published_source import Opened, Source
+from affwildnet.weights.weight_table import Table, Transfer, backbones
 from tfrecords_tools.errors import UserError, check_choice
 
 SOURCES: dict[str, Source] = {
@@ -18,7 +18,7 @@ SOURCES: dict[str, Source] = {
     "vgg_face_h5": vgg_face.H5,
     "vgg_face_torch": vgg_face.PTH,
     "resnet50_vggface2_h5": resnet50_vggface2.SOURCE,
-    "cnn_m_mat": cnn_m.SOURCE,
+    "cnn_m_mat": cnn_m_facevalue.SOURCE,
     "imagenet": imagenet.SOURCE,
 }
 
@@ -31,10 +31,11 @@ def import_opened(
     chosen = SOURCES[source]
     if path is None and not chosen.path_optional:
         raise UserError(f"`--path` must name the file of `--source={source}`: {chosen.title}. Received: none.")
-    found = trunks(config)
-    if len(found) > 1 or not found <= set(chosen.trunks):
+    found = backbones(config)
+    if len(found) > 1 or not found <= set(chosen.backbones):
         raise UserError(
-            f"`--experiment` must be a network with the trunk {' or '.join(chosen.trunks)} for `--source={source}`. "
+            f"`--experiment` must be a network with the backbone {' or '.join(chosen.backbones)} "
+            f"for `--source={source}`. "
             f"Received: one with {' and '.join(sorted(found))}."
         )
     opened = chosen.open(None if path is None else Path(path), config)

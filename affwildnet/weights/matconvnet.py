@@ -8,7 +8,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.source import Colours
+from affwildnet.weights.published_source import Colours
 from tfrecords_tools.errors import UserError
 
 WHAT = "a network of MatConvNet in a .mat file of version 5 to 7.2"

@@ -1,12 +1,12 @@
-"""ResNet-50 trained on VGGFace2 (Cao 2018), as keras-vggface publishes it, for the trunk `resnet50`."""
+"""ResNet-50 trained on VGGFace2 (Cao 2018), as keras-vggface publishes it, for the backbone `resnet50`."""
 
 from pathlib import Path
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.trunks.resnet50 import STAGES
+from affwildnet.models.backbones.resnet50 import STAGES
 from affwildnet.weights import hdf5
-from affwildnet.weights.source import Opened, Source
-from affwildnet.weights.transfer import Transfer
+from affwildnet.weights.published_source import Opened, Source
+from affwildnet.weights.weight_table import Transfer
 
 MEAN = (131.0912, 103.8827, 91.4953)
 EPSILON = 1e-3  # of keras-vggface's batch normalisation: Keras's default
@@ -42,8 +42,8 @@ def open_h5(path: Path, config: ModelConfig) -> Opened:
 
 
 SOURCE = Source(
-    title="ResNet-50 trained on VGGFace2, of keras-vggface: rcmalli_vggface_tf_notop_resnet50.h5; the trunk",
-    trunks=("resnet50",),
+    title="ResNet-50 trained on VGGFace2, of keras-vggface: rcmalli_vggface_tf_notop_resnet50.h5; the backbone",
+    backbones=("resnet50",),
     open=open_h5,
     licence="Its publishers allow non-commercial research use.",
     rest="the classifier is not taken: it tells people apart",

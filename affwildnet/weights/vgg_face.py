@@ -11,8 +11,8 @@ import numpy as np
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.weights import conversion, hdf5, matconvnet, torch7
 from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.source import Opened, Source
-from affwildnet.weights.transfer import Transfer
+from affwildnet.weights.published_source import Opened, Source
+from affwildnet.weights.weight_table import Transfer
 from tfrecords_tools.errors import UserError
 
 MEAN = (129.1863, 104.7624, 93.5940)
@@ -128,7 +128,7 @@ def _torch7_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _source(title: str, opener) -> Source:
-    return Source(title=title, trunks=("vgg16",), open=opener, licence=LICENCE, rest=REST)
+    return Source(title=title, backbones=("vgg16",), open=opener, licence=LICENCE, rest=REST)
 
 
 MAT = _source("VGG-Face of MatConvNet: vgg_face.mat (Oxford) or vgg-face.mat (vlfeat); the convolutions", open_mat)

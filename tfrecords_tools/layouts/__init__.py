@@ -14,8 +14,11 @@ cannot be used, with the reason. Labels keep the order valence, arousal, and hav
     csv         [-1, 1]        [-1, 1]       the same                              frame, nearest time, or all frames
 """
 
+from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts import afew, afew_va, aff_wild, aff_wild2, csv_tables, omg, recola, thesis
-from tfrecords_tools.source import Faces, Labels, LeftOut, VideoSource
+from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
 
 LAYOUTS = {
     "aff_wild": aff_wild.find_videos,

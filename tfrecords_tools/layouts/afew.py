@@ -12,10 +12,11 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import tree
-from tfrecords_tools.layouts.omg import utterance_labels
-from tfrecords_tools.schema import EXPRESSIONS
-from tfrecords_tools.source import LeftOut, VideoSource
-from tfrecords_tools.video import VIDEO_SUFFIXES
+from tfrecords_tools.layouts.labels import utterance_labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 FOLDERS = {"Train": "train", "Val": "validation"}
 CLASSES = {

@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.annotations import no_labels, read_labels, read_values
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces import Box
+from tfrecords_tools.faces.boxes import Box
+from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts import pts, tree
-from tfrecords_tools.schema import DIMENSIONS, LANDMARKS, SPLITS
-from tfrecords_tools.source import Faces, LeftOut, VideoSource
-from tfrecords_tools.video import VIDEO_SUFFIXES
+from tfrecords_tools.layouts.labels import no_labels, read_labels, read_values
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS, LANDMARKS, SPLITS
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.layouts import tables, tree
-from tfrecords_tools.schema import DIMENSIONS
-from tfrecords_tools.source import Labels, LeftOut, VideoSource
-from tfrecords_tools.video import VIDEO_SUFFIXES
+from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 FOLDERS = {"Training_Set": "train", "Train_Set": "train", "Validation_Set": "validation"}
 SETS = ("VA_Set", "VA_Estimation_Challenge")

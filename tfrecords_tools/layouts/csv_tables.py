@@ -31,11 +31,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.annotations import NumberedLabels
+from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.layouts import tables, tree
-from tfrecords_tools.schema import DIMENSIONS, EXPRESSIONS, SPLITS
-from tfrecords_tools.source import Labels, LeftOut, VideoSource
+from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts.labels import Labels, NumberedLabels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS, SPLITS
 
 COLUMNS = ("video", *DIMENSIONS, "frame", "time", "subject", "split", "which", "start", "end", "fps", "expression")
 CONSTANT = ("subject", "start", "end", "fps")

@@ -13,12 +13,13 @@ A clip below a folder whose name begins with train, valid or test is one of that
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.layouts import tables, tree
-from tfrecords_tools.source import Labels, LeftOut, VideoSource
-from tfrecords_tools.video import VIDEO_SUFFIXES
+from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts.labels import utterance_labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 TABLES = {
     "train": "omg_TrainVideos.csv",
@@ -59,11 +60,6 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
             used[path] = row.place
             videos.append(VideoSource(name, split, video, path, labels, expression=True))
     return videos, left_out
-
-
-def utterance_labels(valence: float, arousal: float, expression: int) -> Labels:
-    """The labels of a clip of which all frames have the same; a single row with a time is that of the whole video."""
-    return Labels(np.array([[valence, arousal]], np.float32), np.zeros(1), None, np.array([expression], np.int64))
 
 
 def _labels(row: tables.Row) -> partial:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.annotations import read_text
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces import Box
+from tfrecords_tools.faces.boxes import Box
+from tfrecords_tools.tables import read_text
 
 
 def read_points(path: Path, count: int) -> np.ndarray:

@@ -22,12 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.annotations import mean_of, read_text
+from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.layouts import tables, tree
-from tfrecords_tools.schema import DIMENSIONS
-from tfrecords_tools.source import Labels, LeftOut, VideoSource
-from tfrecords_tools.video import VIDEO_SUFFIXES
+from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts.labels import Labels, mean_of
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.tables import read_text
+from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
 TRAIN = (16, 21, 23, 25, 37, 39, 41, 46, 56)

@@ -6,10 +6,10 @@ one is one file here and one entry of `RECURRENT`.
 
 from affwildnet.models.recurrent.attention import OutputAttention
 from affwildnet.models.recurrent.gru import GRU
-from affwildnet.models.recurrent.heads import RECURRENT, STATE_DTYPE, head
 from affwildnet.models.recurrent.indrnn import IndRNN, RecurrentWeightLimit
 from affwildnet.models.recurrent.lstm import PeepholeLSTM
 from affwildnet.models.recurrent.recurrence import Recurrent
+from affwildnet.models.recurrent.stacks import RECURRENT, STATE_DTYPE, head
 
 __all__ = [
     "GRU",

@@ -17,7 +17,7 @@ def largest_weight(window: int) -> float:
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class RecurrentWeightLimit(keras.constraints.Constraint):
-    """Keeps recurrent weights within -2^(1/T) to 2^(1/T) after each step of the optimiser (thesis section 5.2.2).
+    """Keeps recurrent weights within -2^(1/T) to 2^(1/T) after each step of the optimizer (thesis section 5.2.2).
 
     Args:
       window: T, frames in a training window.

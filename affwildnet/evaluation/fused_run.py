@@ -1,0 +1,125 @@
+"""Decision-level fusion of trained networks (omg2019 section 5.4.2): a working directory made from others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from affwildnet import experiments
+from affwildnet.evaluation.scoring import protocols
+from affwildnet.evaluation.trained import Choices, Trained
+from affwildnet.experiments.config import Experiment, ModelConfig
+from affwildnet.metrics import DIMENSIONS
+from affwildnet.models.fusion import fuse_decisions
+from affwildnet.runs import card, checkpoints
+from affwildnet.runs.json_files import write_json
+from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.errors import UserError
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained network that is fused.
+
+    Attributes:
+      trained: the network and where it is from.
+      ccc: (2,) CCC of valence and arousal on the validation split, by the experiment's protocol.
+    """
+
+    trained: Trained
+    ccc: np.ndarray
+
+
+def fuse(workdirs: Sequence[Path], into: Workdir, choices: Choices) -> None:
+    """Fuses the networks of working directories, weighted by their validation CCC (omg2019 eq. 1).
+
+    `into` becomes a working directory like any other, with the fused network as its best checkpoint.
+
+    Args:
+      workdirs: at least two, trained on one corpus.
+      into: new, or one that a fusion has made before.
+      choices: `checkpoint` of each, and how they are scored; not the split, which is validation.
+
+    Raises:
+      UserError: if there are fewer than two, if `into` holds a training, if the networks were trained on different
+        corpora, for expressions, or if one has a CCC that is not above 0.
+    """
+    if len(workdirs) < 2:
+        raise UserError(f"`--fuse` must name at least two working directories. Received: {len(workdirs)}")
+    if checkpoints.listed(into.checkpoints) or into.path.resolve() in [path.resolve() for path in workdirs]:
+        raise UserError(f"`--workdir` must be a new one for the fused network. Received: {into.path}, a training's.")
+    members = []
+    for path in workdirs:
+        member = _member(Trained(Workdir(path), choices))
+        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(DIMENSIONS, member.ccc, strict=True))
+        print(f"{member.trained.checkpoint}: validation CCC {told}", flush=True)
+        members.append(member)
+    _check(members)
+    model = fuse_decisions([member.trained.model for member in members], np.stack([member.ccc for member in members]))
+    first = members[0].trained
+    into.start(_experiment(members), first.folder, fold=first.fold)
+    path = into.best / "best_mean.keras"
+    into.best.mkdir(parents=True, exist_ok=True)
+    checkpoints.write_model(model, path, _card(members))
+    write_json(checkpoints.state_path(path), {"fused": _origin(members)})
+
+
+def _member(trained: Trained) -> Member:
+    experiment = trained.experiment
+    if experiment.model.head != "valence_arousal":
+        raise UserError(f"Fused networks must predict valence and arousal. Received: {trained.checkpoint}: expressions")
+    ccc = protocols.ranking(trained.predictions("validation"), experiment.protocol, experiment.evaluation)
+    return Member(trained, np.array([ccc[name] for name in DIMENSIONS]))
+
+
+def _check(members: Sequence[Member]) -> None:
+    for what, values in (
+        ("on one corpus", {str(member.trained.folder) for member in members}),
+        ("on one fold", {str(member.trained.fold and member.trained.fold.number) for member in members}),
+        ("for one protocol", {member.trained.experiment.protocol for member in members}),
+    ):
+        if len(values) > 1:
+            raise UserError(f"Fused networks must be trained {what}. Received: {', '.join(sorted(values))}")
+    for member in members:
+        if not (member.ccc > 0).all():
+            raise UserError(
+                f"{member.trained.checkpoint}: a fused network needs a validation CCC above 0 of both dimensions. "
+                f"Received: {', '.join(f'{value:.3f}' for value in member.ccc)}. Leave it out of `--fuse`."
+            )
+
+
+def _experiment(members: Sequence[Member]) -> Experiment:
+    """The first member's, with the fused network; a paper's own fusion of these networks keeps its name and rows."""
+    models = tuple(member.trained.experiment.model for member in members)
+    for published in experiments.EXPERIMENTS.values():
+        if published.model.fusion == "decision" and published.model.members == models:
+            return published
+    first = members[0].trained.experiment
+    names = " + ".join(member.trained.experiment.name for member in members)
+    return replace(
+        first,
+        name="decision_fusion",
+        title=f"Weighted mean of the predictions of {names}",
+        model=ModelConfig(members=models, fusion="decision", image_size=first.model.image_size, hidden=()),
+        training=replace(first.training, stages=()),
+        published=(),
+        notes="",
+    )
+
+
+def _card(members: Sequence[Member]) -> card.Card | None:
+    """The first member's, with where the others came from; faces of different sizes are not fused."""
+    first = card.read(members[0].trained.checkpoint)
+    return first and replace(first, experiment="decision_fusion", provenance={"fused": _origin(members)})
+
+
+def _origin(members: Sequence[Member]) -> list[dict]:
+    return [
+        {
+            "checkpoint": str(member.trained.checkpoint),
+            "experiment": member.trained.experiment.name,
+            "validation_ccc": dict(zip(DIMENSIONS, member.ccc.tolist(), strict=True)),
+        }
+        for member in members
+    ]

@@ -1,0 +1,57 @@
+"""What a network has to beat: the labels' mean, and a linear regression on the landmarks. Fitted on the train split."""
+
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation.evaluator import evaluate
+from affwildnet.evaluation.scoring import protocols
+from affwildnet.experiments.config import EvaluationConfig
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.reader import read_columns
+
+# A regression on 136 numbers is no better for more frames, which are alike within a video.
+MOST_FRAMES = 200_000
+
+
+def baselines(
+    train: Corpus, scored: Corpus, protocol: str = "frames", config: EvaluationConfig | None = None
+) -> dict[str, dict]:
+    """Returns the scores on one split of estimators fitted on another, by name.
+
+    Raises:
+      UserError: if a split has no labelled frame, or a record is corrupt.
+    """
+    for corpus in (train, scored):
+        if corpus.frames_labelled == 0:
+            raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label.")
+    landmarks, labels = _landmarks_and_labels(train)
+    mean = labels.mean(axis=0)
+    regression = LinearRegression().fit(landmarks, labels)
+    estimators = {
+        "mean of the training labels": lambda entry: np.broadcast_to(mean, (entry.frames, 2)),
+        "linear regression on the landmarks": lambda entry: regression.predict(_landmarks(scored, entry)),
+    }
+    found = {}
+    for name, prediction in estimators.items():
+        evaluation = evaluate(scored, prediction)
+        found[name] = protocols.score(evaluation, protocol, config or EvaluationConfig(), resamples=0).scores
+    return found
+
+
+def _landmarks(corpus: Corpus, entry: VideoEntry) -> np.ndarray:
+    landmarks = read_columns(corpus.folder, entry, ["landmarks"], corpus.manifest.fields)["landmarks"]
+    return landmarks.reshape(len(landmarks), -1).astype(np.float64)
+
+
+def _landmarks_and_labels(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 136) and (N, 2) float64 of at most `MOST_FRAMES` labelled frames, evenly spread."""
+    every = -(-corpus.frames_labelled // MOST_FRAMES)
+    landmarks, labels = [], []
+    for entry in corpus.videos:
+        own = read_columns(corpus.folder, entry, ["landmarks", "label"], corpus.manifest.fields)
+        labelled = np.flatnonzero(np.isfinite(own["label"]).all(axis=1))[::every]
+        landmarks.append(own["landmarks"][labelled].reshape(len(labelled), -1))
+        labels.append(own["label"][labelled])
+    return np.concatenate(landmarks).astype(np.float64), np.concatenate(labels).astype(np.float64)

@@ -1,0 +1,174 @@
+"""Pictures over time: labels and predictions of a whole split, of chosen segments and of single videos."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.ticker import StrMethodFormatter
+
+from affwildnet.evaluation.reporting.distributions import labelled_frames
+from affwildnet.evaluation.reporting.segments import LENGTH, chosen
+from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
+from affwildnet.metrics import DIMENSIONS, Moments
+from affwildnet.plotting import CLASSES, LABEL, PREDICTION, elided, lone_points, save
+from tfrecords_tools.records.schema import EXPRESSIONS
+
+MAX_CURVES = 12
+# More frames than a picture has columns are drawn as the range within each of so many bins.
+BINS = 1500
+# More boundaries than this would hide the curves.
+MAX_BOUNDARIES = 80
+
+
+def split_curves(evaluation: Evaluation, path: Path) -> bool:
+    """All labelled frames of the split, one video after the other, as thesis figs. 6.3 and 6.6."""
+    labels, predictions = labelled_frames(evaluation)
+    ends = np.cumsum([int(video.labelled.sum()) for video in evaluation.videos])
+    figure, axes = pyplot.subplots(2, 1, figsize=(12, 6.4), sharex=True, layout="constrained")
+    ccc = Moments.from_arrays(labels, predictions).ccc()
+    for column, (name, axis) in enumerate(zip(DIMENSIONS, axes, strict=True)):
+        for values, colour, style, label in (
+            (labels[:, column], LABEL, "-", "label"),
+            (predictions[:, column], PREDICTION, "--", "prediction"),
+        ):
+            x, low, middle, high = binned(values, BINS)
+            if len(values) > BINS:
+                axis.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+                style = "-"  # dashes would run together
+            # Between the last frame of a video and the first of the next one there is nothing.
+            breaks = np.searchsorted(x, ends[:-1] + 0.5)
+            axis.plot(
+                np.insert(x, breaks, np.nan),
+                np.insert(middle, breaks, np.nan),
+                color=colour,
+                linestyle=style,
+                linewidth=1,
+                marker="." if len(values) < 3 else None,
+                label=label,
+            )
+        if len(ends) <= MAX_BOUNDARIES:
+            for end in ends[:-1]:
+                axis.axvline(end + 0.5, color="grey", linewidth=0.6, alpha=0.6)
+        axis.set(ylabel=name, title=f"{name}: CCC {ccc[column]:.3f} over {len(labels):,} labelled frames")
+        _limits(axis, predictions[:, column])
+    axes[1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes[1].set_xlabel(
+        "labelled frame of the split"
+        + ("; vertical lines part the videos" if 1 < len(ends) <= MAX_BOUNDARIES else "")
+        + ("; line: mean of a bin, shade: its range" if len(labels) > BINS else "")
+    )
+    _legend(figure, axes[0])
+    return save(figure, path)
+
+
+def segment_curves(evaluation: Evaluation, path: Path) -> bool:
+    """The segments of the highest, median and lowest CCC, for valence and for arousal, as thesis figs. 6.4 to 6.8.
+
+    Nothing is drawn, and False returned, where the labels of no video vary.
+    """
+    found = [chosen(evaluation, column) for column in range(len(DIMENSIONS))]
+    rows = max(map(len, found))
+    if rows == 0:
+        return False
+    figure, axes = pyplot.subplots(rows, 2, figsize=(12, 1.3 + 2.4 * rows), squeeze=False, layout="constrained")
+    for column, (name, segments) in enumerate(zip(DIMENSIONS, found, strict=True)):
+        for axis in axes[len(segments) :, column]:
+            axis.axis("off")
+        for axis, (which, segment) in zip(axes[:, column], segments.items(), strict=False):
+            _curve(axis, segment.video, column, slice(segment.first, segment.end))
+            frames = segment.video.frames
+            title = f"{name}, {which} CCC: {segment.ccc:.3f}\n{elided(segment.video.video)}, "
+            title += f"frames {frames[segment.first]} to {frames[segment.end - 1]}"
+            axis.set_title(title, fontsize=9, parse_math=False)
+            axis.set(ylabel=name, xlabel="time in the video [s]")
+    drawn = next(axis for axis in axes.flat if axis.lines)
+    _legend(figure, drawn)
+    figure.text(0.01, 0.995, f"Segments of {LENGTH} frames or more; shorter videos whole", va="top", fontsize=9)
+    return save(figure, path)
+
+
+def curves(evaluation: Evaluation, path: Path) -> bool:
+    """True and predicted valence and arousal over time, a row per video (the first twelve), as ijcv2019 fig. 10."""
+    videos = evaluation.videos[:MAX_CURVES]
+    figure, axes = _row_each(videos, 2)
+    for video, pair in zip(videos, axes, strict=True):
+        own = video.moments.ccc() if video.labelled.any() else None
+        for column, (name, axis) in enumerate(zip(DIMENSIONS, pair, strict=True)):
+            _curve(axis, video, column)
+            ccc = f", CCC {own[column]:.2f}" if own is not None else ", no label"
+            axis.set_title(f"{elided(video.video)}: {name}{ccc}", fontsize=9, parse_math=False)
+            axis.set_ylabel(name)
+    for axis in axes[-1]:
+        axis.set_xlabel("time in the video [s]")
+    _legend(figure, axes[0][0])
+    return save(figure, path)
+
+
+def probabilities(evaluation: Evaluation, path: Path) -> bool:
+    """Predicted probabilities of the expressions over time, a row per video (the first twelve)."""
+    videos = evaluation.videos[:MAX_CURVES]
+    figure, axes = _row_each(videos, 1)
+    for video, axis in zip(videos, axes[:, 0], strict=True):
+        for column, (name, (colour, style)) in enumerate(CLASSES.items()):
+            x, values = _broken(video, video.predictions[:, column])
+            axis.plot(x, values, color=colour, linestyle=style, label=name)
+            lone_points(axis, x, values, colour)
+        own = np.unique(video.labels[video.labelled].argmax(axis=1))
+        label = ", ".join(EXPRESSIONS[index] for index in own) or "none"
+        axis.set_title(f"{elided(video.video)}: label {label}", fontsize=9, parse_math=False)
+        axis.set(ylabel="probability", ylim=(-0.03, 1.03))
+        axis.grid(alpha=0.3)
+    axes[-1][0].set_xlabel("time in the video [s]")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(CLASSES))
+    return save(figure, path)
+
+
+def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns centre (in 1-based places), least, mean and greatest value of at most `bins` bins of neighbours.
+
+    Args:
+      values: (N,) finite.
+
+    Returns:
+      Four arrays of min(N, bins) values; bins are as equal as they go.
+    """
+    count = min(bins, len(values))
+    edges = np.linspace(0, len(values), count + 1).astype(int)
+    starts, sizes = edges[:-1], np.diff(edges)
+    centres = starts + (sizes + 1) / 2
+    means = np.add.reduceat(values, starts) / sizes
+    return centres, np.minimum.reduceat(values, starts), means, np.maximum.reduceat(values, starts)
+
+
+def _row_each(videos: tuple[VideoPredictions, ...], columns: int):
+    height = 1.2 + 1.9 * len(videos)
+    return pyplot.subplots(
+        len(videos), columns, figsize=(12, height), sharex="row", squeeze=False, layout="constrained"
+    )
+
+
+def _curve(axis, video: VideoPredictions, column: int, part: slice = slice(None)) -> None:
+    for values, colour, style, label in (
+        (video.labels[:, column], LABEL, "-", "label"),
+        (video.predictions[:, column], PREDICTION, "--", "prediction"),
+    ):
+        x, values = _broken(video, values, part)
+        axis.plot(x, values, color=colour, linestyle=style, label=label)
+        lone_points(axis, x, values, colour)
+    _limits(axis, video.predictions[part, column])
+
+
+def _broken(video: VideoPredictions, values: np.ndarray, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    """Returns times and values, NaN between them where frames were left out: the line breaks instead of bridging."""
+    breaks = np.flatnonzero(np.diff(video.frames[part]) > 1) + 1
+    return tuple(np.insert(each[part].astype(float), breaks, np.nan) for each in (video.timestamps, values))
+
+
+def _limits(axis, predictions: np.ndarray) -> None:
+    reach = max(1.05, min(2.0, 1.05 * np.abs(predictions).max()))
+    axis.set_ylim(-reach, reach)
+    axis.grid(alpha=0.3)
+
+
+def _legend(figure, axis) -> None:
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=2)

@@ -1,0 +1,53 @@
+"""The report's pictures, as PNG files: which there are."""
+
+from pathlib import Path
+
+from affwildnet.evaluation.reporting.curves import curves, probabilities, segment_curves, split_curves
+from affwildnet.evaluation.reporting.distributions import histograms, residuals
+from affwildnet.evaluation.reporting.learning_curves import training_curves
+from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.metrics import DIMENSIONS
+
+# What the pictures show, by name, in the order of the page.
+CAPTIONS = {
+    "split": "The whole split: labels and predictions, one video after the other (as thesis figures 6.3 and 6.6)",
+    "segments": "Segments in which the predictions follow the labels best, middling and worst (as thesis figures 6.4, "
+    "6.5, 6.7 and 6.8)",
+    "curves": "Labels and predictions over time, by video (as ijcv2019 figure 10)",
+    "histograms": "Labels and predictions in the valence-arousal plane (as ijcv2019 figure 11)",
+    "residuals": "Residuals: the prediction minus the label",
+    "probabilities": "Predicted probabilities of the expressions over time, by video",
+    "training": "Training loss, and validation scores of its checkpoints",
+}
+
+
+def draw(
+    evaluation: Evaluation, training: list[dict], scored: list[dict], step: int | None, paths: dict[str, Path]
+) -> dict[str, Path]:
+    """Draws what there is to draw; returns the paths of the pictures that were written.
+
+    Args:
+      training: lines of the trainer's log; empty draws no learning curves.
+      scored: lines of the evaluator's.
+      step: of the checkpoint that was scored.
+      paths: where each picture goes, by the keys of `CAPTIONS`.
+    """
+    if is_expressions(evaluation):
+        pictures = {"probabilities": probabilities}
+    else:
+        pictures = {
+            "split": split_curves,
+            "segments": segment_curves,
+            "curves": curves,
+            "histograms": histograms,
+            "residuals": residuals,
+        }
+    drawn = {key: paths[key] for key, picture in pictures.items() if picture(evaluation, paths[key])}
+    if training_curves(training, scored, step, paths["training"]):
+        drawn["training"] = paths["training"]
+    return drawn
+
+
+def is_expressions(evaluation: Evaluation) -> bool:
+    """Returns whether the predictions are probabilities of expressions, and not valence and arousal."""
+    return evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS)

@@ -1,0 +1,187 @@
+"""Predictions as the files that benchmarks and challenges take, beside this project's own per-frame CSV.
+
+Numbers are written so that reading them back as float32 gives the same values.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation.scoring import utterances
+from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
+from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.metrics import DIMENSIONS
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import whole
+from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.schema import EXPRESSIONS
+
+# Aff-Wild2's own mark of a frame without valence and arousal.
+MISSING = "-5"
+_UTTERANCE = re.compile(r"(?P<video>.+)_(?P<utterance>utterance_\d+)")
+
+
+def write(
+    evaluation: Evaluation,
+    format: str,
+    path: Path,
+    corpus: Corpus | None = None,
+    config: EvaluationConfig | None = None,
+) -> list[str]:
+    """Writes the predictions of a split in one of `FORMATS`.
+
+    Args:
+      path: of the file, or of the folder with a file for each video (`aff_wild2`).
+      corpus: what was evaluated; `aff_wild2` reads from it how many frames the source videos have.
+      config: how frames make an utterance; for `omg`.
+
+    Returns:
+      What has to be known about the files, a line each; often nothing.
+
+    Raises:
+      UserError: if there is no such format, or the predictions do not fit it.
+    """
+    check_choice("predictions", format, FORMATS)
+    if format != "frames" and evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS):
+        raise UserError(
+            f"The format {format} is of valence and arousal. Received: probabilities of expressions. Choose frames."
+        )
+    return FORMATS[format](evaluation, path, corpus, config)
+
+
+def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
+    """A line per frame: video, frame, time [s], label (empty where there is none) and prediction."""
+    if evaluation.videos[0].predictions.shape[1] == len(DIMENSIONS):
+        labels, predictions, label_of = [f"{name}_label" for name in DIMENSIONS], DIMENSIONS, _numbers
+    else:
+        labels, predictions, label_of = ["label"], EXPRESSIONS, lambda label: [EXPRESSIONS[label.argmax()]]
+    nothing = [""] * len(labels)
+    _table(
+        path,
+        ["video", "frame", "time", *labels, *predictions],
+        (
+            [video.video, frame, f"{time:.4f}", *(label_of(label) if labelled else nothing), *_numbers(prediction)]
+            for video in evaluation.videos
+            for frame, time, label, prediction, labelled in zip(
+                video.frames, video.timestamps, video.labels, video.predictions, video.labelled, strict=True
+            )
+        ),
+    )
+    return []
+
+
+def _image_location(evaluation: Evaluation, path: Path, *_) -> list[str]:
+    """A line per frame with a face: `<video>/<frame, five digits>.jpg`, valence, arousal (Aff-Wild2's challenges)."""
+    _table(
+        path,
+        ["image_location", *DIMENSIONS],
+        (
+            [f"{video.video}/{frame:05d}.jpg", *_numbers(prediction)]
+            for video in evaluation.videos
+            for frame, prediction in zip(video.frames, video.predictions, strict=True)
+        ),
+    )
+    return ["frames without a face have no line", *_beyond(evaluation)]
+
+
+def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> list[str]:
+    """A file `<video>.txt` for each video, a row for each frame of it: valence, arousal; -5 both without an prediction.
+
+    Row i after the header is frame i.
+    """
+    if corpus is None:
+        raise ValueError("`corpus` must be given: it tells how many frames the source videos have.")
+    if corpus.manifest.fps:
+        raise UserError(
+            f"{corpus.folder}: the format aff_wild2 has a row for each frame of the source video. Received: a corpus "
+            f"brought to {corpus.manifest.fps:g} frames per second. Pack it without --fps."
+        )
+    entries = {(entry.video, entry.subject): entry for entry in (*corpus.manifest.videos, *corpus.videos)}
+    rows = {f"{video.video}.txt": _every_frame(video, entries[video.key]) for video in evaluation.videos}
+    _check_files(path, rows)
+    path.mkdir(parents=True, exist_ok=True)
+    for name, values in rows.items():
+        _table(path / name, DIMENSIONS, values)
+    missing = sum(row[0] == MISSING for values in rows.values() for row in values)
+    remarks = [f"{missing} frames without an prediction are {MISSING},{MISSING}"] if missing else []
+    remarks += _beyond(evaluation)
+    cut = sum(int(video.frames[-1]) > entries[video.key].frames_decoded for video in evaluation.videos)
+    if cut:
+        remarks.append(
+            f"of {cut} videos not every frame was seen in packing (crops, or a part of a video): their files end with "
+            "the last frame that has a face"
+        )
+    return remarks
+
+
+def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
+    """Returns a row for each frame of the source video."""
+    # Of a folder of crops, only those that are there were counted, whatever their numbers.
+    rows = [[MISSING] * len(DIMENSIONS) for _ in range(max(entry.frames_decoded, int(video.frames[-1])))]
+    for frame, prediction in zip(video.frames, video.predictions, strict=True):
+        rows[frame - 1] = _numbers(prediction)
+    return rows
+
+
+def _check_files(folder: Path, rows: dict[str, list]) -> None:
+    """Raises a `UserError` where a name is none of a file, or something else lies in the folder."""
+    for name in rows:
+        if Path(name).name != name:
+            raise UserError(
+                f"The format aff_wild2 names files by their videos, so no name may hold a slash. Received: {name}. "
+                "Choose image_location."
+            )
+    others = sorted({path.name for path in folder.iterdir()} - rows.keys()) if folder.is_dir() else []
+    if others:
+        raise UserError(
+            f"{folder}: must hold nothing but the files of this split. Received: {others[0]} "
+            f"(of {len(others)}). Name another folder."
+        )
+
+
+def _beyond(evaluation: Evaluation) -> list[str]:
+    beyond = sum(int((np.abs(video.predictions) > 1).any(axis=1).sum()) for video in evaluation.videos)
+    return (
+        [f"{beyond} predictions are beyond -1 or 1, the range of the labels, and written as they are"] if beyond else []
+    )
+
+
+def _omg(evaluation: Evaluation, path: Path, _, config: EvaluationConfig | None) -> list[str]:
+    """A line per utterance: video, utterance, arousal, valence, in this order (OMG-Emotion's challenge)."""
+    if config is None:
+        raise ValueError("`config` must be given: it tells how frames make an utterance.")
+    rows = []
+    for utterance in utterances.predicted(evaluation, config):
+        named = _UTTERANCE.fullmatch(utterance.video)
+        if named is None:
+            raise UserError(
+                "The format omg wants videos named <video>_utterance_<number>, as the layout omg names them. "
+                f"Received: {utterance.video}. Choose another format."
+            )
+        valence, arousal = (repr(float(value)) for value in utterance.prediction)
+        rows.append([named["video"], f"{named['utterance']}.mp4", arousal, valence])
+    _table(path, ["video", "utterance", "arousal", "valence"], rows)
+    return []
+
+
+def _numbers(values: np.ndarray) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _table(path: Path, head: Iterable[str], rows: Iterable[list]) -> None:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)
+
+
+FORMATS: dict[str, Callable[..., list[str]]] = {
+    "frames": _frames,
+    "aff_wild2": _aff_wild2,
+    "image_location": _image_location,
+    "omg": _omg,
+}

@@ -1,0 +1,1 @@
+"""Scores from per-frame predictions: protocols, intervals, post-processing."""

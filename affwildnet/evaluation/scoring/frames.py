@@ -1,0 +1,32 @@
+"""Each frame, pooled over the split (ijcv2019 section 4.1), and each video's own scores."""
+
+from affwildnet.evaluation.scoring.details import Details, mean_of
+from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.evaluation.scoring.regions import regions
+from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.metrics import Moments
+
+UNIT = "frames"
+OVER = "videos"
+
+
+def parts(evaluation: Evaluation, config: EvaluationConfig | None = None) -> list[Moments]:
+    """Returns the moments of each video that has a label."""
+    return [video.moments for video in evaluation.videos if video.labelled.any()]
+
+
+def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:
+    rows = evaluation.per_video()
+    labels, predictions = (
+        [getattr(video, what)[video.labelled] for video in evaluation.videos] for what in ("labels", "predictions")
+    )
+    found, undefined = regions(labels, predictions)
+    return Details(evaluation.frames_scored, rows, [mean_of_videos(rows)], regions=found, undefined=undefined)
+
+
+def mean_of_videos(rows: list[dict]) -> dict:
+    """Returns the mean of the videos' own CCC, each video the same weight; 0 for one whose values are constant."""
+    own = [{"ccc": row["scores"]["ccc"]} for row in rows if row["scores"]]
+    left_out = len(rows) - len(own)
+    note = f"over {len(own)} videos" + (f"; {left_out} without a label are left out" if left_out else "")
+    return {"name": "mean of the videos' own CCC", "scores": mean_of(own), "note": note}

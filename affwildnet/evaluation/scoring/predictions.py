@@ -1,0 +1,115 @@
+"""A split's predictions, frame by frame: what every protocol computes its scores from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from affwildnet.metrics import Moments, scores
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import DIMENSIONS
+
+# Why a video's row has no scores.
+UNLABELLED = "no frame has a label"
+
+
+@dataclass(frozen=True)
+class VideoPredictions:
+    """What was predicted for one video, in time order; N frames, D outputs.
+
+    Attributes:
+      video: its name.
+      subject: who is seen.
+      frames: (N,) int64 frame numbers.
+      timestamps: (N,) float32 seconds.
+      labels: (N, D) float32, NaN where there is none: valence and arousal (D = 2), or 1 for the class and 0 for the
+        others, in the order of `schema.EXPRESSIONS` (D = 7).
+      predictions: (N, D) float32: valence and arousal, or the classes' probabilities.
+    """
+
+    video: str
+    subject: str
+    frames: np.ndarray
+    timestamps: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(N,) bool."""
+        return np.isfinite(self.labels).all(axis=1)
+
+    @property
+    def moments(self) -> Moments:
+        return Moments.from_arrays(self.labels, self.predictions, self.labelled)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells one video from another: a name is unique in its split only, a subject is in one split only."""
+        return self.video, self.subject
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A split's predictions and scores.
+
+    Attributes:
+      split: its name.
+      videos: predictions of each video.
+      frames_labelled: labelled frames that the manifest tells of; all of them are scored.
+      scores: pooled over all frames of the split: `metrics.METRICS`, each with `valence`, `arousal`, `mean`; of classes
+        of expression none, see `protocols.videos`.
+      folds: number of videos of each fold, in order, where folds were gathered; else empty.
+      smoothing: utterances on each side that an utterance's valence and arousal are averaged with, see
+        `postprocessing`.
+    """
+
+    split: str
+    videos: tuple[VideoPredictions, ...]
+    frames_labelled: int
+    scores: dict[str, dict[str, float | None]]
+    folds: tuple[int, ...] = ()
+    smoothing: tuple[int, ...] = (0, 0)
+
+    @classmethod
+    def of(cls, split: str, videos: Sequence[VideoPredictions], **more) -> "Evaluation":
+        """Returns the evaluation of these videos; `frames_labelled` is what they hold.
+
+        Args:
+          more: `folds`, `smoothing`.
+
+        Raises:
+          UserError: if no frame has a label.
+        """
+        videos = tuple(videos)
+        labelled = sum(int(video.labelled.sum()) for video in videos)
+        if labelled == 0:
+            raise UserError(f"The split {split} has no frame with a label, so nothing is scored.")
+        pooled = {}
+        if videos[0].predictions.shape[1] == len(DIMENSIONS):
+            total = Moments.empty()
+            for video in videos:
+                total = total.merge(video.moments)
+            pooled = scores(total)
+        return cls(split, videos, labelled, pooled, **more)
+
+    @property
+    def frames_scored(self) -> int:
+        return sum(int(video.labelled.sum()) for video in self.videos)
+
+    def per_video(self) -> list[dict]:
+        """Returns a row for each video: its name, its counts, its own scores, and why one of them is None."""
+        rows = []
+        for video in self.videos:
+            row = {**counts(video), "scores": None, "undefined": {"scores": UNLABELLED}}
+            if row["frames_scored"]:
+                moments = video.moments
+                row |= {"scores": scores(moments), "undefined": moments.undefined()}
+            rows.append(row)
+        return rows
+
+
+def counts(video: VideoPredictions) -> dict:
+    """Returns what begins a video's row: its name, who is seen, how many frames it has and how many are scored."""
+    labelled = int(video.labelled.sum())
+    return {"video": video.video, "subject": video.subject, "frames": len(video.frames), "frames_scored": labelled}

@@ -1,0 +1,28 @@
+"""The convolutional parts.
+
+A backbone is a function `(images, width) -> taps`. `images` are normalised pixels (N, S, S, 3), `width` multiplies
+every channel count, and `taps` maps the names of the outputs that a head may read, in the order of the network, to
+their tensors; the last is always `features` (N, F). A tap has the name of its layer wherever
+the layer can have it.
+"""
+
+from collections.abc import Callable
+
+import keras
+
+from affwildnet.models.backbones.cnn_m import cnn_m
+from affwildnet.models.backbones.densenet import densenet121, densenet169
+from affwildnet.models.backbones.resnet50 import resnet50
+from affwildnet.models.backbones.resnet50_slim import resnet50_slim
+from affwildnet.models.backbones.vgg import vgg16
+
+Backbone = Callable[[keras.KerasTensor, float], dict[str, keras.KerasTensor]]
+
+BACKBONES: dict[str, Backbone] = {
+    "cnn_m": cnn_m,
+    "densenet121": densenet121,
+    "densenet169": densenet169,
+    "resnet50": resnet50,
+    "resnet50_slim": resnet50_slim,
+    "vgg16": vgg16,
+}

@@ -1,0 +1,134 @@
+"""Checkpoints: one self-contained `.keras` file each, optimizer included, and a small JSON beside it.
+
+Both appear whole: they are written under another name and renamed, the `.keras` file last. A checkpoint exists when its
+`.keras` file does.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+
+import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
+from affwildnet.runs import card as model_card
+from affwildnet.runs.card import Card
+from affwildnet.runs.json_files import write_json
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
+
+_NAME = re.compile(r"step-(\d{8,})\.keras")
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a resumed run needs besides weights and optimizer.
+
+    Attributes:
+      step: training steps done.
+      epoch, window: the position in the data of the first window not yet used, see `affwildnet.data.Position`.
+      seed: of the run.
+      random_states: of the network's dropout layers, in the order of `random_variables`.
+    """
+
+    step: int
+    epoch: int
+    window: int
+    seed: int
+    random_states: list[list[int]] = field(default_factory=list)
+
+
+def random_variables(model: keras.Model) -> list[keras.Variable]:
+    """Returns the states of a model's random generators, which `.keras` files do not hold."""
+    weights = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def path_of(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:08d}.keras"
+
+
+def step_of(path: Path) -> int | None:
+    """Returns the step in a checkpoint's name, or None."""
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
+def listed(folder: Path) -> list[Path]:
+    """Returns the checkpoints in a folder, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of)
+
+
+def state_path(path: Path) -> Path:
+    """Returns where the JSON of a checkpoint lies."""
+    return path.with_suffix(".json")
+
+
+def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card: Card | None = None) -> Path:
+    """Writes a checkpoint, with a card where one is given, then deletes all but the latest `keep`; returns its path."""
+    path = path_of(folder, state.step)
+    random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
+    write_json(state_path(path), {**asdict(state), "random_states": random_states})
+    write_model(model, path, card)
+    # Later ones are broken ones, from before which this run was resumed.
+    for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
+        old.unlink(missing_ok=True)
+        state_path(old).unlink(missing_ok=True)
+    return path
+
+
+def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
+    """Writes a `.keras` file whole or not at all, with a card where one is given."""
+    with whole(path) as partial:
+        model.save(partial)
+        if card is not None:
+            model_card.put(partial, card)
+
+
+def load(path: Path) -> keras.Model:
+    """Loads a checkpoint's model with its optimizer.
+
+    Raises:
+      UserError: naming the file, if it is missing, truncated or no Keras file.
+    """
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # zip, HDF5 and JSON errors alike: what the user can know is that the file is bad
+        raise UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).") from None
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Loads a checkpoint's weights into a model of the same structure; raises as `load`."""
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        raise UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).") from None
+
+
+def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
+    """Loads the latest checkpoint that is whole, saying which were not; None if there is none at all.
+
+    Raises:
+      UserError: if there are checkpoints and none is whole.
+    """
+    candidates = listed(folder)
+    for path in reversed(candidates):
+        try:
+            model = load(path)
+            state = TrainingState(**json.loads(state_path(path).read_text("utf-8")))
+        except (UserError, OSError, ValueError, TypeError) as error:
+            print(f"passed over: {error}")
+            continue
+        for variable, value in zip(random_variables(model), state.random_states, strict=True):
+            variable.assign(value)
+        return model, state
+    if candidates:
+        raise UserError(f"{folder}: none of its {len(candidates)} checkpoints is whole. Delete them to start afresh.")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

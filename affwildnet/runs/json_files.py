@@ -1,0 +1,38 @@
+"""JSON files and JSON lines of a working directory, written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+from tfrecords_tools.files import whole
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Writes a JSON file whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def append_line(path: Path, value: dict) -> None:
+    """Appends one JSON line in one write, so that a reader sees it whole or without its end."""
+    with path.open("a+b") as file:
+        # A process that was killed while writing has left half a line.
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        begin = b"" if file.read() in (b"", b"\n") else b"\n"
+        file.write(begin + json.dumps(value).encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[dict]:
+    """Reads the JSON lines of a file, none where it does not exist; a last line cut off by a crash is passed over."""
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    values = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line:
+                values.append(json.loads(line))
+        except ValueError:
+            print(f"{path}, line {number}: cut off, passed over")
+    return values

@@ -1,0 +1,103 @@
+"""Weights taken from one network into another: by the names of layers, and of weights in them."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import affwildnet.models  # noqa: F401  (registers the layers that a file may name)
+from affwildnet.models.cloning import renew
+from tfrecords_tools.errors import UserError
+
+
+def load(path: Path, what: str) -> keras.Model:
+    """Loads a network from a `.keras` file, without its optimizer, in Keras's safe mode: the file cannot run code.
+
+    Args:
+      what: how an error names the file, such as "`training.init`".
+
+    Raises:
+      UserError: if there is no such file, or it holds no whole network.
+    """
+    if not path.is_file():
+        raise UserError(f"{what} must be a .keras file. Received: {path}, which is not there.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zip, HDF5 and JSON errors alike: what the user can know is that the file is bad
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise UserError(f"{what} must be a whole .keras file. Received: {path} ({reason[0]})") from None
+    if not isinstance(model, keras.Model):
+        raise UserError(f"{what} must hold a network. Received: {path}, which holds a {type(model).__name__}.")
+    return model
+
+
+def weighted_layers(model: keras.Model) -> dict[str, keras.Layer]:
+    """Returns the layers that have weights, by name, in the network's order. Cells count by the layer around them."""
+    return {layer.name: layer for layer in model.layers if layer.weights}
+
+
+def weights_of(layer: keras.Layer) -> dict[str, keras.Variable]:
+    """Returns a layer's weights by name: `kernel`, and from the second of a name on, `kernel#2`.
+
+    The paths that Keras gives are of no use here: cells in a layer are numbered through the whole process, and a
+    loaded layer's weights lose a part of theirs.
+    """
+    named: dict[str, keras.Variable] = {}
+    counts: dict[str, int] = {}
+    for weight in layer.weights:
+        counts[weight.name] = number = counts.get(weight.name, 0) + 1
+        named[weight.name if number == 1 else f"{weight.name}#{number}"] = weight
+    return named
+
+
+def mismatches(source: keras.Model, target: keras.Model, names: Collection[str]) -> dict[str, str]:
+    """Returns, for each of the target's layers `names` that the source cannot fill, what is wrong, in a few words."""
+    theirs, found = weighted_layers(source), {}
+    for name in names:
+        given = weights_of(theirs[name]) if name in theirs else {}
+        for weight, variable in weights_of(target.get_layer(name)).items():
+            ours = f"{name}/{weight} is {tuple(variable.shape)} in the network"
+            if name not in theirs:
+                found[name] = f"{ours}, and the file has no layer {name}"
+            elif weight not in given:
+                found[name] = f"{ours}, and the file's layer {name} has only {', '.join(given)}"
+            elif tuple(given[weight].shape) != tuple(variable.shape):
+                found[name] = f"{ours} and {tuple(given[weight].shape)} in the file"
+            else:
+                continue
+            break
+    return found
+
+
+def left_out(source: keras.Model, target: keras.Model) -> list[str]:
+    """Returns what the source has and the target has no place for: names of layers, or `layer/weight`."""
+    ours, found = weighted_layers(target), []
+    for name, layer in weighted_layers(source).items():
+        if name not in ours:
+            found.append(name)
+        else:
+            held = weights_of(ours[name])
+            found += [f"{name}/{weight}" for weight in weights_of(layer) if weight not in held]
+    return found
+
+
+def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> None:
+    """Gives the target's layers `names` the source's weights, which must not have `mismatches`."""
+    theirs = weighted_layers(source)
+    for name in names:
+        layer = target.get_layer(name)
+        given = weights_of(theirs[name])
+        for weight, variable in weights_of(layer).items():
+            variable.assign(given[weight])
+        renew(layer)
+
+
+def pixels(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Returns mean and scale, each (3,) for R, G and B, of each layer that normalises pixels, (x - mean) * scale."""
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Rescaling):
+            scale, offset = (np.broadcast_to(np.float64(value), 3) for value in (layer.scale, layer.offset))
+            found[layer.name] = -offset / scale, scale
+    return found

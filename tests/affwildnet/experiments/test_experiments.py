@@ -1,0 +1,232 @@
+"""The experiments' settings against the papers' text, their networks, and the listing of them."""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from affwildnet import experiments, models
+from affwildnet.experiments import EXPERIMENTS, PAPERS, __main__, get
+from affwildnet.experiments.config import PROTOCOLS, Experiment
+from affwildnet.experiments.overrides import from_json, to_json
+from tests.helpers.paths import ROOT
+from tfrecords_tools.errors import UserError
+
+ALL = pytest.mark.parametrize("name", list(EXPERIMENTS))
+
+
+def test_every_paper_is_registered_under_its_own_name():
+    papers = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
+    papers = [name for name in papers if name not in ("config", "networks", "overrides", "published", "__main__")]
+    assert set(papers) == set(PAPERS)
+    found = []
+    for paper in papers:
+        for experiment in importlib.import_module(f"affwildnet.experiments.{paper}").EXPERIMENTS:
+            assert experiment.name.split("/")[0] == paper
+            assert experiment.name.count("/") == 1
+            found.append(experiment.name)
+    assert sorted(found) == sorted(EXPERIMENTS)  # a name used twice would stand here once only
+    assert all(EXPERIMENTS[name].name == name for name in EXPERIMENTS)
+
+
+@ALL
+def test_every_experiment_has_one_line_that_says_what_it_is(name):
+    title = get(name).title
+    assert title == title.strip() != ""
+    assert "\n" not in title
+
+
+def test_no_experiment_is_there_twice():
+    seen = {}
+    for name, experiment in EXPERIMENTS.items():
+        key = experiment.model, experiment.training, experiment.corpus
+        assert key not in seen, f"{name} is {seen.get(key)}"
+        seen[key] = name
+
+
+@pytest.mark.parametrize(("name", "hidden"), [("affwildnet_vggface", 4096), ("affwildnet_resnet50", 1500)])
+def test_affwildnet_is_set_as_in_section_4_2_3(name, hidden):
+    experiment = get(f"ijcv2019/{name}")
+    model, training = experiment.model, experiment.training
+    assert (training.batch_size, training.window, training.learning_rate) == (4, 80, 1e-4)
+    assert training.loss == "ccc"
+    assert training.decay_rate == 1  # constant
+    assert training.precision == "float32"
+    assert experiment.evaluation.window == 80
+    assert (model.image_size, model.width, model.landmarks, model.hidden) == (96, 1.0, True, (hidden,))
+    assert (model.recurrent, model.recurrent_units, model.reset_after) == ("gru", (128, 128), False)
+    assert (model.dropout, model.recurrent_dropout) == (0.5, 0.5)
+    assert (model.pixel_mean, model.pixel_scale) == ((128,) * 3, (0.0078125,) * 3)
+
+
+def test_the_cnn_alone_is_set_as_in_section_4_2_2():
+    experiment = get("ijcv2019/vggface")
+    model, training = experiment.model, experiment.training
+    assert training.batch_size * training.window == 50
+    assert (training.learning_rate, training.decay_rate, training.loss) == (1e-4, 1, "ccc")
+    assert (model.hidden, model.dropout, model.recurrent, model.landmarks) == ((4096, 4096), 0.5, "none", True)
+
+
+def test_the_baseline_is_set_as_in_section_4_1_1():
+    experiment = get("ijcv2019/cnn_m")
+    assert experiment.training.batch_size * experiment.training.window == 80
+    assert experiment.training.learning_rate == 1e-3
+    assert (experiment.model.backbone, experiment.model.hidden) == ("cnn_m", (4096,))
+    assert (experiment.model.recurrent, experiment.model.landmarks) == ("none", False)
+
+
+def small(config):
+    return dataclasses.replace(config, width=0.02 * config.width, image_size=32)
+
+
+# One of each kind; deep backbones have hundreds of layers, and the rest differ in little.
+QUICK = ("sample/affwildnet", "ijcv2019/cnn_m", "cvprw2017/vggface", "omg2019/cnn_3rnn_conv6_conv7_conv8")
+NETWORKS = {small(experiment.model): name for name, experiment in reversed(EXPERIMENTS.items())}
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        pytest.param(config, name, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for config, name in NETWORKS.items()
+    ],
+)
+def test_every_network_builds(config, name):
+    model = models.build(config)
+    landmarks = any(member.landmarks for member in config.members) if config.members else config.landmarks
+    assert [tensor.name for tensor in model.inputs] == ["frames", "landmarks"][: 1 + landmarks]
+    assert model.output.shape == (None, None, 7 if name.startswith("ijcv2019/emotiw") else 2)
+
+
+@ALL
+def test_an_experiment_survives_json(name):
+    experiment = get(name)
+    again = from_json(json.loads(json.dumps(to_json(experiment))))
+    assert again == experiment
+    assert type(again) is Experiment
+    assert type(again.model.hidden) is tuple
+    hash(again.model)  # a list inside would not
+
+
+def test_a_field_from_a_later_version_is_named():
+    fields = to_json(get("sample/affwildnet"))
+    fields["training"]["warp_drive"] = 9
+    with pytest.raises(UserError, match="does not know: warp_drive"):
+        from_json(fields)
+
+
+def test_a_field_from_before_its_time_has_its_default():
+    experiment = get("ijcv2019/cnn_m")
+    fields = to_json(experiment)
+    del fields["training"]["clip_norm"], fields["notes"]
+    assert from_json(fields) == dataclasses.replace(experiment, notes="")
+
+
+def test_a_misspelt_name_gets_the_nearest_one():
+    with pytest.raises(UserError) as caught:
+        get("ijcv2019/affwildnet_vgface")
+    message = str(caught.value)
+    assert message.endswith("Received: ijcv2019/affwildnet_vgface. Did you mean ijcv2019/affwildnet_vggface?")
+    assert f"one of the {len(EXPERIMENTS)} that `python -m affwildnet.experiments` lists" in message
+
+
+def test_a_name_far_from_all_gets_no_suggestion():
+    with pytest.raises(UserError) as caught:
+        get("zzz")
+    assert str(caught.value).endswith("Received: zzz.")
+
+
+# The columns of the listing: name, tables, metric, valence, arousal, what it is.
+COLUMNS = (2, 47, 62, 71, 79, 90)
+
+
+def cells(line):
+    return [line[start:end].strip() for start, end in pairwise((*COLUMNS, None))]
+
+
+def test_the_listing_is_by_paper():
+    parts = __main__.listing().split("\n\n")
+    assert [part.splitlines()[0] for part in parts] == [paper.title for paper in PAPERS.values()]
+    for part, paper in zip(parts, PAPERS.values(), strict=True):
+        head, *lines = part.splitlines()[1:]
+        assert cells(head) == ["experiment", "tables", "metric", "valence", "arousal", "network"]
+        names = [name for name in (cells(line)[0] for line in lines) if name]
+        assert names == [e.name for e in paper.experiments] + ["(other groups)"] * len(paper.others)
+        titles = {name: title for name, *_, title in map(cells, lines)}
+        assert all(titles[experiment.name] == experiment.title for experiment in paper.experiments)
+
+
+def test_the_listing_has_the_published_numbers():
+    lines = [cells(line) for line in __main__.listing().splitlines() if line.startswith("  ")]
+    by_name, key = {}, ""
+    for name, *numbers, _ in lines:
+        key = name or key  # the lines below the first have none
+        by_name.setdefault(key, []).append(numbers)
+    assert by_name["ijcv2019/affwildnet_vggface"] == [["8, 9", "CCC", "0.570", "0.430"]]
+    assert by_name["ijcv2019/affwildnet_resnet50"] == [["-", "-", "-", "-"]]
+    assert by_name["ijcv2019/emotiw_affwildnet"] == [["12, 14", "accuracy", "", "0.454"]]
+    assert by_name["ijcv2019/afew_va_affwildnet"] == [
+        ["11", "Pearson", "0.514", "0.575"],
+        ["13", "CCC", "0.515", "0.556"],
+    ]
+    assert by_name["omg2019/vggface"] == [["3", "CCC", "0.378", "0.203"], ["3", "CCC", "0.361", "0.193"]]
+    assert by_name["thesis2018/vggface_attention_c0"][1] == ["6.2, 6.4", "CCC", "0.412", "0.342"]
+    assert ["5", "CCC", "0.396", "0.282"] in by_name["(other groups)"]
+
+
+def test_a_description_has_every_field_and_the_published_rows(capsys):
+    __main__.main(["ijcv2019/affwildnet_vggface"])
+    text = capsys.readouterr().out
+    experiment = get("ijcv2019/affwildnet_vggface")
+    for part in (experiment.model, experiment.training, experiment.evaluation):
+        for field, value in vars(part).items():
+            assert f"\n  {field} = {value!r}\n" in text
+    assert "published in ijcv2019, table 9, row 'AffWildNet', on Aff-Wild, test set:" in text
+    assert "ccc: valence 0.57, arousal 0.43, mean 0.5\n" in text
+    assert "published in ijcv2019, table 8, row '2 layers, 128', on Aff-Wild, test set:" in text
+    __main__.main(["ijcv2019/vgg16"])
+    assert f"\nnotes: {get('ijcv2019/vgg16').notes}" in capsys.readouterr().out
+    assert "\nweights: 35,871,554\n" in text
+    # 13 convolutions at 96x96, FC on 4,744 values, and the recurrent layers' matrices: 2 operations each.
+    sides = (96, 96, 48, 48, 24, 24, 24, 12, 12, 12, 6, 6, 6)
+    channels = pairwise([3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512])
+    convolutions = sum(9 * a * b * side**2 for (a, b), side in zip(channels, sides, strict=True))
+    operations = 2 * (convolutions + 4744 * 4096 + 3 * 128 * (4096 + 128 + 128 + 128) + 256)
+    assert f"\ncost: {operations / 1e9:.3g} GFLOPs a frame of 96x96 pixels\n" in text
+
+
+def test_a_description_has_a_line_for_each_stage_and_member(monkeypatch):
+    monkeypatch.setattr(__main__, "_cost", lambda model: [])
+    text = __main__.description(get("thesis2018/vggface_attention_c3"))
+    assert "\n  stages:\n    name = 'c2'; trainable = ('*',); " in text
+    assert (
+        "\n    name = 'c3'; trainable = ('*',); starts = (('*', 'c2'), ('conv*', 'init')); learning_rate = 1e-05"
+        in text
+    )
+    text = __main__.description(get("omg2019/model_fusion_fc"))
+    assert text.count("landmarks = True; ") == 2
+    assert "landmarks = False" not in text  # the fused network's own field, which means nothing
+    assert "rnn_inputs = ('pool2', 'pool5', 'fc')\n" in text
+    assert f"\nscored: {PROTOCOLS['utterances']}\n" in text
+    assert "\n  note: Median filters over 81 frames" in text
+
+
+def test_the_command_line_lists_and_refuses():
+    def run(*arguments):
+        command = [sys.executable, "-m", "affwildnet.experiments", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    listed = run()
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout == __main__.listing() + "\n"
+    refused = run("ijcv2019/vgface")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("error: ")
+    assert refused.stderr.endswith("Did you mean ijcv2019/vggface?\n")
+    assert refused.stderr.count("\n") == 1
+    assert run("one", "two").returncode == 2

@@ -1,0 +1,119 @@
+"""The published numbers against the papers' tables, typed a second time in `published_tables.py`."""
+
+import pytest
+
+from affwildnet.experiments import EXPERIMENTS, PAPERS
+from affwildnet.experiments.config import PROTOCOLS
+from tests.helpers.published_tables import PAPERS as TABLES
+
+
+def typed(source):
+    """{(table, row): (experiment or None, {metric: {name: value}})} of the tables as typed for the test."""
+    rows = {}
+    for table, halves in TABLES[source].items():
+        ((columns, text),) = halves.items()
+        columns = [column.split(".") for column in columns.split()]
+        for line in text.strip().splitlines():
+            carrier, row, *numbers = (part.strip() for part in line.split("|"))
+            numbers = [float(number) for number in " ".join(numbers).split()]
+            scores = {}
+            for (metric, name), number in zip(columns, numbers, strict=True):
+                scores.setdefault(metric, {})[name] = number
+            assert (table, row) not in rows
+            rows[table, row] = (None if carrier == "-" else f"{source}/{carrier}", scores)
+    return rows
+
+
+def carried(source):
+    """The same of the package; a row that is carried twice fails here."""
+    rows = {}
+    paper = PAPERS[source]
+    entries = [(experiment.name, row) for experiment in paper.experiments for row in experiment.published]
+    for name, row in [*entries, *((None, row) for row in paper.others)]:
+        assert row.source == source
+        assert (row.table, row.row) not in rows, f"table {row.table}, {row.row} is carried twice"
+        rows[row.table, row.row] = (name, row.scores)
+    return rows
+
+
+@pytest.mark.parametrize("source", TABLES)
+def test_every_number_of_the_tables_is_carried_once_and_no_other(source):
+    assert carried(source) == typed(source)
+
+
+def test_the_tables_are_all_there():
+    assert {source: list(tables) for source, tables in TABLES.items()} == {
+        "ijcv2019": ["5", "7", "8", "9", "10", "11", "12", "13", "14"],
+        "cvprw2017": ["4", "5", "6", "7", "8", "9"],
+        "omg2019": ["3", "4", "5", "6", "7", "8"],
+        "thesis2018": ["6.2", "6.4", "6.5"],
+    }
+    assert set(PAPERS) == {"sample", *TABLES}
+    assert not any(experiment.published for experiment in PAPERS["sample"].experiments)
+
+
+def test_a_printed_mean_is_half_the_sum():
+    """A wrong digit in either of three numbers shows: the papers print means that follow from the rest."""
+    checked = 0
+    for source in TABLES:
+        for key, (_, scores) in carried(source).items():
+            for values in scores.values():
+                if "mean" in values:
+                    half = (values["valence"] + values["arousal"]) / 2
+                    digits = 2 if (source, key[0]) == ("ijcv2019", "9") else 3
+                    assert abs(values["mean"] - half) <= 0.5001 * 10**-digits, (source, key)
+                    checked += 1
+    assert checked == 4 * 2 + 5 * 2 + 20 + 8 + 6
+
+
+def test_the_total_accuracy_is_that_of_the_classes_videos():
+    """EmotiW's classes have 58, 59, 39, 43, 63, 58 and 45 videos: all shares but the two noted ones fit."""
+    videos = dict(neutral=58, anger=59, disgust=39, fear=43, happy=63, sad=58, surprise=45)
+    misfits = {}
+    for (table, row), (_, scores) in carried("ijcv2019").items():
+        if table != "12":
+            continue
+        accuracies = scores["accuracy"]
+        right = {name: accuracies[name] * number for name, number in videos.items()}
+        # A printed share is off by at most 0.001 (some are cut off, not rounded).
+        bad = [name for name, number in right.items() if abs(number - round(number)) > 0.001 * videos[name]]
+        misfits[row] = bad
+        if row != "ResNet":
+            assert sum(right.values()) / sum(videos.values()) == pytest.approx(accuracies["total"], abs=1.1e-3)
+    assert {row: bad for row, bad in misfits.items() if bad} == {"ResNet": ["happy"], "Fine-tuned AffWildNet": ["sad"]}
+    notes = {row.row: row.note for e in EXPERIMENTS.values() for row in e.published if row.table == "12"}
+    assert [row for row, note in notes.items() if note] == ["Fine-tuned AffWildNet", "ResNet"]
+
+
+def test_doubtful_digits_are_noted():
+    (row,) = EXPERIMENTS["ijcv2019/vggface_one_annotator_no_landmarks"].published
+    assert "0.55" in row.note
+    assert "0.23" in row.note
+
+
+CORPORA = {
+    "ijcv2019/recola": ("RECOLA", "frames"),
+    "ijcv2019/afew_va": ("AFEW-VA", "folds"),
+    "ijcv2019/emotiw": ("AFEW 5.0 (EmotiW 2017)", "videos"),
+    "ijcv2019/vggface_one": ("Aff-Wild, labels of one annotator", "frames"),
+    "ijcv2019/": ("Aff-Wild", "frames"),
+    "cvprw2017/vggface_one": ("Aff-Wild, labels of one annotator", "frames"),
+    "cvprw2017/": ("Aff-Wild", "frames"),
+    "omg2019/": ("OMG-Emotion", "utterances"),
+    "thesis2018/": ("Aff-Wild, the thesis's 159 videos", "frames"),
+}
+
+
+def test_corpus_and_protocol_are_the_papers():
+    for name, experiment in EXPERIMENTS.items():
+        if not name.startswith("sample/"):
+            expected = next(value for prefix, value in CORPORA.items() if name.startswith(prefix))
+            assert (experiment.corpus, experiment.protocol) == expected, name
+        assert experiment.protocol in PROTOCOLS
+
+
+def test_what_was_scored_is_the_corpus_of_the_experiment():
+    words = {"AFEW 5.0 (EmotiW 2017)": "EmotiW 2017"}
+    for experiment in EXPERIMENTS.values():
+        corpus = words.get(experiment.corpus, experiment.corpus.split(",")[0])
+        assert all(row.corpus.startswith(corpus) for row in experiment.published), experiment.name

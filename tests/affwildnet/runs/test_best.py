@@ -1,0 +1,148 @@
+"""Best checkpoints: held while they are scored, kept when they win, found by name."""
+
+import json
+import os
+
+import pytest
+
+from affwildnet.runs import best
+from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.errors import UserError
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.checkpoints.mkdir()
+    return workdir
+
+
+def checkpoint(workdir, step):
+    path = workdir.checkpoints / f"step-{step:08d}.keras"
+    path.write_text(f"weights of {step}")
+    return path
+
+
+def line(step, valence, arousal):
+    return {"step": step, "ccc": {"valence": valence, "arousal": arousal, "mean": (valence + arousal) / 2}}
+
+
+def kept(workdir, step, line, earlier):
+    return best.keep(best.hold(checkpoint(workdir, step), workdir), line, earlier, workdir)
+
+
+def contents(workdir):
+    return {path.name: path.read_text() for path in workdir.best.iterdir() if path.suffix == ".keras"}
+
+
+def without_links(monkeypatch):
+    def refuse(*_):
+        raise OSError("the file system has no hard links")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_each_score_has_its_own_best(links, workdir, monkeypatch):
+    if not links:
+        without_links(monkeypatch)
+    lines = [line(1, 0.1, 0.1), line(2, 0.3, -0.4), line(3, 0.2, 0.3), line(4, 0.1, 0.35)]
+    beaten = [kept(workdir, scored["step"], scored, lines[:i]) for i, scored in enumerate(lines)]
+    assert beaten == [["mean", "valence", "arousal"], ["valence"], ["mean", "arousal"], ["arousal"]]
+    assert contents(workdir) == {
+        "best_mean.keras": "weights of 3",
+        "best_valence.keras": "weights of 2",
+        "best_arousal.keras": "weights of 4",
+    }
+    for name, step in (("mean", 3), ("valence", 2), ("arousal", 4)):
+        assert json.loads((workdir.best / f"best_{name}.json").read_text()) == lines[step - 1]
+
+
+def test_a_tie_leaves_the_earlier_one(workdir):
+    first, second = line(1, 0.1, 0.2), line(2, 0.1, 0.2)
+    kept(workdir, 1, first, [])
+    assert kept(workdir, 2, second, [first]) == []
+    assert set(contents(workdir).values()) == {"weights of 1"}
+
+
+def test_what_was_passed_over_beats_nothing(workdir):
+    assert kept(workdir, 2, line(2, -0.5, -0.5), [{"step": 1, "passed_over": "truncated"}]) == list(best.BEST)
+
+
+def test_the_ranking_counts_before_the_ccc(workdir):
+    def ranked(step, value):
+        return {**line(step, 0.9 - value, 0.9 - value), "ranking": {"mean": value, "valence": value, "arousal": -value}}
+
+    lines = [ranked(1, 0.1), ranked(2, 0.3), line(3, 0.2, 0.2), ranked(4, 0.25)]
+    beaten = [kept(workdir, scored["step"], scored, lines[:i]) for i, scored in enumerate(lines)]
+    assert beaten == [["mean", "valence", "arousal"], ["mean", "valence"], ["arousal"], []]
+
+
+def test_accuracies_have_one_best(workdir):
+    lines = [
+        {"step": step, "accuracy": {"total": value}, "ranking": {"mean": value}} for step, value in ((1, 0.2), (2, 0.4))
+    ]
+    assert [kept(workdir, scored["step"], scored, lines[:i]) for i, scored in enumerate(lines)] == [["mean"], ["mean"]]
+    assert contents(workdir) == {"best_mean.keras": "weights of 2"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_held_outlives_the_trainers_clearing_up(links, workdir, monkeypatch):
+    if not links:
+        without_links(monkeypatch)
+    path = checkpoint(workdir, 7)
+    held = best.hold(path, workdir)
+    path.unlink()
+    assert held.read_text() == "weights of 7"
+    best.keep(held, line(7, 0.1, 0.1), [], workdir)
+    assert not held.exists()
+    assert contents(workdir)["best_mean.keras"] == "weights of 7"
+
+
+def test_what_is_gone_cannot_be_held(workdir):
+    with pytest.raises(FileNotFoundError):
+        best.hold(workdir.checkpoints / "step-00000001.keras", workdir)
+
+
+def test_what_a_killed_watcher_held_is_released(workdir):
+    held = best.hold(checkpoint(workdir, 1), workdir)
+    best.keep(best.hold(checkpoint(workdir, 2), workdir), line(2, 0.1, 0.1), [], workdir)
+    best.release_all(workdir)
+    assert not held.exists()
+    assert len(contents(workdir)) == 3
+
+
+def test_the_same_checkpoint_twice_leaves_nothing_behind(workdir):
+    # Killed after keeping it, before noting it: the next watcher keeps it again.
+    path = checkpoint(workdir, 1)
+    for _ in range(2):
+        best.keep(best.hold(path, workdir), line(1, 0.1, 0.1), [], workdir)
+    assert sorted(path.name for path in workdir.best.iterdir()) == [
+        f"best_{name}.{kind}" for name in ("arousal", "mean", "valence") for kind in ("json", "keras")
+    ]
+
+
+def test_checkpoints_are_found_by_name(workdir, tmp_path):
+    for step in (3, 100_000_000, 20):
+        newest = checkpoint(workdir, step)
+        kept(workdir, step, line(step, step, -step), [])
+    assert best.find(workdir, "latest") == workdir.checkpoints / "step-100000000.keras"
+    assert best.find(workdir, "best_arousal") == workdir.best / "best_arousal.keras"
+    assert best.find(workdir, str(newest)) == newest
+
+
+@pytest.mark.parametrize("name", ["best_mean", "best_valence", "best_arousal"])
+def test_a_best_one_that_is_not_there_yet_says_who_chooses_it(name, workdir):
+    with pytest.raises(UserError, match=f"Received: {name}, which is not there yet: `evaluate.py --watch` chooses it"):
+        best.find(workdir, name)
+
+
+@pytest.mark.parametrize("name", ["best_man", "step-1.keras", "/nowhere/x.keras", "", "."])
+def test_a_name_that_is_none_gets_the_rule(name, workdir):
+    with pytest.raises(UserError, match=r"must be one of best_mean, best_valence, best_arousal, latest, or a \.keras"):
+        best.find(workdir, name)
+
+
+def test_the_latest_of_none_says_what_to_do(workdir):
+    with pytest.raises(UserError, match=r"no checkpoint yet\. Run train\.py"):
+        best.find(workdir, "latest")

@@ -1,0 +1,178 @@
+"""The working directory: whose it is, and notes that are whole or passed over."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from affwildnet.experiments import get
+from affwildnet.experiments.config import Stage
+from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.workdir import Workdir, versions
+from tfrecords_tools.errors import UserError
+
+EXPERIMENT = get("ijcv2019/affwildnet_vggface")
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """One in which the experiment has left a checkpoint."""
+    workdir = Workdir(tmp_path / "deep" / "workdir")
+    workdir.start(EXPERIMENT, tmp_path / "corpus")
+    (workdir.checkpoints / "step-00000001.keras").write_bytes(b"weights")
+    return workdir
+
+
+def with_training(**fields):
+    return replace(EXPERIMENT, training=replace(EXPERIMENT.training, **fields))
+
+
+def test_what_was_started_can_be_opened(workdir, tmp_path):
+    assert workdir.open() == (EXPERIMENT, tmp_path / "corpus")
+    assert workdir.checkpoints.is_dir()
+
+
+def test_the_corpus_is_found_from_anywhere(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Workdir(Path("w")).start(EXPERIMENT, Path("corpus"))
+    monkeypatch.chdir(tmp_path)
+    assert Workdir(Path("here/w")).open()[1] == tmp_path / "here" / "corpus"
+
+
+def test_the_same_experiment_goes_on(workdir, tmp_path):
+    workdir.start(EXPERIMENT, tmp_path / "moved")
+    assert workdir.open() == (EXPERIMENT, tmp_path / "moved")
+
+
+def test_another_experiment_is_refused_by_its_name(workdir, tmp_path):
+    with pytest.raises(UserError, match=r"it holds ijcv2019/affwildnet_vggface, asked for is ijcv2019/cnn_m\. Use"):
+        workdir.start(get("ijcv2019/cnn_m"), tmp_path)
+    assert workdir.open()[0] == EXPERIMENT
+
+
+def test_changed_fields_are_refused_by_their_names(workdir, tmp_path):
+    other = with_training(window=40, learning_rate=1e-3, steps=7)
+    with pytest.raises(UserError) as caught:
+        workdir.start(replace(other, model=replace(EXPERIMENT.model, hidden=(100,))), tmp_path)
+    message = str(caught.value)
+    assert "model.hidden is (4096,) there, asked for is (100,)" in message
+    assert "training.window is 80 there, asked for is 40" in message
+    assert "training.learning_rate is 0.0001 there, asked for is 0.001" in message
+    assert "training.steps" not in message
+    assert str(workdir.path) in message
+    assert workdir.open()[0] == EXPERIMENT
+
+
+def test_what_does_not_change_the_result_may_change(workdir, tmp_path):
+    free = {
+        "steps": 5,
+        "log_steps": 2,
+        "checkpoint_steps": 3,
+        "checkpoint_minutes": 1.0,
+        "keep_checkpoints": 9,
+    }
+    changed = replace(with_training(**free), evaluation=replace(EXPERIMENT.evaluation, patience=3))
+    workdir.start(changed, tmp_path)
+    assert workdir.open()[0] == changed
+
+
+@pytest.mark.parametrize("field", [field for field in vars(EXPERIMENT.training) if "check" not in field])
+def test_every_other_training_field_is_held(field, workdir, tmp_path):
+    if field in ("steps", "log_steps"):
+        return
+    value = getattr(EXPERIMENT.training, field)
+    changes = {"init_skip": ("gru*",), "stages": (Stage("c0", ("*",), (), 1e-3),), "balance": (0.25,) * 4}
+    other = changes.get(field)
+    if other is None:
+        other = {bool: lambda: not value, str: lambda: value + "x"}.get(type(value), lambda: value + 1)()
+    with pytest.raises(UserError, match=f"training.{field} is "):
+        workdir.start(with_training(**{field: other}), tmp_path)
+
+
+def test_before_the_first_checkpoint_a_mistake_can_be_put_right(tmp_path):
+    workdir = Workdir(tmp_path / "w")
+    workdir.start(with_training(window=800), tmp_path)
+    workdir.start(EXPERIMENT, tmp_path)
+    assert workdir.open()[0] == EXPERIMENT
+
+
+def test_a_directory_without_a_training_says_so(tmp_path):
+    with pytest.raises(UserError, match=r"no training was started here \(no experiment.json\). Run train.py"):
+        Workdir(tmp_path).open()
+    with pytest.raises(UserError, match="no training was started here"):
+        Workdir(tmp_path / "nowhere").open()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"experiment": {}, "data_dir": "x"}', '{"experiment": 3, "data_dir": "x"}']
+)
+def test_an_unreadable_experiment_is_named(content, tmp_path):
+    (tmp_path / "experiment.json").write_text(content)
+    with pytest.raises(UserError, match=r"experiment\.json: not a readable experiment"):
+        Workdir(tmp_path).open()
+
+
+def test_lines_are_read_back_as_written(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    assert read_lines(path) == []
+    values = [{"step": 1, "loss": 0.1}, {"step": 2, "name": "é\nn"}]
+    for value in values:
+        append_line(path, value)
+    assert read_lines(path) == values
+    assert path.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("kept", [1, 7, 11])
+def test_a_line_cut_off_by_a_crash_is_passed_over(kept, tmp_path, capsys):
+    path = tmp_path / "lines.jsonl"
+    append_line(path, {"step": 1})
+    whole = path.stat().st_size
+    append_line(path, {"step": 222})
+    path.write_bytes(path.read_bytes()[: whole + kept])
+    assert read_lines(path) == [{"step": 1}]
+    assert f"{path}, line 2: cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kept", [1, 7, 12, 13])
+def test_lines_appended_behind_a_cut_off_one_are_not_lost(kept, tmp_path):
+    path = tmp_path / "lines.jsonl"
+    append_line(path, {"step": 1})
+    whole = path.stat().st_size
+    append_line(path, {"step": 222})
+    path.write_bytes(path.read_bytes()[: whole + kept])
+    append_line(path, {"step": 3})
+    append_line(path, {"step": 4})
+    steps = [line["step"] for line in read_lines(path)]
+    assert steps == ([1, 222, 3, 4] if kept == 13 else [1, 3, 4])  # 13 leaves all but the line break
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "note.json"
+    write_json(path, {"step": 1})
+    assert json.loads(path.read_text()) == {"step": 1}
+    with pytest.raises(TypeError):
+        write_json(path, {"step": 2, "bad": {1, 2}})
+    assert json.loads(path.read_text()) == {"step": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["note.json"]
+
+
+def test_a_failed_write_leaves_what_stood_there(tmp_path, monkeypatch):
+    path = tmp_path / "note.json"
+    write_json(path, {"step": 1})
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        write_json(path, {"step": 2})
+    assert json.loads(path.read_text()) == {"step": 1}
+
+
+def test_versions_name_what_decides_a_result():
+    found = versions()
+    assert {"python", "keras", "numpy"} <= found.keys()
+    assert {"tensorflow", "tensorflow-cpu"} & found.keys()
+    assert all(isinstance(value, str) and value[0].isdigit() for value in found.values())

@@ -1,0 +1,1 @@
+"""What tests share: corpora, networks, trainings and independent implementations to compare with."""

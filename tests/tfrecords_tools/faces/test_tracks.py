@@ -1,0 +1,100 @@
+"""The choice of one face of several, and the removal of false detections."""
+
+import numpy as np
+import pytest
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.boxes import Box
+from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
+from tfrecords_tools.video.reading import Frame
+
+
+def box(x, y=100.0, side=100.0):
+    return Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+def track(number, places, side=100.0):
+    """A face whose centre lies at x in frame n, for `places` {n: x}."""
+    boxes = {n: box(x, side=side) for n, x in places.items()}
+    return Track(number, boxes, {n: np.full((68, 2), (x, 100), np.float32) for n, x in places.items()})
+
+
+LEFT = track(1, {n: 100 + n for n in range(1, 40)})
+RIGHT = track(2, {n: 400 - n for n in range(5, 60)})
+PASSER = track(3, {n: 250 for n in range(70, 80)})
+
+
+@pytest.mark.parametrize(("which", "number"), [("longest", 2), ("left", 1), ("right", 2), (3, 3), (1, 1)])
+def test_a_track_is_chosen(which, number):
+    assert choose_track([LEFT, RIGHT, PASSER], which).number == number
+
+
+def test_sides_are_those_while_both_are_seen():
+    # Over all its frames the first face lies to the right of the second, but not while both are there.
+    wanderer = track(1, {n: 100 if n < 20 else 900 for n in range(1, 100)})
+    other = track(2, dict.fromkeys(range(1, 20), 300))
+    assert choose_track([wanderer, other], "left") is wanderer
+
+
+def test_the_annotated_track_overlaps_the_boxes_most():
+    faces = Faces({n: box(395 - n) for n in range(10, 20)} | {n: box(110 + n) for n in range(20, 23)})
+    assert choose_track([LEFT, RIGHT, PASSER], "annotated", faces) is RIGHT
+
+
+@pytest.mark.parametrize(
+    ("tracks", "which", "faces", "match"),
+    [
+        ([], "longest", None, "no face in the whole video"),
+        ([LEFT], "left", None, "1 faces, never two in one frame"),
+        ([LEFT, PASSER], "right", None, "never two in one frame"),
+        ([LEFT], 2, None, "of the video: 1. Received: 2"),
+        ([LEFT], "annotated", None, "no boxes come"),
+        ([LEFT], "annotated", Faces({1: box(900)}), "none overlaps"),
+        ([LEFT], "lft", None, "Did you mean left"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_an_error(tracks, which, faces, match):
+    with pytest.raises(UserError, match=match):
+        choose_track(tracks, which, faces)
+
+
+def test_a_false_detection_is_removed_and_counted():
+    places = {n: 100 + 2 * n for n in range(1, 41)} | {20: 500, 21: 505}
+    cleaned, removed = remove_jumps(track(1, places))
+    assert removed == 2
+    assert sorted(cleaned.boxes) == sorted(cleaned.landmarks) == [n for n in range(1, 41) if n not in (20, 21)]
+
+
+def test_landmarks_that_jump_alone_are_removed():
+    jumping = track(1, dict.fromkeys(range(1, 31), 100.0))
+    jumping.landmarks[12] = jumping.landmarks[12] + 60
+    cleaned, removed = remove_jumps(jumping)
+    assert (removed, 12 in cleaned.boxes) == (1, False)
+
+
+def test_a_box_that_jumps_in_size_is_removed():
+    jumping = track(1, dict.fromkeys(range(1, 31), 100.0))
+    jumping.boxes[1] = box(100, side=250)
+    assert remove_jumps(jumping)[1] == 1
+
+
+def test_true_motion_cuts_and_gaps_are_kept():
+    fast = track(1, {n: 35.0 * n for n in range(1, 30)})  # a third of its side a frame
+    assert remove_jumps(fast) == (fast, 0)
+    cut = track(1, {n: 100 if n < 20 else 500 for n in range(1, 60)})
+    assert remove_jumps(cut)[1] == 0
+    returned = track(1, {n: 100 if n < 20 else 250 for n in (*range(1, 20), *range(40, 43))})
+    assert remove_jumps(returned)[1] == 0  # the three frames lie 1.5 sides off, but 21 frames later
+    assert remove_jumps(Track(1)) == (Track(1), 0)
+
+
+def test_given_boxes_follow_their_images_through_a_conversion():
+    class Predictor:
+        def predict(self, image, box):
+            return np.full((68, 2), box.left, np.float32)
+
+    faces = Faces({1: box(10), 2: box(20)}, {2: np.zeros((68, 2), np.float32)})
+    frames = [Frame(number, 0.0, np.zeros(0), source) for number, source in ((1, 1), (2, 1), (3, 2), (4, 3))]
+    given = given_track(frames, faces, Predictor())
+    assert given.boxes == {1: box(10), 2: box(10), 3: box(20)}
+    assert [float(given.landmarks[n][0, 0]) for n in (1, 2, 3)] == [-40, -40, 0]

@@ -1,0 +1,258 @@
+"""Packing as jobs: what a killed run leaves, what is done again and what is not, and who runs the jobs."""
+
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.helpers.corpora import face_of, landmarks_of
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.landmarks import find_model
+from tfrecords_tools.files import whole
+from tfrecords_tools.layouts import LAYOUTS
+from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing import jobs
+from tfrecords_tools.packing.pack import pack
+from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.records import manifest
+from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.verify import verify
+from tfrecords_tools.records.writer import VideoRecords, encode_face
+
+OPTIONS = PackOptions(landmark_model=None, aligner=Aligner(32))
+FRAMES = 3
+
+
+def labels_in(path):
+    return Labels(np.loadtxt(path, dtype=np.float32, ndmin=2))
+
+
+def find_videos(source):
+    """Every `<name>.video` of a folder, its labels in `<name>.txt`."""
+    videos = [
+        VideoSource(path.stem, "train", path.stem, path, partial(labels_in, path.with_suffix(".txt")))
+        for path in sorted(source.glob("*.video"))
+    ]
+    return videos, []
+
+
+def write_records(source, options, path):
+    """Stands for `pack_video`: no detection, `FRAMES` records, and no file on an error."""
+    content = source.path.read_text()
+    if content == "bad":
+        raise UserError(f"{source.path}: bad")
+    if content == "kill":
+        raise KeyboardInterrupt
+    labels = source.read_labels().values
+    with VideoRecords(path) as records:
+        for frame in range(1, FRAMES + 1):
+            records.write({
+                "video": source.video, "subject": source.subject, "frame": frame, "timestamp": frame / 30,
+                "face": encode_face(face_of(1, frame)), "box": (0, 0, 32, 32), "landmarks": landmarks_of(1, frame),
+                "label": labels[frame - 1],
+            })  # fmt: skip
+    runs = ((1, FRAMES),)
+    return VideoEntry(
+        source.video, source.split, source.subject, path.name, records.sha256, 30.0, FRAMES, 0, runs, runs,
+        tuple(records.record_bytes),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def packed_videos(monkeypatch):
+    """Names of the videos in the order in which they were packed."""
+    names = []
+
+    def noted(source, options, path):
+        names.append(source.video)
+        return write_records(source, options, path)
+
+    monkeypatch.setattr(jobs, "pack_video", noted)
+    return names
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for name in "abcd":
+        (folder / f"{name}.video").write_text(f"video {name}")
+        np.savetxt(folder / f"{name}.txt", np.full((FRAMES, 2), 0.25))
+    return folder
+
+
+def run(source, options=OPTIONS, **more):
+    return pack(find_videos, source, source.parent / "out", options, name="tiny", layout="test", **more)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_killed_run_goes_on_where_it_was(source, packed_videos):
+    (source / "c.video").write_text("kill")
+    with pytest.raises(KeyboardInterrupt):
+        run(source)
+    assert packed_videos == ["a", "b", "c"]
+    assert not (source.parent / "out").exists()
+    (source / "c.video").write_text("video c")
+    packed_videos.clear()
+    run(source)
+    assert packed_videos == ["c", "d"]
+    assert verify(source.parent / "out") == []
+    assert sorted(path.name for path in source.parent.iterdir()) == ["out", "source"]
+
+
+def test_an_interrupted_packing_is_the_uninterrupted_one(source, packed_videos):
+    run(source)
+    expected = contents(source.parent / "out")
+    (source.parent / "out").rename(source.parent / "before")
+    text = (source / "b.video").read_text()
+    (source / "b.video").write_text("kill")
+    with pytest.raises(KeyboardInterrupt):
+        run(source)
+    (source / "b.video").write_text(text)
+    run(source)
+    assert contents(source.parent / "out") == expected
+
+
+def changed_video(source):
+    (source / "b.video").write_text("another video b")
+
+
+def changed_label(source):
+    np.savetxt(source / "b.txt", np.full((FRAMES, 2), 0.5))
+
+
+@pytest.mark.parametrize("change", [changed_video, changed_label])
+def test_only_what_has_changed_is_packed_again(change, source, packed_videos):
+    run(source)
+    packed_videos.clear()
+    change(source)
+    run(source, overwrite=True)
+    assert packed_videos == ["b"]
+    assert verify(source.parent / "out") == []
+
+
+def test_other_options_pack_everything_again(source, packed_videos):
+    run(source)
+    packed_videos.clear()
+    run(source, PackOptions(landmark_model=None, aligner=Aligner(32, margin=0.2)), overwrite=True)
+    assert packed_videos == list("abcd")
+
+
+def test_where_the_landmark_model_lies_does_not_matter(source, packed_videos):
+    run(source)
+    packed_videos.clear()
+    run(source, PackOptions(landmark_model=source, aligner=Aligner(32)), overwrite=True)
+    assert packed_videos == []
+
+
+def test_a_new_and_a_vanished_video(source, packed_videos):
+    run(source)
+    packed_videos.clear()
+    (source / "a.video").unlink()
+    (source / "e.video").write_text("video e")
+    np.savetxt(source / "e.txt", np.zeros((FRAMES, 2)))
+    packed = run(source, overwrite=True)
+    assert packed_videos == ["e"]
+    assert [entry.video for entry in packed.videos] == list("bcde")
+    assert verify(source.parent / "out") == []
+
+
+def test_a_cut_off_file_is_not_taken_over(source, packed_videos):
+    packed = run(source)
+    file = source.parent / "out" / packed.videos[0].file
+    data = file.read_bytes()
+    file.unlink()
+    file.write_bytes(data[:-1])
+    packed_videos.clear()
+    run(source, overwrite=True)
+    assert packed_videos == ["a"]
+
+
+def test_what_was_left_out_is_tried_again(source, packed_videos):
+    (source / "b.video").write_text("bad")
+    packed = run(source)
+    assert packed.left_out == (LeftOut("b", "train", f"{source / 'b.video'}: bad"),)
+    (source / "b.video").write_text("video b")
+    packed_videos.clear()
+    assert run(source, overwrite=True).left_out == ()
+    assert packed_videos == ["b"]
+
+
+def test_nothing_packed_leaves_nothing(source, packed_videos):
+    for path in source.glob("*.video"):
+        path.write_text("bad")
+    with pytest.raises(UserError, match=r"not one of its 4 videos could be packed: .*a\.video: bad"):
+        run(source)
+    assert sorted(path.name for path in source.parent.iterdir()) == ["source"]
+
+
+def test_a_failed_gathering_keeps_the_old_corpus(source, packed_videos, monkeypatch):
+    run(source)
+    expected = contents(source.parent / "out")
+    changed_label(source)
+
+    def full(packed, folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manifest, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        run(source, overwrite=True)
+    assert contents(source.parent / "out") == expected
+
+
+def test_files_are_copied_where_links_cannot_be(source, packed_videos, monkeypatch):
+    def no_links(*paths):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(jobs.os, "link", no_links)
+    run(source)
+    assert verify(source.parent / "out") == []
+
+
+def test_a_link_is_made_whole(tmp_path):
+    with whole(tmp_path / "one") as path:
+        path.write_text("content")
+    jobs.link_or_copy(tmp_path / "one", tmp_path / "two")
+    jobs.link_or_copy(tmp_path / "one", tmp_path / "two")
+    assert (tmp_path / "two").read_text() == "content"
+
+
+def test_beam_without_beam(source, packed_videos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(UserError, match=r"`--runner=beam` needs Apache Beam: pip install \"affwildnet\[beam\]\""):
+        run(source, runner="beam")
+
+
+def test_an_unknown_runner(source, packed_videos):
+    with pytest.raises(UserError, match="`--runner` must be one of beam, local"):
+        run(source, runner="flink")
+
+
+def test_options_of_beam_without_beam(source, packed_videos):
+    with pytest.raises(UserError, match=r"Options of Beam need `--runner=beam`\. Received: --streaming"):
+        run(source, beam_options=("--streaming",))
+
+
+def test_a_job_without_result_is_named(source, packed_videos):
+    (video, *_), _ = find_videos(source)
+    with pytest.raises(UserError, match=r"a\.video: its job has left no result"):
+        jobs.read(jobs.Job(video, OPTIONS, source.parent))
+
+
+@pytest.mark.slow
+def test_every_runner_packs_the_same_bytes(sample_clips, packed_sample, tmp_path):
+    options = PackOptions(landmark_model=find_model(), aligner=Aligner())
+    expected = contents(packed_sample)
+    for runner, workers in [("local", 2), ("beam", 1)]:
+        output = tmp_path / runner
+        pack(
+            LAYOUTS["aff_wild"], sample_clips, output, options, name="aff_wild", layout="aff_wild", workers=workers,
+            runner=runner, beam_options=["--direct_num_workers=1"] if runner == "beam" else (),
+        )  # fmt: skip
+        assert contents(output) == expected, runner

@@ -1,0 +1,264 @@
+"""Every damage to a packed corpus is named, with file and record."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers.corpora import make_corpus
+from tfrecords_tools import cli
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records import manifest
+from tfrecords_tools.records.verify import verify
+
+VIDEOS = [
+    {"frames": 12},
+    {"frames": [1, 2, 3, 7, 8], "unlabelled": [3, 8]},
+    {"frames": 6, "split": "validation"},
+    {"frames": 4, "split": "test", "unlabelled": range(1, 5)},
+]
+FIRST = "tiny-train.tfrecord-00000-of-00002"
+SECOND = "tiny-train.tfrecord-00001-of-00002"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    make_corpus(folder, VIDEOS)
+    return folder
+
+
+@pytest.fixture
+def corpus(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "corpus")
+
+
+def changed(corpus, index, **fields):
+    """Writes the manifest with other fields of one video."""
+    packed = manifest.load(corpus)
+    videos = list(packed.videos)
+    videos[index] = dataclasses.replace(videos[index], **fields)
+    manifest.save(dataclasses.replace(packed, videos=tuple(videos)), corpus)
+
+
+def rewritten(corpus, change, index=0):
+    """Writes the records of one video anew after `change(list of tf.train.Example)`; the manifest's sha256 follows."""
+    entry = manifest.load(corpus).videos[index]
+    path = corpus / entry.file
+    examples = [tf.train.Example.FromString(d.numpy()) for d in tf.data.TFRecordDataset(str(path), buffer_size=1 << 18)]
+    change(examples)
+    data = [example.SerializeToString(deterministic=True) for example in examples]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in data:
+            writer.write(record)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    changed(corpus, index, sha256=digest, record_bytes=tuple(len(record) + 16 for record in data))
+
+
+def test_a_whole_corpus_passes(whole):
+    assert verify(whole) == []
+
+
+def test_rewriting_alone_is_no_damage(corpus):
+    rewritten(corpus, lambda examples: None)
+    assert verify(corpus) == []
+
+
+@pytest.mark.parametrize("record", [0, 5, 11])
+def test_a_flipped_bit_is_named_with_file_and_record(corpus, record):
+    entry = manifest.load(corpus).videos[0]
+    data = bytearray((corpus / FIRST).read_bytes())
+    data[entry.offsets[record] + entry.record_bytes[record] // 2] ^= 4
+    (corpus / FIRST).write_bytes(data)
+    problems = verify(corpus)
+    assert f"{FIRST} (train, v0): its sha256 is not the one in the manifest" in problems
+    assert f"{FIRST} (train, v0): record {record + 1}: corrupt or cut off; nothing after it can be read" in problems
+    assert all(problem.startswith(FIRST) for problem in problems)
+
+
+@pytest.mark.parametrize("left", [0, 20, 1000, -1])
+def test_a_truncated_file_is_named(corpus, left):
+    data = (corpus / FIRST).read_bytes()
+    (corpus / FIRST).write_bytes(data[:left])
+    problems = verify(corpus)
+    assert all(problem.startswith(f"{FIRST} (train, v0): ") for problem in problems)
+    assert any("sha256" in problem for problem in problems)
+    assert any(re.search(r"\d+ records, the manifest says 12", problem) for problem in problems)
+    if left:
+        assert any(re.search(rf"record {12 if left == -1 else 1}: corrupt or cut off", p) for p in problems)
+
+
+def test_a_file_that_ends_between_two_records_is_named(corpus):
+    entry = manifest.load(corpus).videos[0]
+    (corpus / FIRST).write_bytes((corpus / FIRST).read_bytes()[: entry.offsets[7]])
+    assert f"{FIRST} (train, v0): 7 records, the manifest says 12" in verify(corpus)
+
+
+def test_a_missing_file_is_named(corpus):
+    (corpus / SECOND).unlink()
+    assert verify(corpus) == [f"{SECOND} (train, v1): the file is missing"]
+
+
+def test_a_file_too_many_is_named(corpus):
+    shutil.copy(corpus / FIRST, corpus / "tiny-train.tfrecord-00002-of-00003")
+    assert verify(corpus) == ["tiny-train.tfrecord-00002-of-00003: not in manifest.json"]
+
+
+def test_two_files_exchanged_are_named(corpus):
+    (corpus / FIRST).rename(corpus / "x")
+    (corpus / SECOND).rename(corpus / FIRST)
+    (corpus / "x").rename(corpus / SECOND)
+    problems = verify(corpus)
+    assert f"{FIRST} (train, v0): record 1: belongs to the video b'v1'" in problems
+    assert f"{SECOND} (train, v1): record 12: belongs to the video b'v0'" in problems
+
+
+@pytest.mark.parametrize(
+    ("index", "fields", "problem"),
+    [
+        (0, {"runs": ((2, 13),)}, "the frame numbers are not those of the manifest"),
+        (1, {"runs": ((1, 2), (4, 4), (7, 8))}, "the frame numbers are not those of the manifest"),
+        (0, {"runs": ((1, 11),)}, "12 records, the manifest says 11"),
+        (1, {"labelled_runs": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
+        (3, {"labelled_runs": ((1, 4),)}, "the labelled frames are not those of the manifest"),
+        (0, {"sha256": "0" * 64}, "its sha256 is not the one in the manifest"),
+        (2, {"record_bytes": (1000,) * 6}, "the sizes of the records are not those of the manifest"),
+        (2, {"video": "other"}, "record 1: belongs to the video b'v2'"),
+        (2, {"subject": "other"}, "record 6: shows the subject b'v2', the manifest says other"),
+    ],
+)
+def test_what_the_manifest_says_otherwise_is_named(corpus, index, fields, problem):
+    changed(corpus, index, **fields)
+    entry = manifest.load(corpus).videos[index]
+    problems = verify(corpus)
+    assert f"{entry.file} ({entry.split}, {entry.video}): {problem}" in problems
+    assert all(line.startswith(entry.file) for line in problems)
+
+
+def test_a_subject_in_two_splits_is_named(tmp_path):
+    videos = [
+        {"frames": 3, "subject": "anna"},
+        {"frames": 3, "subject": "anna"},
+        {"frames": 3, "subject": "bea", "split": "validation"},
+        {"frames": 3, "subject": "anna", "split": "test"},
+    ]
+    make_corpus(tmp_path, videos)
+    assert verify(tmp_path) == ["subject anna: stands in more than one split: test, train"]
+
+
+def feature(example, name):
+    return example.features.feature[name]
+
+
+def exchange(examples):
+    examples[3], examples[4] = examples[4], examples[3]
+
+
+def set_label(examples):
+    feature(examples[2], "label").float_list.value[:] = [np.nan, 0.1]
+
+
+DAMAGES = {
+    "two records exchanged": (exchange, "the frame numbers are not those of the manifest"),
+    "a label taken away": (set_label, "the labelled frames are not those of the manifest"),
+    "an infinite label": (
+        lambda examples: feature(examples[2], "label").float_list.value.__setitem__(0, np.inf),
+        "record 3: a label is infinite",
+    ),
+    "a landmark that is no number": (
+        lambda examples: feature(examples[4], "landmarks").float_list.value.__setitem__(9, np.nan),
+        "record 5: a landmark is not finite",
+    ),
+    "an empty face": (
+        lambda examples: feature(examples[1], "face").bytes_list.value.__setitem__(0, b""),
+        "record 2: the face must be a JPEG of 32x32, it is no image",
+    ),
+    "a face that is no image": (
+        lambda examples: feature(examples[1], "face").bytes_list.value.__setitem__(0, b"\xff\xd8 no"),
+        "record 2: the face must be a JPEG of 32x32, it is no image",
+    ),
+    "a field missing": (
+        lambda examples: examples[11].features.feature.pop("box"),
+        "record 12: field box must have 4 values of float32, it has 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_record_that_is_whole_but_wrong_is_named(corpus, name):
+    change, problem = DAMAGES[name]
+    rewritten(corpus, change)
+    assert f"{FIRST} (train, v0): {problem}" in verify(corpus)
+
+
+def test_faces_of_another_size_are_named(tmp_path):
+    packed = make_corpus(tmp_path, [{"frames": 2}])
+    manifest.save(dataclasses.replace(packed, image_size=96), tmp_path)
+    assert "record 1: the face must be a JPEG of 96x96, it is (32, 32, 3)" in verify(tmp_path)[0]
+
+
+def set_version(fields):
+    fields["schema_version"] = 99
+
+
+BROKEN_MANIFESTS = {
+    "missing": (None, "no manifest.json"),
+    "no JSON": ("{", "readable JSON"),
+    "empty": ("", "readable JSON"),
+    "no object": ("[1, 2]", "schema version"),
+    "another version": (set_version, "schema version must be 1. Received: 99"),
+    "no videos": (lambda fields: fields.pop("videos"), "not a manifest"),
+    "a field missing": (lambda fields: fields["videos"][0].pop("sha256"), "not a manifest"),
+    "a field too many": (lambda fields: fields["videos"][0].update(mood=1), "not a manifest"),
+    "broken runs": (lambda fields: fields["videos"][0].update(runs=[[1]]), "not a manifest"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_MANIFESTS)
+def test_a_manifest_that_cannot_be_used_is_an_error(corpus, name):
+    damage, says = BROKEN_MANIFESTS[name]
+    path = corpus / "manifest.json"
+    if damage is None:
+        path.unlink()
+    elif isinstance(damage, str):
+        path.write_text(damage)
+    else:
+        fields = json.loads(path.read_text())
+        damage(fields)
+        path.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=re.escape(str(corpus))) as error:
+        verify(corpus)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_saving_and_loading_a_manifest_changes_nothing(corpus):
+    packed = manifest.load(corpus)
+    text = (corpus / "manifest.json").read_bytes()
+    manifest.save(packed, corpus)
+    assert manifest.load(corpus) == packed
+    assert (corpus / "manifest.json").read_bytes() == text
+    assert not list(corpus.glob(".partial*"))
+
+
+def test_runs_are_the_consecutive_stretches():
+    assert manifest.to_runs([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
+    assert manifest.to_runs([]) == ()
+    assert manifest.count(((1, 3), (5, 5), (9, 10))) == 6
+
+
+def test_the_command_prints_the_problems_and_fails(corpus, capsys):
+    assert cli.main(["verify", str(corpus)]) == 0
+    assert "every record is as the manifest says" in capsys.readouterr().out
+    (corpus / SECOND).unlink()
+    assert cli.main(["verify", str(corpus)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{SECOND} (train, v1): the file is missing", f"{corpus}: 1 problems"]
+    (corpus / "manifest.json").unlink()
+    assert cli.main(["verify", str(corpus)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {corpus}: not a packed corpus")

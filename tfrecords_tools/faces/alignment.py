@@ -1,0 +1,79 @@
+"""The face crop: a square of the source image, with the landmarks carried along."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.faces.boxes import Box
+
+ALIGNMENTS = ("crop", "procrustes")
+
+# Where the five anchors of the procrustes alignment (omg2019 chapter 4) come to lie, as shares of the crop's side:
+# centres of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
+_TEMPLATE = np.array([(0.31, 0.36), (0.69, 0.36), (0.50, 0.57), (0.35, 0.77), (0.65, 0.77)])
+
+
+@dataclass(frozen=True)
+class Aligner:
+    """Cuts a face out of an image.
+
+    Attributes:
+      size: side of the crop in pixels.
+      alignment: "crop" cuts the detected box, widened by `margin`; "procrustes" turns, scales and moves the face so
+        that five points come to lie as near as possible to fixed places (omg2019 chapter 4).
+      margin: for "crop": by how much of its side the box is widened on each side.
+    """
+
+    size: int = 96
+    alignment: str = "crop"
+    margin: float = 0.1
+
+    def __post_init__(self):
+        check_choice("--alignment", self.alignment, ALIGNMENTS)
+        if not 16 <= self.size <= 1024:
+            raise UserError(f"`--size` must be from 16 to 1024 pixels. Received: {self.size}")
+        if not 0 <= self.margin <= 1:
+            raise UserError(f"`--margin` must be from 0 to 1. Received: {self.margin}")
+
+    def __call__(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the face, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.
+
+        Args:
+          image: (height, width, 3) uint8.
+          box: the face in source pixels.
+          landmarks: (68, 2) x, y in source pixels, where whole numbers are the pixels' centres.
+        """
+        if self.alignment == "procrustes":
+            return self._procrustes(image, landmarks)
+        return self._crop(image, box, landmarks)
+
+    def _crop(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        side = max(2, round(max(box.right - box.left, box.bottom - box.top) * (1 + 2 * self.margin)))
+        left = round((box.left + box.right - side) / 2)
+        top = round((box.top + box.bottom - side) / 2)
+        height, width = image.shape[:2]
+        inside = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+        beyond = (max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width))
+        if any(beyond):
+            inside = cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE)
+        shrinks = side > self.size
+        face = cv2.resize(inside, (self.size, self.size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return face, ((landmarks + 0.5 - (left, top)) / side).astype(np.float32)
+
+    def _procrustes(self, image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        anchors = np.stack([
+            landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54],
+        ])  # fmt: skip
+        target = _TEMPLATE * self.size - 0.5
+        from_centre, to_centre = anchors.mean(0), target.mean(0)
+        rotation, fit = orthogonal_procrustes(anchors - from_centre, target - to_centre)
+        linear = rotation * fit / np.square(anchors - from_centre).sum()
+        offset = to_centre - from_centre @ linear
+        matrix = np.column_stack([linear.T, offset])
+        face = cv2.warpAffine(
+            image, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return face, ((landmarks @ linear + offset + 0.5) / self.size).astype(np.float32)

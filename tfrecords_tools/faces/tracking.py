@@ -1,0 +1,244 @@
+"""All faces of a video as tracks, with the detector run on few whole images."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from tfrecords_tools.faces.association import SAME_PLACE, Seen, associate, histogram, similarity
+from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.tracks import Track
+from tfrecords_tools.video.reading import Frame
+
+EVERY = 10  # frames: a third of a second, in which few faces come and go unseen
+AGREE = 0.15  # sides of the box; dlib's boxes lie on a grid of 0.1 of their side, and its landmarks bear that much
+UNSEEN = 5  # frames, the most from one searched image to the next: a head that nods turns round between two others
+TAKEN = 0.5  # overlap by which a box found is another face's
+CONTINUES = 0.3  # overlap by which a face found near a box is the one that was looked for
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One frame with all faces in it.
+
+    Attributes:
+      frame: as it came.
+      boxes: by the number of the track, in source pixels.
+      landmarks: (68, 2) float32 source pixels, by the number of the track.
+    """
+
+    frame: Frame
+    boxes: dict[int, Box] = field(default_factory=dict)
+    landmarks: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def track_faces(
+    frames: Iterable[Frame],
+    detector: Detector,
+    predictor: LandmarkPredictor,
+    every: int = EVERY,
+    agree: float = AGREE,
+) -> list[Track]:
+    """Returns the faces of a video, by first appearance and from left to right.
+
+    Arguments and way are those of `follow_faces`. It holds the boxes and landmarks of all faces beside (some 700 bytes
+    for each face and frame).
+    """
+    tracks: dict[int, Track] = {}
+    for followed in follow_faces(frames, detector, predictor, every, agree):
+        for number, box in followed.boxes.items():
+            track = tracks.setdefault(number, Track(number))
+            track.boxes[followed.frame.number] = box
+            track.landmarks[followed.frame.number] = followed.landmarks[number]
+    return [tracks[number] for number in sorted(tracks)]
+
+
+def follow_faces(
+    frames: Iterable[Frame],
+    detector: Detector,
+    predictor: LandmarkPredictor,
+    every: int = EVERY,
+    agree: float = AGREE,
+    remembered: int | None = None,
+) -> Iterator[Followed]:
+    """Yields every frame with its faces, `every` frames behind; tracks are numbered as `track_faces` orders them.
+
+    The detector sees every `every`-th image whole. Between two of them a face is followed by halves: a stretch of at
+    most 5 frames at whose ends its boxes agree is interpolated; else it is searched for near the place where it should
+    be in the middle, and both halves are followed likewise. A face that is there at one end only is searched for frame
+    by frame from that end until it is lost. Landmarks are predicted from the image of their own frame.
+
+    It holds `every` + 1 images, and what each face looked like when it was seen last (some 1,500 bytes a face).
+
+    Args:
+      frames: of one video, in order, from `video.read_frames`.
+      detector: finds the faces.
+      predictor: finds their landmarks.
+      every: frames from one whole image to the next; 1 detects in every frame.
+      agree: how far the sides of two boxes may lie apart, in sides of the box, for those between to be interpolated.
+      remembered: only so many faces, those seen last, are known again when they come back; None knows all.
+    """
+    follower = _Follower(detector, predictor, agree, remembered)
+    stretch: list[Frame] = []
+    for frame in frames:
+        stretch.append(frame)
+        if len(stretch) > every or not follower.begun:
+            yield from follower.follow(stretch)
+            stretch = [frame]
+    if len(stretch) > 1:
+        yield from follower.follow(stretch)
+
+
+class _Follower:
+    """The faces up to the last image that was seen whole, by keys that rise as they are detected."""
+
+    def __init__(self, detector: Detector, predictor: LandmarkPredictor, agree: float, remembered: int | None):
+        self._detector, self._predictor, self._agree, self._remembered = detector, predictor, agree, remembered
+        self._seen: dict[int, Seen] = {}
+        self._numbers: dict[int, int] = {}
+        self._next_face, self._next_number = count(), count(1)
+        # Of the stretch at work and of the frame before it, by key and then by frame number.
+        self._boxes: dict[int, dict[int, Box]] = {}
+        self._landmarks: dict[int, dict[int, np.ndarray]] = {}
+        self.begun = False
+
+    def follow(self, stretch: list[Frame]) -> list[Followed]:
+        """Follows all faces from the first frame of `stretch`, which is done already, to its last.
+
+        Returns the frames that are done by it.
+        """
+        begun, self.begun = self.begun, True
+        first, last = stretch[0], stretch[-1]
+        now = [
+            Seen(box, histogram(last.image, box), last.timestamp)
+            for box in self._detector.detect(last.image)
+            if box.right > box.left and box.bottom > box.top
+        ]
+        known = list(self._seen)
+        faces = {index: known[row] for index, row in associate(list(self._seen.values()), now).items()}
+        for index, seen in enumerate(now):
+            if index not in faces:
+                faces[index] = next(self._next_face)
+                self._seen[faces[index]] = seen
+        ends: dict[int, dict[int, Box]] = {
+            face: {0: boxes[first.number]} for face, boxes in self._boxes.items() if first.number in boxes
+        }
+        for index, face in faces.items():
+            ends.setdefault(face, {})[len(stretch) - 1] = now[index].box
+        # Those that are there at both ends come first, so that a face that hides does not take another one's boxes.
+        for face, found in sorted(ends.items(), key=lambda item: (-len(item[1]), item[0])):
+            self._within(stretch, face, found)
+            self._keep(stretch, face, found)
+        for index, face in faces.items():
+            self._seen[face] = _moved(self._seen[face], now[index])
+        self._number()
+        done = [self._followed(frame) for frame in (stretch[1:] if begun else stretch)]
+        self._forget(last)
+        return done
+
+    def _number(self) -> None:
+        """Gives the faces that are new in this stretch their numbers."""
+        new = [face for face in self._boxes if face not in self._numbers]
+        for face in sorted(new, key=lambda face: (*_appears(self._boxes[face]), face)):
+            self._numbers[face] = next(self._next_number)
+
+    def _followed(self, frame: Frame) -> Followed:
+        found = sorted((self._numbers[face], face) for face, boxes in self._boxes.items() if frame.number in boxes)
+        return Followed(
+            frame,
+            {number: self._boxes[face][frame.number] for number, face in found},
+            {number: self._landmarks[face][frame.number] for number, face in found},
+        )
+
+    def _forget(self, last: Frame) -> None:
+        """Keeps of the stretch what the next one begins with, and of the faces those that are remembered."""
+        there = [face for face, boxes in self._boxes.items() if last.number in boxes]
+        self._boxes = {face: {last.number: self._boxes[face][last.number]} for face in there}
+        self._landmarks = {face: {last.number: self._landmarks[face][last.number]} for face in there}
+        if self._remembered is not None and len(self._seen) > self._remembered:
+            gone = sorted(self._seen.keys() - there, key=lambda face: (self._seen[face].time, face))
+            for face in gone[: len(self._seen) - self._remembered]:
+                del self._seen[face], self._numbers[face]
+
+    def _keep(self, stretch: list[Frame], face: int, found: dict[int, Box]) -> None:
+        boxes = self._boxes.setdefault(face, {})
+        landmarks = self._landmarks.setdefault(face, {})
+        for place, box in sorted(found.items()):
+            frame = stretch[place]
+            if frame.number not in boxes:
+                boxes[frame.number], landmarks[frame.number] = box, self._predictor.predict(frame.image, box)
+
+    def _within(self, stretch: list[Frame], face: int, found: dict[int, Box]) -> None:
+        """Adds to `found`, boxes by place in the stretch, those between its ends."""
+        end = len(stretch) - 1
+        if 0 in found and end in found:
+            self._between(stretch, face, found, 0, end)
+        elif 0 in found:
+            self._search(stretch, face, found, 0, range(1, end + 1))
+        else:
+            self._search(stretch, face, found, end, range(end - 1, 0, -1))
+
+    def _between(self, stretch: list[Frame], face: int, found: dict[int, Box], begin: int, end: int) -> None:
+        if end - begin < 2:
+            return
+        if end - begin <= UNSEEN and _apart(found[begin], found[end]) <= self._agree:
+            for place in range(begin + 1, end):
+                found[place] = _blend(found[begin], found[end], (place - begin) / (end - begin))
+            return
+        middle = (begin + end) // 2
+        box = self._near(stretch[middle], face, _blend(found[begin], found[end], (middle - begin) / (end - begin)))
+        if box is not None:
+            found[middle] = box
+            self._between(stretch, face, found, begin, middle)
+            self._between(stretch, face, found, middle, end)
+        else:
+            self._search(stretch, face, found, begin, range(begin + 1, middle))
+            self._search(stretch, face, found, end, range(end - 1, middle, -1))
+
+    def _search(self, stretch: list[Frame], face: int, found: dict[int, Box], begin: int, places: range) -> None:
+        expected = found[begin]
+        for place in places:
+            box = self._near(stretch[place], face, expected)
+            if box is None:
+                return
+            found[place] = expected = box
+
+    def _near(self, frame: Frame, face: int, expected: Box) -> Box | None:
+        """The face in this frame, if it is found near where it is expected, looks the same, and is no other track's."""
+        boxes = self._detector.detect_near(frame.image, expected)
+        best = max(boxes, key=expected.overlap, default=None)
+        if best is None or best.overlap(expected) < CONTINUES:
+            return None
+        others = (boxes.get(frame.number) for other, boxes in self._boxes.items() if other != face)
+        if any(other is not None and other.overlap(best) > TAKEN for other in others):
+            return None
+        return best if similarity(histogram(frame.image, best), self._seen[face].colours) >= SAME_PLACE else None
+
+
+def _appears(boxes: dict[int, Box]) -> tuple[int, float]:
+    first = min(boxes)
+    return first, boxes[first].left
+
+
+def _sides(box: Box) -> np.ndarray:
+    return np.array([box.left, box.top, box.right, box.bottom], np.float64)
+
+
+def _apart(one: Box, other: Box) -> float:
+    """How far the most distant of the sides lie from each other, in sides of the smaller box."""
+    side = min(one.right - one.left, other.right - other.left)
+    return float(np.abs(_sides(one) - _sides(other)).max()) / side
+
+
+def _blend(one: Box, other: Box, share: float) -> Box:
+    return Box(*((1 - share) * _sides(one) + share * _sides(other)).tolist())
+
+
+def _moved(before: Seen, now: Seen) -> Seen:
+    passed = now.time - before.time
+    if passed <= 0:
+        return now
+    x, y = np.subtract(now.box.centre, before.box.centre) / passed
+    return Seen(now.box, now.colours, now.time, (float(x), float(y)))

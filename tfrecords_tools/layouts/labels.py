@@ -1,0 +1,176 @@
+"""Annotation files to numbers, and numbers to frames: which row of an annotation is the label of which frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.tables import read_text, to_number
+
+# How far, in seconds, a frame before the first or after the last row of an annotation with its own clock may be from
+# it: tools begin to log a moment after the video plays, and stop a moment before it ends.
+END_TOLERANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a dataset says about the frames of one video.
+
+    Attributes:
+      values: (n, 2) float32 valence and arousal in the common range, NaN where missing.
+      times: (n,) seconds of the rows, rising, where the annotation has its own clock; a frame takes the row of the
+        nearest time (ijcv2019 section 3.2). None: row i is frame i + 1 of the source video.
+      annotators: (n, A, 2) float32, single annotators' labels in the order of `VideoSource.annotators`; None where the
+        dataset does not give them.
+      expression: (n,) int64, index into `schema.EXPRESSIONS`, -1 where missing; None where there is none.
+    """
+
+    values: np.ndarray
+    times: np.ndarray | None = None
+    annotators: np.ndarray | None = None
+    expression: np.ndarray | None = None
+
+
+class NumberedLabels(Labels):
+    """Labels whose file tells the number of each row's frame: a frame that it does not name has none.
+
+    Row i is frame i + 1, NaN where the file has no such frame, so there may be fewer rows than frames.
+    """
+
+
+def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    """Reads one number a line, line i (1-based) for frame i; returns (lines,) float32.
+
+    Raises:
+      UserError: naming file and line, if a line is not one finite number from `low` to `high`, or if there is none.
+    """
+    lines = read_text(path).rstrip().splitlines()
+    if not lines:
+        raise UserError(f"{path}: an annotation must hold one number a line. Received: an empty file.")
+    return np.array(
+        [to_number(line, f"{path}, line {number}", low, high) for number, line in enumerate(lines, start=1)],
+        np.float32,
+    )
+
+
+def read_pair(valence: Path, arousal: Path) -> np.ndarray:
+    """Reads a valence and an arousal file of one video; returns (frames, 2) float32, row i for frame i + 1.
+
+    Raises:
+      UserError: also if the two do not have the same number of lines.
+    """
+    columns = [read_values(valence), read_values(arousal)]
+    if len(columns[0]) != len(columns[1]):
+        counts = " and ".join(f"{len(column)} of {name}" for column, name in zip(columns, DIMENSIONS, strict=True))
+        raise UserError(f"{valence}: valence and arousal must have the same number of lines. Received: {counts}")
+    return np.stack(columns, axis=1)
+
+
+def read_labels(valence: Path, arousal: Path) -> Labels:
+    """The labels of `read_pair`, as a reader of a dataset hands them on."""
+    return Labels(read_pair(valence, arousal))
+
+
+def no_labels() -> Labels:
+    """Labels of no frame: of the videos of a test split whose annotation is not public."""
+    return Labels(np.zeros((0, len(DIMENSIONS)), np.float32))
+
+
+def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE) -> np.ndarray:
+    """Returns (m,) the index of the row whose time is nearest to each of `at`, -1 where there is none.
+
+    Of two rows that are equally near, it is the earlier (times are compared in whole microseconds). Between the first
+    and the last row the nearest row counts however far it is (ijcv2019 section 3.2, thesis section 3.2.3); outside of
+    them only up to `tolerance` seconds.
+
+    Args:
+      times: (n,) seconds of the rows, not falling.
+      at: (m,) seconds.
+      tolerance: seconds.
+    """
+    times, at = (np.rint(np.asarray(seconds, np.float64) * 1e6).astype(np.int64) for seconds in (times, at))
+    if not len(times):
+        return np.full(len(at), -1)
+    after = np.clip(np.searchsorted(times, at), 1, max(len(times) - 1, 1))
+    before = after - 1
+    after = np.minimum(after, len(times) - 1)
+    found = np.where(at - times[before] <= times[after] - at, before, after)
+    found = np.searchsorted(times, times[found])  # the first of rows with the same time
+    beyond = np.maximum(times[0] - at, at - times[-1]) > round(tolerance * 1e6)
+    return np.where(beyond, -1, found)
+
+
+def rows_of(
+    labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
+) -> np.ndarray:
+    """Returns (m,) the row of `labels` that belongs to each frame, -1 where none does.
+
+    Without times, row i belongs to the source frame of number i + 1. With times, a frame takes the row of the nearest
+    time, see `nearest`; a single row is the label of the whole video.
+
+    Args:
+      labels: of the video.
+      frames: (m,) 1-based numbers of the frames in the source video.
+      timestamps: (m,) their presentation times in seconds, the first frame of a usual file having 0.
+      tolerance: seconds, see `nearest`.
+    """
+    if labels.times is None:
+        rows = np.asarray(frames, np.int64) - 1
+        return np.where((rows >= 0) & (rows < len(labels.values)), rows, -1)
+    if len(labels.times) == 1:
+        return np.zeros(len(timestamps), np.int64)
+    return nearest(labels.times, np.asarray(timestamps, np.float64), tolerance)
+
+
+def match(
+    labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
+) -> Labels:
+    """Returns a row for each of `frames`, NaN (and -1 for the expression) where none belongs to it; see `rows_of`."""
+    rows = rows_of(labels, frames, timestamps, tolerance)
+
+    def taken(values, missing):
+        if values is None:
+            return None
+        filler = np.full((1, *values.shape[1:]), missing, values.dtype)
+        return np.concatenate([values, filler])[rows]  # -1 is the filler
+
+    return Labels(taken(labels.values, np.nan), None, taken(labels.annotators, np.nan), taken(labels.expression, -1))
+
+
+def mean_of(annotators: np.ndarray) -> np.ndarray:
+    """Returns (n, 2) float32, the mean of (n, A, 2) annotators' labels over those that are not NaN; NaN where all are.
+
+    The labels of Aff-Wild are such means of the annotations that two experts selected (ijcv2019 section 3.4).
+    """
+    there = ~np.isnan(annotators)
+    count = there.sum(1)
+    total = np.where(there, annotators, 0).sum(1, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def choose_annotators(labels: Labels, names: Sequence[str], chosen: Sequence[str]) -> Labels:
+    """Returns the labels with values that are the mean of the chosen annotators; all annotators stay in it.
+
+    Args:
+      labels: with annotators.
+      names: of all annotators, in the order of `labels.annotators`.
+      chosen: names of those that count.
+
+    Raises:
+      UserError: if there are no single annotators, if none is chosen, or if one of `chosen` is not one of `names`.
+    """
+    if labels.annotators is None or not names:
+        raise UserError("`annotators` must stay unset for a dataset without single annotators' labels.")
+    if not chosen:
+        raise UserError(f"`annotators` must name at least one of {', '.join(names)}. Received: none.")
+    for name in chosen:
+        check_choice("annotators", name, names)
+    return replace(labels, values=mean_of(labels.annotators[:, [list(names).index(name) for name in chosen]]))
+
+
+def utterance_labels(valence: float, arousal: float, expression: int) -> Labels:
+    """The labels of a clip of which all frames have the same; a single row with a time is that of the whole video."""
+    return Labels(np.array([[valence, arousal]], np.float32), np.zeros(1), None, np.array([expression], np.int64))

@@ -1,0 +1,47 @@
+"""What every reader of a dataset yields."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfrecords_tools.faces.tracks import Faces
+from tfrecords_tools.layouts.labels import Labels
+
+
+@dataclass(frozen=True)
+class VideoSource:
+    """A video of a dataset, not yet opened.
+
+    Attributes:
+      video: its name, unique in its split.
+      split: one of `schema.SPLITS`.
+      subject: who is seen; the video's name where the dataset does not tell.
+      path: the video file, or a folder of images named by their frame numbers.
+      read_labels: returns the labels; raises `UserError`. It is called in another process: a function of a module, or a
+        `functools.partial` of one.
+      read_faces: returns the faces that come with the dataset; called likewise. None: they are detected.
+      annotators: names of the single annotators, the same for all videos of a dataset.
+      expression: whether the labels hold a class of expression, the same for all videos of a dataset.
+      which: the face that the labels are about where there are several: "longest" (the longest track), "left", "right",
+        or "annotated" (the one that overlaps `read_faces` best).
+      cropped: the images are face crops already: the box is the whole image.
+      start, end: seconds between which the video is used; None is its beginning or its end. Frame numbers stay those of
+        the whole video.
+      fps: frames per second of a folder of images; None for a video file, which tells its own.
+      first: number of the first image of a folder, 0 or 1. Frame numbers are 1-based whichever it is.
+    """
+
+    video: str
+    split: str
+    subject: str
+    path: Path
+    read_labels: Callable[[], Labels]
+    read_faces: Callable[[], Faces] | None = None
+    annotators: tuple[str, ...] = ()
+    expression: bool = False
+    which: str = "longest"
+    cropped: bool = False
+    start: float | None = None
+    end: float | None = None
+    fps: float | None = None
+    first: int = 1

@@ -1,0 +1,1 @@
+"""Pack a dataset: one video, jobs, what runs them, the whole corpus."""

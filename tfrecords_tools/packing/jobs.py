@@ -1,0 +1,164 @@
+"""The packing of one video as a job: done once, its result kept beside its records, and found again.
+
+A job is what any runner repeats for each video, in this process, in others, or on other machines that see the same
+folder. Its result is a JSON file in the staging folder, so that a killed run goes on where it was, and a video whose
+input has not changed is not packed twice.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.landmarks import MODEL_SHA256
+from tfrecords_tools.files import whole
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+
+# To be raised whenever the same input would give other records than before.
+PACKING_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to pack into a staging folder.
+
+    Attributes:
+      source: the video.
+      options: how it is packed.
+      staging: folder for its records and its result.
+      earlier: files of videos of this name in a packed corpus, with their entries; one is taken over if nothing has
+        changed.
+    """
+
+    source: VideoSource
+    options: PackOptions
+    staging: Path
+    earlier: tuple[tuple[Path, VideoEntry], ...] = ()
+
+    @property
+    def records(self) -> Path:
+        """Where its records lie."""
+        return self.staging / f"{self._key}.records"
+
+    @property
+    def result(self) -> Path:
+        """Where its result lies."""
+        return self.staging / f"{self._key}.json"
+
+    @property
+    def _key(self) -> str:
+        return hashlib.sha256(f"{self.source.split}/{self.source.video}".encode()).hexdigest()[:16]
+
+
+def run(job: Job) -> VideoEntry | LeftOut:
+    """Packs a video unless that is done already; what cannot be packed gives the reason instead of an error."""
+    try:
+        digest = input_digest(job.source, job.options)
+        entry = _done(job, digest) or _taken_over(job, digest)
+        if entry is None:
+            entry = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
+        _write(job.result, {"entry": dataclasses.asdict(entry)})
+        return entry
+    except UserError as error:
+        left = LeftOut(job.source.video, job.source.split, str(error))
+        _write(job.result, {"left_out": dataclasses.asdict(left)})
+        return left
+
+
+def read(job: Job) -> VideoEntry | LeftOut:
+    """Returns the result that `run` has written.
+
+    Raises:
+      UserError: if there is none.
+    """
+    try:
+        held = json.loads(job.result.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise UserError(
+            f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder; "
+            "the same command goes on with what is missing."
+        ) from None
+    return manifest.entry_from(held["entry"]) if "entry" in held else LeftOut(**held["left_out"])
+
+
+def input_digest(source: VideoSource, options: PackOptions) -> str:
+    """Returns the sha256 of all that decides a video's records: its bytes, its labels and faces, and the options.
+
+    Raises:
+      UserError: if the video or its labels cannot be read.
+    """
+    digest = hashlib.sha256()
+    described = {
+        "versions": (PACKING_VERSION, schema.SCHEMA_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
+        "options": options.deciding(),
+        "source": {
+            key: value
+            for key, value in vars(source).items()
+            if key not in ("path", "split", "read_labels", "read_faces")
+        },
+    }
+    digest.update(json.dumps(described, sort_keys=True, default=str).encode())
+    labels = source.read_labels()
+    for values in (labels.values, labels.times, labels.annotators, labels.expression):
+        digest.update(
+            b"none" if values is None else str(values.shape).encode() + np.ascontiguousarray(values).tobytes()
+        )
+    if source.read_faces is not None:
+        faces = source.read_faces()
+        boxes = [(frame, dataclasses.astuple(box)) for frame, box in sorted(faces.boxes.items())]
+        digest.update(json.dumps(boxes).encode())
+        for frame, points in sorted(faces.landmarks.items()):
+            digest.update(str(frame).encode() + np.ascontiguousarray(points).tobytes())
+    for path in sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]:
+        try:
+            with path.open("rb") as file:
+                digest.update(path.name.encode() if source.path.is_dir() else b"")
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}). Check the source folder.") from None
+    return digest.hexdigest()
+
+
+def _done(job: Job, digest: str) -> VideoEntry | None:
+    try:
+        entry = read(job)
+    except UserError:
+        return None
+    is_same = isinstance(entry, VideoEntry) and entry.input_sha256 == digest
+    return entry if is_same and _is_whole(job.records, entry) else None
+
+
+def _taken_over(job: Job, digest: str) -> VideoEntry | None:
+    for path, entry in job.earlier:
+        if entry.input_sha256 == digest and _is_whole(path, entry):
+            link_or_copy(path, job.records)
+            return dataclasses.replace(entry, split=job.source.split, file=job.records.name)
+    return None
+
+
+def _is_whole(path: Path, entry: VideoEntry) -> bool:
+    return path.is_file() and path.stat().st_size == sum(entry.record_bytes)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a file a second name, or makes a copy of it where the file system has no links."""
+    with whole(target) as partial:
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
+
+
+def _write(path: Path, value: dict) -> None:
+    with whole(path) as partial:
+        partial.write_text(json.dumps(value), "utf-8")

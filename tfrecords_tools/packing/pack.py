@@ -1,0 +1,173 @@
+"""Packing a dataset: every video to one TFRecord file of faces, landmarks and labels, gathered to a corpus."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import check_new_folder
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing.job_runners import RUNNERS
+from tfrecords_tools.packing.jobs import Job, link_or_copy
+from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
+
+
+def pack(
+    find_videos: Callable[[Path], tuple[list[VideoSource], list[LeftOut]]],
+    source: Path,
+    output: Path,
+    options: PackOptions,
+    *,
+    name: str,
+    layout: str,
+    workers: int = 1,
+    overwrite: bool = False,
+    runner: str = "local",
+    beam_options: Sequence[str] = (),
+    splits: dict[str, str] | None = None,
+) -> Manifest:
+    """Packs a dataset into the new folder `output`, which appears when it is whole.
+
+    A video that cannot be used does not stop the others: it is in the manifest's `left_out`, with the reason. A killed
+    run leaves its finished videos in `.partial-<name of the output>` beside the output, and the same call goes on from
+    there. With `overwrite`, files of a corpus in `output` are taken over where nothing has changed. The result is the
+    same, byte for byte, whatever the number of workers.
+
+    Args:
+      find_videos: reads the layout, see `layouts`.
+      options: how each video is packed.
+      name: of the corpus, part of its files' names.
+      layout: the reader's name.
+      workers: videos packed at once.
+      overwrite: replace a corpus in `output`.
+      runner: a key of `RUNNERS`.
+      beam_options: flags of Beam.
+      splits: another split for each video, by its own split and name, such as `{"train/101": "test"}`, as
+        `partition_report.load` returns it; None keeps the dataset's own.
+
+    Raises:
+      UserError: if `output` holds something already, if there are no videos, or if none could be packed.
+    """
+    check_choice("--runner", runner, sorted(RUNNERS))
+    check_output(output, overwrite)
+    videos, left_out = find_videos(source)
+    if splits is not None:
+        videos = _placed(videos, splits)
+    output = output.absolute()  # "." has no name
+    staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
+    earlier = _by_name(output)
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
+    entries = []
+    jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
+    for result in RUNNERS[runner](jobs, workers, beam_options):
+        (entries if isinstance(result, VideoEntry) else left_out).append(result)
+    if not entries:
+        shutil.rmtree(staging)
+        reasons = "; ".join(left.reason for left in left_out[:3])
+        raise UserError(f"{source}: not one of its {len(videos)} videos could be packed: {reasons}")
+    shutil.rmtree(final, ignore_errors=True)
+    final.mkdir()
+    packed = Manifest(
+        name=name,
+        layout=layout,
+        image_size=options.aligner.size,
+        alignment=options.aligner.alignment,
+        margin=options.aligner.margin,
+        videos=tuple(_into_place(entries, name, staging, final)),
+        left_out=tuple(sorted(left_out, key=_place)),
+        annotators=videos[0].annotators,
+        expression=videos[0].expression,
+        fps=options.fps or 0.0,
+    )
+    manifest.save(packed, final)
+    _describe_for_tfds(packed, final)
+    if output.exists():
+        shutil.rmtree(output)
+    final.rename(output)
+    shutil.rmtree(staging)
+    return packed
+
+
+def check_output(output: Path, overwrite: bool = False) -> None:
+    """Raises a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
+    if not (output / manifest.FILE_NAME).is_file():
+        check_new_folder(output)
+    elif not overwrite:
+        raise UserError(f"{output}: holds a packed corpus. Replace it with `--overwrite`, or name another folder.")
+
+
+def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
+    """The files of a packed corpus with their entries, by the video's name; none where there is no readable one."""
+    try:
+        videos = manifest.load(corpus).videos
+    except UserError:
+        return {}  # nothing there, or from another version: packed afresh
+    found: dict[str, list[tuple[Path, VideoEntry]]] = {}
+    for entry in videos:
+        found.setdefault(entry.video, []).append((corpus / entry.file, entry))
+    return found
+
+
+def _placed(videos: list[VideoSource], splits: dict[str, str]) -> list[VideoSource]:
+    """The videos in other splits; those that `splits` does not know are not packed."""
+    placed = []
+    for video in videos:
+        split = splits.get(f"{video.split}/{video.video}")
+        if split is not None:
+            check_choice("split", split, schema.SPLITS)
+            placed.append(replace(video, split=split))
+    if not placed:
+        raise UserError("`--partition` must name videos of this dataset. Received: none of them.")
+    twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
+    if twice:
+        raise UserError(f"`--partition` puts two videos of one name into one split: {'/'.join(twice[0])}.")
+    return placed
+
+
+def _place(entry: VideoEntry | LeftOut) -> tuple[int, str]:
+    return schema.SPLITS.index(entry.split), entry.video
+
+
+def _into_place(entries: list[VideoEntry], name: str, staging: Path, folder: Path) -> Iterator[VideoEntry]:
+    # TFDS finds the shards of a split by their names, which hold their total: known only now.
+    totals = Counter(entry.split for entry in entries)
+    numbers = Counter()
+    for entry in sorted(entries, key=_place):
+        file = f"{name}-{entry.split}.tfrecord-{numbers[entry.split]:05d}-of-{totals[entry.split]:05d}"
+        numbers[entry.split] += 1
+        link_or_copy(staging / entry.file, folder / file)
+        yield replace(entry, file=file)
+
+
+def _describe_for_tfds(packed: Manifest, folder: Path) -> None:
+    import_tensorflow()
+    import tensorflow_datasets as tfds
+
+    splits = []
+    for split in schema.SPLITS:
+        entries = [entry for entry in packed.videos if entry.split == split]
+        if entries:
+            splits.append(
+                tfds.core.SplitInfo(
+                    name=split,
+                    shard_lengths=[entry.frames for entry in entries],
+                    num_bytes=sum(sum(entry.record_bytes) for entry in entries),
+                    filename_template=tfds.core.ShardedFileTemplate(
+                        data_dir=folder, dataset_name=packed.name, split=split, filetype_suffix="tfrecord"
+                    ),
+                )
+            )
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=schema.tfds_features(packed.image_size, packed.fields),
+        split_infos=splits,
+        description=f"Faces, landmarks, valence and arousal, packed from the layout {packed.layout}.",
+    )

@@ -1,0 +1,236 @@
+"""One video of a dataset to one TFRecord file: the track of its face, and then the crops with their labels."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.dlib_detector import FaceDetector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.tracking import EVERY, track_faces
+from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
+from tfrecords_tools.faces.yunet import YuNetDetector
+from tfrecords_tools.layouts.labels import Labels, NumberedLabels, choose_annotators, match
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.video.reading import IMAGE_FPS, Frame, frame_rate, read_frames
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """How videos are packed.
+
+    Attributes:
+      landmark_model: path of the 68-point model, as `landmarks.find_model` returns it.
+      aligner: how the face is cut out.
+      upsample: times the image is doubled before detection; each finds faces half as large, at four times the cost.
+      length_tolerance: by how many frames an annotation may be longer or shorter than its video.
+      every: frames from one image that is searched whole to the next, see `tracking.track_faces`.
+      fps: fixed rate that frames are brought to; None keeps those of the video.
+      detect: find faces afresh also where they come with the dataset, which then choose between several.
+      yunet_model: path of a YuNet model to find faces with instead of dlib's detector; None is dlib's.
+      annotators: names of the single annotators whose mean is the label; empty is the dataset's own label.
+    """
+
+    landmark_model: Path
+    aligner: Aligner
+    upsample: int = 0
+    length_tolerance: int = 1
+    every: int = EVERY
+    fps: float | None = None
+    detect: bool = False
+    yunet_model: Path | None = None
+    annotators: tuple[str, ...] = ()
+
+    def deciding(self) -> dict:
+        """What of them decides the records: not where the models lie, but which they are."""
+        described = dataclasses.asdict(self)
+        del described["landmark_model"]
+        if self.yunet_model is not None:
+            described["yunet_model"] = hashlib.sha256(self.yunet_model.read_bytes()).hexdigest()
+        return described
+
+
+# Loading the 68-point model takes a second: once a process, not once a video.
+_predictor = cache(LandmarkPredictor)
+_yunet = cache(YuNetDetector)
+_dlib = cache(FaceDetector)
+
+
+def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
+    """Packs one video to `path`; leaves nothing there on an error.
+
+    The video is decoded twice, which costs little beside finding faces: once for the tracks of all faces in it, of
+    which one is chosen, and once to cut out the crops.
+
+    Raises:
+      UserError: if the video or its annotation cannot be used; the message names the file, and says why.
+    """
+    labels = source.read_labels()
+    if options.annotators:
+        labels = choose_annotators(labels, source.annotators, options.annotators)
+    seen = _Seen(source, options)
+    track, removed = _track(source, options, seen)
+    if source.end is None:
+        check_fits(labels, max(seen.sources.values(), default=0), options.length_tolerance, source)
+    if not track.boxes:
+        raise UserError(
+            f"{source.path}: a face must be found in at least one frame. Received: none in {len(seen.times)} frames. "
+            "Small faces are found with `--upsample=1`."
+        )
+    kept = list(track.boxes)
+    own = match(labels, [seen.sources[number] for number in kept], [seen.times[number] for number in kept])
+    records = _write(source, options, path, track, own)
+    return VideoEntry(
+        video=source.video,
+        split=source.split,
+        subject=source.subject,
+        file=path.name,
+        sha256=records.sha256,
+        fps=options.fps or frame_rate(source.path, source.fps or IMAGE_FPS),
+        frames_decoded=len(seen.times),
+        frames_without_face=len(seen.times) - len(track.boxes) - removed,
+        frames_removed=removed,
+        runs=manifest.to_runs(kept),
+        labelled_runs=manifest.to_runs(np.array(kept)[~np.isnan(own.values).any(1)].tolist()),
+        record_bytes=tuple(records.record_bytes),
+    )
+
+
+def _frames(source: VideoSource, options: PackOptions) -> Iterator[Frame]:
+    return read_frames(
+        source.path,
+        fps=options.fps,
+        start=source.start,
+        end=source.end,
+        image_fps=source.fps or IMAGE_FPS,
+        first=source.first,
+    )
+
+
+class _Seen:
+    """The frames of a video as they go by.
+
+    Attributes:
+      times: timestamp of each in seconds, by number.
+      sources: number of each in the source video, by number.
+    """
+
+    def __init__(self, source: VideoSource, options: PackOptions):
+        self._frames = _frames(source, options)
+        self.times: dict[int, float] = {}
+        self.sources: dict[int, int] = {}
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.times[frame.number] = frame.timestamp
+            self.sources[frame.number] = frame.source
+            yield frame
+
+
+def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> tuple[Track, int]:
+    """The face that the labels are about, and how many frames were taken from it as false detections."""
+    predictor = _predictor(options.landmark_model)
+    if source.cropped:
+        return _whole_images(frames, predictor), 0
+    faces = source.read_faces() if source.read_faces is not None else None
+    if faces is not None and not options.detect:
+        return given_track(frames, faces, predictor), 0
+    tracks = track_faces(frames, _detector(options), predictor, options.every)
+    if not tracks:
+        return Track(1), 0
+    try:
+        if faces is None:
+            return remove_jumps(choose_track(tracks, source.which))
+        # Tracks have the numbers at the fixed rate, where there is one; the dataset's boxes have the source's.
+        boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
+        return remove_jumps(choose_track(tracks, "annotated", Faces(boxes)))
+    except UserError as error:
+        raise UserError(f"{source.path}: {error}") from None
+
+
+def _detector(options: PackOptions) -> Detector:
+    return _dlib(options.upsample) if options.yunet_model is None else _yunet(options.yunet_model)
+
+
+def _whole_images(frames: _Seen, predictor: LandmarkPredictor) -> Track:
+    track = Track(1)
+    for frame in frames:
+        height, width = frame.image.shape[:2]
+        track.boxes[frame.number] = box = Box(0, 0, width, height)
+        track.landmarks[frame.number] = predictor.predict(frame.image, box)
+    return track
+
+
+def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels):
+    """Writes a record for each frame of the track, `labels` having a row for each; returns the `VideoRecords`."""
+    # TensorFlow takes seconds to import, and only the processes that write need it.
+    import_tensorflow()
+    from tfrecords_tools.records.writer import VideoRecords, encode_face
+
+    # Around a face that was cut out already there is nothing to widen it with.
+    aligner = dataclasses.replace(options.aligner, margin=0) if source.cropped else options.aligner
+    rows = {number: row for row, number in enumerate(track.boxes)}
+    with VideoRecords(path, schema.fields(len(source.annotators), source.expression)) as records:
+        for frame in _frames(source, options):
+            row = rows.get(frame.number)
+            if row is None:
+                continue
+            box = track.boxes[frame.number]
+            face, points = aligner(frame.image, box, track.landmarks[frame.number])
+            record = {
+                "video": source.video,
+                "subject": source.subject,
+                "frame": frame.number,
+                "timestamp": frame.timestamp,
+                "face": encode_face(face),
+                "box": (box.left, box.top, box.right, box.bottom),
+                "landmarks": points,
+                "label": labels.values[row],
+            }
+            if source.annotators:
+                record["annotators"] = labels.annotators[row]
+            if source.expression:
+                record["expression"] = labels.expression[row]
+            records.write(record)
+    return records
+
+
+def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
+    """Raises a `UserError` if the number of labels and of decoded frames of the video `path` differ by too much.
+
+    Players and decoders differ by a frame at the end of many files: labels beyond the video are not used, and frames
+    beyond the annotation have no label. A larger difference means that the two do not belong together.
+    """
+    difference = labels - frames
+    if abs(difference) > tolerance:
+        kind = "longer" if difference > 0 else "shorter"
+        raise UserError(
+            f"{path}: the annotation is {abs(difference)} frames {kind} than the video ({labels} labels, {frames} "
+            f"frames decoded); at most {tolerance} may differ. Mend either, or raise `--length_tolerance`."
+        )
+
+
+def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
+    """Raises a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
+
+    Rows that count frames are checked by `check_length`, in so far as their number tells anything: crops are missing
+    where there is no face, also at the end, so labels may go on; frames may go on where each row tells its frame's
+    number; an annotation with its own clock, and one without any row, fits every video.
+    """
+    count = len(labels.values)
+    if labels.times is not None or count == 0:
+        return
+    may_go_on = source.cropped and count > frames
+    may_end = isinstance(labels, NumberedLabels) and count < frames
+    if not (may_go_on or may_end):
+        check_length(count, frames, tolerance, source.path)

@@ -1,0 +1,184 @@
+"""`manifest.json`: what a packed corpus holds, enough to plan every window without opening a record."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
+from tfrecords_tools.records import schema
+
+FILE_NAME = "manifest.json"
+
+# First and last of consecutive frame numbers, both included.
+Run = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A video (or an annotation) that is not in the packed corpus, and why."""
+
+    video: str
+    split: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VideoEntry:
+    """One video of a packed corpus.
+
+    Attributes:
+      video, split, subject: as in the records.
+      file: name of its TFRecord file.
+      sha256: of that file.
+      fps: frames per second as the container told it, 0 where it told none.
+      frames_decoded: frames that the source video decodes to.
+      frames_without_face: of these, left out because no face was found.
+      frames_removed: of these, left out because what was found there jumps and is no face (ijcv2019 section 3.1).
+      input_sha256: of the source video, its labels and what decides how it is packed; "" where it is not known.
+      runs: frame numbers of the records, in order.
+      labelled_runs: of these, the ones with a label.
+      record_bytes: size of each record in the file, framing included, in order.
+    """
+
+    video: str
+    split: str
+    subject: str
+    file: str
+    sha256: str
+    fps: float
+    frames_decoded: int
+    frames_without_face: int
+    runs: tuple[Run, ...]
+    labelled_runs: tuple[Run, ...]
+    record_bytes: tuple[int, ...]
+    frames_removed: int = 0
+    input_sha256: str = ""
+
+    @property
+    def frames(self) -> int:
+        """Number of records."""
+        return count(self.runs)
+
+    @property
+    def frames_labelled(self) -> int:
+        return count(self.labelled_runs)
+
+    @property
+    def offsets(self) -> list[int]:
+        """Byte at which each record starts in the file."""
+        return [0, *accumulate(self.record_bytes)][:-1]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A packed corpus.
+
+    Attributes:
+      name: of the corpus; the files are `<name>-<split>.tfrecord-<i>-of-<n>`.
+      layout: the reader it came from.
+      image_size: side of the face crops in pixels.
+      alignment, margin: how they were cut, see `alignment.Aligner`.
+      videos: sorted by split and name.
+      left_out: what of the source is not in it, with the reason.
+      annotators: names of the single annotators whose labels the records hold, in their order.
+      expression: whether the records hold a class of expression.
+      fps: the fixed rate that frames were brought to; 0 where they are those of the videos.
+    """
+
+    name: str
+    layout: str
+    image_size: int
+    alignment: str
+    margin: float
+    videos: tuple[VideoEntry, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    annotators: tuple[str, ...] = ()
+    expression: bool = False
+    fps: float = 0.0
+    schema_version: int = schema.SCHEMA_VERSION
+    colour_order: str = schema.COLOUR_ORDER
+    jpeg_quality: int = schema.JPEG_QUALITY
+
+    @property
+    def fields(self) -> dict[str, schema.Field]:
+        """The fields of the records."""
+        return schema.fields(len(self.annotators), self.expression)
+
+    def split(self, split: str) -> list[VideoEntry]:
+        """Returns the videos of a split.
+
+        Raises:
+          UserError: if there is none.
+        """
+        found = [entry for entry in self.videos if entry.split == split]
+        if not found:
+            held = ", ".join(sorted({entry.split for entry in self.videos})) or "none"
+            raise UserError(f"The split must hold videos. Received: {split}, which is empty; the corpus has: {held}.")
+        return found
+
+
+def count(runs: tuple[Run, ...]) -> int:
+    """Number of frames in `runs`."""
+    return sum(last - first + 1 for first, last in runs)
+
+
+def to_runs(frames: list[int]) -> tuple[Run, ...]:
+    """Gathers rising frame numbers into runs of consecutive ones."""
+    runs: list[Run] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], frame)
+        else:
+            runs.append((frame, frame))
+    return tuple(runs)
+
+
+def save(manifest: Manifest, folder: Path) -> None:
+    """Writes `manifest.json`, a video a line, whole or not at all."""
+    fields = dataclasses.asdict(manifest)
+    lists = {key: fields.pop(key) for key in ("videos", "left_out")}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
+    for key, values in lists.items():
+        rows = ",\n".join(f"    {json.dumps(value, separators=(',', ':'))}" for value in values)
+        lines.append(f"  {json.dumps(key)}: [\n{rows}\n  ]" if rows else f"  {json.dumps(key)}: []")
+    with whole(folder / FILE_NAME) as partial:
+        partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+
+
+def load(folder: Path) -> Manifest:
+    """Reads the manifest of a packed corpus.
+
+    Raises:
+      UserError: if there is none, or not one of this schema version.
+    """
+    path = folder / FILE_NAME
+    try:
+        fields = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: not a packed corpus, it has no {FILE_NAME}. "
+            "Make one with `python -m tfrecords_tools pack --layout=... --source=... --output=...`."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: must be readable JSON. Received: {error}. Pack the corpus again.") from None
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if version != schema.SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: the schema version must be {schema.SCHEMA_VERSION}. Received: {version}. Pack the corpus again."
+        )
+    try:
+        videos = tuple(entry_from(entry) for entry in fields.pop("videos"))
+        left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
+        annotators = tuple(fields.pop("annotators", ()))
+        return Manifest(videos=videos, left_out=left_out, annotators=annotators, **fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
+
+
+def entry_from(fields: dict) -> VideoEntry:
+    """Returns the entry whose fields came out of JSON."""
+    runs = {key: tuple((first, last) for first, last in fields[key]) for key in ("runs", "labelled_runs")}
+    return VideoEntry(**{**fields, **runs, "record_bytes": tuple(fields["record_bytes"])})

@@ -1,0 +1,90 @@
+"""Re-reads every record of a packed corpus against its manifest and names what is wrong."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.reader import decode, decode_face
+from tfrecords_tools.records.writer import FRAMING_BYTES
+
+
+def verify(folder: Path) -> list[str]:
+    """Returns one line for each thing that is wrong; an empty list means that all is as the manifest says.
+
+    Raises:
+      UserError: if there is no readable manifest.
+    """
+    packed = manifest.load(folder)
+    problems = []
+    for entry in tqdm(packed.videos, unit="video", desc="verifying", file=sys.stderr):
+        problems += [
+            f"{entry.file} ({entry.split}, {entry.video}): {problem}" for problem in _file(folder, entry, packed)
+        ]
+    listed = {entry.file for entry in packed.videos}
+    for path in sorted(folder.glob("*.tfrecord-*")):
+        if path.name not in listed:
+            problems.append(f"{path.name}: not in {manifest.FILE_NAME}")
+    subjects: dict[str, set[str]] = {}
+    for entry in packed.videos:
+        subjects.setdefault(entry.subject, set()).add(entry.split)
+    for subject, splits in subjects.items():
+        if len(splits) > 1:
+            problems.append(f"subject {subject}: stands in more than one split: {', '.join(sorted(splits))}")
+    return problems
+
+
+def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
+    path = folder / entry.file
+    if not path.is_file():
+        yield "the file is missing"
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+            yield "its sha256 is not the one in the manifest"
+    frames, labelled, sizes, number = [], [], [], 0
+    try:
+        for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
+            sizes.append(len(data) + FRAMING_BYTES)
+            record, problem = decode(data, packed.fields)
+            if problem is None:
+                problem = _record(record, entry, packed)
+                frames.append(int(record["frame"]))
+                if not np.isnan(record["label"]).any():
+                    labelled.append(frames[-1])
+            if problem is not None:
+                yield f"record {number}: {problem}"
+    except tf.errors.DataLossError:
+        yield f"record {number + 1}: corrupt or cut off; nothing after it can be read"
+    if number != entry.frames:
+        yield f"{number} records, the manifest says {entry.frames}"
+    elif tuple(sizes) != entry.record_bytes:
+        yield "the sizes of the records are not those of the manifest"
+    elif manifest.to_runs(frames) != entry.runs:
+        yield "the frame numbers are not those of the manifest"
+    elif manifest.to_runs(labelled) != entry.labelled_runs:
+        yield "the labelled frames are not those of the manifest"
+
+
+def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
+    face = decode_face(record)
+    side = packed.image_size
+    if record["video"].decode("utf-8", "replace") != entry.video:
+        return f"belongs to the video {record['video']!r}"
+    if record["subject"].decode("utf-8", "replace") != entry.subject:
+        return f"shows the subject {record['subject']!r}, the manifest says {entry.subject}"
+    if face is None or face.shape != (side, side, 3):
+        return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
+    if not np.isfinite(record["landmarks"]).all():
+        return "a landmark is not finite"
+    if np.isinf(record["label"]).any() or np.isinf(record.get("annotators", 0.0)).any():
+        return "a label is infinite"
+    if not -1 <= record.get("expression", -1) < len(schema.EXPRESSIONS):
+        return f"the expression must be from -1 to {len(schema.EXPRESSIONS) - 1}, it is {record['expression']}"
+    return None

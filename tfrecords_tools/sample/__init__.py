@@ -1,0 +1,1 @@
+"""The sample corpus: animated portraits with known valence and arousal."""

@@ -1,0 +1,181 @@
+"""How well single annotators agree, and how much of an annotation the landmarks tell: ijcv2019 sections 3.4 and 3.5.
+
+For each video, and for valence and arousal apart:
+
+MAC-A  the mean over all annotators of each one's mean Pearson correlation with the others;
+MAC-S  the same among the annotators that were selected for the video, whose mean is its label;
+canonical correlation of the frames' 136 landmark coordinates with an annotation.
+
+A correlation with what is constant, or of fewer than three frames, is not defined. It is left out of the means, and
+what has nothing to take the mean of is None.
+"""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.tables import read_dicts
+
+_FEWEST_FRAMES = 3
+# Subsets of annotators that `best_subset` tries at most.
+_MOST_SUBSETS = 100_000
+
+# By video and dimension, the selected annotators' indices.
+Selection = dict[tuple[str, str], tuple[int, ...]]
+
+
+def correlations(ratings: np.ndarray) -> np.ndarray:
+    """Returns (A, A) float64 Pearson correlations of (n, A) ratings, NaN where not defined.
+
+    Each pair is compared on the frames that both have rated (are not NaN).
+    """
+    annotators = ratings.shape[1]
+    found = np.full((annotators, annotators), np.nan)
+    for a, b in itertools.combinations_with_replacement(range(annotators), 2):
+        both = ~np.isnan(ratings[:, [a, b]]).any(axis=1)
+        x, y = ratings[both][:, [a, b]].astype(np.float64).T
+        if len(x) < _FEWEST_FRAMES or not np.ptp(x) or not np.ptp(y):
+            continue
+        x, y = x - x.mean(), y - y.mean()
+        found[a, b] = found[b, a] = np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1)
+    return found
+
+
+def inter_annotator(matrix: np.ndarray) -> list[float | None]:
+    """Returns each annotator's mean correlation with the others, None where none is defined.
+
+    Args:
+      matrix: (A, A) as `correlations` returns it.
+    """
+    others = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
+    return [_mean(row) for row in others]
+
+
+def mac(matrix: np.ndarray, selected: Sequence[int] | None = None) -> float | None:
+    """Returns MAC-A, or MAC-S among `selected`; None where no two annotators have a correlation.
+
+    Args:
+      matrix: (A, A) as `correlations` returns it.
+      selected: indices of annotators; None is all of them.
+    """
+    if selected is not None:
+        matrix = matrix[np.ix_(selected, selected)]
+    return _mean([mean for mean in inter_annotator(matrix) if mean is not None])
+
+
+def best_subset(matrix: np.ndarray, size: int) -> tuple[int, ...] | None:
+    """Returns the `size` annotators of the highest MAC, None where no subset has one.
+
+    Not what the paper did: there two experts watched the videos. MAC-S is then as high as it can be by construction.
+
+    Raises:
+      UserError: if there are fewer annotators, or too many subsets to try.
+    """
+    annotators = len(matrix)
+    if not 2 <= size <= annotators:
+        raise UserError(f"`--best` must be from 2 to the number of annotators, {annotators}. Received: {size}")
+    subsets = list(itertools.islice(itertools.combinations(range(annotators), size), _MOST_SUBSETS + 1))
+    if len(subsets) > _MOST_SUBSETS:
+        raise UserError(
+            f"`--best` tries at most {_MOST_SUBSETS:,} subsets. Received: {size} of {annotators} annotators. "
+            "Select with `--selected=FILE.csv`."
+        )
+    scored = [(score, subset) for subset in subsets if (score := mac(matrix, subset)) is not None]
+    return max(scored, key=lambda pair: pair[0])[1] if scored else None
+
+
+def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[float | None, int]:
+    """Returns the canonical correlation of landmarks with one annotation, and the landmarks' number of directions.
+
+    With a single variable on one side, canonical correlation analysis is the multiple correlation: the length of the
+    centred annotation's projection on the space of the centred coordinates, divided by its own length. That space is
+    taken from a singular value decomposition, so that nothing is inverted and no iteration has to converge; directions
+    no larger than the rounding of float32 coordinates are left out. Frames without a value are left out.
+
+    With as many directions as frames less one every annotation is met: None. Independent values of n frames and d
+    directions give about sqrt(d / (n - 1)), see `chance`.
+
+    Args:
+      landmarks: (n, 68, 2) float32 in crop coordinates.
+      values: (n,) the annotation, NaN where missing.
+    """
+    there = ~np.isnan(values)
+    y = values[there].astype(np.float64)
+    if len(y) < _FEWEST_FRAMES or not np.ptp(y):
+        return None, 0
+    x = landmarks[there].reshape(len(y), -1).astype(np.float64)
+    rounding = np.finfo(np.float32).eps * np.abs(x).max() * (np.sqrt(x.shape[0]) + np.sqrt(x.shape[1]))
+    directions, sizes, _ = scipy.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    directions = directions[:, sizes > rounding]
+    number = directions.shape[1]
+    if number == 0 or number >= len(y) - 1:
+        return None, number
+    y = y - y.mean()
+    return float(min(np.linalg.norm(directions.T @ y) / np.linalg.norm(y), 1.0)), number
+
+
+def chance(frames: int, directions: int) -> float | None:
+    """Returns what `canonical_correlation` gives on average (root of its mean square) for independent values."""
+    return float(np.sqrt(directions / (frames - 1))) if 0 < directions < frames - 1 else None
+
+
+def share_at_least(values: Sequence[float], at: Sequence[float]) -> list[float] | None:
+    """Returns the share of `values` that are at least each of `at` (ijcv2019 figs. 7 and 8); None without values."""
+    if not len(values):
+        return None
+    return [float(np.mean(np.asarray(values) >= x)) for x in at]
+
+
+def common(ratings: np.ndarray, chosen: Sequence[int] | None = None) -> np.ndarray:
+    """Returns (n,) float64, the mean of the chosen of (n, A) ratings (None: all), NaN unless all of them have rated.
+
+    The mean over whoever happens to have rated a frame would jump where one begins or ends.
+    """
+    ratings = np.asarray(ratings, np.float64)
+    return (ratings if chosen is None else ratings[:, list(chosen)]).mean(axis=1)
+
+
+def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str]) -> Selection:
+    """Reads which annotators were selected for which video, two or more each.
+
+    The file is a CSV with a header: `video`, `annotators` (their names, with semicolons between), and where valence and
+    arousal differ `dimension`, one of the two.
+
+    Args:
+      annotators: names of all, in the records' order.
+      videos: names of those in the corpus.
+
+    Raises:
+      UserError: naming file and line, if a name is unknown, twice there, or fewer than two are selected.
+    """
+    selection: Selection = {}
+    for number, row in read_dicts(path, ("video", "annotators")):
+        place = f"{path}, line {number}"
+        dimension = (row.get("dimension") or "").strip()
+        names = [name.strip() for name in row["annotators"].split(";") if name.strip()]
+        try:
+            check_choice("video", row["video"], videos)
+            for name in names:
+                check_choice("annotators", name, annotators)
+            if dimension:
+                check_choice("dimension", dimension, DIMENSIONS)
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from None
+        if len(set(names)) < 2 or len(set(names)) < len(names):
+            raise UserError(f"{place}: `annotators` must be two or more, each once. Received: {row['annotators']!r}")
+        for each in [dimension] if dimension else DIMENSIONS:
+            if (row["video"], each) in selection:
+                raise UserError(f"{place}: {row['video']} must have one selection for {each}. Received: a second one.")
+            selection[row["video"], each] = tuple(list(annotators).index(name) for name in names)
+    return selection
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    values = np.asarray(values, np.float64)
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else None

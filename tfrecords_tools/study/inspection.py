@@ -1,0 +1,83 @@
+"""What is in a packed corpus: a table of its splits, and a contact sheet of faces with landmarks and labels."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.reader import decode_face, read_records
+
+
+def table(folder: Path) -> str:
+    """Returns the description of a packed corpus as lines of text: splits, counts, labels, what was left out."""
+    packed = manifest.load(folder)
+    lines = [
+        f"{packed.name}: layout {packed.layout}, faces {packed.image_size}x{packed.image_size} {packed.colour_order}, "
+        f"alignment {packed.alignment}, schema version {packed.schema_version}",
+        f"{'split':<12}{'videos':>7}{'subjects':>9}{'frames':>9}{'labelled':>9}{'no face':>8}{'bytes/frame':>12}"
+        f"{'valence mean, sd':>20}{'arousal mean, sd':>20}",
+    ]
+    for split in schema.SPLITS:
+        entries = [entry for entry in packed.videos if entry.split == split]
+        if entries:
+            lines.append(_row(folder, split, entries))
+    for left in packed.left_out:
+        lines.append(f"left out: {left.split}/{left.video}: {left.reason}")
+    return "\n".join(lines)
+
+
+def _row(folder: Path, split: str, entries: list[VideoEntry]) -> str:
+    labels = np.array([record["label"] for entry in entries for record in read_records(folder, entry)], np.float64)
+    frames = sum(entry.frames for entry in entries)
+    spread = "".join(
+        f"{f'{np.nanmean(column):+.2f}, {np.nanstd(column):.2f}' if np.isfinite(column).any() else 'no label':>20}"
+        for column in labels.T
+    )
+    return (
+        f"{split:<12}{len(entries):>7}{len({entry.subject for entry in entries}):>9}{frames:>9}"
+        f"{sum(entry.frames_labelled for entry in entries):>9}"
+        f"{sum(entry.frames_without_face for entry in entries):>8}"
+        f"{sum(sum(entry.record_bytes) for entry in entries) / frames:>12.0f}{spread}"
+    )
+
+
+def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> None:
+    """Writes a PNG of `columns * rows` faces, evenly over videos and time, with their landmarks and labels."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    packed = manifest.load(folder)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained")
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (entry, index) in zip(axes.flat, _spread(packed, columns * rows), strict=False):
+        (record,) = read_records(folder, entry, [index])
+        face = decode_face(record)
+        if face is None:
+            raise UserError(f"{folder / entry.file}, record {index + 1}: the face is no image. Pack the corpus again.")
+        axis.imshow(face)
+        # Landmarks are measured from the crop's edge, the picture's axes from the centre of its first pixel.
+        points = record["landmarks"] * packed.image_size - 0.5
+        axis.scatter(points[:, 0], points[:, 1], s=1.5, c="#00d0ff", linewidths=0)
+        axis.set_xlim(-0.5, packed.image_size - 0.5)
+        axis.set_ylim(packed.image_size - 0.5, -0.5)
+        label = "no label" if np.isnan(record["label"]).any() else "v {:+.2f}  a {:+.2f}".format(*record["label"])
+        axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2)
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=130, format="png")
+    pyplot.close(figure)
+
+
+def _spread(packed: Manifest, number: int) -> list[tuple[VideoEntry, int]]:
+    frames = [entry.frames for entry in packed.videos]
+    starts = np.cumsum([0, *frames])
+    chosen = []
+    for position in np.linspace(0, starts[-1] - 1, min(number, int(starts[-1]))).astype(int):
+        video = int(np.searchsorted(starts, position, side="right")) - 1
+        chosen.append((packed.videos[video], int(position - starts[video])))
+    return chosen

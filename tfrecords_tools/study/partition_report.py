@@ -1,0 +1,183 @@
+"""Parts of a packed corpus by subject: the file `partition.json`, and how alike the parts are."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import whole
+from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.reader import read_labels
+from tfrecords_tools.study.partition import TERMS, Subjects, cells_of, distances, search
+from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of, shares
+from tfrecords_tools.tables import read_dicts
+
+
+def splits(fractions: Sequence[float]) -> dict[str, float]:
+    """Returns the wanted share of the frames by split: train, validation, and with three fractions test.
+
+    Raises:
+      UserError: if there are not two or three fractions above 0 that sum to 1.
+    """
+    if len(fractions) not in (2, 3) or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-6:
+        given = ",".join(f"{part:g}" for part in fractions)
+        raise UserError(f"`--fractions` must be two or three above 0 that sum to 1. Received: {given}")
+    return dict(zip(schema.SPLITS, fractions, strict=False))
+
+
+def folds(number: int) -> dict[str, float]:
+    """Returns equal shares for `fold-1`, `fold-2`, ...
+
+    Raises:
+      UserError: if there are fewer than two.
+    """
+    if number < 2:
+        raise UserError(f"`--folds` must be at least 2. Received: {number}")
+    return {f"fold-{fold}": 1 / number for fold in range(1, number + 1)}
+
+
+def partition(folder: Path, wanted: dict[str, float], genders: Path | None = None, seed: int = 0) -> dict:
+    """Returns parts of a packed corpus, as they stand in `partition.json`.
+
+    `videos` has the part of each video by its name with its present split, such as `train/101`.
+
+    Args:
+      folder: of the packed corpus.
+      wanted: share of the frames by part, see `splits` and `folds`.
+      genders: CSV with the columns `subject` and `gender`; who is not in it has no known gender.
+      seed: the same one gives the same parts.
+
+    Raises:
+      UserError: if there is no packed corpus, too few subjects, no label, or the genders cannot be read.
+    """
+    packed = manifest.load(folder)
+    labels = read_labels(folder, packed, packed.videos)
+    names = tuple(sorted({entry.subject for entry in packed.videos}))
+    gender_of = _read_genders(genders, names) if genders else {}
+    kinds = sorted(set(gender_of.values()))
+    cells, frames = np.zeros((len(names), 100), np.int64), np.zeros(len(names), np.int64)
+    seen = np.zeros((len(names), len(kinds)), np.int64)
+    for entry, values in zip(packed.videos, labels, strict=True):
+        subject = names.index(entry.subject)
+        cells[subject] += cells_of(values)
+        frames[subject] += entry.frames
+        if entry.subject in gender_of:
+            seen[subject, kinds.index(gender_of[entry.subject])] += 1
+    subjects, fractions = Subjects(names, cells, seen, frames), np.array(list(wanted.values()))
+    assignment, distance, random = search(subjects, fractions, seed)
+    part_of = {name: list(wanted)[part] for name, part in zip(names, assignment, strict=True)}
+    far = distances(subjects, assignment, fractions)
+    parts = {}
+    for index, (part, share) in enumerate(wanted.items()):
+        own = [i for i, entry in enumerate(packed.videos) if part_of[entry.subject] == part]
+        parts[part] = {
+            "wanted_share": share,
+            **_described([packed.videos[i] for i in own], [labels[i] for i in own], gender_of, kinds),
+            "distance": dict(zip(TERMS, far[index].tolist(), strict=True)),
+        }
+    total = sum(part["frames"] for part in parts.values())
+    for part in parts.values():
+        part["share"] = part["frames"] / total
+    return {
+        "corpus": packed.name,
+        "seed": seed,
+        "distance": distance,
+        "distance_of_random": random,
+        "subjects_told": any(entry.subject != entry.video for entry in packed.videos),
+        "parts": parts,
+        "all": _described(packed.videos, labels, gender_of, kinds),
+        "videos": {f"{entry.split}/{entry.video}": part_of[entry.subject] for entry in packed.videos},
+    }
+
+
+def table(found: dict) -> str:
+    """Returns what `partition` found as lines of text, a line for each part and one for the whole."""
+    rows = {**found["parts"], "all": found["all"]}
+    kinds = list(found["all"]["genders"])
+    lines = [f"{found['corpus']}, by subject, seed {found['seed']}"]
+    lines.append(
+        f"{'part':<12}{'videos':>7}{'subjects':>10}{'frames':>11}{'share %':>9}{'wanted %':>9}"
+        + "".join(f"{f'{name} %':>8}" for name in QUADRANTS)
+        + f"{'valence':>14}{'arousal':>14}"
+        + "".join(f"{kind[:9]:>10}" for kind in kinds)
+        + "".join(f"{f'd {term}':>10}" for term in TERMS)
+    )
+    for name, row in rows.items():
+        line = f"{name:<12}{row['videos']:>7,}{row['subjects']:>10,}{row['frames']:>11,}"
+        if name in found["parts"]:
+            line += f"{100 * row['share']:>9.1f}{100 * row['wanted_share']:>9.1f}"
+        else:
+            line += f"{'100.0':>9}{'':>9}"
+        line += "".join(f"{100 * share:>8.1f}" for share in row["quadrants"].values())
+        for dimension in schema.DIMENSIONS:
+            spread = row[dimension]
+            told = "{mean:+.2f}, {std:.2f}".format(**spread) if spread else "no label"
+            line += f"{told:>14}"
+        line += "".join(f"{number:>10,}" for number in row["genders"].values())
+        line += "".join(f"{distance:>10.3f}" for distance in row.get("distance", {}).values())
+        lines.append(line)
+    lines.append(
+        f"mean distance of a part {found['distance']:.3f}; of random parts {found['distance_of_random']:.3f} (median); "
+        "0 is alike, each d at most 1"
+    )
+    if not found["subjects_told"]:
+        lines.append("the dataset does not tell who is seen: each video counts as a subject of its own")
+    return "\n".join(lines)
+
+
+def save(found: dict, path: Path) -> None:
+    """Writes `partition.json` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def load(path: Path) -> dict[str, str]:
+    """Returns the part of each video, by its name with the split it was packed in, such as `train/101`.
+
+    Raises:
+      UserError: if the file is not one that `save` wrote.
+    """
+    try:
+        videos = json.loads(path.read_text("utf-8"))["videos"]
+        if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
+            raise ValueError("`videos` is not a part by video")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: must be a file that `python -m tfrecords_tools partition` wrote. Received: {error!r}"
+        ) from None
+    return videos
+
+
+def _described(entries, labels, gender_of: dict[str, str], kinds: list[str]) -> dict:
+    values = np.concatenate(labels)
+    values = values[~np.isnan(values[:, 0])]
+    quadrants = shares(count_quadrants(quadrant_of(values))[None])
+    described = {
+        "videos": len(entries),
+        "subjects": len({entry.subject for entry in entries}),
+        "frames": sum(entry.frames for entry in entries),
+        "frames_labelled": len(values),
+        "quadrants": dict(zip(QUADRANTS, quadrants.tolist(), strict=True)),
+        "genders": {kind: sum(gender_of.get(entry.subject) == kind for entry in entries) for kind in kinds},
+    }
+    if kinds:
+        described["genders"]["unknown"] = sum(entry.subject not in gender_of for entry in entries)
+    for column, name in enumerate(schema.DIMENSIONS):
+        own = values[:, column]
+        described[name] = {"mean": float(own.mean()), "std": float(own.std())} if len(own) else None
+    return described
+
+
+def _read_genders(path: Path, names: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, row in read_dicts(path, ("subject", "gender")):
+        try:
+            check_choice("subject", row["subject"], names)
+        except UserError as error:
+            raise UserError(f"{path}, line {number}: {error}") from None
+        if found.setdefault(row["subject"], row["gender"].lower()) != row["gender"].lower():
+            raise UserError(f"{path}, line {number}: {row['subject']} must have one gender. Received: a second one.")
+    return found

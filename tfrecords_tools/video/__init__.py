@@ -1,0 +1,1 @@
+"""Video files and folders of images: reading frames with their times, and writing."""
