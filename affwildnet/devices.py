@@ -13,7 +13,7 @@ EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type"
 
 
 def choose_device(gpu: int | None) -> str:
-    """Leaves this process one GPU, its memory taken as needed, and returns a line that says what it computes on.
+    """Leave this process one GPU, its memory taken as needed, and return a line that says what it computes on.
 
     Call it before anything else of TensorFlow. Other processes can use the other GPUs.
 
@@ -38,7 +38,7 @@ def choose_device(gpu: int | None) -> str:
 
 
 def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple[tf.distribute.Strategy, str]:
-    """Returns the strategy that a training runs under, and a line that says what it computes on.
+    """Return the strategy that a training runs under, and a line that says what it computes on.
 
     Call it before anything else of TensorFlow. With several workers it returns when all of them have.
 
@@ -72,7 +72,7 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
 
 
 def has_bfloat16() -> bool:
-    """Returns whether the device in use has bfloat16 instructions: any GPU is taken to, a CPU says so itself."""
+    """Return whether the device in use has bfloat16 instructions: any GPU is taken to, a CPU says so itself."""
     if tf.config.get_visible_devices("GPU"):
         return True
     try:
@@ -96,7 +96,7 @@ class Cluster:
 
     @classmethod
     def read(cls, text: str) -> "Cluster | None":
-        """Reads TF_CONFIG; None where it is empty.
+        """Read TF_CONFIG; None where it is empty.
 
         Raises:
           UserError: if it is not as TensorFlow and this project need it; the message says what is wrong.
@@ -126,7 +126,7 @@ class Cluster:
         return cls((*chiefs, *workers), index + (len(chiefs) if task["type"] == "worker" else 0))
 
     def told(self) -> str:
-        """Returns a line on which of the workers this process is."""
+        """Return a line on which of the workers this process is."""
         role = "the chief, which writes checkpoints and logs" if self.index == 0 else f"the chief is {self.workers[0]}"
         return f"worker {self.index + 1} of {len(self.workers)}, {self.workers[self.index]}: {role}"
 
@@ -141,7 +141,7 @@ def _is_address(value: object) -> bool:
 
 
 def _gpus(devices: str) -> tuple[list[int], str]:
-    """Leaves this process the GPUs that `devices` names; returns their numbers, none on a machine without."""
+    """Leave this process the GPUs that `devices` names; return their numbers, none on a machine without."""
     found = tf.config.list_physical_devices("GPU")
     numbers = list(range(len(found))) if devices == "all" else _numbers(devices)
     if not found:
@@ -161,7 +161,7 @@ def _numbers(devices: str) -> list[int]:
 
 
 def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]:
-    """Divides the CPU into devices. What they compute is as with GPUs, but no faster than on one."""
+    """Divide the CPU into devices. What they compute is as with GPUs, but no faster than on one."""
     count = devices.removeprefix("cpu:")
     if not count.isdecimal() or int(count) < 1:
         raise UserError(f"`--devices` must be {FORMS}. Received: {devices}")
@@ -178,7 +178,7 @@ def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strat
 
 
 def _take(gpus: list[tf.config.PhysicalDevice]) -> None:
-    """Leaves this process these GPUs, their memory taken as needed."""
+    """Leave this process these GPUs, their memory taken as needed."""
     tf.config.set_visible_devices(gpus[0] if len(gpus) == 1 else gpus, "GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -72,7 +72,7 @@ LOSSES: dict[str, Callable] = {"ccc": ccc_loss, "mse": mse_loss, "cross_entropy"
 
 
 def get(name: str) -> Callable:
-    """Returns the loss of that name, a function (labels, predictions, mask) -> scalar.
+    """Return the loss of that name, a function (labels, predictions, mask) -> scalar.
 
     Raises:
       UserError: there is none; the message lists those there are.
@@ -82,7 +82,7 @@ def get(name: str) -> Callable:
 
 
 def _prepare(labels, predictions, mask):
-    """Returns labels and predictions as (N, D) float32 with 0 where masked out, weights 0 or 1, and counts (D,)."""
+    """Return labels and predictions as (N, D) float32 with 0 where masked out, weights 0 or 1, and counts (D,)."""
     labels = ops.cast(ops.convert_to_tensor(labels), "float32")
     predictions = ops.cast(ops.convert_to_tensor(predictions), "float32")
     if mask is None:

@@ -42,12 +42,12 @@ class Moments:
 
     @classmethod
     def empty(cls, dimensions: int = len(DIMENSIONS)) -> "Moments":
-        """Returns the moments of no frames, to merge others into."""
+        """Return the moments of no frames, to merge others into."""
         return cls(*(np.zeros(dimensions) for _ in fields(cls)))
 
     @classmethod
     def from_arrays(cls, labels, predictions, mask=None) -> "Moments":
-        """Returns the moments of one batch.
+        """Return the moments of one batch.
 
         Args:
           labels: (..., D), D = 2 for (valence, arousal); anything, NaN too, where masked out.
@@ -70,7 +70,7 @@ class Moments:
         return cls(*map(np.array, zip(*(_column(y[keep], x[keep]) for y, x, keep in columns), strict=True)))
 
     def merge(self, other: "Moments") -> "Moments":
-        """Returns the moments of the frames of both."""
+        """Return the moments of the frames of both."""
         count = self.count + other.count
         share = other.count / np.maximum(count, 1)
         between = self.count * share
@@ -90,7 +90,7 @@ class Moments:
         )
 
     def weighted(self, weights: np.ndarray) -> "Moments":
-        """Returns the moments of these frames, each taken `weights` (R,) times: (R, D), but the means (D,)."""
+        """Return the moments of these frames, each taken `weights` (R,) times: (R, D), but the means (D,)."""
         times = np.asarray(weights, np.float64)[:, None]
         means = {"label_mean": self.label_mean, "prediction_mean": self.prediction_mean}
         return Moments(**{name: means.get(name, value * times) for name, value in vars(self).items()})
@@ -150,7 +150,7 @@ class Moments:
         return self.agreement / self.count
 
     def values(self) -> dict[str, dict[str, np.ndarray]]:
-        """Returns each score of `METRICS` by dimension, and their mean; NaN where it is not defined.
+        """Return each score of `METRICS` by dimension, and their mean; NaN where it is not defined.
 
         Returns:
           `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}`, scalars, or (R,) after `weighted`.
@@ -169,7 +169,7 @@ class Moments:
         return found
 
     def undefined(self) -> dict[str, str]:
-        """Returns why a score of `scores` is None: `{"pearson.valence": reason, ...}`, empty where none is."""
+        """Return why a score of `scores` is None: `{"pearson.valence": reason, ...}`, empty where none is."""
         reasons = {}
         for index, name in enumerate(DIMENSIONS):
             if math.isnan(self.pearson()[index]):
@@ -191,7 +191,7 @@ class Moments:
 
 
 def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
-    """Returns `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}` for each of `METRICS`, as Python floats.
+    """Return `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}` for each of `METRICS`, as Python floats.
 
     A value that is not defined (Pearson of a constant, and the mean over it) is None, which JSON can hold.
 
@@ -203,7 +203,7 @@ def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
 
 
 def plain(values: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, float | None]]:
-    """Returns scalars as Python floats, and None for NaN."""
+    """Return scalars as Python floats, and None for NaN."""
     return {
         metric: {name: None if math.isnan(value) else float(value) for name, value in row.items()}
         for metric, row in values.items()
@@ -211,7 +211,7 @@ def plain(values: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, float
 
 
 def _scored(mask, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the mask as booleans of `shape`."""
+    """Return the mask as booleans of `shape`."""
     if mask is None:
         return np.ones(shape, bool)
     mask = np.asarray(mask) > 0
@@ -223,7 +223,7 @@ def _scored(mask, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
-    """Returns the fields of `Moments` for one dimension, from (N,) scored values."""
+    """Return the fields of `Moments` for one dimension, from (N,) scored values."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         bad = np.count_nonzero(~np.isfinite(values))
         if bad:
@@ -245,7 +245,7 @@ def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
 
 
 def _centred(values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Returns the mean and the deviations from it; these are exactly 0 when the values are constant."""
+    """Return the mean and the deviations from it; these are exactly 0 when the values are constant."""
     # Relative to the first value, so that the sum that is rounded is of small numbers.
     shifted = values - values[0]
     mean = np.mean(shifted)

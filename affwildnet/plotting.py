@@ -37,14 +37,14 @@ NAME_LENGTH = 34
 
 
 def elided(name: str, most: int = NAME_LENGTH) -> str:
-    """Returns a name of at most `most` characters, its middle replaced by "…" where it is longer."""
+    """Return a name of at most `most` characters, its middle replaced by "…" where it is longer."""
     if len(name) <= most:
         return name
     return f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
 
 
 def lone_points(axis, x: np.ndarray, values: np.ndarray, colour: str) -> None:
-    """Draws as points the values between two that are not finite: a line, which has two ends, does not show them."""
+    """Draw as points the values between two that are not finite: a line, which has two ends, does not show them."""
     there = np.pad(np.isfinite(values), 1)
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
     if alone.any():
@@ -52,7 +52,7 @@ def lone_points(axis, x: np.ndarray, values: np.ndarray, colour: str) -> None:
 
 
 def save(figure, path: Path) -> bool:
-    """Writes a figure and closes it; returns True, as there is a picture."""
+    """Write a figure and close it; return True, as there is a picture."""
     with whole(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)

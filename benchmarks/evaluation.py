@@ -27,13 +27,13 @@ from benchmarks.results import show
 
 
 def scoring(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
-    """Returns what scores the split once and tells how long it took, see `_seconds`."""
+    """Return what scores the split once and tell how long it took, see `_seconds`."""
     evaluator = Evaluator(corpus, config)
     return lambda: _seconds(lambda: evaluator(model))
 
 
 def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
-    """Returns what runs the network on as many frames as the split has and tells how long it took, see `_seconds`."""
+    """Return what runs the network on as many frames as the split has and tell how long it took, see `_seconds`."""
     batch = next(iter(evaluation_batches(corpus, replace(config, carry_state=False, overlap=0))))
     inputs = {tensor.name: tf.constant(batch[tensor.name]) for tensor in model.inputs}
     forward = tf.function(lambda: model(inputs, training=False))
@@ -49,7 +49,7 @@ def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) ->
 
 
 def _seconds(run: Callable) -> np.ndarray:
-    """Returns seconds by the clock, and of all the processor's cores together."""
+    """Return seconds by the clock, and of all the processor's cores together."""
     began = np.array([time.perf_counter(), time.process_time()])
     run()
     return np.array([time.perf_counter(), time.process_time()]) - began

@@ -28,7 +28,7 @@ NETWORKS = ("affwildnet_vggface", "cnn_m")
 
 
 def faces(data_dir: Path | None, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (1, T, 96, 96, 3) uint8 faces and (1, T, 68, 2) landmarks: the first of a corpus, or random ones."""
+    """Return (1, T, 96, 96, 3) uint8 faces and (1, T, 68, 2) landmarks: the first of a corpus, or random ones."""
     if data_dir is None:
         rng = np.random.default_rng(0)
         return rng.integers(0, 256, (1, frames, 96, 96, 3), np.uint8), rng.random((1, frames, 68, 2), np.float32)

@@ -33,7 +33,7 @@ class Network(nn.Module):
 
 
 def build(network: str, weights: dict[str, np.ndarray]) -> Network:
-    """Returns the network of that name; `weights` are Keras's, by `<layer>/<index>`."""
+    """Return the network of that name; `weights` are Keras's, by `<layer>/<index>`."""
     backbone = {"affwildnet_vggface": _vgg, "cnn_m": _cnn_m}[network](weights)
     return Network(backbone, weights)
 
@@ -62,7 +62,7 @@ def _cnn_m(weights: dict[str, np.ndarray]) -> nn.Sequential:
 
 
 def _pad(layers: list[nn.Module], side: int, kernel: int, stride: int, padding: str, value: float) -> int:
-    """Adds what "same" pads where it does, and returns the side behind the next layer."""
+    """Add what "same" pads where it does, and return the side behind the next layer."""
     if padding == "valid":
         return (side - kernel) // stride + 1
     out = -(-side // stride)

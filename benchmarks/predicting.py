@@ -124,7 +124,7 @@ def memory(video: Path, minutes: float, overlay: bool) -> dict:
 
 
 def child(video: Path, minutes: float, overlay: bool) -> None:
-    """Predicts from a looped clip and prints its peak memory."""
+    """Predict from a looped clip and prints its peak memory."""
     config = experiments.get("ijcv2019/affwildnet_vggface").model
     network = KerasNetwork(models.build(replace(config, backbone="cnn_m", width=0.03)))
     predictor = Predictor(network, Aligner(network.image_size))

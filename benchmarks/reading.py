@@ -28,7 +28,7 @@ WINDOW, BATCH = 80, 2
 
 
 def write_thesis_records(corpus: Corpus, folder: Path) -> list[str]:
-    """Writes the corpus in the thesis's layout (its table 5.2); returns the files."""
+    """Write the corpus in the thesis's layout (its table 5.2); return the files."""
     files = []
     for entry in corpus.videos:
         files.append(str(folder / f"{entry.video}.tfrecords"))
@@ -49,7 +49,7 @@ def write_thesis_records(corpus: Corpus, folder: Path) -> list[str]:
 
 
 def thesis_batches(files: list[str], size: int) -> tf.data.Dataset:
-    """Reads them in the thesis's order."""
+    """Read them in the thesis's order."""
     spec = {
         "frameNo": tf.io.FixedLenFeature([], tf.string),
         "frame": tf.io.FixedLenFeature([], tf.string),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def show(title: str, rows: list[dict], output: Path | None, **facts) -> None:
-    """Prints `rows` (dicts with the same keys) as a table, `facts` below it, and writes all to `output` where given."""
+    """Print `rows` (dicts with the same keys) as a table, `facts` below it, and writes all to `output` where given."""
     cells = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(rows[0]))]
     print(title)

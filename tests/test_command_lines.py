@@ -36,7 +36,7 @@ def start(script, *flags, cwd=ROOT):
 
 
 def refused(run, message):
-    """Checks for status 2 and exactly one line, which begins with error: and holds the message."""
+    """Check for status 2 and exactly one line, which begins with error: and holds the message."""
     assert run.returncode == 2, run.stderr
     assert "Traceback" not in run.stderr
     lines = [line for line in run.stderr.splitlines() if line]

@@ -89,7 +89,7 @@ def built(experiment):
 
 
 def assert_begun(model, experiment, given):
-    """Asserts that every layer but an output layer that does not fit has the file's weights, that one the seed's."""
+    """Assert that every layer but an output layer that does not fit has the file's weights, that one the seed's."""
     source, drawn = weight_copies.load(given, "the test"), built(experiment)
     names = list(weight_copies.weighted_layers(model))
     anew = {"expression"} & set(names)
@@ -141,7 +141,7 @@ def test_fine_tuning_learns_from_there(corpora, trained, tmp_path, monkeypatch):
 
 
 def assert_evaluated(model, corpus, experiment):
-    """Asserts that the network puts out an prediction for every labelled frame, as many numbers as the labels have."""
+    """Assert that the network puts out an prediction for every labelled frame, as many numbers as the labels have."""
     frames = 0
     names = [tensor.name for tensor in model.inputs]
     for batch in evaluation_batches(corpus, experiment.evaluation):
@@ -220,7 +220,7 @@ def afew_va_tree(folder, sample_clips, packed_sample):
 
 
 def assert_the_same_landmarks(packed, expected):
-    """Asserts that the first clips of two packings have the same landmarks, in shares of their different crops' sides.
+    """Assert that the first clips of two packings have the same landmarks, in shares of their different crops' sides.
 
     The boxes differ, as one is around the landmarks: faces are compared by the landmarks' distances from each other.
     """

@@ -40,7 +40,7 @@ def begin(workdir, name, corpus):
 
 
 def planned(own, step, valence):
-    """Saves a checkpoint that the scripted evaluator gives this score."""
+    """Save a checkpoint that the scripted evaluator gives this score."""
     model = plain_model(step)
     model.get_layer("out").bias.assign([valence, valence])
     return checkpoints.save(model, TrainingState(step, 0, 0, 0), own.checkpoints, 100)

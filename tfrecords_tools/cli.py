@@ -15,7 +15,7 @@ from tfrecords_tools.records import schema
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit status."""
+    """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
     return exit_status(lambda: options.run(options))
 

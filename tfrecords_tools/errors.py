@@ -14,19 +14,19 @@ class UserError(Exception):
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """Returns " Did you mean ...?" where a name is near enough to one of `names`, else nothing."""
+    """Return " Did you mean ...?" where a name is near enough to one of `names`, else nothing."""
     near = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {near[0]}?" if near else ""
 
 
 def check_choice(what: str, name: str, names: Iterable[str]) -> None:
-    """Raises a `UserError` that lists `names`, with the nearest of them, unless `name` is one of them."""
+    """Raise a `UserError` that lists `names`, with the nearest of them, unless `name` is one of them."""
     if name not in (names := list(names)):
         raise UserError(f"`{what}` must be one of {', '.join(names)}. Received: {name}.{suggestion(str(name), names)}")
 
 
 def exit_status(command: Callable[[], int | None]) -> int:
-    """Runs a command line; returns its exit status, having printed a `UserError` as one line, without a traceback."""
+    """Run a command line; return its exit status, having printed a `UserError` as one line, without a traceback."""
     try:
         return command() or 0
     except UserError as error:

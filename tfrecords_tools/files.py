@@ -9,7 +9,7 @@ from tfrecords_tools.errors import UserError
 
 
 def check_new_folder(folder: Path) -> None:
-    """Raises a `UserError` unless `folder` is an empty folder, or nothing stands at that path."""
+    """Raise a `UserError` unless `folder` is an empty folder, or nothing stands at that path."""
     if folder.is_dir():
         held = len(list(folder.iterdir()))
         if held:
@@ -23,7 +23,7 @@ def check_new_folder(folder: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yields another name in the same folder; what is written there gets the name `path` at the end.
+    """Yield another name in the same folder; what is written there gets the name `path` at the end.
 
     On an error within, nothing is left, and what stood at `path` stays.
     """

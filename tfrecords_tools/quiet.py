@@ -9,7 +9,7 @@ _CHATTER = re.compile(rb"I0000 |WARNING: All log messages before absl|To enable 
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow; of what its libraries print meanwhile, lines of information are dropped, all else is passed.
+    """Import TensorFlow; of what its libraries print meanwhile, lines of information are dropped, all else is passed.
 
     Call it before anything else imports TensorFlow. To see everything, set the variable AFFWILDNET_VERBOSE.
     """

@@ -31,7 +31,7 @@ class Row:
     cells: tuple[str, ...]
 
     def text(self, column: str) -> str:
-        """Returns the text of a column.
+        """Return the text of a column.
 
         Raises:
           UserError: if the row does not have as many cells as there are columns.
@@ -44,7 +44,7 @@ class Row:
         return self.cells[self.columns.index(column)]
 
     def number(self, column: str, low: float = -1.0, high: float = 1.0) -> float:
-        """Returns the number of a column.
+        """Return the number of a column.
 
         Raises:
           UserError: naming file, line and column, if it is not one finite number from `low` to `high`.
@@ -52,7 +52,7 @@ class Row:
         return to_number(self.text(column), f"{self.place}, `{column}`", low, high)
 
     def integer(self, column: str, low: int, high: int) -> int:
-        """Returns the whole number of a column; raises a `UserError` likewise."""
+        """Return the whole number of a column; raise a `UserError` likewise."""
         value = self.number(column, low, high)
         if value != int(value):
             raise UserError(f"{self.place}, `{column}`: must be a whole number. Received: {self.text(column)[:40]!r}")
@@ -60,7 +60,7 @@ class Row:
 
 
 def read_cells(path: Path, delimiter: str = ",") -> list[tuple[int, tuple[str, ...]]]:
-    """Returns (line, cells) of each line that is not blank, without the spaces around cells.
+    """Return (line, cells) of each line that is not blank, without the spaces around cells.
 
     Raises:
       UserError: if the file is not there, is no text, or is empty.
@@ -80,12 +80,12 @@ def read_cells(path: Path, delimiter: str = ",") -> list[tuple[int, tuple[str, .
 
 
 def to_rows(path: Path, columns: tuple[str, ...], lines: list[tuple[int, tuple[str, ...]]]) -> list[Row]:
-    """Returns lines of `read_cells` as rows with named columns; an empty cell beyond the last column is cut."""
+    """Return lines of `read_cells` as rows with named columns; an empty cell beyond the last column is cut."""
     return [Row(f"{path}, line {number}", columns, _cut(cells, len(columns))) for number, cells in lines]
 
 
 def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list[Row]:
-    """Returns the rows of a table whose first line names the columns, among which are those `needed`.
+    """Return the rows of a table whose first line names the columns, among which are those `needed`.
 
     Raises:
       UserError: if the file cannot be read, has no row but the header, or lacks a column.
@@ -105,7 +105,7 @@ def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list
 
 
 def read_columns(path: Path, columns: tuple[str, ...]) -> list[Row]:
-    """Returns the rows of a file of numbers with spaces, tabs, commas or semicolons between; a header may come first.
+    """Return the rows of a file of numbers with spaces, tabs, commas or semicolons between; a header may come first.
 
     Raises:
       UserError: if the file cannot be read, or holds no row.
@@ -129,7 +129,7 @@ def is_number(text: str) -> bool:
 
 
 def read_times(rows: list[Row], column: str) -> np.ndarray:
-    """Returns (n,) float64, the seconds in a column.
+    """Return (n,) float64, the seconds in a column.
 
     Raises:
       UserError: naming file and line, if one is no time or lies before the row above it.
@@ -148,7 +148,7 @@ def _cut(cells: tuple[str, ...], columns: int) -> tuple[str, ...]:
 
 
 def read_dicts(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Returns (line, row) of a CSV file with a header that has at least `columns`, values stripped.
+    """Return (line, row) of a CSV file with a header that has at least `columns`, values stripped.
 
     Raises:
       UserError: if it cannot be read, or lacks a column or a value.
@@ -169,7 +169,7 @@ def read_dicts(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
 
 
 def read_text(path: Path) -> str:
-    """Returns a text file, without a byte order mark and with "\\n" at the ends of lines.
+    """Return a text file, without a byte order mark and with "\\n" at the ends of lines.
 
     Raises:
       UserError: if the file is not there, or is no UTF-8 text.
@@ -183,7 +183,7 @@ def read_text(path: Path) -> str:
 
 
 def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> float:
-    """Returns the finite number from `low` to `high` that `text` spells.
+    """Return the finite number from `low` to `high` that `text` spells.
 
     Raises:
       UserError: beginning with `place`, such as "FILE, line 3".

@@ -35,7 +35,7 @@ _SIFT_SVR = Experiment(
 
 
 def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, fold: Fold | None = None) -> dict:
-    """Fits SIFT + SVR on the train split and scores it; returns the report, which is written with the regressors.
+    """Fit SIFT + SVR on the train split and score it; return the report, which is written with the regressors.
 
     Raises:
       UserError: as `sift_svr.fit`, or if there is no such split.
@@ -67,7 +67,7 @@ def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, f
 
 
 def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str], fold: Fold | None = None) -> dict:
-    """Trains the challenge's baseline CNN-M (ijcv2019 A.1), scores its checkpoints, and reports the best one.
+    """Train the challenge's baseline CNN-M (ijcv2019 A.1), scores its checkpoints, and reports the best one.
 
     Args:
       settings: fields of the experiment that are other than the paper's; faces have the corpus's size in any case.
@@ -90,7 +90,7 @@ def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str], fol
 
 
 def table(reports: dict[str, dict]) -> str:
-    """Returns the scores of several reports on one split as lines of text."""
+    """Return the scores of several reports on one split as lines of text."""
     rows = []
     for name, contents in reports.items():
         own = score_tables.own_row(contents)

@@ -49,7 +49,7 @@ class Settings:
 
 
 def descriptors(face: np.ndarray, grid: int) -> np.ndarray:
-    """Returns (grid * grid * 128,) float32: upright SIFT descriptors of an RGB face (S, S, 3) uint8, row by row.
+    """Return (grid * grid * 128,) float32: upright SIFT descriptors of an RGB face (S, S, 3) uint8, row by row.
 
     Each covers a cell of the grid and half of its neighbours.
     """
@@ -78,12 +78,12 @@ class SiftSvr:
     frames: int
 
     def predictions(self, features: np.ndarray) -> np.ndarray:
-        """Returns (N, 2) float32 valence and arousal of (N, F) descriptors."""
+        """Return (N, 2) float32 valence and arousal of (N, F) descriptors."""
         return np.stack([regressor.predict(features) for regressor in self.regressors], axis=1).astype(np.float32)
 
 
 def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
-    """Fits the regressors.
+    """Fit the regressors.
 
     Raises:
       UserError: if a split has fewer than two labelled frames, or a record is corrupt.

@@ -8,7 +8,7 @@ from tfrecords_tools.records import schema
 def augment(
     example: dict[str, tf.Tensor], state: tuple, flip: bool, colour_jitter: float, landmark_jitter: float = 0.0
 ) -> dict[str, tf.Tensor]:
-    """Returns a window with `frames` (T, S, S, 3) uint8 and `landmarks` (T, 68, 2) changed alike in every frame.
+    """Return a window with `frames` (T, S, S, 3) uint8 and `landmarks` (T, 68, 2) changed alike in every frame.
 
     Args:
       state: integers (seed, epoch, window) that determine the draw.
@@ -34,7 +34,7 @@ def augment(
 
 
 def mirror(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Mirrors faces left to right, and landmarks with them: x becomes 1 - x, and left points change with right ones."""
+    """Mirror faces left to right, and landmarks with them: x becomes 1 - x, and left points change with right ones."""
     landmarks = tf.gather(example["landmarks"], schema.MIRRORED, axis=-2)
     return {
         **example,
@@ -44,7 +44,7 @@ def mirror(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def jitter(frames: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
-    """Scales the pixels' distance from the window's mean by `contrast`, and all by `brightness`; uint8 to uint8."""
+    """Scale the pixels' distance from the window's mean by `contrast`, and all by `brightness`; uint8 to uint8."""
     pixels = tf.cast(frames, tf.float32)
     mean = tf.reduce_mean(pixels)
     pixels = ((pixels - mean) * contrast + mean) * brightness

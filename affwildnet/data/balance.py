@@ -24,7 +24,7 @@ _PARTS = 1024
 
 
 def check_targets(targets: Sequence[float], frames: np.ndarray) -> None:
-    """Raises a `UserError` unless `targets` are shares that repetition can aim at.
+    """Raise a `UserError` unless `targets` are shares that repetition can aim at.
 
     Args:
       targets: wanted shares in the order of `QUADRANTS`.
@@ -46,7 +46,7 @@ def check_targets(targets: Sequence[float], frames: np.ndarray) -> None:
 def repeats(
     counts: np.ndarray, targets: Sequence[float], rng: np.random.Generator, most: int = MOST_REPEATS
 ) -> np.ndarray:
-    """Returns (n,) int64, from 1 to `most`, how often each stretch is used so that the shares are near `targets`.
+    """Return (n,) int64, from 1 to `most`, how often each stretch is used so that the shares are near `targets`.
 
     Where the targets can be met, the numbers are those nearest to 1 (least squares) that meet them; where they cannot,
     because quadrants share stretches or `most` is too low, those that come nearest. Fractions are rounded up in so many
@@ -71,7 +71,7 @@ def repeats(
 
 
 def told(before: np.ndarray, after: np.ndarray) -> str:
-    """Returns a line such as "V+A+ 65.0 -> 43.0 %, ..." of (4,) shares."""
+    """Return a line such as "V+A+ 65.0 -> 43.0 %, ..." of (4,) shares."""
     pairs = zip(QUADRANTS, before, after, strict=True)
     return ", ".join(f"{name} {100 * old:.1f} -> {100 * new:.1f} %" for name, old, new in pairs)
 
@@ -88,7 +88,7 @@ def _alike(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _weights(kinds: np.ndarray, number: np.ndarray, targets: np.ndarray, most: int) -> np.ndarray:
-    """Returns (k,) float64 in [1, most] for (k, 4) kinds of stretches of which there are (k,) `number`.
+    """Return (k,) float64 in [1, most] for (k, 4) kinds of stretches of which there are (k,) `number`.
 
     Minimises the mean of (w - 1)^2 / 2 plus the squared distance of the used frames from the targets, weighted by
     `_STIFFNESS`, through its dual, which has four variables however many stretches there are.

@@ -40,7 +40,7 @@ class Corpus:
 
     @classmethod
     def for_experiment(cls, folder: Path, split: str, experiment: Experiment, fold: Fold | None = None) -> "Corpus":
-        """Opens a split with the faces and the labels that an experiment's network wants; raises as `open`."""
+        """Open a split with the faces and the labels that an experiment's network wants; raise as `open`."""
         return cls.open(folder, split, experiment.model.image_size, experiment.model.head, fold)
 
     @classmethod
@@ -52,7 +52,7 @@ class Corpus:
         target: str = VALENCE_AROUSAL,
         fold: Fold | None = None,
     ) -> "Corpus":
-        """Opens a split.
+        """Open a split.
 
         Args:
           folder: of the packed corpus.
@@ -88,7 +88,7 @@ class Corpus:
         return [str(self.folder / entry.file) for entry in self.videos]
 
     def landmarks(self, most: int = 20_000) -> np.ndarray:
-        """Returns (N, 68, 2) float32 landmarks of at most `most` records, evenly spread over the split."""
+        """Return (N, 68, 2) float32 landmarks of at most `most` records, evenly spread over the split."""
         records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
         found = []
         for entry, own in self.by_video(records):
@@ -96,7 +96,7 @@ class Corpus:
         return np.array(found)
 
     def by_video(self, records: np.ndarray) -> Iterator[tuple[VideoEntry, list[int]]]:
-        """Yields each video, and which of its records are among `records`, (N,) indices over the whole split."""
+        """Yield each video, and which of its records are among `records`, (N,) indices over the whole split."""
         for video, entry in enumerate(self.videos):
             first, end = self.first_record[video : video + 2]
             yield entry, (records[(records >= first) & (records < end)] - first).tolist()

@@ -38,7 +38,7 @@ _LABEL = {VALENCE_AROUSAL: "label", EXPRESSION: "expression"}
 def training_batches(
     corpus: Corpus, config: TrainingConfig, start: Position = START, share: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
-    """Returns the endless batches of a training run from `start` on, determined by `config.seed`.
+    """Return the endless batches of a training run from `start` on, determined by `config.seed`.
 
     `share` (i, n) is what one of n workers reads: the i-th n-th of the rows of each batch, in their order.
 
@@ -87,7 +87,7 @@ def training_batches(
 
 
 def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Dataset:
-    """Returns batches in which every record of the split stands once, or oftener with `config.overlap`.
+    """Return batches in which every record of the split stands once, or oftener with `config.overlap`.
 
     Keys as in `training_batches`. Tails are padded with zeros. `mask` is 1 where there is a label to score; `frame` is
     0 in the padding. Windows are in the order of `windows.evaluation_plan`; with `config.carry_state`, in that of
@@ -121,7 +121,7 @@ def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Data
 
 
 def _too_short(corpus: Corpus, config: TrainingConfig) -> str:
-    """Returns a line on the videos of which nothing is trained on, "" where there are none."""
+    """Return a line on the videos of which nothing is trained on, "" where there are none."""
     if config.window_rule == "padded":
         return ""
     gap = np.iinfo(np.int64).max if config.window_rule == "first_to_last" else config.max_gap
@@ -161,7 +161,7 @@ def _load_window(row, files, first_record, offsets, window: int, size: int, targ
 
 
 def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns (n, D) float32 labels, 0 where missing, and (n,) bool, whether there is one."""
+    """Return (n, D) float32 labels, 0 where missing, and (n,) bool, whether there is one."""
     if target == EXPRESSION:
         return tf.one_hot(stored, len(schema.EXPRESSIONS)), stored >= 0  # of -1 all are 0
     labelled = tf.reduce_all(tf.math.is_finite(stored), axis=-1)
@@ -178,7 +178,7 @@ def _read_records(file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor) -> tf.T
 
 
 def _decode(jpegs: tf.Tensor, window: int, size: int) -> tf.Tensor:
-    """Returns (window, size, size, 3) uint8: the faces, and zeros behind them."""
+    """Return (window, size, size, 3) uint8: the faces, and zeros behind them."""
 
     def face(jpeg):
         return tf.ensure_shape(tf.io.decode_jpeg(jpeg, channels=3), (size, size, 3))

@@ -31,7 +31,7 @@ START = Position(0, 0)
 
 
 def segments(corpus: Corpus, max_gap: int) -> np.ndarray:
-    """Returns (n, 3) int64 VIDEO, FIRST, LENGTH of the stretches whose frame numbers grow by `max_gap` at most.
+    """Return (n, 3) int64 VIDEO, FIRST, LENGTH of the stretches whose frame numbers grow by `max_gap` at most.
 
     Raises:
       UserError: if `max_gap` is not at least 1.
@@ -48,7 +48,7 @@ def segments(corpus: Corpus, max_gap: int) -> np.ndarray:
 
 
 def evaluation_plan(corpus: Corpus, window: int, batch_size: int, overlap: int = 0) -> np.ndarray:
-    """Returns the plan that reads every record: windows of consecutive frames, tails shorter than `window`.
+    """Return the plan that reads every record: windows of consecutive frames, tails shorter than `window`.
 
     Windows of nearly one length stand in a batch, the longest first, so that hardly anything is computed for padding.
     Batches of one length each would leave the rest of most of them empty; one of 0.9 times the longest may join it. A
@@ -79,7 +79,7 @@ def evaluation_plan(corpus: Corpus, window: int, batch_size: int, overlap: int =
 
 
 def sequence_plan(corpus: Corpus, window: int, lanes: int) -> np.ndarray:
-    """Returns the plan that reads every video as one sequence, gaps or not, in pieces of at most `window` records.
+    """Return the plan that reads every video as one sequence, gaps or not, in pieces of at most `window` records.
 
     A batch is a row of each lane. A lane goes through one video after the other, each from its first record to its
     last, and its next piece stands in the next batch: a row goes on with that of the batch before exactly where both
@@ -126,7 +126,7 @@ def training_plan(
     rule: str = "consecutive",
     balance: tuple[float, ...] = (),
 ) -> np.ndarray:
-    """Returns one epoch's plan: whole windows from a random phase in each segment, shuffled.
+    """Return one epoch's plan: whole windows from a random phase in each segment, shuffled.
 
     What does not fill a window is dropped for this epoch, and so are windows without any label. The plan depends on
     nothing but the arguments, so that a run can be resumed anywhere.
@@ -175,7 +175,7 @@ def training_plan(
 
 
 def quadrant_counts(corpus: Corpus, plan: np.ndarray) -> np.ndarray:
-    """Returns (n, 4) int64: labelled frames of each quadrant, as in `quadrants.QUADRANTS`, in each window of a plan."""
+    """Return (n, 4) int64: labelled frames of each quadrant, as in `quadrants.QUADRANTS`, in each window of a plan."""
     is_in = corpus.record_quadrants[:, None] == np.arange(len(quadrants.QUADRANTS))
     before = np.concatenate([np.zeros((1, is_in.shape[1]), np.int64), np.cumsum(is_in, axis=0)])
     at = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
@@ -183,7 +183,7 @@ def quadrant_counts(corpus: Corpus, plan: np.ndarray) -> np.ndarray:
 
 
 def balance_told(corpus: Corpus, window: int, seed: int, max_gap: int, rule: str, balance: tuple[float, ...]) -> str:
-    """Returns a line on what `balance` does to the first epoch: windows and shares of the quadrants, before and after.
+    """Return a line on what `balance` does to the first epoch: windows and shares of the quadrants, before and after.
 
     Raises:
       UserError: if `balance` cannot be aimed at in this split.
@@ -214,7 +214,7 @@ def training_stream(
     rule: str = "consecutive",
     balance: tuple[float, ...] = (),
 ) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yields (epoch, first window, rest of the epoch's plan) from `start` on, without end."""
+    """Yield (epoch, first window, rest of the epoch's plan) from `start` on, without end."""
     epoch, skip = start
     while True:
         yield epoch, skip, training_plan(corpus, window, epoch, seed, max_gap, rule, balance)[skip:]

@@ -31,7 +31,7 @@ class Evaluator:
     """
 
     def __init__(self, corpus: Corpus, config: EvaluationConfig, strategy: tf.distribute.Strategy | None = None):
-        """Plans the windows.
+        """Plan the windows.
 
         Args:
           corpus: the split.
@@ -53,7 +53,7 @@ class Evaluator:
         self._forward: _Forward | None = None
 
     def __call__(self, model: keras.Model) -> Evaluation:
-        """Runs the network over the split, showing progress on a terminal.
+        """Run the network over the split, showing progress on a terminal.
 
         Raises:
           UserError: if a record is corrupt, an prediction is not finite, not every labelled frame was scored, or the
@@ -133,7 +133,7 @@ class _Forward:
         )
 
     def over(self, batches: tf.data.Dataset) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Yields what `_TOLD` names of each batch, without its padding, and the predictions (B, T, D).
+        """Yield what `_TOLD` names of each batch, without its padding, and the predictions (B, T, D).
 
         It waits for a device only when the next batch is on its way there.
         """
@@ -154,7 +154,7 @@ class _Forward:
             yield _fetched(*waiting)
 
     def _on_a_device(self, inputs: dict[str, tf.Tensor], carried: tuple):
-        """Returns the predictions, and what the next batch needs: the rows' videos and the states after it."""
+        """Return the predictions, and what the next batch needs: the rows' videos and the states after it."""
         video, (video_before, states) = inputs["video"], carried
         if not self._stateful:
             return self.model({name: inputs[name] for name in self._names}, training=False), (video, states)
@@ -208,7 +208,7 @@ def _real_frames(frames, timestamps, labels, mask, predictions) -> tuple[np.ndar
 
 
 def _joined(windows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    """Returns a video's frames, timestamps, labels and predictions in time order, each frame once."""
+    """Return a video's frames, timestamps, labels and predictions in time order, each frame once."""
     frames, timestamps, labels, predictions = (np.concatenate(part) for part in zip(*windows, strict=True))
     frames, first, places = np.unique(frames, return_index=True, return_inverse=True)
     total = np.zeros((len(frames), predictions.shape[1]))
@@ -218,7 +218,7 @@ def _joined(windows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
 
 
 def evaluate(corpus: Corpus, prediction: Callable[[VideoEntry], np.ndarray]) -> Evaluation:
-    """Returns the evaluation of predictions that no network of Keras makes.
+    """Return the evaluation of predictions that no network of Keras makes.
 
     Args:
       prediction: gives (N, 2) valence and arousal of a video's N records.

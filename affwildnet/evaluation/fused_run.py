@@ -32,7 +32,7 @@ class Member:
 
 
 def fuse(workdirs: Sequence[Path], into: Workdir, choices: Choices) -> None:
-    """Fuses the networks of working directories, weighted by their validation CCC (omg2019 eq. 1).
+    """Fuse the networks of working directories, weighted by their validation CCC (omg2019 eq. 1).
 
     `into` becomes a working directory like any other, with the fused network as its best checkpoint.
 

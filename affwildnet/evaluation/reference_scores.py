@@ -18,7 +18,7 @@ MOST_FRAMES = 200_000
 def baselines(
     train: Corpus, scored: Corpus, protocol: str = "frames", config: EvaluationConfig | None = None
 ) -> dict[str, dict]:
-    """Returns the scores on one split of estimators fitted on another, by name.
+    """Return the scores on one split of estimators fitted on another, by name.
 
     Raises:
       UserError: if a split has no labelled frame, or a record is corrupt.

@@ -59,7 +59,7 @@ class Outcome:
 
 
 def once(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
-    """Scores one checkpoint on one split and writes its report beside it.
+    """Score one checkpoint on one split and write its report beside it.
 
     Args:
       against: a working directory whose checkpoint of the same name is scored too, on the same frames; the report
@@ -76,7 +76,7 @@ def once(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> 
 
 
 def folds(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
-    """Scores each fold's network on its own part, and all of them together (ijcv2019 section 5.1.2).
+    """Score each fold's network on its own part, and all of them together (ijcv2019 section 5.1.2).
 
     Args:
       against: a working directory with the same folds.

@@ -66,7 +66,7 @@ class Trained:
     model: keras.Model
 
     def __init__(self, workdir: Workdir, choices: Choices):
-        """Raises a `UserError` if there is no such training or checkpoint, or a setting is none."""
+        """Raise a `UserError` if there is no such training or checkpoint, or a setting is none."""
         experiment, trained_on = workdir.open()
         if experiment.training.stages:
             workdir = _stage_with(workdir, experiment, choices.checkpoint)
@@ -92,13 +92,13 @@ class Trained:
             return None
 
     def corpus(self, split: str) -> Corpus:
-        """Returns a split, opened once; raises a `UserError` if it cannot be."""
+        """Return a split, opened once; raise a `UserError` if it cannot be."""
         if split not in self._corpora:
             self._corpora[split] = Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
         return self._corpora[split]
 
     def predictions(self, split: str) -> Evaluation:
-        """Runs the network over a split, without post-processing."""
+        """Run the network over a split, without post-processing."""
         return self._validation if split == "validation" else self._predictions(split)
 
     @cached_property
@@ -119,7 +119,7 @@ class Trained:
 
 
 def _stage_with(workdir: Workdir, experiment: Experiment, checkpoint: str) -> Workdir:
-    """Returns the working directory of the last stage that has such a checkpoint; of a file, that in which it lies."""
+    """Return the working directory of the last stage that has such a checkpoint; of a file, that in which it lies."""
     stages = [workdir.stage(stage.name) for stage in reversed(experiment.training.stages)]
     file = Path(checkpoint).resolve()
     for stage in (stage for stage in stages if stage.begun):

@@ -40,7 +40,7 @@ class Watcher:
         best.release_all(workdir)
 
     def run(self, timeout_minutes: float = 0) -> int:
-        """Watches until the trainer has finished and all its checkpoints are scored; returns the exit status.
+        """Watch until the trainer has finished and all its checkpoints are scored; return the exit status.
 
         Args:
           timeout_minutes: give up after so long without a new checkpoint; 0 waits without end.
@@ -143,7 +143,7 @@ def _told(scores: dict) -> str:
 
 
 def _state(path: Path) -> tuple:
-    """Returns what tells one file from another that is written in its place."""
+    """Return what tells one file from another that is written in its place."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from tfrecords_tools.errors import UserError
 
 
 def watch(workdir: Workdir, data_dir: Path | None, split: str, patience: int | None, timeout_minutes: float) -> int:
-    """Scores each new checkpoint of a training, which need not have begun; returns the exit status.
+    """Score each new checkpoint of a training, which need not have begun; return the exit status.
 
     Of a training in stages, one stage after the other is watched until it is finished.
 
@@ -62,7 +62,7 @@ def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
 
 
 def _wait(workdir: Workdir, since: float, timeout_minutes: float) -> None:
-    """Sleeps a little; raises a `UserError` if that has gone on for too long."""
+    """Sleep a little; raises a `UserError` if that has gone on for too long."""
     if timeout_minutes and time.monotonic() - since > timeout_minutes * 60:
         workdir.open()  # says so if nothing has begun here at all
         raise UserError(f"{workdir.path}: no stage has begun for {timeout_minutes:g} minutes. Does train.py run?")

@@ -30,7 +30,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def get(name: str) -> Experiment:
-    """Returns the experiment of that name.
+    """Return the experiment of that name.
 
     Raises:
       UserError: if there is none; the message has the nearest name and where to find them all.

@@ -28,7 +28,7 @@ _MEMBERS_OWN = (
 
 
 def listing() -> str:
-    """Returns the experiments paper by paper, a line for each set of published numbers.
+    """Return the experiments paper by paper, a line for each set of published numbers.
 
     A line has the experiment's name, the tables that print the numbers, their metric, and valence and arousal (or the
     accuracy over all videos). Where an experiment has several lines, those below the first say which row they are.
@@ -65,7 +65,7 @@ def _numbers(row: Published) -> tuple[str, str, str]:
 
 
 def description(experiment: Experiment) -> str:
-    """Returns all of an experiment as lines of text: every field, the network's cost, the published rows, the notes.
+    """Return all of an experiment as lines of text: every field, the network's cost, the published rows, the notes.
 
     Of a fused network the fields that its members have instead are left out.
     """

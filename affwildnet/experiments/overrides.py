@@ -13,7 +13,7 @@ _RENAMED = {"trunk": "backbone"}
 
 
 def override(experiment: Experiment, assignments: list[str]) -> Experiment:
-    """Returns a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
+    """Return a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
 
     Tuples are written with commas (`model.hidden=4096,2000`; `model.hidden=` is the empty one).
 
@@ -81,12 +81,12 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
 
 
 def to_json(experiment: Experiment) -> dict:
-    """Returns an experiment as what `json` can write."""
+    """Return an experiment as what `json` can write."""
     return dataclasses.asdict(experiment)
 
 
 def from_json(fields: dict) -> Experiment:
-    """Returns the experiment that `to_json` wrote; fields that it did not know then have their defaults.
+    """Return the experiment that `to_json` wrote; fields that it did not know then have their defaults.
 
     Raises:
       UserError: if a field is not known now.

@@ -40,7 +40,7 @@ def row(
     pearson: Sequence[float] = (),
     note: str = "",
 ) -> Published:
-    """Returns a row of a table; of each metric valence and arousal, then their mean where the paper prints it."""
+    """Return a row of a table; of each metric valence and arousal, then their mean where the paper prints it."""
     metrics = {"ccc": ccc, "mse": mse, "pearson": pearson}
     scores = {metric: dict(zip(DIMENSIONS, values, strict=False)) for metric, values in metrics.items() if values}
     return Published(source, table, name, corpus, scores, note)
@@ -49,6 +49,6 @@ def row(
 def accuracy_row(
     source: str, table: str, name: str, corpus: str, accuracies: Sequence[float], note: str = ""
 ) -> Published:
-    """Returns a row of accuracies: of the seven expressions and the total, or of the total alone."""
+    """Return a row of accuracies: of the seven expressions and the total, or of the total alone."""
     names = EXPRESSIONS if len(accuracies) > 1 else EXPRESSIONS[-1:]
     return Published(source, table, name, corpus, {"accuracy": dict(zip(names, accuracies, strict=True))}, note)

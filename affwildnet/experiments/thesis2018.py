@@ -38,7 +38,7 @@ Score = tuple[float, float, float, float]
 
 
 def stages(case: str, model: ModelConfig) -> tuple[Stage, ...]:
-    """Returns the stages of a case of table 6.3.
+    """Return the stages of a case of table 6.3.
 
     c0: the CNN is frozen; c1: its last convolution is trained too; c2: everything is. The CNN starts from its
     pre-trained weights and the rest at random. c3 is c2, and then all of it again, the CNN from its pre-trained

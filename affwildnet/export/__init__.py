@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def export(model: "keras.Model", folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
-    """Writes a network as a SavedModel, see `affwildnet.export.saved_model.write`, which this calls."""
+    """Write a network as a SavedModel, see `affwildnet.export.saved_model.write`, which this calls."""
     from affwildnet.export.saved_model import write  # brings in TensorFlow, which the command line does not wait for
 
     write(model, folder, provenance, card)

@@ -20,7 +20,7 @@ NAMES = ("saved_model", "onnx", "tflite_float16", "tflite_int8")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; return the exit status."""
     options = _parser().parse_args(arguments)
     return exit_status(lambda: _export(options))
 

@@ -16,7 +16,7 @@ _HOLDS = {
 
 
 def contents(forms: Forms, card: Card | None, provenance: dict | None, files: dict[str, str]) -> dict:
-    """Returns the description, as JSON can hold it; in a shape, None is a size that is free.
+    """Return the description, as JSON can hold it; in a shape, None is a size that is free.
 
     Args:
       card: its fields are taken as they are; None where nobody knows how the faces were cut out.
@@ -42,5 +42,5 @@ def contents(forms: Forms, card: Card | None, provenance: dict | None, files: di
 
 
 def write(folder: Path, described: dict) -> None:
-    """Writes the description into a folder."""
+    """Write the description into a folder."""
     (folder / FILE).write_text(json.dumps(described, indent=2) + "\n", "utf-8")

@@ -10,7 +10,7 @@ from tfrecords_tools.errors import UserError
 
 
 def check(folder: Path, marker: str) -> None:
-    """Raises a `UserError` unless there is nothing at `folder`, or an earlier export, which holds the file `marker`."""
+    """Raise a `UserError` unless there is nothing at `folder`, or an earlier export, which holds the file `marker`."""
     if os.path.lexists(folder) and not (folder / marker).is_file():
         what = "a folder without it" if folder.is_dir() else "a file"
         raise UserError(
@@ -21,7 +21,7 @@ def check(folder: Path, marker: str) -> None:
 
 @contextmanager
 def replacing(folder: Path, marker: str) -> Iterator[Path]:
-    """Yields an empty folder, which takes the place of `folder` at the end.
+    """Yield an empty folder, which takes the place of `folder` at the end.
 
     On an error within, nothing is left of it, and an earlier export stays.
 

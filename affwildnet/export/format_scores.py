@@ -36,11 +36,11 @@ class Runner:
     _states: dict[str, np.ndarray] = field(default_factory=dict)
 
     def begin(self, states: dict[str, np.ndarray]) -> None:
-        """Begins a video with these states."""
+        """Begin a video with these states."""
         self._states = states
 
     def predictions(self, inputs: dict[str, np.ndarray], output: str) -> np.ndarray:
-        """Returns (T, D) predictions for the next T frames of the video; inputs are (1, T, ...)."""
+        """Return (T, D) predictions for the next T frames of the video; inputs are (1, T, ...)."""
         frames = next(iter(inputs.values())).shape[1]
         length = 1 if self.one_frame else frames
         found = []
@@ -53,7 +53,7 @@ class Runner:
 
 
 def keras_step(forms: Forms) -> Step:
-    """Returns the network itself as a `Step`."""
+    """Return the network itself as a `Step`."""
     specs = [*forms.inputs, *forms.states]
     compiled = tf.function(forms.step, input_signature=specs)
 
@@ -65,7 +65,7 @@ def keras_step(forms: Forms) -> Step:
 
 
 def check(corpus: Corpus, forms: Forms) -> None:
-    """Raises a `UserError` unless the network can be scored on the split: both have valence and arousal."""
+    """Raise a `UserError` unless the network can be scored on the split: both have valence and arousal."""
     if forms.output != "valence_arousal":
         raise UserError(
             "`--data_dir` compares formats by the CCC of valence and arousal, so the network must predict these. "
@@ -76,7 +76,7 @@ def check(corpus: Corpus, forms: Forms) -> None:
 
 
 def score(corpus: Corpus, forms: Forms, runners: dict[str, Runner]) -> None:
-    """Takes each runner through every frame of a split, and scores it; the first is what the others are held to.
+    """Take each runner through every frame of a split, and score it; the first is what the others are held to.
 
     Each video is one sequence, in time order, also across the frames that it lacks.
 
@@ -111,7 +111,7 @@ def score(corpus: Corpus, forms: Forms, runners: dict[str, Runner]) -> None:
 
 
 def table(runners: dict[str, Runner], sizes: dict[str, int]) -> str:
-    """Returns the CCC of each runner, what of the first one's it lost, and its size, as lines of text."""
+    """Return the CCC of each runner, what of the first one's it lost, and its size, as lines of text."""
     width = max(len("format"), *map(len, runners))
     heads = (*DIMENSIONS, "mean", "CCC lost", "largest dev.", "MB")
     lines = [f"{'format':<{width}}" + "".join(f"{head:>14}" for head in heads)]

@@ -32,7 +32,7 @@ class Format:
     one_frame: bool = False
 
     def size(self, folder: Path) -> int:
-        """Returns the bytes of what a program has to have to run the step form."""
+        """Return the bytes of what a program has to have to run the step form."""
         files = [folder / self.step] if self.step else folder.rglob("*")
         return sum(file.stat().st_size for file in files if file.is_file())
 

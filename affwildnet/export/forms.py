@@ -40,24 +40,24 @@ class Forms:
         return self.stateful.model
 
     def sequence(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the predictions for whole sequences: all states are zero before the first frame."""
+        """Return the predictions for whole sequences: all states are zero before the first frame."""
         states = self.stateful.initial_states(tf.shape(inputs[0])[0])
         return {self.output: self.step(*inputs, *states)[self.output]}
 
     def step(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the predictions for a piece of a sequence, and under their names the states after its last frame."""
+        """Return the predictions for a piece of a sequence, and under their names the states after its last frame."""
         own = len(self.inputs)
         predictions, states = self.stateful(tensors[:own], tensors[own:])
         return {self.output: predictions, **{spec.name: new for spec, new in zip(self.states, states, strict=True)}}
 
     def one_frame(self) -> list[tf.TensorSpec]:
-        """Returns what `step` takes for one frame of one video: the shapes with B = 1 and T = 1."""
+        """Return what `step` takes for one frame of one video: the shapes with B = 1 and T = 1."""
         frames = [tf.TensorSpec([1, 1, *spec.shape[2:]], spec.dtype, spec.name) for spec in self.inputs]
         return frames + [tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, spec.name) for spec in self.states]
 
 
 def forms(model: keras.Model) -> Forms:
-    """Returns the forms of a network.
+    """Return the forms of a network.
 
     Args:
       model: as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
@@ -78,7 +78,7 @@ def forms(model: keras.Model) -> Forms:
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """Returns a network that computes in float32 throughout, with the same weights; the same one if it does already.
+    """Return a network that computes in float32 throughout, with the same weights; the same one if it does already.
 
     Few runtimes beside TensorFlow's compute in bfloat16, in which networks can be trained.
     """

@@ -10,7 +10,7 @@ from tfrecords_tools.records import manifest
 
 
 def card_of(path: Path, data_dir: Path | None) -> Card:
-    """Returns the card of a `.keras` file; of one from before there were cards, that of the corpus beside it.
+    """Return the card of a `.keras` file; of one from before there were cards, that of the corpus beside it.
 
     Raises:
       UserError: if there is neither, or the file is none that Keras wrote.

@@ -34,14 +34,14 @@ _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
 
 
 def check_installed() -> None:
-    """Raises a `UserError` unless what it takes to write and to run ONNX files is installed."""
+    """Raise a `UserError` unless what it takes to write and to run ONNX files is installed."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f'ONNX files need {", ".join(missing)}: pip install "affwildnet[onnx]"')
 
 
 def write(model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
-    """Writes a folder with two ONNX files and the description; it appears whole, in place of an earlier export.
+    """Write a folder with two ONNX files and the description; it appears whole, in place of an earlier export.
 
     `sequence.onnx` takes and returns what the SavedModel's `serving_default` does, `step.onnx` what its `step` does;
     but the new states are named `next_gru1_state1` and so on. B and T are free in both. The network computes in
@@ -101,7 +101,7 @@ def _write(
 
 
 def _used(graph: "onnx.GraphProto") -> set[str]:
-    """Returns the names of all tensors that a node reads, here or in a loop's body."""
+    """Return the names of all tensors that a node reads, here or in a loop's body."""
     names = set()
     for node in graph.node:
         names |= set(node.input)
@@ -112,7 +112,7 @@ def _used(graph: "onnx.GraphProto") -> set[str]:
 
 
 def load(folder: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Returns `step.onnx` of an export as a function of arrays by name; new states have the names of the old."""
+    """Return `step.onnx` of an export as a function of arrays by name; new states have the names of the old."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(folder / STEP, providers=["CPUExecutionProvider"])

@@ -21,7 +21,7 @@ SIGNATURES = {
 
 
 def write(model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
-    """Writes a SavedModel; it appears whole, in place of an earlier export.
+    """Write a SavedModel; it appears whole, in place of an earlier export.
 
     Its signature `serving_default` takes `frames`, uint8 RGB faces [B, T, S, S, 3], and, where the network uses them,
     `landmarks`, float32 [B, T, 68, 2] in the crop divided by its side; it returns `valence_arousal`, float32 [B, T, 2],
@@ -50,7 +50,7 @@ def write(model: keras.Model, folder: Path, provenance: dict | None = None, card
 
 
 def write_functions(folder: Path, signatures: dict[str, tuple[Callable, Sequence[tf.TensorSpec]]]) -> None:
-    """Writes functions that use the variables of a network as a SavedModel.
+    """Write functions that use the variables of a network as a SavedModel.
 
     Args:
       signatures: by name the function and what it takes.
@@ -62,7 +62,7 @@ def write_functions(folder: Path, signatures: dict[str, tuple[Callable, Sequence
 
 
 def load(folder: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Returns the signature `step` of an export as a function of arrays by name."""
+    """Return the signature `step` of an export as a function of arrays by name."""
     step = tf.saved_model.load(str(folder)).signatures[STEP]
 
     def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

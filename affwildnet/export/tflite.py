@@ -25,7 +25,7 @@ WEIGHTS = ("float16", "int8")
 def write(
     model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None, weights: str = "float16"
 ) -> None:
-    """Writes a folder with `step.tflite` and the description; it appears whole, in place of an earlier export.
+    """Write a folder with `step.tflite` and the description; it appears whole, in place of an earlier export.
 
     The file has one signature, `step`, as the SavedModel's with B = 1 and T = 1. A loop over frames is left to the
     caller, so that all operations are TFLite's own.
@@ -58,7 +58,7 @@ def _converted(made: Forms, weights: str) -> bytes:
 
 
 def load(folder: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Returns the signature `step` of an export as a function of arrays by name."""
+    """Return the signature `step` of an export as a function of arrays by name."""
     with warnings.catch_warnings():
         # The interpreter is moving to a package of its own, which TensorFlow 2.21 does not bring.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")

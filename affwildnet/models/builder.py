@@ -21,7 +21,7 @@ HEADS = {"valence_arousal": (len(DIMENSIONS), "linear"), "expression": (7, "soft
 
 
 def build(config: ModelConfig) -> keras.Model:
-    """Builds a network from its description, with random weights.
+    """Build a network from its description, with random weights.
 
     Call `keras.utils.set_random_seed` before it to make weights and dropout reproducible. Under mixed precision the
     pixels' normalisation, the recurrent layers and the output stay float32.
@@ -50,7 +50,7 @@ def build(config: ModelConfig) -> keras.Model:
 
 
 def fit_landmarks(model: keras.Model, landmarks: np.ndarray) -> None:
-    """Takes the mean and deviation of (N, 68, 2) landmarks into a network with `standardise_landmarks`.
+    """Take the mean and deviation of (N, 68, 2) landmarks into a network with `standardise_landmarks`.
 
     They are weights of the network, not trained, and saved with it; without this call they are 0 and 1.
     """

@@ -11,7 +11,7 @@ SMALLEST_IMAGE = 32  # below it the deeper layers of every backbone see padding 
 
 
 def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], heads: Iterable[str]) -> None:
-    """Raises UserError, naming the field, the rule and the value, unless `config` describes a network."""
+    """Raise UserError, naming the field, the rule and the value, unless `config` describes a network."""
     check_choice("backbone", config.backbone, sorted(backbones))
     check_choice("recurrent", config.recurrent, sorted(["none", *cells]))
     check_choice("head", config.head, sorted(heads))

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def skeleton(build: Callable[[], keras.Model]) -> keras.Model:
-    """Returns what `build` returns, its weights never initialised: they have a name and a shape, and no value.
+    """Return what `build` returns, its weights never initialised: they have a name and a shape, and no value.
 
     The random state is left as it was, so that a seed set before gives the same network after. The global dtype policy
     is that of the caller.
@@ -32,19 +32,19 @@ def skeleton(build: Callable[[], keras.Model]) -> keras.Model:
 
 
 def give(layer: keras.Layer, weights: Sequence[np.ndarray]) -> None:
-    """Gives a built layer its weights, in the order of `layer.get_weights()`."""
+    """Give a built layer its weights, in the order of `layer.get_weights()`."""
     layer.set_weights(weights)
     renew(layer)
 
 
 def renew(layer: keras.Layer) -> None:
-    """Has a layer whose weights were changed compute with them: a normalisation computes with copies of its own."""
+    """Have a layer whose weights were changed compute with them: a normalisation computes with copies of its own."""
     if isinstance(layer, keras.layers.Normalization):
         layer.finalize_state()
 
 
 def beside(model: keras.Model, tensors: Sequence[keras.KerasTensor], prefix: str) -> list[keras.KerasTensor]:
-    """Returns the outputs of a copy of a network on other inputs, its layers' names behind a prefix.
+    """Return the outputs of a copy of a network on other inputs, its layers' names behind a prefix.
 
     Args:
       model: a functional model; its weights are not copied.

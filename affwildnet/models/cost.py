@@ -16,7 +16,7 @@ ELEMENT_WISE = (WeightedMean,)
 
 
 def parameters(config: ModelConfig) -> int:
-    """Returns the number of trainable weights of a network, such as 35,871,554 for AffWildNet (VGG-Face).
+    """Return the number of trainable weights of a network, such as 35,871,554 for AffWildNet (VGG-Face).
 
     Raises:
       UserError: a field of `config` breaks a rule; the message names it.
@@ -26,7 +26,7 @@ def parameters(config: ModelConfig) -> int:
 
 
 def gflops(config: ModelConfig) -> float:
-    """Returns the work of a forward pass in 10^9 floating-point operations a frame.
+    """Return the work of a forward pass in 10^9 floating-point operations a frame.
 
     A multiplication and its addition are two operations. See `multiply_adds` for what is counted.
 
@@ -37,7 +37,7 @@ def gflops(config: ModelConfig) -> float:
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Returns the multiplications of a forward pass that go into a sum, for one frame.
+    """Return the multiplications of a forward pass that go into a sum, for one frame.
 
     Counted are convolutions (zeros beyond the edge included, as is usual), fully connected layers, and recurrent ones
     as their equations are written: each matrix once a frame, and in an attention the scores and the sum of the outputs

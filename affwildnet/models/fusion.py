@@ -30,7 +30,7 @@ class WeightedMean(keras.layers.Layer):
 
 
 def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Model:
-    """Fuses trained networks at decision level (omg2019 section 5.4.2, eq. 1).
+    """Fuse trained networks at decision level (omg2019 section 5.4.2, eq. 1).
 
     Args:
       models: trained networks with the same inputs, or with some of them.

@@ -15,7 +15,7 @@ LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after i
 
 
 def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
-    """Returns `frames` (B, T, S, S, 3) uint8 and, with `config.landmarks`, `landmarks` (B, T, 68, 2) float32."""
+    """Return `frames` (B, T, S, S, 3) uint8 and, with `config.landmarks`, `landmarks` (B, T, 68, 2) float32."""
     side = config.image_size
     tensors = [keras.Input((None, side, side, 3), dtype="uint8", name="frames")]
     if config.landmarks:
@@ -24,7 +24,7 @@ def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
 
 
 def representation(config: ModelConfig) -> keras.Model:
-    """Builds the network that puts out what its output layer reads, (B, T, F).
+    """Build the network that puts out what its output layer reads, (B, T, F).
 
     Raises:
       UserError: if `config.rnn_inputs` names a tap that the backbone does not have.

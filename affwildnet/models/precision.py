@@ -26,7 +26,7 @@ class Rounded(layers.Layer):
 
 
 def with_precision(model: keras.Model, precision: str, native: bool = True) -> keras.Model:
-    """Returns the network with its convolutions and hidden layers in a precision; the weights are copied.
+    """Return the network with its convolutions and hidden layers in a precision; the weights are copied.
 
     Recurrent layers, output layers and the normalisation of the inputs compute in float32 whatever it is.
 

@@ -45,5 +45,5 @@ class UnfoldTime(keras.layers.Layer):
 
 
 def scaled(units: int, width: float) -> int:
-    """Returns `units` times `width`, rounded, and at least 1."""
+    """Return `units` times `width`, rounded, and at least 1."""
     return max(1, round(units * width))

@@ -59,7 +59,7 @@ class StatefulModel:
     state_shapes: tuple[tuple[int, ...], ...]
 
     def __call__(self, inputs: Sequence[Tensor], states: States) -> tuple[Tensor, States]:
-        """Returns the predictions (B, T, D) for a piece of a video, and the states after its last frame.
+        """Return the predictions (B, T, D) for a piece of a video, and the states after its last frame.
 
         Args:
           inputs: those of the network, (B, T, ...), in its order.
@@ -70,12 +70,12 @@ class StatefulModel:
         return predictions, after
 
     def initial_states(self, batch_size: int) -> States:
-        """Returns the states before the first frame of a video, (B, ...) float32, all zero."""
+        """Return the states before the first frame of a video, (B, ...) float32, all zero."""
         return [keras.ops.zeros((batch_size, *shape), "float32") for shape in self.state_shapes]
 
 
 def with_states(model: keras.Model) -> StatefulModel:
-    """Returns a network's form with states: the same predictions, whatever pieces a video comes in.
+    """Return a network's form with states: the same predictions, whatever pieces a video comes in.
 
     Args:
       model: functional, as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
@@ -131,7 +131,7 @@ def _has_states(layer: keras.Layer) -> bool:
 
 
 def _check(layer: keras.Layer, model: keras.Model) -> None:
-    """Raises a `UserError` unless a layer's states can be taken out, or there are none in it."""
+    """Raise a `UserError` unless a layer's states can be taken out, or there are none in it."""
     if not _has_states(layer):
         for part in _parts(layer):
             if isinstance(part, (keras.layers.RNN, keras.layers.Bidirectional)) or _has_states(part):
@@ -145,7 +145,7 @@ def _check(layer: keras.Layer, model: keras.Model) -> None:
 
 
 def _parts(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yields a layer and all layers inside it."""
+    """Yield a layer and all layers inside it."""
     yield layer
     for part in layer._layers:
         yield from _parts(part)

@@ -52,7 +52,7 @@ class Options:
             raise UserError(f"`--seconds` must be above 0. Received: {self.seconds:g}")
 
     def paths(self, clip: Clip) -> dict[str, Path]:
-        """Returns the files that are written for a clip, by what they hold."""
+        """Return the files that are written for a clip, by what they hold."""
         found = {"table": self.output / f"{clip.name}.csv", "curves": self.output / f"{clip.name}.png"}
         return {**found, **({"overlay": self.output / f"{clip.name}-overlay.mp4"} if self.overlay else {})}
 
@@ -82,7 +82,7 @@ class Predicted:
 
 
 def predict_all(clips: list[Clip], predictor: Predictor, options: Options) -> int:
-    """Predicts from each clip and tells what came of it; returns the exit status: 1 if one of several failed.
+    """Predict from each clip and tell what came of it; return the exit status: 1 if one of several failed.
 
     Raises:
       UserError: if files would be written over, or the only clip cannot be predicted from.
@@ -114,7 +114,7 @@ def _make_output(clips: list[Clip], options: Options) -> None:
 
 
 def warm_up(predictor: Predictor) -> None:
-    """Loads what finds faces and compiles the network, so that neither is counted as a clip's time."""
+    """Load what finds faces and compiles the network, so that neither is counted as a clip's time."""
     network, _, _ = predictor.network, predictor.finder.detector, predictor.finder.predictor
     for count in (1, CHUNK):
         faces = np.zeros((count, network.image_size, network.image_size, 3), np.uint8)
@@ -123,7 +123,7 @@ def warm_up(predictor: Predictor) -> None:
 
 
 def predict(clip: Clip, predictor: Predictor, options: Options) -> Predicted:
-    """Predicts from one clip, in one pass and in memory that does not grow with its length.
+    """Predict from one clip, in one pass and in memory that does not grow with its length.
 
     Raises:
       UserError: if the clip cannot be read, or a file cannot be written.
@@ -170,7 +170,7 @@ def predict(clip: Clip, predictor: Predictor, options: Options) -> Predicted:
 
 
 def told(clip: Clip, predicted: Predicted) -> str:
-    """Returns what came of a clip, in lines."""
+    """Return what came of a clip, in lines."""
     parts = [f"{predicted.frames:,} frames, {predicted.frames_with_face:,} with a face"]
     if predicted.tracks > 1:
         parts.append(f"{predicted.tracks} faces")

@@ -36,7 +36,7 @@ class Clip:
 
 
 def find_clips(path: Path, image_fps: float = IMAGE_FPS) -> list[Clip]:
-    """Returns what lies at a path: a video, each video of a folder, or a folder's images, named by numbers, as one.
+    """Return what lies at a path: a video, each video of a folder, or a folder's images, named by numbers, as one.
 
     Raises:
       UserError: if there is nothing of that kind.
@@ -92,7 +92,7 @@ def _count(path: Path) -> int | None:
 
 
 def camera(number: int) -> Clip:
-    """Returns a camera as a clip, whose frames end at Ctrl-C; times are those at which they came, from 0.
+    """Return a camera as a clip, whose frames end at Ctrl-C; times are those at which they came, from 0.
 
     Raises:
       UserError: if there is no such camera, or it gives no image.
@@ -122,7 +122,7 @@ def camera(number: int) -> Clip:
 
 @contextmanager
 def _until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Yields whether Ctrl-C was pressed; the first one ends the frames, so that what came is written."""
+    """Yield whether Ctrl-C was pressed; the first one ends the frames, so that what came is written."""
     pressed = []
 
     def note(*_) -> None:
@@ -137,7 +137,7 @@ def _until_interrupted() -> Iterator[Callable[[], bool]]:
 
 
 def until(frames: Iterator[Frame], seconds: float | None) -> Iterator[Frame]:
-    """Yields the frames of the first so many seconds; None is all."""
+    """Yield the frames of the first so many seconds; None is all."""
     for frame in frames:
         if seconds is not None and frame.timestamp >= seconds:
             break

@@ -34,7 +34,7 @@ class Curves:
 
 
 def read_curves(path: Path, points: int = POINTS, most: int = len(FACES)) -> Curves:
-    """Reads the table of a prediction twice, line by line; of more than `most` faces those with most frames."""
+    """Read the table of a prediction twice, line by line; of more than `most` faces those with most frames."""
     frames, seen, before = 0, Counter(), None
     for line in prediction_table.lines(path):
         frames += line.time != before
@@ -62,7 +62,7 @@ def read_curves(path: Path, points: int = POINTS, most: int = len(FACES)) -> Cur
 
 
 def plot(path: Path, title: str, picture: Path) -> None:
-    """Draws a table: valence and arousal of one face in one diagram, or a diagram of each for several faces.
+    """Draw a table: valence and arousal of one face in one diagram, or a diagram of each for several faces.
 
     Curves have gaps, on grey, where no face was found.
     """

@@ -31,7 +31,7 @@ def rows(
     keep_images: bool = False,
     stages: Stages | None = None,
 ) -> Iterator[Row]:
-    """Yields every frame with the faces to predict from, cut out.
+    """Yield every frame with the faces to predict from, cut out.
 
     Args:
       frames: of one video, in order.
@@ -54,7 +54,7 @@ def rows(
 
 
 def chosen(followed: Iterable[Followed]) -> Iterator[Followed]:
-    """Leaves one face in each frame: the largest at first, and then the same.
+    """Leave one face in each frame: the largest at first, and then the same.
 
     When that face has been away for a second, the largest of those that are there takes its place. Packing sees the
     whole video before it chooses, and takes the face of most frames.
@@ -99,7 +99,7 @@ class _Piece:
 
 
 def without_jumps(coming: Iterable[Row]) -> Iterator[Row]:
-    """Takes false detections out of the rows, as `tracks.remove_jumps` does, holding `HELD` rows at most.
+    """Take false detections out of the rows, as `tracks.remove_jumps` does, holding `HELD` rows at most.
 
     A piece of a track beside a jump is believed when it has five frames. Where that is not known after `HELD` frames, a
     piece that began with a jump is removed, and the first piece of a track believed. Unlike in packing, the longest

@@ -34,7 +34,7 @@ class Loaded:
 def load(
     model: Path, alignment: str | None = None, margin: float | None = None, precision: str | None = None
 ) -> Loaded:
-    """Loads a network.
+    """Load a network.
 
     Args:
       model: a `.keras` file, a working directory of train.py (its `best_mean` checkpoint, else its latest one), or the

@@ -48,7 +48,7 @@ class Overlay:
             self._writer.__exit__(*error)
 
     def write(self, row: Row) -> None:
-        """Draws a row, which must have its image and predictions, and writes it."""
+        """Draw a row, which must have its image and predictions, and write it."""
         self._history.append((row.timestamp, {face.track: face.prediction for face in row.faces}))
         while row.timestamp - self._history[0][0] > CURVES:
             self._history.popleft()
@@ -61,7 +61,7 @@ class Overlay:
         self._writer.write(image)
 
     def drawn(self, row: Row) -> np.ndarray:
-        """Returns the row's image, enlarged if it is small and with even sides, with all that is drawn into it."""
+        """Return the row's image, enlarged if it is small and with even sides, with all that is drawn into it."""
         height, width = row.image.shape[:2]
         scale = max(1.0, SMALLEST / min(height, width))
         size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))

@@ -61,7 +61,7 @@ def _values(face: Face | None) -> list:
 
 @contextmanager
 def writing(path: Path, with_track: bool) -> Iterator[Table]:
-    """Yields the table; the file has its name when the block is done, and is gone if an error ends it."""
+    """Yield the table; the file has its name when the block is done, and is gone if an error ends it."""
     try:
         with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             yield Table(file, with_track)
@@ -70,7 +70,7 @@ def writing(path: Path, with_track: bool) -> Iterator[Table]:
 
 
 def lines(path: Path) -> Iterator[Line]:
-    """Yields the lines of a table, one held at a time."""
+    """Yield the lines of a table, one held at a time."""
     with path.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
             found = line["face"] == "1"

@@ -56,12 +56,12 @@ class FaceFinder:
 
     @cached_property
     def detector(self) -> Detector:
-        """Raises a `UserError` if there is no such model, or dlib is not installed."""
+        """Raise a `UserError` if there is no such model, or dlib is not installed."""
         return YuNetDetector(self._yunet_model) if self._yunet_model else _with_dlib(FaceDetector, self._upsample)
 
     @cached_property
     def predictor(self) -> LandmarkPredictor:
-        """Raises a `UserError` if there is no such model, or dlib is not installed."""
+        """Raise a `UserError` if there is no such model, or dlib is not installed."""
         return _with_dlib(LandmarkPredictor, find_model(self._landmark_model))
 
 
@@ -91,18 +91,18 @@ class Predictor:
         precision: str | None = None,
         finder: FaceFinder | None = None,
     ) -> "Predictor":
-        """Loads a `.keras` file, the best checkpoint of a working directory, or a SavedModel; see `loading.load`."""
+        """Load a `.keras` file, the best checkpoint of a working directory, or a SavedModel; see `loading.load`."""
         loaded = loading.load(Path(model), alignment, margin, precision)
         return cls(loaded.network, loaded.aligner, finder, loaded.told)
 
     def reset(self) -> None:
-        """Forgets all that was seen: the next image is the first one of a video."""
+        """Forget all that was seen: the next image is the first one of a video."""
         self._states = self.network.initial_states()
         self._seen: Seen | None = None
         self._images = 0
 
     def step(self, image: np.ndarray) -> Prediction | None:
-        """Returns the prediction for the next image of a video; None, changing nothing else, if no face is found.
+        """Return the prediction for the next image of a video; None, changing nothing else, if no face is found.
 
         The face is searched for near where it was, and else in the whole image. Where another one is found than before,
         the largest, the states begin afresh.
@@ -123,7 +123,7 @@ class Predictor:
         return Prediction(float(valence), float(arousal), box, landmarks)
 
     def step_face(self, face: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-        """Returns (2,) float32 valence and arousal for the next face of a video.
+        """Return (2,) float32 valence and arousal for the next face of a video.
 
         Args:
           face: (S, S, 3) uint8 RGB, cut out as `aligner` does.
@@ -137,7 +137,7 @@ class Predictor:
         return predictions[0]
 
     def prediction(self, faces: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-        """Returns (T, 2) float32 for a whole sequence, which begins afresh; what `step` remembers is not touched.
+        """Return (T, 2) float32 for a whole sequence, which begins afresh; what `step` remembers is not touched.
 
         Args:
           faces: (T, S, S, 3) uint8 RGB, cut out as `aligner` does.

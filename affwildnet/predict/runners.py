@@ -30,11 +30,11 @@ class Network:
     landmarks: bool
 
     def initial_states(self) -> States:
-        """Returns the states before the first frame of a track, each (1, ...) float32, all zero."""
+        """Return the states before the first frame of a track, each (1, ...) float32, all zero."""
         raise NotImplementedError
 
     def run(self, faces: np.ndarray, points: np.ndarray | None, states: States) -> tuple[np.ndarray, States]:
-        """Returns (T, 2) float32 predictions, and the states after the last frame.
+        """Return (T, 2) float32 predictions, and the states after the last frame.
 
         Args:
           faces: (T, S, S, 3) uint8 RGB, T at least 1.
@@ -67,7 +67,7 @@ class KerasNetwork(Network):
     """A network of this package, made by `affwildnet.models.build` or loaded from a file."""
 
     def __init__(self, model: keras.Model):
-        """Raises a `UserError` if the model is no such network, or predictions something else."""
+        """Raise a `UserError` if the model is no such network, or predictions something else."""
         shapes = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
         _check_inputs(shapes)
         _check_outputs({model.output_names[0]: tuple(model.outputs[0].shape)})
@@ -97,7 +97,7 @@ class SavedNetwork(Network):
     """A network that `affwildnet.export` wrote, through its signature `step`; nothing of Keras is used."""
 
     def __init__(self, folder: Path):
-        """Raises a `UserError` if the folder is no such export."""
+        """Raise a `UserError` if the folder is no such export."""
         try:
             self._loaded = tf.saved_model.load(str(folder))
         except Exception as error:  # whatever TensorFlow makes of a broken file: what the user can know is which

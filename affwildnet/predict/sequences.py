@@ -12,7 +12,7 @@ CHUNK = 16  # rows that are predicted together
 
 
 def predicted(rows: Iterable[Row], network: Network, stages: Stages, chunk: int = CHUNK) -> Iterator[Row]:
-    """Yields the rows with their predictions, `chunk` of them held at most.
+    """Yield the rows with their predictions, `chunk` of them held at most.
 
     A track's states begin at zero and go on with its next face; frames without it leave them as they are.
     """

@@ -21,7 +21,7 @@ class Stages:
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
-        """Counts the time within as that of a stage; stages do not hold one another."""
+        """Count the time within as that of a stage; stages do not hold one another."""
         began = time.perf_counter()
         try:
             yield
@@ -29,7 +29,7 @@ class Stages:
             self.seconds[name] += time.perf_counter() - began
 
     def decoding(self, frames: Iterable) -> Iterator:
-        """Yields the frames; the time for getting them is that of `decode`."""
+        """Yield the frames; the time for getting them is that of `decode`."""
         iterator = iter(frames)
         while True:
             with self.of("decode"):
@@ -44,7 +44,7 @@ class Stages:
         return time.perf_counter() - self._began
 
     def shares(self) -> dict[str, float]:
-        """Returns each stage's share of the time since the beginning; they sum to 1."""
+        """Return each stage's share of the time since the beginning; they sum to 1."""
         total = max(self.total, 1e-9)
         shares = {name: seconds / total for name, seconds in self.seconds.items()}
         return {**shares, "other": max(0.0, 1 - sum(shares.values()))}

@@ -16,12 +16,12 @@ BEST = ("mean", "valence", "arousal")
 
 
 def ranking(line: dict) -> dict[str, float]:
-    """Returns what a line of `metrics.jsonl` ranks by, by name of `BEST`; empty for what was passed over."""
+    """Return what a line of `metrics.jsonl` ranks by, by name of `BEST`; empty for what was passed over."""
     return line.get("ranking") or line.get("ccc") or {}  # lines from before there were protocols have no ranking
 
 
 def hold(path: Path, workdir: Workdir) -> Path:
-    """Returns another name of a checkpoint, under which it outlives the trainer's clearing up.
+    """Return another name of a checkpoint, under which it outlives the trainer's clearing up.
 
     Raises:
       FileNotFoundError: if it is gone already.
@@ -33,7 +33,7 @@ def hold(path: Path, workdir: Workdir) -> Path:
 
 
 def release_all(workdir: Workdir) -> None:
-    """Removes what a watcher that was killed held."""
+    """Remove what a watcher that was killed held."""
     for held in workdir.best.glob(".held-*"):
         held.unlink()
 
@@ -49,7 +49,7 @@ def _second_name(path: Path, name: Path) -> None:
 
 
 def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> list[str]:
-    """Puts a held checkpoint in the place of each best one that it beats; returns which.
+    """Put a held checkpoint in the place of each best one that it beats; return which.
 
     Args:
       held: as `hold` returns it; it is gone afterwards.
@@ -72,7 +72,7 @@ def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> lis
 
 
 def find(workdir: Workdir, checkpoint: str) -> Path:
-    """Returns the path of `best_mean`, `best_valence`, `best_arousal`, `latest`, or of a file.
+    """Return the path of `best_mean`, `best_valence`, `best_arousal`, `latest`, or of a file.
 
     Raises:
       UserError: if there is no such checkpoint.
@@ -92,7 +92,7 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
 
 
 def model_file(model: Path) -> Path:
-    """Returns the `.keras` file that a `--model` means: itself, or a working directory's best checkpoint or its latest.
+    """Return the `.keras` file that a `--model` means: itself, or a working directory's best checkpoint or its latest.
 
     Of a training in stages it is that of the last stage that has one.
 

@@ -43,12 +43,12 @@ class Card:
 
     @property
     def aligner(self) -> Aligner:
-        """Cuts out faces as the packing did."""
+        """Cut out faces as the packing did."""
         return Aligner(self.image_size, self.alignment, self.margin)
 
     @classmethod
     def of(cls, packed: Manifest, experiment: str = "", provenance: dict | None = None) -> "Card":
-        """Returns the card of a network that is trained on a packed corpus."""
+        """Return the card of a network that is trained on a packed corpus."""
         return cls(
             image_size=packed.image_size,
             alignment=packed.alignment,
@@ -62,13 +62,13 @@ class Card:
 
 
 def put(path: Path, card: Card) -> None:
-    """Adds a card to a `.keras` file that has none yet."""
+    """Add a card to a `.keras` file that has none yet."""
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(MEMBER, to_json(card))
 
 
 def read(path: Path) -> Card | None:
-    """Returns the card of a `.keras` file, None if it has none."""
+    """Return the card of a `.keras` file, None if it has none."""
     with zipfile.ZipFile(path) as archive:
         if MEMBER not in archive.namelist():
             return None

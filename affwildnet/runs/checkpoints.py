@@ -40,7 +40,7 @@ class TrainingState:
 
 
 def random_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns the states of a model's random generators, which `.keras` files do not hold."""
+    """Return the states of a model's random generators, which `.keras` files do not hold."""
     weights = {id(variable) for variable in model.weights}
     return [variable for variable in model.variables if id(variable) not in weights]
 
@@ -50,25 +50,25 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def step_of(path: Path) -> int | None:
-    """Returns the step in a checkpoint's name, or None."""
+    """Return the step in a checkpoint's name, or None."""
     match = _NAME.fullmatch(path.name)
     return int(match[1]) if match else None
 
 
 def listed(folder: Path) -> list[Path]:
-    """Returns the checkpoints in a folder, oldest first."""
+    """Return the checkpoints in a folder, oldest first."""
     if not folder.is_dir():
         return []
     return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of)
 
 
 def state_path(path: Path) -> Path:
-    """Returns where the JSON of a checkpoint lies."""
+    """Return where the JSON of a checkpoint lies."""
     return path.with_suffix(".json")
 
 
 def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card: Card | None = None) -> Path:
-    """Writes a checkpoint, with a card where one is given, then deletes all but the latest `keep`; returns its path."""
+    """Write a checkpoint, with a card where one is given, then deletes all but the latest `keep`; return its path."""
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
     write_json(state_path(path), {**asdict(state), "random_states": random_states})
@@ -81,7 +81,7 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
 
 
 def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
-    """Writes a `.keras` file whole or not at all, with a card where one is given."""
+    """Write a `.keras` file whole or not at all, with a card where one is given."""
     with whole(path) as partial:
         model.save(partial)
         if card is not None:
@@ -89,7 +89,7 @@ def write_model(model: keras.Model, path: Path, card: Card | None = None) -> Non
 
 
 def load(path: Path) -> keras.Model:
-    """Loads a checkpoint's model with its optimizer.
+    """Load a checkpoint's model with its optimizer.
 
     Raises:
       UserError: naming the file, if it is missing, truncated or no Keras file.
@@ -101,7 +101,7 @@ def load(path: Path) -> keras.Model:
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Loads a checkpoint's weights into a model of the same structure; raises as `load`."""
+    """Load a checkpoint's weights into a model of the same structure; raise as `load`."""
     try:
         model.load_weights(path)
     except Exception as error:
@@ -109,7 +109,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 
 def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
-    """Loads the latest checkpoint that is whole, saying which were not; None if there is none at all.
+    """Load the latest checkpoint that is whole, saying which were not; None if there is none at all.
 
     Raises:
       UserError: if there are checkpoints and none is whole.

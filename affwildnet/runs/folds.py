@@ -42,7 +42,7 @@ class Fold:
         return split_of
 
     def videos(self, packed: Manifest, split: str, folder: Path) -> list[VideoEntry]:
-        """Returns the videos of a split of this fold, in the manifest's order.
+        """Return the videos of a split of this fold, in the manifest's order.
 
         Args:
           folder: of the packed corpus, for what an error says.
@@ -56,7 +56,7 @@ class Fold:
         return [entry for entry in packed.videos if split_of[self.parts[_key(entry)]] == split]
 
     def told(self) -> str:
-        """Returns a line for the log."""
+        """Return a line for the log."""
         parts = {split: [part for part, own in self.split_of_part.items() if own == split] for split in SPLITS}
         videos = {split: sum(part in own for part in self.parts.values()) for split, own in parts.items()}
         train, validation, test = (f"{', '.join(parts[split])} ({videos[split]:,} videos)" for split in SPLITS)
@@ -80,7 +80,7 @@ class Fold:
 
 
 def chosen(number: int | None, path: str | None, data_dir: Path) -> Fold | None:
-    """Returns the fold that `--fold` and `--folds` name, None where they name none.
+    """Return the fold that `--fold` and `--folds` name, None where they name none.
 
     Args:
       number: of `--fold`.
@@ -98,7 +98,7 @@ def chosen(number: int | None, path: str | None, data_dir: Path) -> Fold | None:
 
 
 def read(path: Path, number: int, folder: Path) -> Fold:
-    """Reads a fold from a file that `python -m tfrecords_tools partition --folds` wrote.
+    """Read a fold from a file that `python -m tfrecords_tools partition --folds` wrote.
 
     Args:
       number: of the fold, from 1 on.
@@ -124,7 +124,7 @@ def read(path: Path, number: int, folder: Path) -> Fold:
 
 
 def how_to_make(folder: Path, path: Path | None = None) -> str:
-    """Returns the command that parts a packed corpus into five folds."""
+    """Return the command that parts a packed corpus into five folds."""
     return f"`python -m tfrecords_tools partition {folder} --folds=5 --output={path or folder / FILE_NAME}`."
 
 

@@ -8,13 +8,13 @@ from tfrecords_tools.files import whole
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Writes a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all."""
     with whole(path) as partial:
         partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
 def append_line(path: Path, value: dict) -> None:
-    """Appends one JSON line in one write, so that a reader sees it whole or without its end."""
+    """Append one JSON line in one write, so that a reader sees it whole or without its end."""
     with path.open("a+b") as file:
         # A process that was killed while writing has left half a line.
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
@@ -23,7 +23,7 @@ def append_line(path: Path, value: dict) -> None:
 
 
 def read_lines(path: Path) -> list[dict]:
-    """Reads the JSON lines of a file, none where it does not exist; a last line cut off by a crash is passed over."""
+    """Read the JSON lines of a file, none where it does not exist; a last line cut off by a crash is passed over."""
     try:
         lines = path.read_text("utf-8").split("\n")
     except FileNotFoundError:

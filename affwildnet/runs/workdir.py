@@ -61,11 +61,11 @@ class Workdir:
         return self.path / "finished.json"
 
     def stage(self, name: str) -> "Workdir":
-        """Returns the working directory of a stage of the training that runs here."""
+        """Return the working directory of a stage of the training that runs here."""
         return Workdir(self.path / name)
 
     def of_fold(self, number: int) -> "Workdir":
-        """Returns the working directory of a fold, counted from 1, of the cross-validation that runs here."""
+        """Return the working directory of a fold, counted from 1, of the cross-validation that runs here."""
         return Workdir(self.path / f"fold-{number}")
 
     @property
@@ -74,15 +74,15 @@ class Workdir:
         return (self.path / "experiment.json").exists()
 
     def finish(self, step: int, reason: str) -> None:
-        """Leaves the note that no more checkpoints will come after that of `step`."""
+        """Leave the note that no more checkpoints will come after that of `step`."""
         write_json(self.finished, {"step": step, "reason": reason})
 
     def reason_finished(self) -> str | None:
-        """Returns why the trainer has finished; None while it has not."""
+        """Return why the trainer has finished; None while it has not."""
         return self._finished("reason")
 
     def step_finished(self) -> int | None:
-        """Returns the step at which the trainer has finished; None while it has not."""
+        """Return the step at which the trainer has finished; None while it has not."""
         return self._finished("step")
 
     def _finished(self, field: str):
@@ -95,7 +95,7 @@ class Workdir:
         return str(self.path / "tensorboard" / name)
 
     def open(self) -> tuple[Experiment, Path]:
-        """Returns the experiment that runs here and the folder of its corpus.
+        """Return the experiment that runs here and the folder of its corpus.
 
         Raises:
           UserError: if no training was started here.
@@ -110,7 +110,7 @@ class Workdir:
             raise UserError(f"{path}: not a readable experiment ({error}). Use a new --workdir.") from None
 
     def fold(self) -> Fold | None:
-        """Returns the fold that is trained here; None where the corpus's own splits are used.
+        """Return the fold that is trained here; None where the corpus's own splits are used.
 
         Raises:
           UserError: if no training was started here.
@@ -126,7 +126,7 @@ class Workdir:
     def start(
         self, experiment: Experiment, data_dir: Path, stage: Stage | None = None, fold: Fold | None = None
     ) -> None:
-        """Makes the directory this experiment's, or checks that it is. Without a checkpoint it is nobody's yet.
+        """Make the directory this experiment's, or checks that it is. Without a checkpoint it is nobody's yet.
 
         Args:
           stage: the one that has this directory; `experiment` is then what is trained in it.
@@ -143,7 +143,7 @@ class Workdir:
         write_json(self.path / "experiment.json", {**what, **parts})
 
     def check(self, experiment: Experiment, stage: Stage | None = None, fold: Fold | None = None) -> None:
-        """Raises a `UserError` that names the fields that differ, if another experiment has a checkpoint here."""
+        """Raise a `UserError` that names the fields that differ, if another experiment has a checkpoint here."""
         if not self._has_checkpoint():
             return
         stored, _ = self.open()
@@ -211,7 +211,7 @@ def _other_fold(stored: Fold | None, wanted: Fold | None) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of what decides a result."""
+    """Return the versions of what decides a result."""
     found = {"python": platform.python_version()}
     for package in ("affwildnet", "tensorflow", "tensorflow-cpu", "keras", "numpy"):
         try:

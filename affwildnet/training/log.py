@@ -24,12 +24,12 @@ class TrainingLog:
         self._losses.append(loss)
 
     def started(self) -> None:
-        """Starts the clock anew; called after the first step, which compiles."""
+        """Start the clock anew; called after the first step, which compiles."""
         self._begin = self._since = time.monotonic()
         self._first_step += 1
 
     def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:
-        """Writes the mean loss since the last line, and the speed over the same steps."""
+        """Write the mean loss since the last line, and the speed over the same steps."""
         now = time.monotonic()
         loss = sum(self._losses) / len(self._losses)
         counted = min(len(self._losses), step - self._first_step)
@@ -64,6 +64,6 @@ class NoLog:
 
 
 def clock(seconds: float) -> str:
-    """Returns seconds as h:mm:ss."""
+    """Return seconds as h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -36,7 +36,7 @@ def train_one(
     earlier: Callable[[str], Earlier] | None = None,
     fold: Fold | None = None,
 ) -> int:
-    """Trains until the steps are done, the evaluator says stop, or a signal comes; returns the exit status.
+    """Train until the steps are done, the evaluator says stop, or a signal comes; return the exit status.
 
     In this order: the working directory is made this experiment's or checked to be; the latest whole checkpoint is
     loaded (weights, optimizer, dropout's random states, position in the data), or a network is built from the seed and
@@ -112,7 +112,7 @@ class _Run:
         self._saved_at = time.monotonic()
 
     def to_the_end(self, received: list[int]) -> int:
-        """Trains until there is a reason to stop, or a signal in `received`; returns the exit status."""
+        """Train until there is a reason to stop, or a signal in `received`; return the exit status."""
         share = (self._workers.index, self._workers.number)
         for batch in training_batches(self._corpus, self._config, self._position, share):
             self._train_on(batch)
@@ -180,7 +180,7 @@ class _Run:
 def _the_same(
     workers: Workers, workdir: Workdir, make: Callable[[], tuple[keras.Model, TrainingState]]
 ) -> tuple[keras.Model, TrainingState]:
-    """Makes a network on all workers; raises a `UserError` on all unless it is the same on all, bit for bit."""
+    """Make a network on all workers; raise a `UserError` on all unless it is the same on all, bit for bit."""
     if workers.number == 1:
         return make()
     folder = workdir.checkpoints
@@ -216,7 +216,7 @@ def _resumed_or_new(
 
 @contextmanager
 def _signals():
-    """Gathers SIGINT and SIGTERM in a list instead of dying of them; a second SIGINT kills as usual."""
+    """Gather SIGINT and SIGTERM in a list instead of dying of them; a second SIGINT kills as usual."""
     received: list[int] = []
 
     def note(number, _frame):

@@ -11,13 +11,13 @@ RANDOM, INIT = "random", "init"
 
 
 def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Returns the names that any of the patterns matches (`fnmatch`, upper and lower case told apart)."""
+    """Return the names that any of the patterns matches (`fnmatch`, upper and lower case told apart)."""
     patterns = list(patterns)
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def sources_of(names: list[str], config: TrainingConfig, stage: Stage | None) -> dict[str, str]:
-    """Returns what each layer starts from: "random", "init" or the name of a stage.
+    """Return what each layer starts from: "random", "init" or the name of a stage.
 
     Args:
       names: of the network's layers that have weights.
@@ -45,7 +45,7 @@ def sources_of(names: list[str], config: TrainingConfig, stage: Stage | None) ->
 
 
 def trained_by(stage: Stage, names: list[str]) -> list[str]:
-    """Returns which of a network's layers with weights a stage trains.
+    """Return which of a network's layers with weights a stage trains.
 
     Raises:
       UserError: for a pattern that matches none of them, or if there is no pattern.
@@ -58,7 +58,7 @@ def trained_by(stage: Stage, names: list[str]) -> list[str]:
 
 
 def check_skip(config: TrainingConfig, names: list[str]) -> None:
-    """Raises a `UserError` for a pattern of `init_skip` that matches none of these layers."""
+    """Raise a `UserError` for a pattern of `init_skip` that matches none of these layers."""
     for pattern in config.init_skip:
         if not matching([pattern], names):
             raise UserError(
@@ -67,7 +67,7 @@ def check_skip(config: TrainingConfig, names: list[str]) -> None:
 
 
 def told(names: list[str]) -> str:
-    """Returns the names if they are few, else how many they are."""
+    """Return the names if they are few, else how many they are."""
     return ", ".join(names) or "none" if len(names) <= 6 else f"{len(names)} layers"
 
 

@@ -17,7 +17,7 @@ SEED_STRIDE = 100_003
 
 
 def spread(batch, strategy: tf.distribute.Strategy):
-    """Divides tensors along their first axis among this process's replicas, in order.
+    """Divide tensors along their first axis among this process's replicas, in order.
 
     Args:
       batch: a structure of tensors (B, ...), B a multiple of this process's replicas.
@@ -41,7 +41,7 @@ def spread(batch, strategy: tf.distribute.Strategy):
 
 
 def gathered(*tensors: tf.Tensor) -> list[tf.Tensor]:
-    """Returns all replicas' tensors, each (b, ...) here, one behind the other as (R b, ...); within `strategy.run`.
+    """Return all replicas' tensors, each (b, ...) here, one behind the other as (R b, ...); within `strategy.run`.
 
     As a sum, in which each replica has zeros in the others' places: for small tensors, of one type, that is a single
     exchange, where `all_gather` takes two for each.
@@ -58,7 +58,7 @@ def gathered(*tensors: tf.Tensor) -> list[tf.Tensor]:
 
 
 def whole_batch(labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns labels, predictions and mask of all replicas' windows, in the order of the batch; within `strategy.run`.
+    """Return labels, predictions and mask of all replicas' windows, in the order of the batch; within `strategy.run`.
 
     The other replicas' predictions are constants here. So the gradients of a loss of the whole batch are this replica's
     part of them, and their sum over the replicas is the gradient, without communication on the way back.
@@ -74,14 +74,14 @@ def whole_batch(labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor) -> t
 
 
 def summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
-    """Returns the sums over all replicas; None stays where a weight has no gradient. Within `strategy.run`."""
+    """Return the sums over all replicas; None stays where a weight has no gradient. Within `strategy.run`."""
     there = [gradient for gradient in gradients if gradient is not None]
     sums = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, there))
     return [None if gradient is None else next(sums) for gradient in gradients]
 
 
 def leave_gradients(optimizer: keras.optimizers.Optimizer) -> None:
-    """Makes an optimizer apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
+    """Make an optimizer apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
 
     They must be summed before: the norm by which they are clipped is that of the sum, and so must loss scaling's look
     for an overflow be.
@@ -109,7 +109,7 @@ def synchronised_normalisation(model: keras.Model) -> Iterator[None]:
 
 
 def part_random_states(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
-    """Gives each replica random states of its own, or all would drop the same units of their windows.
+    """Give each replica random states of its own, or all would drop the same units of their windows.
 
     The first replica's stay as they are. Those are what a checkpoint holds, and from them the others' follow again.
     """

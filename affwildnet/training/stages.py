@@ -26,7 +26,7 @@ _TAKEN_NAMES = (patterns.RANDOM, patterns.INIT, "checkpoints", "best", "tensorbo
 
 
 def train(experiment: Experiment, data_dir: Path, workdir: Workdir, only: str = "", fold: Fold | None = None) -> int:
-    """Trains an experiment, its stages in order where it has any; returns the exit status.
+    """Train an experiment, its stages in order where it has any; return the exit status.
 
     A stage that is done is not run again, and one that was stopped or killed goes on where it was.
 
@@ -74,14 +74,14 @@ def train(experiment: Experiment, data_dir: Path, workdir: Workdir, only: str = 
 
 
 def of_stage(experiment: Experiment, stage: Stage) -> Experiment:
-    """Returns the experiment that one stage is: without stages, with the stage's learning rate and steps."""
+    """Return the experiment that one stage is: without stages, with the stage's learning rate and steps."""
     training = experiment.training
     steps = stage.steps or training.steps
     return replace(experiment, training=replace(training, stages=(), learning_rate=stage.learning_rate, steps=steps))
 
 
 def _check_labels(experiment: Experiment) -> None:
-    """Raises a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
+    """Raise a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
     head, loss, balance = experiment.model.head, experiment.training.loss, experiment.training.balance
     if (head == "expression") != (loss == "cross_entropy"):
         raise UserError(
@@ -96,7 +96,7 @@ def _check_labels(experiment: Experiment) -> None:
 
 
 def _check(experiment: Experiment) -> None:
-    """Checks every stage by itself, against those before it, and against the network."""
+    """Check every stage by itself, against those before it, and against the network."""
     layers = list(weight_copies.weighted_layers(models.build(experiment.model)))
     earlier: list[str] = []
     for stage in experiment.training.stages:
@@ -137,7 +137,7 @@ def _finish(workdir: Workdir, last: Stage, reason: str) -> None:
 
 
 def _checkpoint_of(workdir: Workdir, experiment: Experiment, name: str) -> Earlier:
-    """Returns a stage's best checkpoint by the mean CCC if an evaluator has kept one, else its latest.
+    """Return a stage's best checkpoint by the mean CCC if an evaluator has kept one, else its latest.
 
     Raises:
       UserError: if the stage has none.
@@ -160,7 +160,7 @@ def _checkpoint_of(workdir: Workdir, experiment: Experiment, name: str) -> Earli
 
 
 def _wait_for_the_evaluator(workdir: Workdir, experiment: Experiment, name: str, last: int) -> None:
-    """Waits until the last checkpoint of a stage is scored, if an evaluator watches this training.
+    """Wait until the last checkpoint of a stage is scored, if an evaluator watches this training.
 
     That is told by the `metrics.jsonl` of any stage, as an evaluator may still be at an earlier one. It may have been
     ended since, so that the wait ends too when for `EVALUATOR_MINUTES` nothing new is scored.

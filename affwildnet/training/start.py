@@ -39,7 +39,7 @@ def begin(
     stage: Stage | None = None,
     earlier: Callable[[str], Earlier] | None = None,
 ) -> None:
-    """Gives a newly built network the weights that it starts from, says which, and freezes what a stage does not train.
+    """Give a newly built network the weights that it starts from, says which, and freeze what a stage does not train.
 
     The landmarks' statistics (`standardise_landmarks`) are weights like the others: where a file is given they are the
     file's, to which the rest of its weights are used; where that layer starts anew, they are the corpus's.
@@ -78,7 +78,7 @@ def begin(
 
 
 def check_init(config: TrainingConfig, stage: Stage) -> None:
-    """Raises a `UserError` if a stage starts from given weights and there are none."""
+    """Raise a `UserError` if a stage starts from given weights and there are none."""
     if not any(source == INIT for _, source in stage.starts):
         return
     if not config.init:

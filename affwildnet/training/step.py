@@ -12,7 +12,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
-    """Returns Adam with the experiment's learning rate: constant, or multiplied by `decay_rate` every `decay_steps`."""
+    """Return Adam with the experiment's learning rate: constant, or multiplied by `decay_rate` every `decay_steps`."""
     rate = config.learning_rate
     if config.decay_rate != 1:
         rate = keras.optimizers.schedules.ExponentialDecay(rate, config.decay_steps, config.decay_rate, staircase=True)
@@ -22,7 +22,7 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
 
 
 def check(config: TrainingConfig) -> None:
-    """Raises a `UserError` for a field that no training can have."""
+    """Raise a `UserError` for a field that no training can have."""
     for name in ("batch_size", "window", "steps", "log_steps", "checkpoint_steps", "keep_checkpoints", "decay_steps"):
         if getattr(config, name) < 1:
             raise UserError(f"`training.{name}` must be at least 1. Received: {getattr(config, name)}")
@@ -37,7 +37,7 @@ def check(config: TrainingConfig) -> None:
 
 
 def check_devices(config: TrainingConfig, devices: int) -> None:
-    """Raises a `UserError` for a field that does not go with so many devices, of all workers together."""
+    """Raise a `UserError` for a field that does not go with so many devices, of all workers together."""
     if config.batch_size % devices:
         raise UserError(
             f"`training.batch_size` is that of all devices together and must be a multiple of their number, {devices}. "
@@ -67,7 +67,7 @@ class TrainStep:
         self._compiled = tf.function(self._run, jit_compile=config.jit_compile or None, reduce_retracing=True)
 
     def __call__(self, batch: dict[str, tf.Tensor]) -> tuple[float, float]:
-        """Takes a batch as `affwildnet.data.training_batches` yields it; returns loss and norm of the gradient.
+        """Take a batch as `affwildnet.data.training_batches` yields it; return loss and norm of the gradient.
 
         With several workers, each gives its share of the batch, and loss and norm are those of all of it.
         """

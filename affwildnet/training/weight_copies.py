@@ -12,7 +12,7 @@ from tfrecords_tools.errors import UserError
 
 
 def load(path: Path, what: str) -> keras.Model:
-    """Loads a network from a `.keras` file, without its optimizer, in Keras's safe mode: the file cannot run code.
+    """Load a network from a `.keras` file, without its optimizer, in Keras's safe mode: the file cannot run code.
 
     Args:
       what: how an error names the file, such as "`training.init`".
@@ -33,12 +33,12 @@ def load(path: Path, what: str) -> keras.Model:
 
 
 def weighted_layers(model: keras.Model) -> dict[str, keras.Layer]:
-    """Returns the layers that have weights, by name, in the network's order. Cells count by the layer around them."""
+    """Return the layers that have weights, by name, in the network's order. Cells count by the layer around them."""
     return {layer.name: layer for layer in model.layers if layer.weights}
 
 
 def weights_of(layer: keras.Layer) -> dict[str, keras.Variable]:
-    """Returns a layer's weights by name: `kernel`, and from the second of a name on, `kernel#2`.
+    """Return a layer's weights by name: `kernel`, and from the second of a name on, `kernel#2`.
 
     The paths that Keras gives are of no use here: cells in a layer are numbered through the whole process, and a
     loaded layer's weights lose a part of theirs.
@@ -52,7 +52,7 @@ def weights_of(layer: keras.Layer) -> dict[str, keras.Variable]:
 
 
 def mismatches(source: keras.Model, target: keras.Model, names: Collection[str]) -> dict[str, str]:
-    """Returns, for each of the target's layers `names` that the source cannot fill, what is wrong, in a few words."""
+    """Return, for each of the target's layers `names` that the source cannot fill, what is wrong, in a few words."""
     theirs, found = weighted_layers(source), {}
     for name in names:
         given = weights_of(theirs[name]) if name in theirs else {}
@@ -71,7 +71,7 @@ def mismatches(source: keras.Model, target: keras.Model, names: Collection[str])
 
 
 def left_out(source: keras.Model, target: keras.Model) -> list[str]:
-    """Returns what the source has and the target has no place for: names of layers, or `layer/weight`."""
+    """Return what the source has and the target has no place for: names of layers, or `layer/weight`."""
     ours, found = weighted_layers(target), []
     for name, layer in weighted_layers(source).items():
         if name not in ours:
@@ -83,7 +83,7 @@ def left_out(source: keras.Model, target: keras.Model) -> list[str]:
 
 
 def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> None:
-    """Gives the target's layers `names` the source's weights, which must not have `mismatches`."""
+    """Give the target's layers `names` the source's weights, which must not have `mismatches`."""
     theirs = weighted_layers(source)
     for name in names:
         layer = target.get_layer(name)
@@ -94,7 +94,7 @@ def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> No
 
 
 def pixels(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Returns mean and scale, each (3,) for R, G and B, of each layer that normalises pixels, (x - mean) * scale."""
+    """Return mean and scale, each (3,) for R, G and B, of each layer that normalises pixels, (x - mean) * scale."""
     found = {}
     for layer in model.layers:
         if isinstance(layer, keras.layers.Rescaling):

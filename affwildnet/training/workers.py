@@ -43,20 +43,20 @@ class Workers:
         return self.index == 0
 
     def gathered(self, values: Sequence[int]) -> np.ndarray:
-        """Returns (workers, values) int64: what each has given; waits until all have."""
+        """Return (workers, values) int64: what each has given; waits until all have."""
         given = np.array(values, np.int64)
         return given[None] if self.number == 1 else self._compiled(given).numpy()
 
     def of_chief(self, value: int) -> int:
-        """Returns what the chief has given."""
+        """Return what the chief has given."""
         return int(self.gathered([value])[0, 0])
 
     def wait(self) -> None:
-        """Returns when all have come here."""
+        """Return when all have come here."""
         self.gathered([0])
 
     def check_same(self, value: int, what: str) -> None:
-        """Raises a `UserError`, on all workers, unless all give the same value."""
+        """Raise a `UserError`, on all workers, unless all give the same value."""
         if len(set(self.gathered([value])[:, 0])) > 1:
             raise UserError(
                 f"All workers must {what}. Received: they differ. Their --workdir must be one folder on a file system "
@@ -64,7 +64,7 @@ class Workers:
             )
 
     def shared(self, workdir: Workdir) -> Workdir:
-        """Returns the working directory with its marks made by the chief alone."""
+        """Return the working directory with its marks made by the chief alone."""
         return workdir if self.number == 1 else SharedWorkdir(workdir.path, self)
 
     def _exchange(self, values: tf.Tensor) -> tf.Tensor:
@@ -74,7 +74,7 @@ class Workers:
 
 
 def alone(function: Callable, *arguments) -> object:
-    """Calls a function outside of the strategy's scope, and returns what it returns.
+    """Call a function outside of the strategy's scope, and returns what it returns.
 
     Within, each new variable is sent from the chief to the other workers. What one worker does by itself must not make
     any, and saving does.
@@ -126,7 +126,7 @@ class SharedWorkdir(Workdir):
 
 
 def fingerprint(model: keras.Model, state: TrainingState) -> int:
-    """Returns a number that differs where weights, optimizer, random states or position do."""
+    """Return a number that differs where weights, optimizer, random states or position do."""
     found = zlib.crc32(repr((state.step, state.epoch, state.window)).encode())
     for variable in [*model.weights, *checkpoints.random_variables(model), *model.optimizer.variables]:
         found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data, found)
@@ -134,7 +134,7 @@ def fingerprint(model: keras.Model, state: TrainingState) -> int:
 
 
 def _place(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> tuple[int, int]:
-    """Returns which worker this is, counting the chief as the first, and how many there are."""
+    """Return which worker this is, counting the chief as the first, and how many there are."""
     if resolver is None:
         return 0, 1
     jobs = resolver.cluster_spec().as_dict()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def import_weights(
     source: str, path: str | Path | None, config: ModelConfig, seed: int = 0
 ) -> tuple["keras.Model", "Table"]:
-    """Builds a network with published weights.
+    """Build a network with published weights.
 
     Args:
       source: a key of `SOURCES` in `importing.py`, such as "vgg_face_mat".

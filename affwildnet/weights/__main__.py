@@ -21,13 +21,13 @@ RANGE = (-1.0, 1.0)  # of the labels that the whole networks were trained on
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit status."""
+    """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
     return exit_status(lambda: options.run(options))
 
 
 def network(name: str) -> ModelConfig:
-    """Returns the network of an experiment ("ijcv2019/vggface"), or the one of that name ("vgg_face_2000").
+    """Return the network of an experiment ("ijcv2019/vggface"), or the one of that name ("vgg_face_2000").
 
     Raises:
       UserError: if there is none.

@@ -31,7 +31,7 @@ KERNEL, BIAS = ("kernel", "weights"), ("bias", "biases")
 
 
 def open_checkpoint(path: Path, config: ModelConfig) -> Opened:
-    """Opens a checkpoint, given by the name that its files begin with, or by one of the files."""
+    """Open a checkpoint, given by the name that its files begin with, or by one of the files."""
     from tfrecords_tools.quiet import import_tensorflow
 
     import_tensorflow()
@@ -70,7 +70,7 @@ def open_checkpoint(path: Path, config: ModelConfig) -> Opened:
 
 
 def _check(config: ModelConfig) -> None:
-    """Raises unless a network of this structure was published."""
+    """Raise unless a network of this structure was published."""
     recurrent = config.recurrent == "gru" and not (config.attention or config.rnn_inputs or config.joined_hidden)
     fits = {
         "vgg16": (config.recurrent == "none" and len(config.hidden) == 2) or (recurrent and len(config.hidden) == 1),

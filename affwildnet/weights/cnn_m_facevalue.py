@@ -19,7 +19,7 @@ FUNCTION = (
 
 
 def open_mat(path: Path, config: ModelConfig) -> Opened:
-    """Opens the file. Its batch normalisations are found by their place behind the convolutions, not by their names."""
+    """Open the file. Its batch normalisations are found by their place behind the convolutions, not by their names."""
     network = matconvnet.read(path)
     mean, remark = network.checked_mean(MEAN)
 

@@ -40,11 +40,11 @@ class Contents:
         return cls(path, {name: array.shape for name, array in arrays.items()}, arrays.__getitem__, files)
 
     def find(self, names: Sequence[str]) -> str:
-        """Returns the first of several spellings of a name that the file has, or the first of all if it has none."""
+        """Return the first of several spellings of a name that the file has, or the first of all if it has none."""
         return next((name for name in names if name in self.shapes), names[0])
 
     def take(self, name: str, shapes: Sequence[Shape], target: str) -> np.ndarray:
-        """Returns an array.
+        """Return an array.
 
         Args:
           name: in the file.
@@ -70,17 +70,17 @@ class Contents:
         return np.asarray(self._read(name), "float32")
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Notes that an array is not wanted, if the file has it."""
+        """Note that an array is not wanted, if the file has it."""
         if name in self.shapes:
             self.left_out[name] = reason
 
     def leave_out_the_rest(self, reason: str) -> None:
-        """Notes the same of all that was neither taken nor left out for another reason."""
+        """Note the same of all that was neither taken nor left out for another reason."""
         for name in self.shapes.keys() - self._taken - self.left_out.keys():
             self.left_out[name] = reason
 
     def checksums(self) -> dict[str, str]:
-        """Returns the SHA-256 of the file, or of each of several, by its name without the folder."""
+        """Return the SHA-256 of the file, or of each of several, by its name without the folder."""
         sums = {}
         for path in self.files:
             with path.open("rb") as file:
@@ -89,13 +89,13 @@ class Contents:
 
 
 def check_file(path: Path, what: str) -> None:
-    """Raises a `UserError` unless there is a file at `path`; `what` says which is wanted."""
+    """Raise a `UserError` unless there is a file at `path`; `what` says which is wanted."""
     if not path.is_file():
         state = "a folder" if path.is_dir() else "a path where nothing is"
         raise UserError(f"`--path` must be {what}. Received: {state}: {path}")
 
 
 def unreadable(path: Path, what: str, error: Exception) -> UserError:
-    """Returns the error for a file that cannot be read as what it should be."""
+    """Return the error for a file that cannot be read as what it should be."""
     first = next(iter(str(error).strip().splitlines()), "no message")
     return UserError(f"{path}: must be {what}, and whole. Received: {type(error).__name__}: {first}")

@@ -6,7 +6,7 @@ from affwildnet.weights.contents import Shape
 
 
 def torch_shapes(kernel: Shape) -> list[Shape]:
-    """Returns the shapes that a Keras convolution's kernel (height, width, in, out) has in Torch.
+    """Return the shapes that a Keras convolution's kernel (height, width, in, out) has in Torch.
 
     The second is that of Torch 7's `SpatialConvolutionMM`, which keeps a matrix.
     """
@@ -15,18 +15,18 @@ def torch_shapes(kernel: Shape) -> list[Shape]:
 
 
 def from_torch(value: np.ndarray, kernel: Shape) -> np.ndarray:
-    """Returns a Torch convolution's weights, in one of `torch_shapes`, as the Keras kernel of a shape."""
+    """Return a Torch convolution's weights, in one of `torch_shapes`, as the Keras kernel of a shape."""
     height, width, into, out = kernel
     return value.reshape(out, into, height, width).transpose(2, 3, 1, 0)
 
 
 def bgr_to_rgb(kernel: np.ndarray) -> np.ndarray:
-    """Turns the input channels of a first convolution round: on RGB it then gives what it gave on BGR."""
+    """Turn the input channels of a first convolution round: on RGB it then gives what it gave on BGR."""
     return kernel[:, :, ::-1]
 
 
 def normalisation(gamma: np.ndarray, deviation: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Restates a batch normalisation that divides by `deviation` for a layer that divides by sqrt(variance + epsilon).
+    """Restate a batch normalisation that divides by `deviation` for a layer that divides by sqrt(variance + epsilon).
 
     Exact also where the deviation is below sqrt(epsilon), where no variance would do: gamma makes up for it.
 
@@ -46,7 +46,7 @@ def normalisation(gamma: np.ndarray, deviation: np.ndarray, epsilon: float) -> t
 def gru(
     gates: tuple[np.ndarray, np.ndarray], candidate: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Restates a GRU of TensorFlow 1 as one of Keras with `reset_after=False`.
+    """Restate a GRU of TensorFlow 1 as one of Keras with `reset_after=False`.
 
     TensorFlow 1: r, u = sigmoid([x, h] W + b), c = tanh([x, r h] V + d), h' = u h + (1 - u) c. Keras has the same with
     z for u, the matrices of x and of h apart, and the order z, r, c.

@@ -24,7 +24,7 @@ ENDINGS = {
 
 
 def read(path: Path) -> Contents:
-    """Reads the weights, each named by its layer and today's name of it, such as `conv1_1/kernel`.
+    """Read the weights, each named by its layer and today's name of it, such as `conv1_1/kernel`.
 
     Raises:
       UserError: if it is no such file, or cut off.
@@ -46,7 +46,7 @@ def read(path: Path) -> Contents:
 
 
 def copy_convolution(transfer: Transfer, layer: str, source: str, *, reverse: bool = False, bias: bool = True) -> None:
-    """Copies a convolution.
+    """Copy a convolution.
 
     Args:
       transfer: where to.
@@ -65,7 +65,7 @@ def copy_convolution(transfer: Transfer, layer: str, source: str, *, reverse: bo
 
 
 def copy_normalisation(transfer: Transfer, layer: str, source: str, epsilon: float) -> None:
-    """Copies a batch normalisation whose epsilon in the file's network is `epsilon`; its function stays the same."""
+    """Copy a batch normalisation whose epsilon in the file's network is `epsilon`; its function stays the same."""
     names = {weight: f"{source}/{weight}" for weight in ("gamma", "beta", "moving_mean", "moving_variance")}
     target = transfer.layer(layer)
     if target is None or target.epsilon == epsilon:

@@ -40,7 +40,7 @@ APPLICATIONS = {
 
 
 def open_weights(path: Path | None, config: ModelConfig) -> Opened:
-    """Opens a file of `keras.applications` without classifier, or has Keras download it."""
+    """Open a file of `keras.applications` without classifier, or has Keras download it."""
     (backbone,) = backbones(config)
     application = APPLICATIONS[backbone]
     mean, scale = application.normalisation

@@ -25,7 +25,7 @@ class MatLayer:
     weights: int
 
     def weight(self, number: int) -> str:
-        """Returns the name in `Contents` of one of its weights, counted from 1 as in MATLAB."""
+        """Return the name in `Contents` of one of its weights, counted from 1 as in MATLAB."""
         return f"{self.name}.weights{{{number}}}"
 
 
@@ -38,7 +38,7 @@ class MatNetwork:
     mean: Colours | None
 
     def checked_mean(self, published: Colours) -> tuple[Colours, str]:
-        """Returns the mean to subtract, and where it is from: the file, or what was published with it.
+        """Return the mean to subtract, and where it is from: the file, or what was published with it.
 
         Raises:
           UserError: if the file's is not that of the published network.
@@ -54,7 +54,7 @@ class MatNetwork:
 
 
 def read(path: Path) -> MatNetwork:
-    """Reads a network of the form `layers`, `meta` or of the form `net.layers`, `net.normalization`.
+    """Read a network of the form `layers`, `meta` or of the form `net.layers`, `net.normalization`.
 
     Weights are named `conv1_1.weights{1}`. Kernels are (height, width, in, out) as in Keras, vectors (C,), the moments
     of a batch normalisation (C, 2).

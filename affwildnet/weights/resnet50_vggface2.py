@@ -15,7 +15,7 @@ PARTS = {0: "1x1_proj", 1: "1x1_reduce", 2: "3x3", 3: "1x1_increase"}
 
 
 def names() -> dict[str, str]:
-    """Returns the file's name of each convolution by its layer's name here without `_conv`, such as conv2_block1_0."""
+    """Return the file's name of each convolution by its layer's name here without `_conv`, such as conv2_block1_0."""
     found = {"conv1": "conv1/7x7_s2"}
     for stage, _, blocks, _ in STAGES:
         for block in range(1, blocks + 1):
@@ -26,7 +26,7 @@ def names() -> dict[str, str]:
 
 
 def open_h5(path: Path, config: ModelConfig) -> Opened:
-    """Opens `rcmalli_vggface_tf_notop_resnet50.h5`, or the one with the classifier."""
+    """Open `rcmalli_vggface_tf_notop_resnet50.h5`, or the one with the classifier."""
 
     def fill(transfer: Transfer) -> None:
         for layer, name in names().items():

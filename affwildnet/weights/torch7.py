@@ -23,7 +23,7 @@ ELEMENTS = {
 
 
 def read(path: Path) -> Any:
-    """Reads a file: None, number, str, bool, dict, or array; an object of a Lua class is its fields as a dict.
+    """Read a file: None, number, str, bool, dict, or array; an object of a Lua class is its fields as a dict.
 
     The dict of an object has its class's name under `__class__`. Tables keep Lua's keys: 1, 2, 3 ... for lists.
 

@@ -27,7 +27,7 @@ TURNED = "transposed from Torch"
 
 
 def open_mat(path: Path, config: ModelConfig) -> Opened:
-    """Opens Oxford's `vgg_face.mat` or MatConvNet's `vgg-face.mat`."""
+    """Open Oxford's `vgg_face.mat` or MatConvNet's `vgg-face.mat`."""
     network = matconvnet.read(path)
     mean, remark = network.checked_mean(MEAN)
 
@@ -40,7 +40,7 @@ def open_mat(path: Path, config: ModelConfig) -> Opened:
 
 
 def open_h5(path: Path, config: ModelConfig) -> Opened:
-    """Opens keras-vggface's `rcmalli_vggface_tf_notop_vgg16.h5`, or the one with the fully connected layers."""
+    """Open keras-vggface's `rcmalli_vggface_tf_notop_vgg16.h5`, or the one with the fully connected layers."""
 
     def fill(transfer: Transfer) -> None:
         for layer, name in _named():
@@ -50,7 +50,7 @@ def open_h5(path: Path, config: ModelConfig) -> Opened:
 
 
 def open_torch(path: Path, config: ModelConfig) -> Opened:
-    """Opens `vgg_face_dag.pth` (names such as conv1_1.weight), a state dict with names such as conv_1_1.weight that was
+    """Open `vgg_face_dag.pth` (names such as conv1_1.weight), a state dict with names such as conv_1_1.weight that was
     made from `VGG_FACE.t7`, or that file itself.
     """
     check_file(path, TORCH)
@@ -58,7 +58,7 @@ def open_torch(path: Path, config: ModelConfig) -> Opened:
 
 
 def opened_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Opened:
-    """Takes the arrays of a state dict of VGG-Face; see `open_torch` for the names.
+    """Take the arrays of a state dict of VGG-Face; see `open_torch` for the names.
 
     The weights of a convolution are (out, in, 3, 3), or flattened to (out, in * 9). Names without the underscore stand
     for the network that MatConvNet had, on RGB; the others for the one of `VGG_FACE.t7`, on BGR.

@@ -53,7 +53,7 @@ class Table:
     remarks: tuple[str, ...]
 
     def layers(self) -> list[str]:
-        """Returns the layers that have weights from the file, in the order of the network."""
+        """Return the layers that have weights from the file, in the order of the network."""
         return list(dict.fromkeys(row.layer for row in self.rows))
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Table:
 
 
 class Transfer:
-    """Takes arrays out of a file and puts them into a network.
+    """Take arrays out of a file and put them into a network.
 
     Layers are named as in a single network; where `config` describes several in one, with prefixes before their
     layers' names, each has the same weights put in.
@@ -93,11 +93,11 @@ class Transfer:
         self._rows: list[Row] = []
 
     def layer(self, name: str) -> keras.Layer | None:
-        """Returns the layer of a name, in the first of the networks that has it; None where none does."""
+        """Return the layer of a name, in the first of the networks that has it; None where none does."""
         return next(iter(self._named(name)), None)
 
     def backbone_layers(self) -> dict[str, keras.Layer]:
-        """Returns the backbone's convolutions and batch normalisations, by their names without a prefix."""
+        """Return the backbone's convolutions and batch normalisations, by their names without a prefix."""
         found = {}
         for name, layer in self._layers.items():
             if isinstance(layer, TRUNK):
@@ -105,11 +105,11 @@ class Transfer:
         return found
 
     def shape(self, layer: str, weight: str) -> Shape:
-        """Returns the shape of a weight of the network."""
+        """Return the shape of a weight of the network."""
         return tuple(_weight(self.layer(layer), weight).shape)
 
     def take(self, name: str, shapes: Sequence[Shape], target: str) -> np.ndarray:
-        """Returns an array of the file, see `Contents.take`."""
+        """Return an array of the file, see `Contents.take`."""
         return self.contents.take(name, shapes, target)
 
     def copy(
@@ -121,7 +121,7 @@ class Transfer:
         convert: Callable[[np.ndarray], np.ndarray] | None = None,
         how: str = AS_IT_IS,
     ) -> None:
-        """Puts one array of the file into one weight of the network.
+        """Put one array of the file into one weight of the network.
 
         Args:
           layer: in the network. Where the network lacks it, as nothing reads it, the array is left out.
@@ -138,14 +138,14 @@ class Transfer:
         self.put(layer, weight, value if convert is None else convert(value), (source,), how)
 
     def put(self, layer: str, weight: str, value: np.ndarray, sources: Sequence[str], how: str) -> None:
-        """Puts numbers into a weight of the network; `sources` and `how` are for the table."""
+        """Put numbers into a weight of the network; `sources` and `how` are for the table."""
         for target in self._named(layer):
             variable = _weight(target, weight)
             variable.assign(value.astype("float32"))
             self._rows.append(Row(tuple(sources), target.name, weight, tuple(variable.shape), how))
 
     def table(self, whole: bool, rest: str, remarks: Sequence[str]) -> Table:
-        """Returns the record of the import, having checked that nothing was forgotten.
+        """Return the record of the import, having checked that nothing was forgotten.
 
         Args:
           whole: whether the file's network is this one; otherwise it is the backbone.
@@ -177,14 +177,14 @@ class Transfer:
 
 
 def prefixes(config: ModelConfig) -> list[str]:
-    """Returns what stands before the names of the layers of each network in a network, see `models.build`."""
+    """Return what stands before the names of the layers of each network in a network, see `models.build`."""
     if config.members:
         return [f"net{index}_" for index in range(1, len(config.members) + 1)]
     return [f"{dimension}_" for dimension in DIMENSIONS] if config.separate else [""]
 
 
 def backbones(config: ModelConfig) -> set[str]:
-    """Returns the backbones of a network, or of the networks in it."""
+    """Return the backbones of a network, or of the networks in it."""
     return {member.backbone for member in config.members} or {config.backbone}
 
 

@@ -13,7 +13,7 @@ ON, OFF = (235, 130, 40), (50, 60, 70)  # RGB; red and blue differ, so that swap
 
 
 def make_corpus(folder, videos, image_size=32, name="tiny", layout="aff_wild"):
-    """Writes a packed corpus to `folder` and returns its manifest.
+    """Write a packed corpus to `folder` and return its manifest.
 
     Args:
       folder: a new folder, or an empty one.

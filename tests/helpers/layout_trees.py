@@ -10,7 +10,7 @@ from tfrecords_tools.layouts.labels import match
 
 
 def lay(folder, files):
-    """Writes `files`, text or bytes by path; returns `folder`."""
+    """Write `files`, text or bytes by path; return `folder`."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +50,6 @@ def by_frame(source, count, fps):
 
 
 def assert_codes(values, frames, places=6):
-    """Asserts that row i of `values` tells frame `frames[i]`: valence by `code`, arousal by its negative."""
+    """Assert that row i of `values` tells frame `frames[i]`: valence by `code`, arousal by its negative."""
     expected = np.array([[code(frame), code(frame, -1)] for frame in frames])
     np.testing.assert_allclose(values, expected, atol=10**-places)

@@ -27,7 +27,7 @@ def inputs(config, batch=2, steps=5, seed=0):
 
 
 def randomised(model, seed=0):
-    """Gives every weight that starts at 0 or 1 (biases, normalisation) a value of its own."""
+    """Give every weight that starts at 0 or 1 (biases, normalisation) a value of its own."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         value = numpy(weight)

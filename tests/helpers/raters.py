@@ -10,7 +10,7 @@ from tfrecords_tools.records.writer import VideoRecords, encode_face
 
 
 def make_rated_corpus(folder, ratings, names, landmarks=None, selected=None):
-    """Writes a packed corpus whose records hold single annotators' labels; returns its manifest.
+    """Write a packed corpus whose records hold single annotators' labels; return its manifest.
 
     Args:
       folder: a new folder.

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def scattered(model, seed=0):
-    """Gives a network's normalisations and biases values far from those that they start with; variances below 1 too."""
+    """Give a network's normalisations and biases values far from those that they start with; variances below 1 too."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -32,7 +32,7 @@ def normalised(model, name, x, epsilon):
 
 
 def assert_taps_are_those_of(raw, network, side):
-    """Compares all taps of a network with those of `raw(network, images)` on random images of this side."""
+    """Compare all taps of a network with those of `raw(network, images)` on random images of this side."""
     images = np.random.default_rng(side).uniform(-1, 1, (2, side, side, 3)).astype("float32")
     expected = raw(network, images)
     result = network(images)

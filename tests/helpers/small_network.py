@@ -43,7 +43,7 @@ def quick_batches(corpus, config, position, share):
 
 
 def save_with_weights_of_its_own(model, path):
-    """Saves a network with weights that no initialiser gives; returns it as it is loaded again."""
+    """Save a network with weights that no initialiser gives; return it as it is loaded again."""
     rng = np.random.default_rng(7)
     for variable in model.weights:
         if variable.name != "count":
@@ -53,7 +53,7 @@ def save_with_weights_of_its_own(model, path):
 
 
 def weights(model, *names):
-    """Copies of the weights of the named layers, or of all."""
+    """Copy of the weights of the named layers, or of all."""
     chosen = [layer for layer in model.layers if not names or layer.name in names]
     return [numpy(weight).copy() for layer in chosen for weight in layer.weights]
 

@@ -56,7 +56,7 @@ def learnable(video, frames):
 
 
 def tiny_corpus(folder):
-    """Writes a corpus with gaps, missing labels and tails; returns its folder."""
+    """Write a corpus with gaps, missing labels and tails; return its folder."""
     numbers = [*range(1, 18), *range(21, 41)]
     videos = [
         {"frames": numbers, "labels": learnable(0, numbers)},
@@ -100,13 +100,13 @@ def started(path, data_dir, experiment=TINY):
 
 
 def add_checkpoint(workdir, step, seed=None, keep=100, experiment=TINY):
-    """Saves a network of random weights as the checkpoint of a step; returns its path and the network."""
+    """Save a network of random weights as the checkpoint of a step; return its path and the network."""
     model = tiny_model(experiment, step if seed is None else seed)
     return checkpoints.save(model, TrainingState(step, 0, 0, 0), workdir.checkpoints, keep), model
 
 
 def truncate(path, share=0.5):
-    """Cuts a file off."""
+    """Cut a file off."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
 

@@ -92,7 +92,7 @@ def compiled(build, config, strategy):
 
 
 def trained(build, config, strategy):
-    """Returns (steps, 2) losses and norms, the weights at the end, one behind the other, and the network."""
+    """Return (steps, 2) losses and norms, the weights at the end, one behind the other, and the network."""
     model = compiled(build, config, strategy)
     step = TrainStep(model, config, strategy)
     curve = [step(tensors(batch)) for batch in batches()]

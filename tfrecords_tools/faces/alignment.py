@@ -39,7 +39,7 @@ class Aligner:
             raise UserError(f"`--margin` must be from 0 to 1. Received: {self.margin}")
 
     def __call__(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the face, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.
+        """Return the face, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.
 
         Args:
           image: (height, width, 3) uint8.

@@ -80,7 +80,7 @@ SIDE = 32  # pixels; the box is shrunk to it first, which averages the noise out
 
 
 def histogram(image: np.ndarray, box: Box) -> np.ndarray:
-    """Returns (256,) float32 shares of the colours in a box; they sum to 1, or are all 0 outside the image.
+    """Return (256,) float32 shares of the colours in a box; they sum to 1, or are all 0 outside the image.
 
     Hue and saturation, not the RGB channels of the thesis: light and shade move those within one video as far as
     another face does.

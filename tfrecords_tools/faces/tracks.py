@@ -41,7 +41,7 @@ class Track:
     landmarks: dict[int, np.ndarray] = field(default_factory=dict)
 
     def only(self, frames: Iterable[int]) -> "Track":
-        """Returns the track with these of its frames."""
+        """Return the track with these of its frames."""
         kept = sorted(set(frames))
         return replace(
             self, boxes={n: self.boxes[n] for n in kept}, landmarks={n: self.landmarks[n] for n in kept}
@@ -49,7 +49,7 @@ class Track:
 
 
 def given_track(frames: Iterable[Frame], faces: Faces, predictor: LandmarkPredictor) -> Track:
-    """Returns the track of the faces that come with a dataset; landmarks that it lacks are predicted in the boxes.
+    """Return the track of the faces that come with a dataset; landmarks that it lacks are predicted in the boxes.
 
     Boxes are looked up by the frame's source number, so they stay with their images when the rate is converted.
     """
@@ -64,7 +64,7 @@ def given_track(frames: Iterable[Frame], faces: Faces, predictor: LandmarkPredic
 
 
 def choose_track(tracks: list[Track], which: str | int = "longest", faces: Faces | None = None) -> Track:
-    """Returns the track of the annotated face.
+    """Return the track of the annotated face.
 
     Args:
       tracks: all faces of a video.
@@ -133,7 +133,7 @@ PATIENCE = 5
 
 
 def remove_jumps(track: Track, max_shift: float = MAX_SHIFT, shortest: int = SHORTEST) -> tuple[Track, int]:
-    """Removes the frames of false detections, which significant shifts of box or landmarks tell (ijcv2019 section 3.1).
+    """Remove the frames of false detections, which significant shifts of box or landmarks tell (ijcv2019 section 3.1).
 
     The track is cut wherever the box's centre or the landmarks' mean shift between two frames by more than `max_shift`,
     or the box's side changes by more than a factor of 1.4; over frames without a face the allowance grows with them,
@@ -169,7 +169,7 @@ def _cut(track: Track, before: int, after: int, max_shift: float) -> bool:
 def jumps(
     before: tuple[Box, np.ndarray], after: tuple[Box, np.ndarray], frames: int, max_shift: float = MAX_SHIFT
 ) -> bool:
-    """Returns whether a face cannot have come from one place to the other in so many frames, see `remove_jumps`.
+    """Return whether a face cannot have come from one place to the other in so many frames, see `remove_jumps`.
 
     Args:
       before: box and landmarks, in source pixels.

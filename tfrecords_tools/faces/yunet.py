@@ -24,7 +24,7 @@ class YuNetDetector:
     REACH = 2.0  # side of the region that is searched around a box, in sides of the box
 
     def __init__(self, model: str | os.PathLike, min_score: float = 0.7):
-        """Loads a model.
+        """Load a model.
 
         Args:
           model: path of the ONNX file.
@@ -46,12 +46,12 @@ class YuNetDetector:
             ) from None
 
     def detect(self, image: np.ndarray) -> list[Box]:
-        """Returns the faces of a (height, width, 3) uint8 RGB image, the surest first."""
+        """Return the faces of a (height, width, 3) uint8 RGB image, the surest first."""
         faces = self._detect(image)
         return [box_of_points(face[4:14].reshape(5, 2)) for face in faces[np.argsort(-faces[:, 14], kind="stable")]]
 
     def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
-        """Returns the faces in and around `box`, the surest first."""
+        """Return the faces in and around `box`, the surest first."""
         region, left, top = crop_around(image, box, self.REACH)
         if min(region.shape[:2]) < 2:
             return []
@@ -71,7 +71,7 @@ class YuNetDetector:
 
 
 def box_of_points(points: np.ndarray) -> Box:
-    """Returns the box that dlib's detector gives a face, from (5, 2) eyes, tip of the nose and corners of the mouth."""
+    """Return the box that dlib's detector gives a face, from (5, 2) eyes, tip of the nose and corners of the mouth."""
     x, y = points.mean(0, dtype=np.float64)
     half = SIDE / 2 * float(np.sqrt(np.square(points - (x, y)).sum(1).mean()))
     return Box(float(x) - half, float(y) - half, float(x) + half, float(y) + half)

@@ -31,7 +31,7 @@ CLASSES = {
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the clips of both splits, sorted, and what is left out.
+    """Return the clips of both splits, sorted, and what is left out.
 
     Raises:
       UserError: if there is no clip at all.

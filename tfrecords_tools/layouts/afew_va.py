@@ -29,7 +29,7 @@ FIRST = 0  # number of the first image; frame numbers are one more
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the clips, sorted, and what is left out.
+    """Return the clips, sorted, and what is left out.
 
     Raises:
       UserError: if there is no clip at all.
@@ -69,7 +69,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def read_labels(path: Path) -> Labels:
-    """Reads the labels of one clip, valence and arousal from -1 to 1; a frame that is not in the file has NaN.
+    """Read the labels of one clip, valence and arousal from -1 to 1; a frame that is not in the file has NaN.
 
     Raises:
       UserError: naming the file and the frame.
@@ -84,7 +84,7 @@ def read_labels(path: Path) -> Labels:
 
 
 def read_faces(path: Path) -> Faces:
-    """Reads the landmarks of one clip; a frame with none has no face.
+    """Read the landmarks of one clip; a frame with none has no face.
 
     Raises:
       UserError: naming the file and the frame.
@@ -104,7 +104,7 @@ def read_faces(path: Path) -> Faces:
 
 
 def _frames(path: Path) -> dict[int, tuple[str, dict]]:
-    """Returns (key in the file, its entry) by 1-based frame number."""
+    """Return (key in the file, its entry) by 1-based frame number."""
     frames = _read(path)["frames"]
     for key, entry in frames.items():
         if not (key.isdecimal() and len(key) <= 6 and isinstance(entry, dict)):

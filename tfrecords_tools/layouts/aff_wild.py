@@ -27,7 +27,7 @@ from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the videos of all splits, sorted, and what is left out.
+    """Return the videos of all splits, sorted, and what is left out.
 
     Raises:
       UserError: if there is no video at all.
@@ -46,7 +46,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def read_faces(boxes: Path | None, landmarks: Path | None, annotation: Path | None) -> Faces:
-    """Reads the faces of one video.
+    """Read the faces of one video.
 
     Args:
       boxes, landmarks: folders of its `.pts` files; one of them may be None. Without boxes, the landmarks' extent is.

@@ -33,7 +33,7 @@ CROPS_FPS = 30.0
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the annotated videos of both splits, sorted, and what is left out.
+    """Return the annotated videos of both splits, sorted, and what is left out.
 
     Raises:
       UserError: if there is no annotation at all.
@@ -62,7 +62,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def read_labels(path: Path) -> Labels:
-    """Reads one annotation; -5 gives NaN for both.
+    """Read one annotation; -5 gives NaN for both.
 
     Raises:
       UserError: naming file and line.

@@ -51,7 +51,7 @@ Key = tuple[str, Path, str]
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the videos in the order of the tables, and what is left out.
+    """Return the videos in the order of the tables, and what is left out.
 
     Raises:
       UserError: if there is no table, or one does not have the columns it should.

@@ -42,7 +42,7 @@ class NumberedLabels(Labels):
 
 
 def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
-    """Reads one number a line, line i (1-based) for frame i; returns (lines,) float32.
+    """Read one number a line, line i (1-based) for frame i; return (lines,) float32.
 
     Raises:
       UserError: naming file and line, if a line is not one finite number from `low` to `high`, or if there is none.
@@ -57,7 +57,7 @@ def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
 
 
 def read_pair(valence: Path, arousal: Path) -> np.ndarray:
-    """Reads a valence and an arousal file of one video; returns (frames, 2) float32, row i for frame i + 1.
+    """Read a valence and an arousal file of one video; return (frames, 2) float32, row i for frame i + 1.
 
     Raises:
       UserError: also if the two do not have the same number of lines.
@@ -80,7 +80,7 @@ def no_labels() -> Labels:
 
 
 def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE) -> np.ndarray:
-    """Returns (m,) the index of the row whose time is nearest to each of `at`, -1 where there is none.
+    """Return (m,) the index of the row whose time is nearest to each of `at`, -1 where there is none.
 
     Of two rows that are equally near, it is the earlier (times are compared in whole microseconds). Between the first
     and the last row the nearest row counts however far it is (ijcv2019 section 3.2, thesis section 3.2.3); outside of
@@ -106,7 +106,7 @@ def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE)
 def rows_of(
     labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
 ) -> np.ndarray:
-    """Returns (m,) the row of `labels` that belongs to each frame, -1 where none does.
+    """Return (m,) the row of `labels` that belongs to each frame, -1 where none does.
 
     Without times, row i belongs to the source frame of number i + 1. With times, a frame takes the row of the nearest
     time, see `nearest`; a single row is the label of the whole video.
@@ -128,7 +128,7 @@ def rows_of(
 def match(
     labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
 ) -> Labels:
-    """Returns a row for each of `frames`, NaN (and -1 for the expression) where none belongs to it; see `rows_of`."""
+    """Return a row for each of `frames`, NaN (and -1 for the expression) where none belongs to it; see `rows_of`."""
     rows = rows_of(labels, frames, timestamps, tolerance)
 
     def taken(values, missing):
@@ -141,7 +141,7 @@ def match(
 
 
 def mean_of(annotators: np.ndarray) -> np.ndarray:
-    """Returns (n, 2) float32, the mean of (n, A, 2) annotators' labels over those that are not NaN; NaN where all are.
+    """Return (n, 2) float32, the mean of (n, A, 2) annotators' labels over those that are not NaN; NaN where all are.
 
     The labels of Aff-Wild are such means of the annotations that two experts selected (ijcv2019 section 3.4).
     """
@@ -152,7 +152,7 @@ def mean_of(annotators: np.ndarray) -> np.ndarray:
 
 
 def choose_annotators(labels: Labels, names: Sequence[str], chosen: Sequence[str]) -> Labels:
-    """Returns the labels with values that are the mean of the chosen annotators; all annotators stay in it.
+    """Return the labels with values that are the mean of the chosen annotators; all annotators stay in it.
 
     Args:
       labels: with annotators.

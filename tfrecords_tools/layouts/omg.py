@@ -32,7 +32,7 @@ CLASSES = 7
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the utterances of the splits whose table is there, in its order, and what is left out.
+    """Return the utterances of the splits whose table is there, in its order, and what is left out.
 
     Raises:
       UserError: if there is no table, or one lacks a column.

@@ -15,7 +15,7 @@ from tfrecords_tools.tables import read_text
 
 
 def read_points(path: Path, count: int) -> np.ndarray:
-    """Returns (count, 2) float32, x and y in pixels, 0 being the first.
+    """Return (count, 2) float32, x and y in pixels, 0 being the first.
 
     Raises:
       UserError: if the file does not hold that number of points.
@@ -34,6 +34,6 @@ def read_points(path: Path, count: int) -> np.ndarray:
 
 
 def extent(points: np.ndarray) -> Box:
-    """Returns the smallest box around (n, 2) points, such as the four corners of a box or 68 landmarks."""
+    """Return the smallest box around (n, 2) points, such as the four corners of a box or 68 landmarks."""
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
     return Box(left, top, right, bottom)

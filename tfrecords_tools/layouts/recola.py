@@ -39,7 +39,7 @@ SETS = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the videos, sorted by name, and what is left out; files of other names are passed over.
+    """Return the videos, sorted by name, and what is left out; files of other names are passed over.
 
     Raises:
       UserError: if there is no video at all.
@@ -74,7 +74,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def split_of(name: str) -> str | None:
-    """Returns the split of a video P<id>, or of <set>_<n> with AVEC's sets; None for any other name."""
+    """Return the split of a video P<id>, or of <set>_<n> with AVEC's sets; None for any other name."""
     if told := re.fullmatch(r"P([0-9]+)", name):
         number = int(told[1])
         return "train" if number in TRAIN else "validation" if number in VALIDATION else "test"
@@ -83,7 +83,7 @@ def split_of(name: str) -> str | None:
 
 
 def read_labels(valence: Path, arousal: Path) -> Labels:
-    """Reads the two annotations of one video.
+    """Read the two annotations of one video.
 
     Raises:
       UserError: naming file and line; also if one has raters and the other has none, or if their times differ.
@@ -101,7 +101,7 @@ def read_labels(valence: Path, arousal: Path) -> Labels:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (n,) seconds and (n, A) values of one dimension; A is 6, or 1 for a gold standard."""
+    """Return (n,) seconds and (n, A) values of one dimension; A is 6, or 1 for a gold standard."""
     if path.suffix.lower() == ".arff":
         rows, time, columns = _arff_rows(path), "frametime", ("goldstandard",)
     elif _has_raters(path):

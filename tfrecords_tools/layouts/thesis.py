@@ -36,7 +36,7 @@ Pair = tuple[Path | None, Path | None]
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Returns the videos of all splits, sorted by name, and what is left out.
+    """Return the videos of all splits, sorted by name, and what is left out.
 
     Raises:
       UserError: if there are neither videos nor crops.
@@ -76,7 +76,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def read_raters(pairs: tuple[Pair, ...]) -> Labels:
-    """Reads the raters' files of one video, one row for each frame at 30 frames a second and one without label.
+    """Read the raters' files of one video, one row for each frame at 30 frames a second and one without label.
 
     Raises:
       UserError: naming file and line.
@@ -96,7 +96,7 @@ def read_raters(pairs: tuple[Pair, ...]) -> Labels:
 
 
 def read_merged(path: Path, raters: int = 0) -> Labels:
-    """Reads a merged file; a frame that it does not name has no label, nor has any of the `raters`.
+    """Read a merged file; a frame that it does not name has no label, nor has any of the `raters`.
 
     Raises:
       UserError: naming file and line.
@@ -120,7 +120,7 @@ def _read_rater(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _raters(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
-    """Returns the path of each (video, dimension) by rater, sorted; "" is the rater without a folder."""
+    """Return the path of each (video, dimension) by rater, sorted; "" is the rater without a folder."""
     found = {}
     for path in tree.files(folder, (".txt",)):
         parts = path.relative_to(folder).parts

@@ -9,7 +9,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Returns the files below `folder` with one of `suffixes` (in any case), sorted; hidden ones are passed over."""
+    """Return the files below `folder` with one of `suffixes` (in any case), sorted; hidden ones are passed over."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -18,7 +18,7 @@ def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
-    """Returns the path of each name (a file's stem, or a folder's name), and a reason for each name that occurs twice.
+    """Return the path of each name (a file's stem, or a folder's name), and a reason for each name that occurs twice.
 
     A name that occurs twice is in the second result alone: which of the two counts cannot be told.
     """
@@ -34,12 +34,12 @@ def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
 
 
 def name_of(path: Path) -> str:
-    """Returns the stem of a file, or the name of a folder, which may have dots."""
+    """Return the stem of a file, or the name of a folder, which may have dots."""
     return path.name if path.is_dir() else path.stem
 
 
 def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[int, Path]:
-    """Returns the files of `folder` itself whose name is a number, such as 00012.jpg or 12.pts, by that number."""
+    """Return the files of `folder` itself whose name is a number, such as 00012.jpg or 12.pts, by that number."""
     return {
         int(path.stem): path
         for path in sorted(folder.glob("*"))
@@ -48,12 +48,12 @@ def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[i
 
 
 def folders_of_images(folder: Path) -> list[Path]:
-    """Returns the folders below `folder` that hold an image named by a number themselves, sorted."""
+    """Return the folders below `folder` that hold an image named by a number themselves, sorted."""
     return [path for path, names in _walk(folder) if any(_is_numbered_image(name) for name in names)]
 
 
 def innermost_folders(folder: Path) -> list[Path]:
-    """Returns the folders below `folder` that hold no folder, sorted; also those without a file."""
+    """Return the folders below `folder` that hold no folder, sorted; also those without a file."""
     return [path for path, _ in _walk(folder, innermost=True)]
 
 

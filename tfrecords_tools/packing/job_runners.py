@@ -21,7 +21,7 @@ Result = VideoEntry | LeftOut
 
 
 def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:
-    """Runs the jobs on this machine, `workers` videos at once, with a line of progress."""
+    """Run the jobs on this machine, `workers` videos at once, with a line of progress."""
     if beam_options:
         raise UserError(f"Options of Beam need `--runner=beam`. Received: {' '.join(beam_options)}")
     results = map(jobs.run, todo) if workers == 1 else _in_processes(todo, workers)
@@ -41,7 +41,7 @@ def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
 
 
 def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:
-    """Runs the jobs as a pipeline of Apache Beam; every worker must see the source and the staging folder.
+    """Run the jobs as a pipeline of Apache Beam; every worker must see the source and the staging folder.
 
     Args:
       workers: not used; what runs at once is Beam's business.

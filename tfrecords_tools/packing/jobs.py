@@ -60,7 +60,7 @@ class Job:
 
 
 def run(job: Job) -> VideoEntry | LeftOut:
-    """Packs a video unless that is done already; what cannot be packed gives the reason instead of an error."""
+    """Pack a video unless that is done already; what cannot be packed gives the reason instead of an error."""
     try:
         digest = input_digest(job.source, job.options)
         entry = _done(job, digest) or _taken_over(job, digest)
@@ -75,7 +75,7 @@ def run(job: Job) -> VideoEntry | LeftOut:
 
 
 def read(job: Job) -> VideoEntry | LeftOut:
-    """Returns the result that `run` has written.
+    """Return the result that `run` has written.
 
     Raises:
       UserError: if there is none.
@@ -91,7 +91,7 @@ def read(job: Job) -> VideoEntry | LeftOut:
 
 
 def input_digest(source: VideoSource, options: PackOptions) -> str:
-    """Returns the sha256 of all that decides a video's records: its bytes, its labels and faces, and the options.
+    """Return the sha256 of all that decides a video's records: its bytes, its labels and faces, and the options.
 
     Raises:
       UserError: if the video or its labels cannot be read.
@@ -150,7 +150,7 @@ def _is_whole(path: Path, entry: VideoEntry) -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Gives a file a second name, or makes a copy of it where the file system has no links."""
+    """Give a file a second name, or makes a copy of it where the file system has no links."""
     with whole(target) as partial:
         partial.unlink(missing_ok=True)
         try:

@@ -31,7 +31,7 @@ def pack(
     beam_options: Sequence[str] = (),
     splits: dict[str, str] | None = None,
 ) -> Manifest:
-    """Packs a dataset into the new folder `output`, which appears when it is whole.
+    """Pack a dataset into the new folder `output`, which appears when it is whole.
 
     A video that cannot be used does not stop the others: it is in the manifest's `left_out`, with the reason. A killed
     run leaves its finished videos in `.partial-<name of the output>` beside the output, and the same call goes on from
@@ -97,7 +97,7 @@ def pack(
 
 
 def check_output(output: Path, overwrite: bool = False) -> None:
-    """Raises a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
+    """Raise a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
     if not (output / manifest.FILE_NAME).is_file():
         check_new_folder(output)
     elif not overwrite:

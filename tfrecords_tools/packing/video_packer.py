@@ -67,7 +67,7 @@ _dlib = cache(FaceDetector)
 
 
 def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
-    """Packs one video to `path`; leaves nothing there on an error.
+    """Pack one video to `path`; leaves nothing there on an error.
 
     The video is decoded twice, which costs little beside finding faces: once for the tracks of all faces in it, of
     which one is chosen, and once to cut out the crops.
@@ -172,7 +172,7 @@ def _whole_images(frames: _Seen, predictor: LandmarkPredictor) -> Track:
 
 
 def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels):
-    """Writes a record for each frame of the track, `labels` having a row for each; returns the `VideoRecords`."""
+    """Write a record for each frame of the track, `labels` having a row for each; return the `VideoRecords`."""
     # TensorFlow takes seconds to import, and only the processes that write need it.
     import_tensorflow()
     from tfrecords_tools.records.writer import VideoRecords, encode_face
@@ -206,7 +206,7 @@ def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, 
 
 
 def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
-    """Raises a `UserError` if the number of labels and of decoded frames of the video `path` differ by too much.
+    """Raise a `UserError` if the number of labels and of decoded frames of the video `path` differ by too much.
 
     Players and decoders differ by a frame at the end of many files: labels beyond the video are not used, and frames
     beyond the annotation have no label. A larger difference means that the two do not belong together.
@@ -221,7 +221,7 @@ def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
 
 
 def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
-    """Raises a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
+    """Raise a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
 
     Rows that count frames are checked by `check_length`, in so far as their number tells anything: crops are missing
     where there is no face, also at the end, so labels may go on; frames may go on where each row tells its frame's

@@ -108,7 +108,7 @@ class Manifest:
         return schema.fields(len(self.annotators), self.expression)
 
     def split(self, split: str) -> list[VideoEntry]:
-        """Returns the videos of a split.
+        """Return the videos of a split.
 
         Raises:
           UserError: if there is none.
@@ -126,7 +126,7 @@ def count(runs: tuple[Run, ...]) -> int:
 
 
 def to_runs(frames: list[int]) -> tuple[Run, ...]:
-    """Gathers rising frame numbers into runs of consecutive ones."""
+    """Gather rising frame numbers into runs of consecutive ones."""
     runs: list[Run] = []
     for frame in frames:
         if runs and frame == runs[-1][1] + 1:
@@ -137,7 +137,7 @@ def to_runs(frames: list[int]) -> tuple[Run, ...]:
 
 
 def save(manifest: Manifest, folder: Path) -> None:
-    """Writes `manifest.json`, a video a line, whole or not at all."""
+    """Write `manifest.json`, a video a line, whole or not at all."""
     fields = dataclasses.asdict(manifest)
     lists = {key: fields.pop(key) for key in ("videos", "left_out")}
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
@@ -149,7 +149,7 @@ def save(manifest: Manifest, folder: Path) -> None:
 
 
 def load(folder: Path) -> Manifest:
-    """Reads the manifest of a packed corpus.
+    """Read the manifest of a packed corpus.
 
     Raises:
       UserError: if there is none, or not one of this schema version.
@@ -179,6 +179,6 @@ def load(folder: Path) -> Manifest:
 
 
 def entry_from(fields: dict) -> VideoEntry:
-    """Returns the entry whose fields came out of JSON."""
+    """Return the entry whose fields came out of JSON."""
     runs = {key: tuple((first, last) for first, last in fields[key]) for key in ("runs", "labelled_runs")}
     return VideoEntry(**{**fields, **runs, "record_bytes": tuple(fields["record_bytes"])})

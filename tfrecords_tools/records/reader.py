@@ -17,14 +17,14 @@ _AT_ONCE = 4096
 
 
 def feature(field: schema.Field) -> tf.io.FixedLenFeature:
-    """Returns how TensorFlow parses a field of a record."""
+    """Return how TensorFlow parses a field of a record."""
     return tf.io.FixedLenFeature(field.shape, _TYPES[field.dtype])
 
 
 def read_columns(
     folder: Path, entry: VideoEntry, names: Sequence[str], fields: dict[str, schema.Field] = schema.FIELDS
 ) -> dict[str, np.ndarray]:
-    """Returns the fields `names` of all records of a video, each (entry.frames, *shape), in the records' order.
+    """Return the fields `names` of all records of a video, each (entry.frames, *shape), in the records' order.
 
     Args:
       folder: of the packed corpus.
@@ -55,7 +55,7 @@ def read_columns(
 
 
 def read_labels(folder: Path, packed: Manifest, entries: Sequence[VideoEntry]) -> list[np.ndarray]:
-    """Returns, for each of the videos `entries`, (n, 2) float64 valence and arousal, NaN in both where one is missing.
+    """Return, for each of the videos `entries`, (n, 2) float64 valence and arousal, NaN in both where one is missing.
 
     Raises:
       UserError: as `read_columns`, or if a label is infinite.
@@ -80,7 +80,7 @@ def read_records(
     indices: list[int] | None = None,
     fields: dict[str, schema.Field] = schema.FIELDS,
 ) -> list[dict]:
-    """Returns the records of a video (or those at `indices`), each a dict shaped as `fields` say.
+    """Return the records of a video (or those at `indices`), each a dict shaped as `fields` say.
 
     `Manifest.fields` are all that the corpus has; fields that are not asked for are not decoded.
 
@@ -105,7 +105,7 @@ def read_records(
 
 
 def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tuple[dict, str | None]:
-    """Returns the fields of a serialised record, shaped as they say, and what is wrong with it, or None."""
+    """Return the fields of a serialised record, shaped as they say, and what is wrong with it, or None."""
     example = tf.train.Example()
     try:
         example.ParseFromString(data)
@@ -128,7 +128,7 @@ def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tupl
 
 
 def decode_face(record: dict) -> np.ndarray | None:
-    """Returns the face of a record, (size, size, 3) uint8 RGB, or None if it is no image."""
+    """Return the face of a record, (size, size, 3) uint8 RGB, or None if it is no image."""
     data = np.frombuffer(record["face"], np.uint8)
     face = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     return None if face is None else cv2.cvtColor(face, cv2.COLOR_BGR2RGB)

@@ -60,7 +60,7 @@ FIELDS = {
 
 
 def fields(annotators: int = 0, expression: bool = False) -> dict[str, Field]:
-    """Returns the fields of a corpus's records: `FIELDS`, and the optional ones that its dataset has.
+    """Return the fields of a corpus's records: `FIELDS`, and the optional ones that its dataset has.
 
     Args:
       annotators: number of single annotators whose labels are kept; 0 is none.
@@ -76,7 +76,7 @@ def fields(annotators: int = 0, expression: bool = False) -> dict[str, Field]:
 
 
 def tfds_features(size: int, fields: dict[str, Field] = FIELDS):
-    """Returns the records' description as a `tfds.features.FeaturesDict`; `size` is the crop's side in pixels."""
+    """Return the records' description as a `tfds.features.FeaturesDict`; `size` is the crop's side in pixels."""
     import tensorflow_datasets as tfds
 
     features = {"face": tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg")}

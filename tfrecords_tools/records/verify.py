@@ -16,7 +16,7 @@ from tfrecords_tools.records.writer import FRAMING_BYTES
 
 
 def verify(folder: Path) -> list[str]:
-    """Returns one line for each thing that is wrong; an empty list means that all is as the manifest says.
+    """Return one line for each thing that is wrong; an empty list means that all is as the manifest says.
 
     Raises:
       UserError: if there is no readable manifest.

@@ -17,7 +17,7 @@ FRAMING_BYTES = HEADER_BYTES + 4
 
 
 def encode_face(face: np.ndarray) -> bytes:
-    """Returns the JPEG of a (size, size, 3) uint8 RGB face."""
+    """Return the JPEG of a (size, size, 3) uint8 RGB face."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, schema.JPEG_QUALITY]
     encoded, jpeg = cv2.imencode(".jpg", cv2.cvtColor(face, cv2.COLOR_RGB2BGR), flags)
     if not encoded:
@@ -26,7 +26,7 @@ def encode_face(face: np.ndarray) -> bytes:
 
 
 def encode(record: dict, fields: dict[str, schema.Field] = schema.FIELDS) -> bytes:
-    """Returns the serialised `tf.train.Example` of a record that has exactly these fields, see `schema.fields`."""
+    """Return the serialised `tf.train.Example` of a record that has exactly these fields, see `schema.fields`."""
     if record.keys() != fields.keys():
         raise ValueError(f"A record must have the fields {list(fields)}. Received: {list(record)}")
     return tf.train.Example(

@@ -95,7 +95,7 @@ PICTURES = (
 
 
 def load_portraits(landmark_model: Path | str | None = None) -> list[Portrait]:
-    """Returns the two portraits.
+    """Return the two portraits.
 
     Args:
       landmark_model: path of dlib's 68-point model; None lets `find_model` look for it.
@@ -131,7 +131,7 @@ def _portrait(picture: Picture, image: np.ndarray, predictor: LandmarkPredictor,
 
 
 def _steady_landmarks(image: np.ndarray, predictor: LandmarkPredictor, detector: FaceDetector) -> np.ndarray:
-    """Returns (68, 2) landmarks, the median over scales and box positions: single ones lie off by several pixels."""
+    """Return (68, 2) landmarks, the median over scales and box positions: single ones lie off by several pixels."""
     found = []
     for scale in (0.6, 0.7, 0.8, 1.0, 1.2):
         scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -145,7 +145,7 @@ def _steady_landmarks(image: np.ndarray, predictor: LandmarkPredictor, detector:
 
 
 def expression_offsets(landmarks: np.ndarray) -> np.ndarray:
-    """Returns what one unit of every axis adds to the landmarks.
+    """Return what one unit of every axis adds to the landmarks.
 
     Args:
       landmarks: (68, 2) canvas pixels of the neutral face.
@@ -181,7 +181,7 @@ def expression_offsets(landmarks: np.ndarray) -> np.ndarray:
 
 
 def displacement_fields(landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Interpolates landmark offsets over the face part of the canvas with thin-plate splines.
+    """Interpolate landmark offsets over the face part of the canvas with thin-plate splines.
 
     A field is linear in the offsets, so one per axis serves every frame. It fades to 0 towards the border.
 
@@ -237,7 +237,7 @@ class Rig:
 
 
 def rig(portrait: Portrait) -> Rig:
-    """Computes the displacement fields of a portrait once, for all its frames."""
+    """Compute the displacement fields of a portrait once, for all its frames."""
     offsets = expression_offsets(portrait.landmarks)
     return Rig(portrait, offsets, displacement_fields(_parted_lips(portrait.landmarks), offsets))
 
@@ -253,7 +253,7 @@ def _parted_lips(landmarks: np.ndarray) -> np.ndarray:
 
 
 def express(rig: Rig, coefficients: np.ndarray) -> np.ndarray:
-    """Returns the portrait with an expression: (460, 560, 4) uint8, RGB and opacity.
+    """Return the portrait with an expression: (460, 560, 4) uint8, RGB and opacity.
 
     Args:
       rig: the portrait and its fields.
@@ -275,7 +275,7 @@ def express(rig: Rig, coefficients: np.ndarray) -> np.ndarray:
 
 
 def _paint_mouth(image: np.ndarray, rig: Rig, coefficients: np.ndarray) -> None:
-    """Darkens the gap that the lower lip leaves: stretched lips would fill it otherwise. Changes `image`."""
+    """Darken the gap that the lower lip leaves: stretched lips would fill it otherwise. Changes `image`."""
     landmarks = rig.portrait.landmarks
     moved = landmarks + np.einsum("a,alc->lc", coefficients, rig.offsets)
     upper, lower = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]
@@ -293,7 +293,7 @@ def _paint_mouth(image: np.ndarray, rig: Rig, coefficients: np.ndarray) -> None:
 
 
 def vary_identity(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """Returns a portrait with another face: other proportions, mirrored or not, other skin, hair and clothes."""
+    """Return a portrait with another face: other proportions, mirrored or not, other skin, hair and clothes."""
     image, landmarks = portrait.image, portrait.landmarks
     x, y = np.meshgrid(np.arange(CANVAS[0], dtype=np.float64), np.arange(CANVAS[1], dtype=np.float64))
     across, down = rng.normal(0, (0.05, 0.04, 0.05, 0.01)), rng.normal(0, (0.04, 0.05, 0.03, 0.04))

@@ -58,7 +58,7 @@ def write_sample(
     landmark_model: Path | str | None = None,
     progress: bool = True,
 ) -> None:
-    """Writes a sample corpus of synthetic faces: two animated portraits, not a measure of quality on people.
+    """Write a sample corpus of synthetic faces: two animated portraits, not a measure of quality on people.
 
     Writes `videos/SPLIT/ID.mp4` (640x360 at 30 frames per second, MPEG-4) and
     `annotations/SPLIT/{valence,arousal}/ID.txt`, where line i is the label of frame i, a float in [-1, 1].
@@ -145,7 +145,7 @@ def _write_clip(clip: Clip, folder: Path, portraits: list[Portrait]) -> None:
 
 
 def label_curves(frames: int, index: int, seed: int) -> np.ndarray:
-    """Returns (frames, 2) float64 valence and arousal of clip `index`, smooth, within [-0.9, 0.9].
+    """Return (frames, 2) float64 valence and arousal of clip `index`, smooth, within [-0.9, 0.9].
 
     The two are close to uncorrelated within a clip. The clips' means take turns through the four quadrants, so that
     few clips already cover the plane.
@@ -159,7 +159,7 @@ def label_curves(frames: int, index: int, seed: int) -> np.ndarray:
 
 
 def _wander(frames: int, rng: np.random.Generator, fastest: float = 3.5, shortest: float = 2.0) -> np.ndarray:
-    """Returns (frames,) a sum of slow sinusoids with mean 0 and deviation 1.
+    """Return (frames,) a sum of slow sinusoids with mean 0 and deviation 1.
 
     `fastest` is in cycles for the whole curve; no period is below `shortest` seconds.
     """
@@ -171,7 +171,7 @@ def _wander(frames: int, rng: np.random.Generator, fastest: float = 3.5, shortes
 
 
 def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-    """Returns the coefficients of the expression axes for a clip's labels.
+    """Return the coefficients of the expression axes for a clip's labels.
 
     Valence draws the mouth's corners up or down, and the brows together where it is negative; arousal opens the mouth,
     raises the brows and widens the eyes. How strongly differs from clip to clip; drift, blinks, speech and turns of the
@@ -211,13 +211,13 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
 
 
 def _speech(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns (frames,) in about [0, 1]: syllables, some five a second, in phrases with pauses."""
+    """Return (frames,) in about [0, 1]: syllables, some five a second, in phrases with pauses."""
     syllables = 0.5 + 0.5 * np.sin(2 * np.pi * np.cumsum(rng.uniform(3, 6, frames)) / FPS)
     return syllables * np.clip(_wander(frames, rng, 6), 0, 1)
 
 
 def _blinks(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns (frames,) in [0, 0.8]: blinks of a fifth of a second, every two to five seconds."""
+    """Return (frames,) in [0, 0.8]: blinks of a fifth of a second, every two to five seconds."""
     closed = np.zeros(frames)
     start = rng.uniform(0.5, 3) * FPS
     while start < frames:
@@ -227,7 +227,7 @@ def _blinks(frames: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _head_motion(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns (frames, 2, 3) affine maps from the portraits' canvas to the frame: pose skew, scale, roll, shift."""
+    """Return (frames, 2, 3) affine maps from the portraits' canvas to the frame: pose skew, scale, roll, shift."""
     skew = np.array([[1.0, rng.uniform(-0.04, 0.04)], [rng.uniform(-0.03, 0.03), rng.uniform(0.95, 1.05)]])
     scales = rng.uniform(0.88, 1.05) * (1 + 0.02 * _wander(frames, rng))
     rolls = np.radians(rng.uniform(-3, 3) + 2 * _wander(frames, rng, 5))
@@ -266,7 +266,7 @@ class _Scene:
         self._image = np.empty_like(self._colours)
 
     def render(self, number: int, head: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Returns frame `number`, (360, 640, 3) uint8 RGB, valid until the next call.
+        """Return frame `number`, (360, 640, 3) uint8 RGB, valid until the next call.
 
         `head` is (460, 560, 4) uint8 RGB and opacity; `place` is the (2, 3) map from it to the frame.
         """
@@ -286,13 +286,13 @@ class _Scene:
 
 
 def _through_lens(image: np.ndarray, blur: float, colour: np.ndarray) -> np.ndarray:
-    """Returns the uint8 RGB image blurred by `blur` pixels, its channels multiplied by `colour`."""
+    """Return the uint8 RGB image blurred by `blur` pixels, its channels multiplied by `colour`."""
     blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), blur)
     return np.round(blurred * colour).clip(0, 255).astype(np.uint8)
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:
-    """Returns (360, 640, 3) uint8: a blurred room of light and patches."""
+    """Return (360, 640, 3) uint8: a blurred room of light and patches."""
     wall = rng.uniform(0.5, 1, (3, 4, 1)) * rng.uniform(0.85, 1, (3, 4, 3))
     image = cv2.resize(wall, SIZE, interpolation=cv2.INTER_LINEAR)
     image = image * _muted_colour(rng)

@@ -30,7 +30,7 @@ Selection = dict[tuple[str, str], tuple[int, ...]]
 
 
 def correlations(ratings: np.ndarray) -> np.ndarray:
-    """Returns (A, A) float64 Pearson correlations of (n, A) ratings, NaN where not defined.
+    """Return (A, A) float64 Pearson correlations of (n, A) ratings, NaN where not defined.
 
     Each pair is compared on the frames that both have rated (are not NaN).
     """
@@ -47,7 +47,7 @@ def correlations(ratings: np.ndarray) -> np.ndarray:
 
 
 def inter_annotator(matrix: np.ndarray) -> list[float | None]:
-    """Returns each annotator's mean correlation with the others, None where none is defined.
+    """Return each annotator's mean correlation with the others, None where none is defined.
 
     Args:
       matrix: (A, A) as `correlations` returns it.
@@ -57,7 +57,7 @@ def inter_annotator(matrix: np.ndarray) -> list[float | None]:
 
 
 def mac(matrix: np.ndarray, selected: Sequence[int] | None = None) -> float | None:
-    """Returns MAC-A, or MAC-S among `selected`; None where no two annotators have a correlation.
+    """Return MAC-A, or MAC-S among `selected`; None where no two annotators have a correlation.
 
     Args:
       matrix: (A, A) as `correlations` returns it.
@@ -69,7 +69,7 @@ def mac(matrix: np.ndarray, selected: Sequence[int] | None = None) -> float | No
 
 
 def best_subset(matrix: np.ndarray, size: int) -> tuple[int, ...] | None:
-    """Returns the `size` annotators of the highest MAC, None where no subset has one.
+    """Return the `size` annotators of the highest MAC, None where no subset has one.
 
     Not what the paper did: there two experts watched the videos. MAC-S is then as high as it can be by construction.
 
@@ -90,7 +90,7 @@ def best_subset(matrix: np.ndarray, size: int) -> tuple[int, ...] | None:
 
 
 def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[float | None, int]:
-    """Returns the canonical correlation of landmarks with one annotation, and the landmarks' number of directions.
+    """Return the canonical correlation of landmarks with one annotation, and the landmarks' number of directions.
 
     With a single variable on one side, canonical correlation analysis is the multiple correlation: the length of the
     centred annotation's projection on the space of the centred coordinates, divided by its own length. That space is
@@ -120,19 +120,19 @@ def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[fl
 
 
 def chance(frames: int, directions: int) -> float | None:
-    """Returns what `canonical_correlation` gives on average (root of its mean square) for independent values."""
+    """Return what `canonical_correlation` gives on average (root of its mean square) for independent values."""
     return float(np.sqrt(directions / (frames - 1))) if 0 < directions < frames - 1 else None
 
 
 def share_at_least(values: Sequence[float], at: Sequence[float]) -> list[float] | None:
-    """Returns the share of `values` that are at least each of `at` (ijcv2019 figs. 7 and 8); None without values."""
+    """Return the share of `values` that are at least each of `at` (ijcv2019 figs. 7 and 8); None without values."""
     if not len(values):
         return None
     return [float(np.mean(np.asarray(values) >= x)) for x in at]
 
 
 def common(ratings: np.ndarray, chosen: Sequence[int] | None = None) -> np.ndarray:
-    """Returns (n,) float64, the mean of the chosen of (n, A) ratings (None: all), NaN unless all of them have rated.
+    """Return (n,) float64, the mean of the chosen of (n, A) ratings (None: all), NaN unless all of them have rated.
 
     The mean over whoever happens to have rated a frame would jump where one begins or ends.
     """
@@ -141,7 +141,7 @@ def common(ratings: np.ndarray, chosen: Sequence[int] | None = None) -> np.ndarr
 
 
 def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str]) -> Selection:
-    """Reads which annotators were selected for which video, two or more each.
+    """Read which annotators were selected for which video, two or more each.
 
     The file is a CSV with a header: `video`, `annotators` (their names, with semicolons between), and where valence and
     arousal differ `dimension`, one of the two.

@@ -25,7 +25,7 @@ _PAPER = "ijcv2019 section 3.5, Aff-Wild: mean MAC-A valence 0.47, arousal 0.46;
 
 
 def report(folder: Path, selected: Path | None = None, best: int = 0) -> dict:
-    """Returns the agreement in each video of a packed corpus, as it stands in `agreement.json`.
+    """Return the agreement in each video of a packed corpus, as it stands in `agreement.json`.
 
     Without single annotators in the records, only the correlation of landmarks and labels is there.
 
@@ -78,7 +78,7 @@ def of_dimension(
     chosen: tuple[int, ...] | None = None,
     best: int = 0,
 ) -> dict:
-    """Returns the agreement in one dimension of one video; what is not defined is None.
+    """Return the agreement in one dimension of one video; what is not defined is None.
 
     Args:
       ratings: (n, A) of the single annotators, NaN where missing; A may be 0.
@@ -112,7 +112,7 @@ def of_dimension(
 
 
 def table(found: dict) -> str:
-    """Returns what `report` found as lines of text, a line for each video and the means over them."""
+    """Return what `report` found as lines of text, a line for each video and the means over them."""
     shown = [name for name in _VALUES if any(found["summary"][d][name]["videos"] for d in DIMENSIONS)]
     heads = [f"{dimension[0].upper()}: {_VALUES[name]}" for dimension in DIMENSIONS for name in shown]
     annotators = ", ".join(found["annotators"]) or "none in the records: only landmarks and labels are compared"
@@ -134,7 +134,7 @@ def table(found: dict) -> str:
 
 
 def write(found: dict, folder: Path) -> list[Path]:
-    """Writes `agreement.json`, and those of `agreement-annotators.png` and `agreement-landmarks.png` that have curves.
+    """Write `agreement.json`, and those of `agreement-annotators.png` and `agreement-landmarks.png` that have curves.
 
     Returns:
       Their paths.

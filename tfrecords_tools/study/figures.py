@@ -97,7 +97,7 @@ def cumulative(report: dict, names: dict[str, str], what: str, path: Path) -> No
 
 
 def stairs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (n + 2,) x and y of the percentage of `values` of at least x; each y holds from the x before to its own.
+    """Return (n + 2,) x and y of the percentage of `values` of at least x; each y holds from the x before to its own.
 
     Args:
       values: (n,) from -1 to 1, rising.

@@ -12,7 +12,7 @@ from tfrecords_tools.records.reader import decode_face, read_records
 
 
 def table(folder: Path) -> str:
-    """Returns the description of a packed corpus as lines of text: splits, counts, labels, what was left out."""
+    """Return the description of a packed corpus as lines of text: splits, counts, labels, what was left out."""
     packed = manifest.load(folder)
     lines = [
         f"{packed.name}: layout {packed.layout}, faces {packed.image_size}x{packed.image_size} {packed.colour_order}, "
@@ -45,7 +45,7 @@ def _row(folder: Path, split: str, entries: list[VideoEntry]) -> str:
 
 
 def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> None:
-    """Writes a PNG of `columns * rows` faces, evenly over videos and time, with their landmarks and labels."""
+    """Write a PNG of `columns * rows` faces, evenly over videos and time, with their landmarks and labels."""
     import matplotlib
 
     matplotlib.use("Agg")

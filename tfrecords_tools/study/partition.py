@@ -40,13 +40,13 @@ class Subjects:
 
 
 def cells_of(labels: np.ndarray) -> np.ndarray:
-    """Returns (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane; NaN is not counted."""
+    """Return (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane; NaN is not counted."""
     values = np.round(labels[~np.isnan(labels).any(axis=1)], 6).clip(-1, 1)
     return np.histogram2d(*values.T, bins=[CELLS, CELLS])[0].astype(np.int64).ravel()
 
 
 def distances(subjects: Subjects, assignment: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Returns (P, 3) the distances of each part, in the order of `TERMS`.
+    """Return (P, 3) the distances of each part, in the order of `TERMS`.
 
     Args:
       assignment: (S,) the part of each subject.
@@ -57,7 +57,7 @@ def distances(subjects: Subjects, assignment: np.ndarray, shares: np.ndarray) ->
 
 
 def search(subjects: Subjects, shares: np.ndarray, seed: int, tries: int = 3) -> tuple[np.ndarray, float, float]:
-    """Returns (S,) the part of each subject, its mean distance, and the median distance of random assignments.
+    """Return (S,) the part of each subject, its mean distance, and the median distance of random assignments.
 
     Args:
       shares: (P,) wanted shares of the frames, sum 1.
@@ -97,7 +97,7 @@ class _Search:
         return np.stack([self._rows[assignment == part].sum(axis=0) for part in range(len(self._shares))])
 
     def distances(self, totals: np.ndarray, parts: np.ndarray) -> np.ndarray:
-        """Returns (..., 3) the distances of parts with the sums `totals` (..., row) that are `parts` (...)."""
+        """Return (..., 3) the distances of parts with the sums `totals` (..., row) that are `parts` (...)."""
         labels = _unlike(totals[..., self._labels], self._whole[self._labels])
         genders = _unlike(totals[..., self._genders], self._whole[self._genders])
         frames = np.abs(totals[..., -1] / self._whole[-1] - self._shares[parts])
@@ -107,7 +107,7 @@ class _Search:
         return float(self.distances(self.totals(assignment), np.arange(len(self._shares))).sum(axis=1).mean())
 
     def random(self, rng: np.random.Generator) -> np.ndarray:
-        """Returns an assignment: a subject to each part, then each of the others to the part that most lacks frames."""
+        """Return an assignment: a subject to each part, then each of the others to the part that most lacks frames."""
         assignment = np.empty(len(self._rows), np.int64)
         lacking = self._shares * self._whole[-1]
         for place, subject in enumerate(rng.permutation(len(self._rows))):
@@ -117,7 +117,7 @@ class _Search:
         return assignment
 
     def improved(self, assignment: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Returns an assignment that no move of one subject and no exchange of two makes better."""
+        """Return an assignment that no move of one subject and no exchange of two makes better."""
         assignment = assignment.copy()
         totals = self.totals(assignment)
         better = True

@@ -16,7 +16,7 @@ from tfrecords_tools.tables import read_dicts
 
 
 def splits(fractions: Sequence[float]) -> dict[str, float]:
-    """Returns the wanted share of the frames by split: train, validation, and with three fractions test.
+    """Return the wanted share of the frames by split: train, validation, and with three fractions test.
 
     Raises:
       UserError: if there are not two or three fractions above 0 that sum to 1.
@@ -28,7 +28,7 @@ def splits(fractions: Sequence[float]) -> dict[str, float]:
 
 
 def folds(number: int) -> dict[str, float]:
-    """Returns equal shares for `fold-1`, `fold-2`, ...
+    """Return equal shares for `fold-1`, `fold-2`, ...
 
     Raises:
       UserError: if there are fewer than two.
@@ -39,7 +39,7 @@ def folds(number: int) -> dict[str, float]:
 
 
 def partition(folder: Path, wanted: dict[str, float], genders: Path | None = None, seed: int = 0) -> dict:
-    """Returns parts of a packed corpus, as they stand in `partition.json`.
+    """Return parts of a packed corpus, as they stand in `partition.json`.
 
     `videos` has the part of each video by its name with its present split, such as `train/101`.
 
@@ -93,7 +93,7 @@ def partition(folder: Path, wanted: dict[str, float], genders: Path | None = Non
 
 
 def table(found: dict) -> str:
-    """Returns what `partition` found as lines of text, a line for each part and one for the whole."""
+    """Return what `partition` found as lines of text, a line for each part and one for the whole."""
     rows = {**found["parts"], "all": found["all"]}
     kinds = list(found["all"]["genders"])
     lines = [f"{found['corpus']}, by subject, seed {found['seed']}"]
@@ -128,14 +128,14 @@ def table(found: dict) -> str:
 
 
 def save(found: dict, path: Path) -> None:
-    """Writes `partition.json` whole or not at all."""
+    """Write `partition.json` whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
 def load(path: Path) -> dict[str, str]:
-    """Returns the part of each video, by its name with the split it was packed in, such as `train/101`.
+    """Return the part of each video, by its name with the split it was packed in, such as `train/101`.
 
     Raises:
       UserError: if the file is not one that `save` wrote.

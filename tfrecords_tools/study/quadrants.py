@@ -7,7 +7,7 @@ QUADRANTS = ("V+A+", "V-A+", "V+A-", "V-A-")
 
 
 def quadrant_of(labels: np.ndarray) -> np.ndarray:
-    """Returns (n,) int64, the index in `QUADRANTS` of (n, 2) valence and arousal, -1 where one of them is NaN.
+    """Return (n,) int64, the index in `QUADRANTS` of (n, 2) valence and arousal, -1 where one of them is NaN.
 
     0 counts as positive; the papers do not say what it is.
     """
@@ -17,12 +17,12 @@ def quadrant_of(labels: np.ndarray) -> np.ndarray:
 
 
 def count_quadrants(quadrants: np.ndarray) -> np.ndarray:
-    """Returns (4,) int64, the number of each quadrant in (n,) indices; -1 is not counted."""
+    """Return (4,) int64, the number of each quadrant in (n,) indices; -1 is not counted."""
     return np.bincount(quadrants[quadrants >= 0], minlength=len(QUADRANTS))
 
 
 def shares(counts: np.ndarray, repeats: np.ndarray | None = None) -> np.ndarray:
-    """Returns (4,) the quadrants' shares of all frames in (n, 4) counts, row i used `repeats[i]` times (once, if None).
+    """Return (4,) the quadrants' shares of all frames in (n, 4) counts, row i used `repeats[i]` times (once, if None).
 
     All are 0 where there is no frame.
     """

@@ -21,7 +21,7 @@ ALL = "all"
 
 
 def statistics(folder: Path) -> dict:
-    """Returns the numbers of a packed corpus, as they stand in `stats.json`.
+    """Return the numbers of a packed corpus, as they stand in `stats.json`.
 
     `splits` has an entry for each split that holds videos, and `all` for the whole; see `of_split`. Counts are of
     frames. What cannot be computed, such as the mean of no label, is None.
@@ -47,7 +47,7 @@ def statistics(folder: Path) -> dict:
 
 
 def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dict:
-    """Returns the numbers of some videos.
+    """Return the numbers of some videos.
 
     `histogram_plane[i][j]` counts valence in bin i and arousal in bin j. Labels beyond -1 and 1 are counted in the
     outermost bins, and their number is `beyond`. A video's length is its number of frames by its frame rate.
@@ -89,7 +89,7 @@ def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dic
 
 
 def table(numbers: dict) -> str:
-    """Returns the numbers of `statistics` as lines of text."""
+    """Return the numbers of `statistics` as lines of text."""
     lines = [f"{numbers['corpus']}, layout {numbers['layout']}"]
     lines.append(
         f"{'split':<12}{'videos':>8}{'subjects':>10}{'minutes':>9}{'of a video':>14}{'decoded':>11}{'no face':>9}"
@@ -125,7 +125,7 @@ def table(numbers: dict) -> str:
 
 
 def write(numbers: dict, folder: Path) -> list[Path]:
-    """Writes `stats.json`, `stats-labels.png` and `stats-plane.png`; returns their paths."""
+    """Write `stats.json`, `stats-labels.png` and `stats-plane.png`; return their paths."""
     from tfrecords_tools.study import figures
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ IMAGE_FPS = 25.0  # where nobody tells the rate of a folder of images
 
 
 def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
-    """Returns the 1-based frame number and the path of every image, by rising number.
+    """Return the 1-based frame number and the path of every image, by rising number.
 
     An image is named by its number, with or without leading zeros: `7.jpg`, `00007.png`. Other files, such as
     annotations or hidden ones, are not looked at.
@@ -45,7 +45,7 @@ def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Returns (height, width, 3) uint8 RGB, upright.
+    """Return (height, width, 3) uint8 RGB, upright.
 
     Raises:
       UserError: if the file is not a readable image.

@@ -66,7 +66,7 @@ def read_frames(
     image_fps: float = IMAGE_FPS,
     first: int = 1,
 ) -> Iterator[Frame]:
-    """Yields every frame that decodes, in order, holding two images at most.
+    """Yield every frame that decodes, in order, holding two images at most.
 
     The container's frame count is not trusted, and what decodes before a break is used. Where a container's times do
     not rise, a frame comes one period of its rate after the one before.
@@ -134,7 +134,7 @@ def _images(folder: Path, rate: float, first: int, begin: float) -> Iterator[Fra
 
 
 def at_rate(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
-    """Converts frames to a fixed rate, holding two of them.
+    """Convert frames to a fixed rate, holding two of them.
 
     Frame j of the result, from 1, is the given frame whose timestamp is nearest to (j - 1) / fps, the earlier of two
     that are equally near. The last j is the one nearest to the last timestamp.

@@ -43,7 +43,7 @@ FOLDS = 5
 
 
 def differences(published: Published, report: dict) -> list[str]:
-    """Returns a sentence for each thing in which a published row and a report are not of the same kind.
+    """Return a sentence for each thing in which a published row and a report are not of the same kind.
 
     Args:
       report: as `report.contents` returns it; `corpus`, `split`, `folds`, `videos`, `protocol`, `post_processing` and
@@ -65,7 +65,7 @@ def differences(published: Published, report: dict) -> list[str]:
 
 
 def told(report: dict) -> str:
-    """Returns what was scored, as sentences name it: the corpus with its layout, and the split."""
+    """Return what was scored, as sentences name it: the corpus with its layout, and the split."""
     corpus = report["corpus"]
     name = corpus["name"] if corpus["name"] == corpus["layout"] else f"{corpus['name']} (layout {corpus['layout']})"
     where = f"{len(report['folds'])} folds" if report.get("folds") else f"{report['split']} split"
@@ -123,7 +123,7 @@ def _region(published: Published) -> str:
 
 
 def region_of(published: Published) -> str:
-    """Returns the part of the valence-arousal plane that a row is of, such as "V in [0, 1], A in [0, 0.5)", or ""."""
+    """Return the part of the valence-arousal plane that a row is of, such as "V in [0, 1], A in [0, 0.5)", or ""."""
     _, found, region = published.row.partition(", V in ")
     return f"V in {region}" if found else ""
 
@@ -151,5 +151,5 @@ def _metrics(published: Published, report: dict) -> str:
 
 
 def own_name(name: str) -> str:
-    """Returns the name in `schema.EXPRESSIONS` of what the tables of ijcv2019 call "happy" and "sad"."""
+    """Return the name in `schema.EXPRESSIONS` of what the tables of ijcv2019 call "happy" and "sad"."""
     return {"happy": "happiness", "sad": "sadness"}.get(name, name)

@@ -124,7 +124,7 @@ def probabilities(evaluation: Evaluation, path: Path) -> bool:
 
 
 def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns centre (in 1-based places), least, mean and greatest value of at most `bins` bins of neighbours.
+    """Return centre (in 1-based places), least, mean and greatest value of at most `bins` bins of neighbours.
 
     Args:
       values: (N,) finite.
@@ -159,7 +159,7 @@ def _curve(axis, video: VideoPredictions, column: int, part: slice = slice(None)
 
 
 def _broken(video: VideoPredictions, values: np.ndarray, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-    """Returns times and values, NaN between them where frames were left out: the line breaks instead of bridging."""
+    """Return times and values, NaN between them where frames were left out: the line breaks instead of bridging."""
     breaks = np.flatnonzero(np.diff(video.frames[part]) > 1) + 1
     return tuple(np.insert(each[part].astype(float), breaks, np.nan) for each in (video.timestamps, values))
 

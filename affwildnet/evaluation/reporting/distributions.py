@@ -71,7 +71,7 @@ def residuals(evaluation: Evaluation, path: Path) -> bool:
 
 
 def binned_mean(labels: np.ndarray, residual: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the mean label and the mean residual of each of `bins` bins over [-1, 1] that holds frames."""
+    """Return the mean label and the mean residual of each of `bins` bins over [-1, 1] that holds frames."""
     edges = np.linspace(-1, 1, bins + 1)
     own = np.digitize(labels, edges[1:-1])
     held = np.unique(own)
@@ -87,14 +87,14 @@ def _colour_bar(figure, image, axes) -> None:
 
 
 def _scale(shares: list[np.ndarray]) -> LogNorm:
-    """Returns one scale of colours for all of them; cells without frames have none."""
+    """Return one scale of colours for all of them; cells without frames have none."""
     seen = np.concatenate([share[share > 0] for share in shares])
     low, high = seen.min(), seen.max()
     return LogNorm(low, high if high > low else 10 * low)
 
 
 def labelled_frames(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    """Returns labels and predictions, both (N, D) float64, of the labelled frames of all videos."""
+    """Return labels and predictions, both (N, D) float64, of the labelled frames of all videos."""
     keeps = [video.labelled for video in evaluation.videos]
     labels = [video.labels[keep] for video, keep in zip(evaluation.videos, keeps, strict=True)]
     predictions = [video.predictions[keep] for video, keep in zip(evaluation.videos, keeps, strict=True)]

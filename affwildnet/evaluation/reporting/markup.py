@@ -80,12 +80,12 @@ def count(value: int) -> Cell:
 
 
 def missing(reason: str) -> Cell:
-    """Returns a dash that says why it is one."""
+    """Return a dash that says why it is one."""
     return Cell("–", None, reason, "missing")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], sortable: bool = False, strong: int = -1) -> str:
-    """Returns a table.
+    """Return a table.
 
     Args:
       head: titles of the columns; empty leaves the head out.
@@ -109,7 +109,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], sortable: bool = 
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> str:
-    """Returns a table of names and what is known by them."""
+    """Return a table of names and what is known by them."""
     return table([], [[text(name), text(value)] for name, value in rows])
 
 
@@ -118,12 +118,12 @@ def paragraphs(lines: Sequence[str], kind: str = "note") -> str:
 
 
 def image(data: bytes, alt: str, form: str = "png") -> str:
-    """Returns a picture that lies in the page itself."""
+    """Return a picture that lies in the page itself."""
     return f'<img alt="{escaped(alt)}" src="data:image/{form};base64,{base64.b64encode(data).decode()}">'
 
 
 def picture(data: bytes, caption: str) -> str:
-    """Returns a PNG with its caption above it."""
+    """Return a PNG with its caption above it."""
     return f"<figure><figcaption>{escaped(caption)}</figcaption>{image(data, caption)}</figure>"
 
 

@@ -27,7 +27,7 @@ NO_CURVES = "There are none: the working directory holds no log of a training an
 
 
 def page(report: dict, pictures: dict[str, bytes], worst: Sequence[WorstVideo]) -> str:
-    """Returns the page.
+    """Return the page.
 
     Args:
       report: as `report.contents` returns it.

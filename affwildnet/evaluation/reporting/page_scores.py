@@ -11,7 +11,7 @@ from tfrecords_tools.records.schema import EXPRESSIONS
 
 
 def own(report: dict) -> str:
-    """Returns the scores with their intervals."""
+    """Return the scores with their intervals."""
     row, ends = score_tables.own_row(report), score_tables.interval_rows(report)
     names = list(next(iter(row.scores.values())))
     lines = [
@@ -30,7 +30,7 @@ def own(report: dict) -> str:
 
 
 def beside(report: dict) -> str:
-    """Returns the scores beside other ways of scoring, the baselines and the published rows."""
+    """Return the scores beside other ways of scoring, the baselines and the published rows."""
     columns = score_tables.columns(report)
     rows = [row for row in score_tables.rows(report) if row not in score_tables.interval_rows(report)]
     several = len({metric for metric, _ in columns}) > 1
@@ -51,7 +51,7 @@ def beside(report: dict) -> str:
 
 
 def post_processing(report: dict) -> str:
-    """Returns what was chosen on the validation split, and what it changed there and here."""
+    """Return what was chosen on the validation split, and what it changed there and here."""
     done = report["post_processing"]
     if not done:
         return paragraphs(["Nothing was done: the scores are of the network's own predictions."])
@@ -78,7 +78,7 @@ def post_processing(report: dict) -> str:
 
 
 def against(report: dict) -> str:
-    """Returns the differences to another checkpoint on the same videos."""
+    """Return the differences to another checkpoint on the same videos."""
     other = report["against"]
     if not other:
         return ""
@@ -100,7 +100,7 @@ def against(report: dict) -> str:
 
 
 def regions(report: dict) -> str:
-    """Returns the error by where the label lies, beside the published one of that region."""
+    """Return the error by where the label lies, beside the published one of that region."""
     if not report["regions"]:
         return ""
     published = [row for row in report["published"] if region_of(_published(row))]
@@ -121,7 +121,7 @@ def regions(report: dict) -> str:
 
 
 def confusion(report: dict) -> str:
-    """Returns counts by label (rows) and prediction (columns), shaded by their share of the row."""
+    """Return counts by label (rows) and prediction (columns), shaded by their share of the row."""
     matrix = report.get("confusion")
     if matrix is None:
         return ""
@@ -144,7 +144,7 @@ def confusion(report: dict) -> str:
 
 
 def per_video(report: dict) -> str:
-    """Returns a table with a row for each video, sorted by clicking the titles."""
+    """Return a table with a row for each video, sorted by clicking the titles."""
     rows = report["per_video"]
     scored = [row["scores"] for row in rows if row["scores"]]
     # The RMSE, the root of the MSE beside it, would say the same again.
@@ -211,7 +211,7 @@ def _size(value: int | None) -> Cell:
 
 
 def _ccc(values: dict | None) -> dict:
-    """Returns the CCCs of scores, or of what are CCCs already."""
+    """Return the CCCs of scores, or of what are CCCs already."""
     return (values or {}).get("ccc", values) or {}
 
 

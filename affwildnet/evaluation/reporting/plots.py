@@ -24,7 +24,7 @@ CAPTIONS = {
 def draw(
     evaluation: Evaluation, training: list[dict], scored: list[dict], step: int | None, paths: dict[str, Path]
 ) -> dict[str, Path]:
-    """Draws what there is to draw; returns the paths of the pictures that were written.
+    """Draw what there is to draw; return the paths of the pictures that were written.
 
     Args:
       training: lines of the trainer's log; empty draws no learning curves.
@@ -49,5 +49,5 @@ def draw(
 
 
 def is_expressions(evaluation: Evaluation) -> bool:
-    """Returns whether the predictions are probabilities of expressions, and not valence and arousal."""
+    """Return whether the predictions are probabilities of expressions, and not valence and arousal."""
     return evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS)

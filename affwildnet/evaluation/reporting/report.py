@@ -27,7 +27,7 @@ def contents(
     post_processing: dict | None = None,
     against: dict | None = None,
 ) -> dict:
-    """Returns the report as what `json` can write.
+    """Return the report as what `json` can write.
 
     Args:
       evaluation: what was scored, after post-processing.
@@ -76,7 +76,7 @@ def contents(
 
 
 def dropped(evaluation: Evaluation, corpus: Corpus) -> dict:
-    """Returns what of the split's source videos was not scored: frames by reason, and videos left out with theirs."""
+    """Return what of the split's source videos was not scored: frames by reason, and videos left out with theirs."""
     keys = {video.key for video in evaluation.videos}
     entries = [entry for entry in corpus.manifest.videos if (entry.video, entry.subject) in keys]
     return {
@@ -93,7 +93,7 @@ def dropped(evaluation: Evaluation, corpus: Corpus) -> dict:
 
 
 def write(report: dict, evaluation: Evaluation, corpus: Corpus, workdir: Workdir) -> dict[str, Path]:
-    """Writes `report-<split>.json`, `.csv`, `.html` and its plots; returns their paths by what they hold."""
+    """Write `report-<split>.json`, `.csv`, `.html` and its plots; return their paths by what they hold."""
     stem = f"report-{evaluation.split}"
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
     logs = read_lines(workdir.training_log), read_lines(workdir.metrics)

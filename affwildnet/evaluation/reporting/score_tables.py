@@ -44,7 +44,7 @@ class Row:
         return (self.scores.get(metric) or {}).get(name)
 
     def reason(self, metric: str, name: str) -> str:
-        """Returns why there is a dash; "" where there is none."""
+        """Return why there is a dash; "" where there is none."""
         if is_number(self.value(metric, name)):
             return ""
         absent = _NOT_COMPUTED if name not in (self.scores.get(metric) or {}) else _CONSTANT
@@ -56,19 +56,19 @@ def is_number(value) -> bool:
 
 
 def number(value: float | None) -> str:
-    """Returns a score as tables show it, with a dash for None and for what is not finite."""
+    """Return a score as tables show it, with a dash for None and for what is not finite."""
     return f"{value:.3f}" if is_number(value) else DASH
 
 
 def columns(report: dict) -> list[tuple[str, str]]:
-    """Returns metric and dimension (or class) of each column of the table of scores."""
+    """Return metric and dimension (or class) of each column of the table of scores."""
     if "accuracy" in report:
         return [("accuracy", name) for name in (*EXPRESSIONS, "total")]
     return [(metric, name) for metric in COMPARED for name in (*DIMENSIONS, "mean")]
 
 
 def rows(report: dict, published: bool = True) -> list[Row]:
-    """Returns the rows of the table of scores: this checkpoint, its interval, other ways, baselines, published ones."""
+    """Return the rows of the table of scores: this checkpoint, its interval, other ways, baselines, published ones."""
     found = [own_row(report), *interval_rows(report)]
     if processed := report.get("post_processing"):
         found.append(Row("without post-processing", processed.get("without") or {}, {}))
@@ -98,7 +98,7 @@ def own_row(report: dict) -> Row:
 
 
 def interval_rows(report: dict) -> list[Row]:
-    """Returns a row for each end of the intervals; none where there are no intervals at all."""
+    """Return a row for each end of the intervals; none where there are no intervals at all."""
     intervals = report["intervals"]
     if not any(pair for values in intervals.values() for pair in values.values()):
         return []
@@ -121,7 +121,7 @@ def published_name(row: dict) -> str:
 
 
 def score_table(report: dict, published: bool = True) -> str:
-    """Returns the scores beside the baselines, and beside the published rows where wanted, as lines of text.
+    """Return the scores beside the baselines, and beside the published rows where wanted, as lines of text.
 
     At most `WIDTH` columns wide: names that are too long go on in a line of their own. Below stand the published rows'
     remarks and in what they differ from what was scored.
@@ -135,7 +135,7 @@ def score_table(report: dict, published: bool = True) -> str:
 
 
 def lines(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> list[str]:
-    """Returns rows under two lines of heads, as lines of text; `columns` as the function of that name returns them."""
+    """Return rows under two lines of heads, as lines of text; `columns` as the function of that name returns them."""
     cell = 10 if columns[0][0] == "accuracy" else 8
     width = min(NAME_WIDTH, max(len(row.name) for row in rows)) + 2
     titles = {metric: sum(column[0] == metric for column in columns) for metric, _ in columns}
@@ -167,7 +167,7 @@ def _below(report: dict) -> Iterator[str]:
 
 
 def undefined(report: dict) -> list[str]:
-    """Returns a sentence for each reason for which there are dashes in the tables."""
+    """Return a sentence for each reason for which there are dashes in the tables."""
     by_reason: dict[str, list[str]] = {}
     for key, reason in report["undefined"].items():
         by_reason.setdefault(reason, []).append(key)
@@ -175,7 +175,7 @@ def undefined(report: dict) -> list[str]:
 
 
 def _gathered(keys: list[str]) -> list[str]:
-    """Returns keys such as "pearson.valence" as text, those of one metric or kind together."""
+    """Return keys such as "pearson.valence" as text, those of one metric or kind together."""
     by_metric: dict[str, list[str]] = {}
     for key in keys:
         metric, _, name = key.partition(".")
@@ -194,7 +194,7 @@ def _listed(names: list[str]) -> str:
 
 
 def remarks(report: dict) -> list[str]:
-    """Returns what has to be known to read the published rows: their notes, and in what they differ, each said once."""
+    """Return what has to be known to read the published rows: their notes, and in what they differ, each said once."""
     by_sentence: dict[str, list[int]] = {}
     for index, row in enumerate(report["published"], start=1):
         for sentence in [*row["differs"], *([row["note"]] if row["note"] else [])]:
@@ -207,7 +207,7 @@ def remarks(report: dict) -> list[str]:
 
 
 def _numbers(indices: list[int]) -> str:
-    """Returns row numbers as "[1]", or "[1-3, 7]"."""
+    """Return row numbers as "[1]", or "[1-3, 7]"."""
     runs: list[list[int]] = []
     for index in indices:
         if runs and index == runs[-1][-1] + 1:

@@ -22,7 +22,7 @@ class Segment:
 
 
 def candidates(evaluation: Evaluation, column: int, length: int = LENGTH) -> list[Segment]:
-    """Returns the pieces of all videos in which the labels of a dimension vary, the highest CCC first.
+    """Return the pieces of all videos in which the labels of a dimension vary, the highest CCC first.
 
     A video of N records is cut into N // `length` pieces as equal as they go, of `length` to 2 `length` - 1 records
     each; a shorter one is a piece of its own. Where the labels are constant the CCC is 0 whatever the predictions are.
@@ -43,7 +43,7 @@ def candidates(evaluation: Evaluation, column: int, length: int = LENGTH) -> lis
 
 
 def chosen(evaluation: Evaluation, column: int, length: int = LENGTH) -> dict[str, Segment]:
-    """Returns the candidates of the highest, the median (the better of two) and the lowest CCC, each at most once."""
+    """Return the candidates of the highest, the median (the better of two) and the lowest CCC, each at most once."""
     found = candidates(evaluation, column, length)
     places = {0: "highest", (len(found) - 1) // 2: "median", len(found) - 1: "lowest"}
     if len(found) < 3:

@@ -32,7 +32,7 @@ def write(
     corpus: Corpus | None = None,
     config: EvaluationConfig | None = None,
 ) -> list[str]:
-    """Writes the predictions of a split in one of `FORMATS`.
+    """Write the predictions of a split in one of `FORMATS`.
 
     Args:
       path: of the file, or of the folder with a file for each video (`aff_wild2`).
@@ -119,7 +119,7 @@ def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> 
 
 
 def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
-    """Returns a row for each frame of the source video."""
+    """Return a row for each frame of the source video."""
     # Of a folder of crops, only those that are there were counted, whatever their numbers.
     rows = [[MISSING] * len(DIMENSIONS) for _ in range(max(entry.frames_decoded, int(video.frames[-1])))]
     for frame, prediction in zip(video.frames, video.predictions, strict=True):
@@ -128,7 +128,7 @@ def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
 
 
 def _check_files(folder: Path, rows: dict[str, list]) -> None:
-    """Raises a `UserError` where a name is none of a file, or something else lies in the folder."""
+    """Raise a `UserError` where a name is none of a file, or something else lies in the folder."""
     for name in rows:
         if Path(name).name != name:
             raise UserError(

@@ -44,7 +44,7 @@ class WorstVideo:
 
 
 def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments: int = MOMENTS) -> list[WorstVideo]:
-    """Returns the videos of the largest mean squared error, the worst first, with their worst moments in time order.
+    """Return the videos of the largest mean squared error, the worst first, with their worst moments in time order.
 
     Raises:
       UserError: if a record is corrupt, or its face is no image.
@@ -76,7 +76,7 @@ def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments:
 
 
 def worst_moments(errors: np.ndarray, most: int) -> list[int]:
-    """Returns at most `most` indices of the largest errors, rising, no two of them nearer than a tenth of the video.
+    """Return at most `most` indices of the largest errors, rising, no two of them nearer than a tenth of the video.
 
     Args:
       errors: (N,), NaN where there is none.

@@ -15,21 +15,21 @@ class Confusion:
 
     @classmethod
     def of(cls, label: int, predicted: int) -> "Confusion":
-        """Returns the counts of one video."""
+        """Return the counts of one video."""
         counts = np.zeros((len(EXPRESSIONS), len(EXPRESSIONS)))
         counts[label, predicted] = 1
         return cls(counts)
 
     def merge(self, other: "Confusion") -> "Confusion":
-        """Returns the counts of the videos of both."""
+        """Return the counts of the videos of both."""
         return Confusion(self.counts + other.counts)
 
     def weighted(self, weights: np.ndarray) -> "Confusion":
-        """Returns (R, C, C) counts: these videos, each taken `weights` (R,) times."""
+        """Return (R, C, C) counts: these videos, each taken `weights` (R,) times."""
         return Confusion(np.asarray(weights, np.float64)[:, None, None] * self.counts)
 
     def values(self) -> dict[str, dict[str, np.ndarray]]:
-        """Returns `{"accuracy": {class: share of its videos that are recognised, ..., "total": share of all}}`.
+        """Return `{"accuracy": {class: share of its videos that are recognised, ..., "total": share of all}}`.
 
         NaN for a class without a video (ijcv2019 table 12: the accuracy of each class, and the total one).
         """
@@ -40,7 +40,7 @@ class Confusion:
         return {"accuracy": {**{name: each[..., i] for i, name in enumerate(EXPRESSIONS)}, "total": total}}
 
     def undefined(self) -> dict[str, str]:
-        """Returns why an accuracy is not defined, by such names as "accuracy.fear"."""
+        """Return why an accuracy is not defined, by such names as "accuracy.fear"."""
         videos = self.counts.sum(axis=-1)
         empty = [name for name, count in zip(EXPRESSIONS, videos, strict=True) if count == 0]
         return {f"accuracy.{name}": "no video has this class" for name in empty}

@@ -25,7 +25,7 @@ class Details:
 
 
 def mean_of(rows: list[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
-    """Returns the mean of several scores of one form; None where one of them is None."""
+    """Return the mean of several scores of one form; None where one of them is None."""
     found = {}
     for metric, first in rows[0].items():
         columns = {name: [row[metric][name] for row in rows] for name in first}

@@ -18,7 +18,7 @@ parts = frames.parts
 
 
 def gather(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Returns the evaluations of several folds as one, whose videos are those of all of them.
+    """Return the evaluations of several folds as one, whose videos are those of all of them.
 
     Args:
       evaluations: of one split's name each, of folds that have no video in common.

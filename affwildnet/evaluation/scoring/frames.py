@@ -11,7 +11,7 @@ OVER = "videos"
 
 
 def parts(evaluation: Evaluation, config: EvaluationConfig | None = None) -> list[Moments]:
-    """Returns the moments of each video that has a label."""
+    """Return the moments of each video that has a label."""
     return [video.moments for video in evaluation.videos if video.labelled.any()]
 
 
@@ -25,7 +25,7 @@ def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:
 
 
 def mean_of_videos(rows: list[dict]) -> dict:
-    """Returns the mean of the videos' own CCC, each video the same weight; 0 for one whose values are constant."""
+    """Return the mean of the videos' own CCC, each video the same weight; 0 for one whose values are constant."""
     own = [{"ccc": row["scores"]["ccc"]} for row in rows if row["scores"]]
     left_out = len(rows) - len(own)
     note = f"over {len(own)} videos" + (f"; {left_out} without a label are left out" if left_out else "")

@@ -41,7 +41,7 @@ class Part(Protocol):
 def of(
     parts: Sequence[Part], resamples: int = 1000, over: str = "videos", seed: int = SEED
 ) -> tuple[dict[str, dict[str, list[float] | None]], dict[str, str]]:
-    """Returns the interval of each score of the parts merged, and why one has none.
+    """Return the interval of each score of the parts merged, and why one has none.
 
     Args:
       parts: of each video, all with a label.
@@ -74,7 +74,7 @@ def paired(
     resamples: int = 1000,
     seed: int = SEED,
 ) -> dict[str, dict[str, dict]]:
-    """Returns the differences of the scores, first minus second, of two evaluations of the same videos.
+    """Return the differences of the scores, first minus second, of two evaluations of the same videos.
 
     Both are scored on the same resamples of the videos, so that what makes a video hard for both does not count.
 
@@ -119,7 +119,7 @@ def paired(
 
 
 def weights(count: int, resamples: int, seed: int = SEED) -> np.ndarray:
-    """Returns (resamples, count) int64: how often each of `count` is drawn, `count` draws a resample."""
+    """Return (resamples, count) int64: how often each of `count` is drawn, `count` draws a resample."""
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
 
 
@@ -131,7 +131,7 @@ def _merged(parts: Sequence[Part]) -> Part:
 
 
 def _resampled(parts: Sequence[Part], times: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """Returns each score (R,) of the resamples, NaN where it is not defined."""
+    """Return each score (R,) of the resamples, NaN where it is not defined."""
     return _merged([part.weighted(column) for part, column in zip(parts, times.T, strict=True)]).values()
 
 
@@ -158,7 +158,7 @@ def _spread(differences: np.ndarray, videos: int) -> dict:
 
 
 def _matched(first: Evaluation, second: Evaluation) -> Evaluation:
-    """Returns the second with its videos in the order of the first; raises a `UserError` unless they are the same."""
+    """Return the second with its videos in the order of the first; raise a `UserError` unless they are the same."""
     own, other = ({video.key: video for video in evaluation.videos} for evaluation in (first, second))
     for which, alone in (("first", own.keys() - other.keys()), ("second", other.keys() - own.keys())):
         if alone:

@@ -49,7 +49,7 @@ class PostProcessing:
             raise TypeError("A PostProcessing is made by `postprocessing.choose`, on a validation split, or by `none`.")
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
-        """Returns the evaluation with its frames' predictions filtered, and told how its utterances are smoothed.
+        """Return the evaluation with its frames' predictions filtered, and told how its utterances are smoothed.
 
         The utterances themselves come about in `protocols.utterances`. An evaluation is processed once: what this
         returns is not to be processed again.
@@ -66,18 +66,18 @@ class PostProcessing:
         return Evaluation.of(evaluation.split, videos, folds=evaluation.folds, smoothing=self.smoothing)
 
     def contents(self) -> dict:
-        """Returns what was chosen and what it did on the validation split, as JSON can hold it."""
+        """Return what was chosen and what it did on the validation split, as JSON can hold it."""
         steps = {name: dict(zip(DIMENSIONS, getattr(self, name), strict=True)) for name in STEPS}
         return {"chosen": steps, "validation": {"before": dict(self.before), "after": dict(self.after)}}
 
 
 def none() -> PostProcessing:
-    """Returns the one that leaves predictions as they are."""
+    """Return the one that leaves predictions as they are."""
     return _make()
 
 
 def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> PostProcessing:
-    """Returns what raises the CCC of a validation split most, step by step.
+    """Return what raises the CCC of a validation split most, step by step.
 
     First the filter, then, on what it leaves, the smoothing. Of equal ones the least is taken, so that a step which
     does not help is left out. The protocols "frames" and "folds" have no utterances to smooth.
@@ -124,7 +124,7 @@ def _make(
 
 
 def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, float]]) -> tuple[int, int]:
-    """Returns the choice of the highest score of each dimension, the first of equal ones: that which does least."""
+    """Return the choice of the highest score of each dimension, the first of equal ones: that which does least."""
     if len(choices) == 1:
         return choices[0], choices[0]
     rows = {choice: scored(choice) for choice in tqdm(choices, desc=what, unit="choice", leave=False, disable=None)}
@@ -133,7 +133,7 @@ def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, f
 
 
 def _filtered(video: VideoPredictions, sizes: tuple[int, int]) -> VideoPredictions:
-    """Returns a video whose predictions are running medians of each run of consecutive frames.
+    """Return a video whose predictions are running medians of each run of consecutive frames.
 
     At a run's ends its values are mirrored (edge included): a run shorter than the filter then tends to its own
     median, where repeated edges would outvote the frames between them.

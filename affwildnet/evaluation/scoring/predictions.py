@@ -73,7 +73,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, split: str, videos: Sequence[VideoPredictions], **more) -> "Evaluation":
-        """Returns the evaluation of these videos; `frames_labelled` is what they hold.
+        """Return the evaluation of these videos; `frames_labelled` is what they hold.
 
         Args:
           more: `folds`, `smoothing`.
@@ -98,7 +98,7 @@ class Evaluation:
         return sum(int(video.labelled.sum()) for video in self.videos)
 
     def per_video(self) -> list[dict]:
-        """Returns a row for each video: its name, its counts, its own scores, and why one of them is None."""
+        """Return a row for each video: its name, its counts, its own scores, and why one of them is None."""
         rows = []
         for video in self.videos:
             row = {**counts(video), "scores": None, "undefined": {"scores": UNLABELLED}}
@@ -110,6 +110,6 @@ class Evaluation:
 
 
 def counts(video: VideoPredictions) -> dict:
-    """Returns what begins a video's row: its name, who is seen, how many frames it has and how many are scored."""
+    """Return what begins a video's row: its name, who is seen, how many frames it has and how many are scored."""
     labelled = int(video.labelled.sum())
     return {"video": video.video, "subject": video.subject, "frames": len(video.frames), "frames_scored": labelled}

@@ -66,7 +66,7 @@ class Scored:
 
 
 def score(evaluation: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000) -> Scored:
-    """Scores an evaluation under a protocol.
+    """Score an evaluation under a protocol.
 
     Args:
       evaluation: as the evaluator gives it, or after post-processing (`PostProcessing.apply`).
@@ -100,14 +100,14 @@ def score(evaluation: Evaluation, protocol: str, config: EvaluationConfig, resam
 
 
 def ranking(evaluation: Evaluation, protocol: str, config: EvaluationConfig) -> dict[str, float]:
-    """Returns `Scored.ranking` alone, for choices among many evaluations; raises as `score`."""
+    """Return `Scored.ranking` alone, for choices among many evaluations; raise as `score`."""
     return _ranking(plain(_merged(_parts(evaluation, protocol, config)).values()))
 
 
 def paired(
     first: Evaluation, second: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000
 ) -> dict[str, dict[str, dict]]:
-    """Returns the differences of two evaluations of the same videos under a protocol; see `intervals.paired`."""
+    """Return the differences of two evaluations of the same videos under a protocol; see `intervals.paired`."""
     return intervals.paired(first, second, lambda evaluation: _parts(evaluation, protocol, config), resamples)
 
 

@@ -25,7 +25,7 @@ _QUADRANTS = {
 
 
 def regions(labels: Sequence[np.ndarray], predictions: Sequence[np.ndarray]) -> tuple[list[dict], dict[str, str]]:
-    """Returns the mean squared error in each region, and why one has none.
+    """Return the mean squared error in each region, and why one has none.
 
     The regions are those of omg2019 table 7; where an arousal is negative, the four quadrants too.
 

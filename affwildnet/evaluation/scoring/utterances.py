@@ -53,7 +53,7 @@ class Utterance:
 
 
 def predicted(evaluation: Evaluation, config: EvaluationConfig) -> list[Utterance]:
-    """Returns the utterances of an evaluation, in its order, smoothed where it says so.
+    """Return the utterances of an evaluation, in its order, smoothed where it says so.
 
     Raises:
       UserError: if the labels of one differ, or `evaluation.sequence` or `evaluation.aggregation` is no valid one.
@@ -65,7 +65,7 @@ def predicted(evaluation: Evaluation, config: EvaluationConfig) -> list[Utteranc
 
 
 def smoothed(utterances: list[Utterance], radii: tuple[int, ...]) -> list[Utterance]:
-    """Returns utterances whose predictions are means over their neighbours in the source video (omg2019 section 6.3).
+    """Return utterances whose predictions are means over their neighbours in the source video (omg2019 section 6.3).
 
     Each is replaced by the mean over itself and the `radius` utterances before and after it, weighted by their frames,
     so that one of few frames leans on its neighbours. At the ends of a source video there are fewer neighbours.
@@ -89,7 +89,7 @@ def smoothed(utterances: list[Utterance], radii: tuple[int, ...]) -> list[Uttera
 
 
 def parts(evaluation: Evaluation, config: EvaluationConfig) -> list[Moments]:
-    """Returns the moments of each source video, over those of its utterances that have a label; raises as above."""
+    """Return the moments of each source video, over those of its utterances that have a label; raise as above."""
     return [_moments(group) for group in _labelled_by_source(predicted(evaluation, config))]
 
 
@@ -134,7 +134,7 @@ def _label_of(video: VideoPredictions) -> np.ndarray:
 
 
 def _sources(utterances: list[Utterance]) -> dict[str, list[int]]:
-    """Returns the places of each source video's utterances, in the order of the numbers in their names."""
+    """Return the places of each source video's utterances, in the order of the numbers in their names."""
     found: dict[str, list[int]] = {}
     for place, utterance in enumerate(utterances):
         found.setdefault(utterance.source, []).append(place)
@@ -144,7 +144,7 @@ def _sources(utterances: list[Utterance]) -> dict[str, list[int]]:
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
-    """Returns what sorts utterance_2 before utterance_10."""
+    """Return what sorts utterance_2 before utterance_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 

@@ -14,7 +14,7 @@ OVER = "videos"
 
 
 def parts(evaluation: Evaluation, config: EvaluationConfig) -> list[Confusion]:
-    """Returns the counts of each video that has a label; one without is left out.
+    """Return the counts of each video that has a label; one without is left out.
 
     Raises:
       UserError: if the frames of a video have different classes.
@@ -38,7 +38,7 @@ def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:
 
 
 def label_of(video: VideoPredictions) -> int:
-    """Returns the index of the class that the labelled frames of a video have.
+    """Return the index of the class that the labelled frames of a video have.
 
     Raises:
       UserError: if they have different ones.
@@ -54,5 +54,5 @@ def label_of(video: VideoPredictions) -> int:
 
 
 def predicted(video: VideoPredictions) -> int:
-    """Returns the index of the class of the highest mean probability, over all frames; the first of equal ones."""
+    """Return the index of the class of the highest mean probability, over all frames; the first of equal ones."""
     return int(np.mean(video.predictions, axis=0, dtype=np.float64).argmax())

@@ -38,7 +38,7 @@ class GRU(keras.layers.GRU, _ProjectedLoop):
         return [(self.units,)]
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Returns the weights of the input (F, 3 * units), and all biases that can be added outside the recurrence."""
+        """Return the weights of the input (F, 3 * units), and all biases that can be added outside the recurrence."""
         kernel, units = ops.convert_to_tensor(self.cell.kernel), self.units
         if not self.use_bias:
             return kernel, ops.zeros((3 * units,), kernel.dtype)
@@ -48,12 +48,12 @@ class GRU(keras.layers.GRU, _ProjectedLoop):
         return kernel, bias
 
     def project(self, sequence: Tensor) -> Tensor:
-        """Returns what depends on the input (..., F) alone, (..., 3 * units)."""
+        """Return what depends on the input (..., F) alone, (..., 3 * units)."""
         kernel, bias = self.input_weights()
         return ops.matmul(sequence, kernel) + bias
 
     def recurrence(self) -> Step:
-        """Returns the step (B, 3 * units), [h] to h', [h']."""
+        """Return the step (B, 3 * units), [h] to h', [h']."""
         gates = 2 * self.units
         activation, gate_activation = self.activation, self.recurrent_activation
         kernel = read(self.cell.recurrent_kernel)

@@ -11,7 +11,7 @@ INPUT_LIMIT = 0.001
 
 
 def largest_weight(window: int) -> float:
-    """Returns 2^(1/T): a unit with this recurrent weight doubles what it holds within the T frames of a window."""
+    """Return 2^(1/T): a unit with this recurrent weight doubles what it holds within the T frames of a window."""
     return 2 ** (1 / window)
 
 

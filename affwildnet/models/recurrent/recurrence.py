@@ -21,7 +21,7 @@ MOST_FRAMES_A_TURN = 4
 
 
 def run(step: Step, projected: Tensor, states: States, most: int = MOST_FRAMES_A_TURN) -> tuple[Tensor, States]:
-    """Applies `step` to one frame after the other.
+    """Apply `step` to one frame after the other.
 
     Args:
       step: what a layer's `recurrence` returns.
@@ -49,7 +49,7 @@ def run(step: Step, projected: Tensor, states: States, most: int = MOST_FRAMES_A
 
 
 def frames_a_turn(frames: int | None, most: int) -> int:
-    """Returns how many frames a turn of the loop takes: the largest number up to `most` that divides `frames`.
+    """Return how many frames a turn of the loop takes: the largest number up to `most` that divides `frames`.
 
     It is 1 where the number of frames is not known beforehand (None).
     """
@@ -59,7 +59,7 @@ def frames_a_turn(frames: int | None, most: int) -> int:
 
 
 def read(weight: keras.Variable) -> Tensor:
-    """Returns the value of a weight, read now. A variable that a step refers to is read anew for each frame."""
+    """Return the value of a weight, read now. A variable that a step refers to is read anew for each frame."""
     return ops.copy(weight)
 
 
@@ -116,20 +116,20 @@ class Recurrent(keras.layers.Layer):
         raise NotImplementedError
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Returns the weights (F, P) of the input and what is added to their product with it (P)."""
+        """Return the weights (F, P) of the input and what is added to their product with it (P)."""
         raise NotImplementedError
 
     def project(self, sequence: Tensor) -> Tensor:
-        """Returns what depends on the input (..., F) alone, (..., P)."""
+        """Return what depends on the input (..., F) alone, (..., P)."""
         kernel, bias = self.input_weights()
         return ops.matmul(sequence, kernel) + bias
 
     def recurrence(self) -> Step:
-        """Returns the step, with the weights that it needs read once."""
+        """Return the step, with the weights that it needs read once."""
         raise NotImplementedError
 
     def get_initial_state(self, batch_size: int) -> States:
-        """Returns the states before the first frame, all zero."""
+        """Return the states before the first frame, all zero."""
         return [ops.zeros((batch_size, *shape), dtype=self.compute_dtype) for shape in self.state_shapes]
 
     def call(self, sequence: Tensor, initial_state: States | None = None):

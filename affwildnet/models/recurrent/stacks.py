@@ -22,7 +22,7 @@ STATE_DTYPE = "float32"
 
 
 def head(sequence: keras.KerasTensor, config: ModelConfig, prefix: str = "") -> keras.KerasTensor:
-    """Puts the recurrent layers of a network behind a sequence of features.
+    """Put the recurrent layers of a network behind a sequence of features.
 
     The layers are `gru1`, `gru1_dropout`, `gru2` and so on, named after the cell; with `config.attention` it is one,
     `attention`, that holds the whole stack. The state starts at zero in every window. All compute in float32.

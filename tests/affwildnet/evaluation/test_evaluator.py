@@ -119,7 +119,7 @@ def whole_videos(corpus, model):
 
 
 def scores_of_csv(path):
-    """Scores of a written CSV, by NumPy in float64."""
+    """The score of a written CSV, by NumPy in float64."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["valence_label"]]
     columns = (("valence_label", "arousal_label"), ("valence", "arousal"))

@@ -81,7 +81,7 @@ def scripted(monkeypatch):
 
 
 def planned(workdir, step, valence, arousal=0.0, keep=100):
-    """Saves a checkpoint that the scripted evaluator gives these scores."""
+    """Save a checkpoint that the scripted evaluator gives these scores."""
     model = plain_model(step)
     model.get_layer("out").bias.assign([valence, arousal])
     return checkpoints.save(model, TrainingState(step, 0, 0, 0), workdir.checkpoints, keep)

@@ -42,7 +42,7 @@ def predictor(model, tmp_path_factory):
 
 
 def predicted(path, output, predictor, **options):
-    """Predicts from what lies at a path; returns what came of the last clip, and its table's lines."""
+    """Predict from what lies at a path; return what came of the last clip, and its table's lines."""
     options = Options(output, progress=False, **options)
     output.mkdir(exist_ok=True)
     for each in find_clips(path):
@@ -69,7 +69,7 @@ def reference(frames, model):
 
 
 def check(lines, boxes, predictions):
-    """Compares a table's lines of one face with the reference."""
+    """Compare a table's lines of one face with the reference."""
     assert [int(line["frame"]) for line in lines if line["face"] == "1"] == list(boxes)
     for line in lines:
         if line["face"] == "1":
@@ -106,7 +106,7 @@ def test_a_video_with_gaps_and_uneven_times(model, predictor, tmp_path):
 
 
 def side_by_side(path):
-    """Writes a video of two real faces, the right one without a face for a while; returns its frames."""
+    """Write a video of two real faces, the right one without a face for a while; return its frames."""
     right = list(short("single_face.mp4", 2))
     with VideoWriter(path, 30, (1280, 360)) as video:
         for index, (one, other) in enumerate(zip(short("WolfgangLanger_Pexels.mp4", 2), right, strict=False)):

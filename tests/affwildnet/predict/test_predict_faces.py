@@ -42,7 +42,7 @@ class Squares:
 
 
 class Corner:
-    """Gives the box's left top as every landmark."""
+    """Give the box's left top as every landmark."""
 
     def predict(self, image, box):
         return np.full((68, 2), (box.left, box.top), np.float32)

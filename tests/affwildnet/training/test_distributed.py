@@ -141,7 +141,7 @@ class Pair:
         self._command += [f"--set={name}={value}" for name, value in SETTINGS.items()]
 
     def run(self, steps, at=None, number=None, workers=()):
-        """Trains; once step `at` is logged, sends a signal to some workers. Returns both (status, output)s."""
+        """Train; once step `at` is logged, sends a signal to some workers. Returns both (status, output)s."""
         ports = free_ports(2)
         cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
         with ExitStack() as stack:

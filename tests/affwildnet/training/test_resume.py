@@ -114,7 +114,7 @@ def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(corpus, w
     command += [f"--workdir={workdir.path}", *(f"--set={name}={value}" for name, value in settings.items())]
 
     def run_until(step, number):
-        """Starts training, sends the signal once that step is logged; returns the process's output."""
+        """Start training, sends the signal once that step is logged; returns the process's output."""
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:

@@ -62,7 +62,7 @@ def small(monkeypatch):
 
 
 class QuickStep:
-    """Adds 1 to every weight that is trained, and remembers with which each training began."""
+    """Add 1 to every weight that is trained, and remembers with which each training began."""
 
     events: ClassVar[dict] = {}
     began: ClassVar[list] = []

@@ -44,7 +44,7 @@ def workdir(tmp_path):
 
 @pytest.fixture
 def quick_model(monkeypatch):
-    """Puts a network that is quickly built and saved in the place of the experiment's; the settings are checked."""
+    """Put a network that is quickly built and saved in the place of the experiment's; the settings are checked."""
 
     def build(config):
         check(config, models.BACKBONES, models.RECURRENT, HEADS)
@@ -55,7 +55,7 @@ def quick_model(monkeypatch):
 
 @pytest.fixture
 def scripted(monkeypatch, quick_model):
-    """Puts a quick step in the place of the compiled one: it counts; loss and gradient are those noted for it, or 1."""
+    """Put a quick step in the place of the compiled one: it counts; loss and gradient are those noted for it, or 1."""
     script = {}
 
     class Step:

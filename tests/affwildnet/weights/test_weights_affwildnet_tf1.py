@@ -129,7 +129,7 @@ class Checkpoint:
         return tf.reshape(y, (*pixels.shape[:2], 2))
 
     def save(self, path, optimizer=False):
-        """Writes the checkpoint with TensorFlow 1's saver, with what its Adam keeps if asked for."""
+        """Write the checkpoint with TensorFlow 1's saver, with what its Adam keeps if asked for."""
         with tf.Graph().as_default(), tf1.Session() as session:
             variables = [tf1.get_variable(name, initializer=value) for name, value in self.arrays.items()]
             if optimizer:
@@ -140,7 +140,7 @@ class Checkpoint:
             tf1.train.Saver().save(session, str(path))
 
     def save_quickly(self, path):
-        """Writes the checkpoint with the operation that the saver runs."""
+        """Write the checkpoint with the operation that the saver runs."""
         names = list(self.arrays)
         tf.raw_ops.SaveV2(
             prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names), tensors=list(self.arrays.values())
@@ -153,7 +153,7 @@ def faces(config, batch=1, steps=80, seed=1):
 
 
 def check_predictions(path, name, steps=80, batch=1, spelling=NEW, optimizer=None, **fields):
-    """Saves a checkpoint of a network (`optimizer`: with the saver), imports it, compares; returns it and the table."""
+    """Save a checkpoint of a network (`optimizer`: with the saver), imports it, compares; return it and the table."""
     config = replace(NETWORKS[name], **fields)
     frames = faces(config, batch, steps)
     checkpoint = Checkpoint(config, spelling)
@@ -236,7 +236,7 @@ def saved(tmp_path_factory):
 
 
 def changed(path, checkpoint, **arrays):
-    """Saves a checkpoint with some arrays replaced, or left out for None; __ stands for /."""
+    """Save a checkpoint with some arrays replaced, or left out for None; __ stands for /."""
     other = Checkpoint(checkpoint.config)
     arrays = {name.replace("__", "/"): value for name, value in arrays.items()}
     assert arrays.keys() <= checkpoint.arrays.keys()

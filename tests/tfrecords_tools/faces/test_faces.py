@@ -40,7 +40,7 @@ def test_a_crop_stays_within_the_image():
 
 
 def stub(monkeypatch, output):
-    """Puts `output` of an image's size in the place of OpenCV's network; returns what it is given."""
+    """Put `output` of an image's size in the place of OpenCV's network; return what it is given."""
     given = []
 
     class Network:

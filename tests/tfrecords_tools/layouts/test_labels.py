@@ -228,7 +228,7 @@ def number_in(image):
 
 
 class WholeImage:
-    """Finds the whole image, but no face in the frames of the numbers `faceless`."""
+    """Find the whole image, but no face in the frames of the numbers `faceless`."""
 
     def __init__(self, faceless=()):
         self.faceless = faceless

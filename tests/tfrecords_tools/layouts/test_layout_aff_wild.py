@@ -13,7 +13,7 @@ from tfrecords_tools.packing.video_packer import check_fits
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Makes files by path: videos empty, annotations of one line."""
+    """Make files by path: videos empty, annotations of one line."""
 
     def make(*paths):
         for name in paths:

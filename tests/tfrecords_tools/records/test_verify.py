@@ -39,7 +39,7 @@ def corpus(whole, tmp_path):
 
 
 def changed(corpus, index, **fields):
-    """Writes the manifest with other fields of one video."""
+    """Write the manifest with other fields of one video."""
     packed = manifest.load(corpus)
     videos = list(packed.videos)
     videos[index] = dataclasses.replace(videos[index], **fields)
@@ -47,7 +47,7 @@ def changed(corpus, index, **fields):
 
 
 def rewritten(corpus, change, index=0):
-    """Writes the records of one video anew after `change(list of tf.train.Example)`; the manifest's sha256 follows."""
+    """Write the records of one video anew after `change(list of tf.train.Example)`; the manifest's sha256 follows."""
     entry = manifest.load(corpus).videos[index]
     path = corpus / entry.file
     examples = [tf.train.Example.FromString(d.numpy()) for d in tf.data.TFRecordDataset(str(path), buffer_size=1 << 18)]

@@ -45,7 +45,7 @@ def corpus(portraits, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def find_landmarks(model):
-    """Returns a function that gives the (68, 2) landmarks of the one face of an image, or None."""
+    """Return a function that gives the (68, 2) landmarks of the one face of an image, or None."""
     detector, predictor = FaceDetector(), LandmarkPredictor(model)
 
     def find(image: np.ndarray) -> np.ndarray | None:
@@ -120,7 +120,7 @@ def test_labels_are_smooth_and_cover_the_plane(seed):
 
 
 def write_again(folder: Path, seed: int, portraits) -> Path:
-    """Writes the clips of the corpus one by one in this process."""
+    """Write the clips of the corpus one by one in this process."""
     for clip in sample_clips._plan(3, seed, *SECONDS):
         (folder / "videos" / clip.split).mkdir(parents=True)
         for name in DIMENSIONS:

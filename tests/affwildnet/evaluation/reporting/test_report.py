@@ -69,7 +69,7 @@ def rows_of(path):
 
 
 def scores_of(rows):
-    """Scores of a CSV's labelled rows, from the definitions, in float64."""
+    """The score of a CSV's labelled rows, from the definitions, in float64."""
     labelled = [row for row in rows if row["valence_label"]]
     labels, predictions = (
         [[float(row[name]) for name in names] for row in labelled]
