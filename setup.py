@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="affwildnet",
-    version="0.3.0",
+    version="0.4.0",
     description="Valence and arousal per frame of video: the AffWildNet family in TensorFlow and Keras 3",
     long_description=(Path(__file__).parent / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
@@ -44,5 +44,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
         ],
+        # The documentation as a site: `make docs`.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings>=1.0,<2", "mkdocstrings-python>=2.0,<3"],
     },
 )
