@@ -13,11 +13,12 @@ from affwildnet.models.checks import check
 from affwildnet.models.cloning import beside, skeleton
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
+from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from tfrecords_tools.records.schema import DIMENSIONS
 
-# Units and activation of the output layer; its name is the key. Predictions of valence and arousal have no activation:
-# the published networks end in a linear layer, and scores are computed on what it puts out.
-HEADS = {"valence_arousal": (len(DIMENSIONS), "linear"), "expression": (7, "softmax")}
+# Activation of the output layer, by its name. Predictions of valence and arousal have none: the published networks end
+# in a linear layer, and scores are computed on its output.
+ACTIVATIONS = {VALENCE_AROUSAL: "linear", EXPRESSION: "softmax"}
 
 
 def build(config: ModelConfig) -> keras.Model:
@@ -39,7 +40,7 @@ def build(config: ModelConfig) -> keras.Model:
     Raises:
       UserError: a field of `config` breaks a rule; the message names it.
     """
-    check(config, BACKBONES, recurrent.RECURRENT, HEADS)
+    check(config, BACKBONES, recurrent.RECURRENT, OUTPUTS)
     if config.members:
         return _fused(config)
     if config.separate:
@@ -60,7 +61,7 @@ def fit_landmarks(model: keras.Model, landmarks: np.ndarray) -> None:
 
 
 def _output(config: ModelConfig, prefix: str = "") -> keras.Layer:
-    units, activation = HEADS[config.head]
+    units, activation = len(OUTPUTS[config.head]), ACTIVATIONS[config.head]
     return layers.Dense(units, activation=activation, dtype="float32", name=prefix + config.head)
 
 

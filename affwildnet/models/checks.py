@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.models.signature import VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError, check_choice
 
 SMALLEST_IMAGE = 32  # below it the deeper layers of every backbone see padding only
@@ -78,7 +79,7 @@ def _check_recurrent(config: ModelConfig) -> None:
 
 def _check_several(config: ModelConfig) -> None:
     if config.separate:
-        _require(config.head == "valence_arousal", "head", "'valence_arousal' with `separate`", config.head)
+        _require(config.head == VALENCE_AROUSAL, "head", f"{VALENCE_AROUSAL!r} with `separate`", config.head)
         _require(not config.members, "separate", "false with `members`", True)
     for member in config.members:
         whole = not (member.members or member.separate)

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from affwildnet.models.cloning import beside, give
+from affwildnet.models.signature import FRAMES, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 
 
@@ -49,7 +50,7 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
             "Decision-level fusion needs a CCC above 0 of valence and arousal for each network; leave out the others. "
             f"Received: {ccc.tolist()} for {len(models)} networks."
         )
-    frames = {tuple(tensor.shape) for model in models for tensor in model.inputs if tensor.name == "frames"}
+    frames = {tuple(tensor.shape) for model in models for tensor in model.inputs if tensor.name == FRAMES}
     if len(frames) > 1:
         raise UserError(f"Fused networks must take frames of one size. Received: {sorted(frames)}")
     tensors = {}
@@ -58,7 +59,7 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
             tensors.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
     tensors = list(tensors.values())
     predictions = [beside(model, tensors, f"net{index}_")[0] for index, model in enumerate(models, start=1)]
-    mean = WeightedMean(dtype="float32", name="valence_arousal")
+    mean = WeightedMean(dtype="float32", name=VALENCE_AROUSAL)
     fused = keras.Model(tensors, mean(predictions), name="decision_fusion")
     mean.shares.assign(ccc)
     for index, model in enumerate(models, start=1):

@@ -7,8 +7,9 @@ from affwildnet.experiments.config import ModelConfig
 from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.recurrent import head
 from affwildnet.models.shapes import FoldTime, UnfoldTime, scaled
+from affwildnet.models.signature import FRAMES, LANDMARKS
 from tfrecords_tools.errors import check_choice
-from tfrecords_tools.records.schema import LANDMARKS
+from tfrecords_tools.records import schema
 
 STANDARDISE = "standardise_landmarks"
 LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after its dropout
@@ -17,9 +18,9 @@ LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after i
 def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
     """Return `frames` (B, T, S, S, 3) uint8 and, with `config.landmarks`, `landmarks` (B, T, 68, 2) float32."""
     side = config.image_size
-    tensors = [keras.Input((None, side, side, 3), dtype="uint8", name="frames")]
+    tensors = [keras.Input((None, side, side, 3), dtype="uint8", name=FRAMES)]
     if config.landmarks:
-        tensors.append(keras.Input((None, LANDMARKS, 2), dtype="float32", name="landmarks"))
+        tensors.append(keras.Input((None, schema.LANDMARKS, 2), dtype="float32", name=LANDMARKS))
     return tensors
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from affwildnet.models.recurrent.recurrence import MOST_FRAMES_A_TURN, States, Tensor, run
+from affwildnet.models.signature import state_name
 from tfrecords_tools.errors import UserError
 
 
@@ -95,7 +96,7 @@ def with_states(model: keras.Model) -> StatefulModel:
         _check(layer, model)
     states = {
         layer.name: [
-            keras.Input(shape, dtype="float32", name=f"{layer.name}_state{number}")
+            keras.Input(shape, dtype="float32", name=state_name(layer.name, number))
             for number, shape in enumerate(layer.state_shapes, start=1)
         ]
         for layer in recurrent

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from affwildnet import models
-from affwildnet.models.builder import HEADS
 from affwildnet.models.checks import check
+from affwildnet.models.signature import OUTPUTS
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
@@ -47,7 +47,7 @@ def quick_model(monkeypatch):
     """Put a network that is quickly built and saved in the place of the experiment's; the settings are checked."""
 
     def build(config):
-        check(config, models.BACKBONES, models.RECURRENT, HEADS)
+        check(config, models.BACKBONES, models.RECURRENT, OUTPUTS)
         return plain_model(compiled=False)
 
     monkeypatch.setattr(models, "build", build)
