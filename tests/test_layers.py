@@ -14,7 +14,14 @@ PACKAGES = ("affwildnet", "tfrecords_tools")
 # From the bottom up; a module belongs to the entry with the longest name that is a prefix of its own, and may import
 # what stands in its own layer or below.
 LAYERS = (
-    ("tfrecords_tools.errors", "tfrecords_tools.files", "tfrecords_tools.quiet", "tfrecords_tools.tables"),
+    (
+        "tfrecords_tools.commands",
+        "tfrecords_tools.errors",
+        "tfrecords_tools.files",
+        "tfrecords_tools.quiet",
+        "tfrecords_tools.tables",
+        "tfrecords_tools.version",
+    ),
     ("tfrecords_tools.video",),
     ("tfrecords_tools.faces", "tfrecords_tools.records"),
     ("tfrecords_tools.layouts", "tfrecords_tools.study", "tfrecords_tools.sample"),

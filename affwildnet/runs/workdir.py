@@ -106,6 +106,8 @@ class Workdir:
             return from_json(stored["experiment"]), Path(stored["data_dir"])
         except FileNotFoundError:
             raise UserError(f"{self.path}: no training was started here (no experiment.json). Run train.py.") from None
+        except UserError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: not a readable experiment ({error}). Use a new --workdir.") from None
 

@@ -40,6 +40,8 @@ def read(path: Path) -> Contents:
             for layer in layers:
                 for name in _attribute(root[layer], "weight_names") or []:
                     arrays[f"{layer}/{_weight_name(name)}"] = np.asarray(root[layer][name])
+    except UserError:
+        raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
     return Contents.of_arrays(path, arrays)

@@ -116,8 +116,9 @@ def _frames(path: Path) -> dict[int, tuple[str, dict]]:
 
 
 def _read(path: Path) -> dict:
+    text = read_text(path)
     try:
-        clip = json.loads(read_text(path))
+        clip = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: must be JSON. Received: {str(error)[:80]}") from None
     if not isinstance(clip, dict) or not isinstance(clip.get("frames"), dict) or not clip["frames"]:
