@@ -4,31 +4,46 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
 
 METRICS = ("ccc", "pearson", "mse", "rmse", "sagr")
+# The values of each metric: one for each dimension, and their mean.
+WITH_MEAN = (*DIMENSIONS, "mean")
+
+# Scores by metric and name: `{"ccc": {"valence": 0.5, "arousal": 0.3, "mean": 0.4}, ...}`. None is not defined.
+Scores = dict[str, dict[str, float | None]]
+# Scores of several sets of frames at once: the same form, each value an array.
+ScoreArrays = dict[str, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What the scores need to know of any number of frames (or utterances), per dimension; all float64 of shape (D,).
+    """The sums over frames (or utterances) that all scores follow from; each float64 (D,), one value per dimension.
 
     After `weighted` they have the shape (R, D): R sets of frames at once.
 
     Variances are biased (divided by n), as in the papers. Sums are centred and merged by Chan, Golub and LeVeque's
     update (1979), so scores of near-constant values keep their digits.
 
+    ```python
+    total = Moments.empty()
+    for labels, predictions, mask in batches:
+        total = total.merge(Moments.from_arrays(labels, predictions, mask))
+    total.ccc()  # array([valence, arousal])
+    ```
+
     Attributes:
-      count: scored frames.
+      count: number of scored frames.
       label_mean: mean of the labels.
       prediction_mean: mean of the predictions.
       label_square: sum of the squared deviations of the labels from their mean.
-      prediction_square: the same of the predictions.
+      prediction_square: the same for the predictions.
       product: sum of the products of both deviations.
-      error: sum of the squared differences of labels and predictions.
-      agreement: frames of which label and prediction have the same sign: both above 0, both below, or both exactly 0.
+      error: sum of the squared differences between labels and predictions.
+      agreement: number of frames whose label and prediction have the same sign: both above 0, both below, or both 0.
     """
 
     count: np.ndarray
@@ -46,16 +61,17 @@ class Moments:
         return cls(*(np.zeros(dimensions) for _ in fields(cls)))
 
     @classmethod
-    def from_arrays(cls, labels, predictions, mask=None) -> "Moments":
+    def from_arrays(cls, labels: ArrayLike, predictions: ArrayLike, mask: ArrayLike | None = None) -> "Moments":
         """Return the moments of one batch.
 
         Args:
           labels: (..., D), D = 2 for (valence, arousal); anything, NaN too, where masked out.
           predictions: the same shape.
-          mask: shape of `labels`, with 1 for D, or without its last axis; frames above 0 are scored. None scores all.
+          mask: shape of `labels`, with 1 for D, or without its last axis. Frames above 0 are scored, each with the
+            same weight. None scores all.
 
         Raises:
-          ValueError: shapes do not fit, or a scored label or prediction is not finite.
+          ValueError: if the shapes do not fit, or a scored label or prediction is not finite.
         """
         labels = np.asarray(labels, np.float64)
         predictions = np.asarray(predictions, np.float64)
@@ -76,7 +92,7 @@ class Moments:
         between = self.count * share
         label_shift = other.label_mean - self.label_mean
         prediction_shift = other.prediction_mean - self.prediction_mean
-        # No frames have a mean of 0, which is no shift to move by exactly: take the other's mean as it is.
+        # Without frames the mean is 0, and shifting it would round: take the other's mean as it is.
         first = self.count == 0
         return Moments(
             count=count,
@@ -89,19 +105,19 @@ class Moments:
             agreement=self.agreement + other.agreement,
         )
 
-    def weighted(self, weights: np.ndarray) -> "Moments":
-        """Return the moments of these frames, each taken `weights` (R,) times: (R, D), but the means (D,)."""
+    def weighted(self, weights: ArrayLike) -> "Moments":
+        """Return the moments of R sets, in which these frames occur `weights` (R,) times: (R, D), the means (D,)."""
         times = np.asarray(weights, np.float64)[:, None]
         means = {"label_mean": self.label_mean, "prediction_mean": self.prediction_mean}
         return Moments(**{name: means.get(name, value * times) for name, value in vars(self).items()})
 
     def ccc(self) -> np.ndarray:
-        """Concordance correlation coefficient (D,), in [-1, 1] (Lin 1989; ijcv2019 eq. 1).
+        """Return the concordance correlation coefficient (D,), in [-1, 1] (Lin 1989; ijcv2019 eq. 1).
 
         0 where the labels or the predictions are constant, even if both are the same constant.
 
         Raises:
-          UserError: a dimension has no scored frame.
+          UserError: if a dimension has no scored frame.
         """
         self._require_frames()
         bias = self.label_mean - self.prediction_mean
@@ -109,10 +125,10 @@ class Moments:
         return np.divide(2 * self.product, spread, out=np.zeros_like(spread), where=spread > 0)
 
     def pearson(self) -> np.ndarray:
-        """Pearson correlation coefficient (D,), in [-1, 1]; NaN where the labels or the predictions are constant.
+        """Return Pearson's correlation (D,), in [-1, 1]; NaN where the labels or the predictions are constant.
 
         Raises:
-          UserError: a dimension has no scored frame.
+          UserError: if a dimension has no scored frame.
         """
         self._require_frames()
         # Two roots: the product of two small squares would underflow.
@@ -121,43 +137,42 @@ class Moments:
         return np.clip(correlation, -1.0, 1.0)
 
     def mse(self) -> np.ndarray:
-        """Mean squared error (D,), in squared label units.
+        """Return the mean squared error (D,), in squared label units.
 
         Raises:
-          UserError: a dimension has no scored frame.
+          UserError: if a dimension has no scored frame.
         """
         self._require_frames()
         return self.error / self.count
 
     def rmse(self) -> np.ndarray:
-        """Root of the mean squared error (D,), in label units.
+        """Return the root of the mean squared error (D,), in label units.
 
         Raises:
-          UserError: a dimension has no scored frame.
+          UserError: if a dimension has no scored frame.
         """
         return np.sqrt(self.mse())
 
     def sagr(self) -> np.ndarray:
-        """Sign agreement (D,), in [0, 1]: the share of frames whose label and prediction have the same sign.
+        """Return the sign agreement (D,), in [0, 1]: the share of frames whose label and prediction have the same sign.
 
-        Nicolaou, Gunes and Pantic, 2011. Zero has a sign of its own: a label of exactly 0 agrees with a prediction of
-        exactly 0 alone, and the other way round.
+        Nicolaou, Gunes and Pantic, 2011. Zero has a sign of its own: it agrees with exactly 0 only.
 
         Raises:
-          UserError: a dimension has no scored frame.
+          UserError: if a dimension has no scored frame.
         """
         self._require_frames()
         return self.agreement / self.count
 
-    def values(self) -> dict[str, dict[str, np.ndarray]]:
-        """Return each score of `METRICS` by dimension, and their mean; NaN where it is not defined.
+    def values(self) -> ScoreArrays:
+        """Return each of `METRICS` by dimension, and their mean; NaN where it is not defined.
 
         Returns:
           `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}`, scalars, or (R,) after `weighted`.
 
         Raises:
-          UserError: a dimension has no scored frame.
-          ValueError: there are not two dimensions.
+          UserError: if a dimension has no scored frame.
+          ValueError: if there are not two dimensions.
         """
         if self.count.shape[-1] != len(DIMENSIONS):
             raise ValueError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {self.count.shape[-1]}")
@@ -169,14 +184,15 @@ class Moments:
         return found
 
     def undefined(self) -> dict[str, str]:
-        """Return why a score of `scores` is None: `{"pearson.valence": reason, ...}`, empty where none is."""
+        """Return why a score of `scores` is None, by such names as "pearson.valence"; empty where none is."""
         reasons = {}
         for index, name in enumerate(DIMENSIONS):
             if math.isnan(self.pearson()[index]):
                 squares = {"labels": self.label_square[index], "predictions": self.prediction_square[index]}
                 constant = " and ".join(what for what, square in squares.items() if square == 0)
                 which = f"the {constant} are constant" if constant else "the values hardly differ"
-                reasons[f"pearson.{name}"] = "there is only one value" if self.count[index] == 1 else which
+                reason = "there is only one value" if self.count[index] == 1 else which
+                reasons[f"pearson.{name}"] = reason
         if reasons:
             lacking = " and ".join(key.removeprefix("pearson.") for key in reasons)
             reasons["pearson.mean"] = f"not defined for {lacking}"
@@ -190,27 +206,54 @@ class Moments:
             )
 
 
-def scores(moments: Moments) -> dict[str, dict[str, float | None]]:
-    """Return `{"ccc": {"valence": ..., "arousal": ..., "mean": ...}, ...}` for each of `METRICS`, as Python floats.
+def ccc(labels: ArrayLike, predictions: ArrayLike, mask: ArrayLike | None = None) -> np.ndarray:
+    """Return the CCC of each dimension over all scored frames, in [-1, 1] (ijcv2019 eq. 1).
+
+    ```python
+    labels = [[0.1, 0.2], [0.3, 0.1], [0.5, 0.6]]
+    predictions = [[0.1, 0.2], [0.4, 0.2], [0.5, 0.5]]
+    ccc(labels, predictions).round(3)  # array([0.941, 0.9])
+    ```
+
+    Args:
+      labels: (..., D), D = 2 for (valence, arousal); anything, NaN too, where masked out.
+      predictions: the same shape.
+      mask: see `Moments.from_arrays`.
+
+    Returns:
+      (D,) float64; 0 where the labels or the predictions are constant.
+
+    Raises:
+      ValueError: if the shapes do not fit, a scored value is not finite, or a dimension has no scored frame.
+    """
+    return Moments.from_arrays(labels, predictions, mask).ccc()
+
+
+def scores(moments: Moments) -> Scores:
+    """Return each of `METRICS` by dimension, and their mean, as Python floats.
 
     A value that is not defined (Pearson of a constant, and the mean over it) is None, which JSON can hold.
 
+    ```python
+    scores(Moments.from_arrays(labels, predictions))["ccc"]["mean"]
+    ```
+
     Raises:
-      UserError: a dimension has no scored frame.
-      ValueError: there are not two dimensions.
+      UserError: if a dimension has no scored frame.
+      ValueError: if there are not two dimensions.
     """
     return plain(moments.values())
 
 
-def plain(values: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, float | None]]:
-    """Return scalars as Python floats, and None for NaN."""
+def plain(values: ScoreArrays) -> Scores:
+    """Return scalars as Python floats, and NaN as None."""
     return {
         metric: {name: None if math.isnan(value) else float(value) for name, value in row.items()}
         for metric, row in values.items()
     }
 
 
-def _scored(mask, shape: tuple[int, ...]) -> np.ndarray:
+def _scored(mask: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
     """Return the mask as booleans of `shape`."""
     if mask is None:
         return np.ones(shape, bool)
@@ -245,7 +288,7 @@ def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
 
 
 def _centred(values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the mean and the deviations from it; these are exactly 0 when the values are constant."""
+    """Return the mean and the deviations from it, which are exactly 0 when the values are constant."""
     # Relative to the first value, so that the sum that is rounded is of small numbers.
     shifted = values - values[0]
     mean = np.mean(shifted)

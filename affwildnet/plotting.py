@@ -1,6 +1,6 @@
-"""What the report's pictures have in common: colours, names that fit, and how they are written.
+"""What all plots share: colours, names that fit, and how a figure is saved.
 
-Colours are from the Okabe-Ito palette, safe for the colour-blind; lines differ in their style as well.
+Colours are of the Okabe-Ito palette, which the colour-blind can tell apart; lines also differ in their style.
 """
 
 from pathlib import Path
@@ -10,6 +10,8 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import EXPRESSIONS
@@ -43,16 +45,16 @@ def elided(name: str, most: int = NAME_LENGTH) -> str:
     return f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"
 
 
-def lone_points(axis, x: np.ndarray, values: np.ndarray, colour: str) -> None:
-    """Draw as points the values between two that are not finite: a line, which has two ends, does not show them."""
+def lone_points(axis: Axes, x: np.ndarray, values: np.ndarray, colour: str) -> None:
+    """Draw as points the values that have no finite neighbour, which a line does not show."""
     there = np.pad(np.isfinite(values), 1)
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
     if alone.any():
         axis.plot(x[alone], values[alone], color=colour, linestyle="", marker=".", markersize=4)
 
 
-def save(figure, path: Path) -> bool:
-    """Write a figure and close it; return True, as there is a picture."""
+def save(figure: Figure, path: Path) -> bool:
+    """Write a figure as PNG and close it; return True: there is a plot."""
     with whole(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)

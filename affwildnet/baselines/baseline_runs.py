@@ -17,12 +17,12 @@ from affwildnet.evaluation.trained import Choices
 from affwildnet.evaluation.watching import watch
 from affwildnet.experiments.config import EvaluationConfig, Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest
+from tfrecords_tools.records.schema import DIMENSIONS
 
 # Checkpoints of CNN-M that the validation split chooses from.
 CHECKPOINTS = 10

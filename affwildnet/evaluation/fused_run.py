@@ -10,12 +10,12 @@ from affwildnet import experiments
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment, ModelConfig
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.models.fusion import fuse_decisions
 from affwildnet.runs import card, checkpoints
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import DIMENSIONS
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.export.formats import Step
 from affwildnet.export.forms import Forms
-from affwildnet.metrics import DIMENSIONS, Moments
+from affwildnet.metrics import Moments
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import DIMENSIONS
 
 # Frames that are read and given to a step at once.
 PIECE = 32

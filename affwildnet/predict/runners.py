@@ -7,10 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.schema import LANDMARKS
+from tfrecords_tools.records.schema import DIMENSIONS, LANDMARKS
 
 OUTPUT = "valence_arousal"
 STEP = "step"  # the signature of a SavedModel that takes and returns states

@@ -53,6 +53,8 @@ def masks():
         "bool": (frames, twice),
         "float": (frames.astype("float32"), twice),
         "int": (frames.astype("int64"), twice),
+        # Above 0 is scored, whatever the number, and it is no weight.
+        "fraction": (np.where(frames, rng.uniform(0.01, 0.99, FRAMES), -0.5), twice),
         "one": (frames[..., None], twice),
         "two": (both, both),
     }
@@ -65,7 +67,7 @@ def test_ccc_is_that_of_the_scored_frames(form):
     expected = expected_ccc_loss(labels, predictions, scored)
     labels[~scored] = np.nan
     predictions[~scored] = np.inf
-    value, gradient = value_and_gradient(losses.ccc_loss, labels, predictions, mask)
+    value, gradient = value_and_gradient(losses.ccc, labels, predictions, mask)
     assert value == pytest.approx(expected, rel=1e-5)
     assert np.isfinite(gradient).all()
     assert (gradient[~scored] == 0).all()
@@ -79,7 +81,7 @@ def test_mse_is_that_of_the_scored_frames(form):
     squares = np.square(np.float64(labels) - predictions)
     expected = np.mean([squares[..., d][scored[..., d]].mean() for d in range(2)])
     labels[~scored] = np.nan
-    value, gradient = value_and_gradient(losses.mse_loss, labels, predictions, mask)
+    value, gradient = value_and_gradient(losses.mse, labels, predictions, mask)
     assert value == pytest.approx(expected, rel=1e-5)
     assert np.isfinite(gradient).all()
     assert (gradient[~scored] == 0).all()
@@ -89,7 +91,7 @@ def test_gradient_is_that_of_the_definition():
     labels, predictions = batch()
     _, scored = masks()["bool"]
     mask = scored[..., 0]
-    _, gradient = value_and_gradient(losses.ccc_loss, labels, predictions, mask)
+    _, gradient = value_and_gradient(losses.ccc, labels, predictions, mask)
     step = 1e-6
     for index in [(0, 1, 0), (1, 2, 1), (2, 6, 0)]:
         moved = np.float64(predictions), np.float64(predictions)
@@ -130,7 +132,7 @@ def test_one_dimension_without_labels_leaves_the_other():
     mask = np.ones((*FRAMES, 2), bool)
     mask[..., 1] = False
     labels[..., 1] = np.nan
-    value, gradient = value_and_gradient(losses.ccc_loss, labels, predictions, mask)
+    value, gradient = value_and_gradient(losses.ccc, labels, predictions, mask)
     assert value == pytest.approx(1 - ccc(labels[..., 0], predictions[..., 0]) / 2, rel=1e-5)
     assert (gradient[..., 0] != 0).all()
 
@@ -140,7 +142,7 @@ def test_few_frames(scored_frames):
     labels, predictions = batch()
     mask = np.zeros(FRAMES)
     mask[0, :scored_frames] = 1
-    value, gradient = value_and_gradient(losses.ccc_loss, labels, predictions, mask)
+    value, gradient = value_and_gradient(losses.ccc, labels, predictions, mask)
     assert 0 <= value <= 2
     assert np.isfinite(gradient).all()
 
@@ -148,9 +150,9 @@ def test_few_frames(scored_frames):
 def test_perfect_and_opposite():
     labels, _ = batch()
     labels -= labels.mean((0, 1))
-    assert float(losses.ccc_loss(labels, labels)) == pytest.approx(0, abs=1e-6)
-    assert float(losses.ccc_loss(labels, -labels)) == pytest.approx(2, abs=1e-6)
-    assert float(losses.mse_loss(labels, labels)) == 0
+    assert float(losses.ccc(labels, labels)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.ccc(labels, -labels)) == pytest.approx(2, abs=1e-6)
+    assert float(losses.mse(labels, labels)) == 0
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -160,7 +162,7 @@ def test_many_near_constant_values(noise, jit):
     rng = np.random.default_rng(2)
     labels = (0.5 + noise * rng.normal(size=(75, 4000, 2))).astype("float32")
     predictions = (labels + 0.5 * noise * rng.normal(size=labels.shape) + noise).astype("float32")
-    value, gradient = value_and_gradient(losses.ccc_loss, labels, predictions, jit=jit)
+    value, gradient = value_and_gradient(losses.ccc, labels, predictions, jit=jit)
     expected = expected_ccc_loss(labels, predictions, np.ones(labels.shape, bool))
     assert value == pytest.approx(expected, rel=1e-4)
     assert np.isfinite(gradient).all()
@@ -170,15 +172,31 @@ def test_many_near_constant_values(noise, jit):
 def test_computes_in_float32_whatever_comes_in(dtype):
     labels, predictions = batch()
     labels, predictions = tf.cast(labels, dtype), tf.cast(predictions, dtype)
-    value = losses.ccc_loss(labels, predictions)
+    value = losses.ccc(labels, predictions)
     assert value.dtype == "float32"
     scored = np.ones(labels.shape, bool)
     expected = expected_ccc_loss(labels.numpy().astype("float64"), predictions.numpy().astype("float64"), scored)
     assert float(value) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["ccc", "mse", "cross_entropy"])
+@pytest.mark.parametrize(
+    ("predictions", "mask", "message"),
+    [
+        ((3, 7, 1), None, r"must be of one shape, \(B, T, D\)\. Received: \(3, 7, 2\), \(3, 7, 1\)"),
+        ((7, 2), None, "must be of one shape"),
+        ((3, 7, 2), (7, 3), r"`mask` must be .* Received: \(7, 3\) with labels of \(3, 7, 2\)"),
+        ((3, 7, 2), (3, 7, 3), "`mask` must be"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(name, predictions, mask, message):
+    labels = np.zeros((3, 7, 2), "float32")
+    with pytest.raises(ValueError, match=message):
+        losses.get(name)(labels, np.zeros(predictions, "float32"), None if mask is None else np.ones(mask))
+
+
 def test_unknown_loss_lists_the_names():
-    assert losses.get("ccc") is losses.ccc_loss
+    assert losses.get("ccc") is losses.ccc
     with pytest.raises(
         UserError, match=r"must be one of ccc, cross_entropy, mse\. Received: cccc\. Did you mean ccc\?"
     ):
@@ -197,7 +215,7 @@ def classes(seed=0, shape=FRAMES, spread=2.0):
     return labels.astype("float32"), logits, powers / powers.sum(-1, keepdims=True)
 
 
-@pytest.mark.parametrize("form", ["none", "numbers", "column"])
+@pytest.mark.parametrize("form", ["none", "numbers", "fractions", "column"])
 def test_cross_entropy_is_of_the_scored_frames_own_classes(form):
     labels, _, probabilities = classes()
     scored = np.ones(FRAMES, bool) if form == "none" else np.random.default_rng(1).random(FRAMES) < 0.6
@@ -207,8 +225,9 @@ def test_cross_entropy_is_of_the_scored_frames_own_classes(form):
         total -= np.log(given[list(label).index(1)])
     labels[~scored] = np.nan
     probabilities[~scored] = np.nan
-    mask = {"none": None, "numbers": 3.0 * scored, "column": scored[..., None]}[form]
-    value, gradient = value_and_gradient(losses.cross_entropy_loss, labels, np.float32(probabilities), mask)
+    fractions = np.where(scored, np.linspace(0.01, 0.99, scored.size).reshape(FRAMES), -0.5)
+    mask = {"none": None, "numbers": 3.0 * scored, "fractions": fractions, "column": scored[..., None]}[form]
+    value, gradient = value_and_gradient(losses.cross_entropy, labels, np.float32(probabilities), mask)
     assert value == pytest.approx(total / scored.sum(), rel=1e-5)
     expected = np.where(scored[..., None], -labels / probabilities / scored.sum(), 0)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4)
@@ -222,7 +241,7 @@ def test_the_gradient_through_a_softmax_is_the_difference_from_the_label(spread,
     reachable = (probabilities * labels).sum(-1) > 1e-28
     assert reachable.all() or spread == 25
     _, gradient = value_and_gradient(
-        lambda y, x, mask: losses.cross_entropy_loss(y, tf.nn.softmax(x), mask),
+        lambda y, x, mask: losses.cross_entropy(y, tf.nn.softmax(x), mask),
         labels, np.float32(logits), np.float32(reachable), jit,
     )  # fmt: skip
     expected = np.where(reachable[..., None], (probabilities - labels) / reachable.sum(), 0)
@@ -234,17 +253,17 @@ def test_the_gradient_through_a_softmax_is_the_difference_from_the_label(spread,
 def test_cross_entropy_is_finite_at_0_and_1(jit):
     labels = np.float32(np.eye(7)[None, [0, 1, 2]])
     probabilities = np.float32(np.eye(7)[None, [0, 5, 6]])  # sure and right, sure and wrong twice
-    value, gradient = value_and_gradient(losses.cross_entropy_loss, labels, probabilities, jit=jit)
+    value, gradient = value_and_gradient(losses.cross_entropy, labels, probabilities, jit=jit)
     assert value == pytest.approx(2 / 3 * -np.log(1e-30), rel=1e-5)
     assert np.isfinite(gradient).all()
-    right, _ = value_and_gradient(losses.cross_entropy_loss, labels, labels, jit=jit)
+    right, _ = value_and_gradient(losses.cross_entropy, labels, labels, jit=jit)
     assert right == 0
 
 
 def test_cross_entropy_of_nothing_is_0():
     labels, _, probabilities = classes()
     value, gradient = value_and_gradient(
-        losses.cross_entropy_loss, np.nan * labels, np.float32(probabilities), np.zeros(FRAMES)
+        losses.cross_entropy, np.nan * labels, np.float32(probabilities), np.zeros(FRAMES)
     )
     assert value == 0
     assert (gradient == 0).all()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affwildnet.metrics import METRICS, Moments, scores
+from affwildnet.metrics import METRICS, Moments, ccc, scores
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -46,17 +46,27 @@ def test_scores_are_those_of_the_definitions():
         assert values.dtype == np.float64
 
 
-@pytest.mark.parametrize("form", ["frames", "one", "two", "float"])
+@pytest.mark.parametrize("form", ["frames", "one", "two", "float", "fraction"])
 def test_only_scored_frames_count(form):
     labels, predictions = (x.reshape(5, 100, 2) for x in frames())
-    scored = np.random.default_rng(1).random((5, 100, 2)) > 0.5
+    rng = np.random.default_rng(1)
+    scored = rng.random((5, 100, 2)) > 0.5
     if form != "two":
         scored[..., 1] = scored[..., 0]
-    mask = {"frames": scored[..., 0], "one": scored[..., :1], "two": scored, "float": scored[..., 0].astype("float32")}
+    mask = {
+        "frames": scored[..., 0],
+        "one": scored[..., :1],
+        "two": scored,
+        "float": scored[..., 0].astype("float32"),
+        # Above 0 is scored, whatever the number, and it is no weight.
+        "fraction": np.where(scored[..., 0], rng.uniform(0.01, 0.99, (5, 100)), -0.5),
+    }
     expected = labels.copy(), predictions.copy()
     labels[~scored] = np.nan
     predictions[~scored] = np.inf
     assert_direct(Moments.from_arrays(labels, predictions, mask[form]), *expected, scored)
+    by_definition = [direct(*(x[..., d][scored[..., d]] for x in expected))[0] for d in range(2)]
+    assert ccc(labels, predictions, mask[form]).tolist() == pytest.approx(by_definition, rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,7 +109,7 @@ def test_the_pool_is_not_the_mean_of_its_parts():
 
 
 def test_near_constant_values_keep_their_digits():
-    """600,000 float32 values of 0.5 with noise of 1e-6, in batches, as a network that has learnt little puts out."""
+    """600,000 float32 values of 0.5 with noise of 1e-6, in batches, as a network predicts that has learnt little."""
     rng = np.random.default_rng(3)
     labels = (0.5 + 1e-6 * rng.normal(size=(600_000, 2))).astype("float32")
     predictions = (labels + 1e-6 * rng.normal(size=labels.shape)).astype("float32")
@@ -189,13 +199,18 @@ def test_a_video_drawn_many_times_stays_constant():
         ([0.1], [0.3], "there is only one value"),
     ],
 )
-def test_what_is_not_defined_has_a_reason(labels, predictions, reason):
+def test_an_undefined_score_has_a_reason(labels, predictions, reason):
     other = np.linspace(0, 1, len(labels))
     moments = Moments.from_arrays(np.stack([labels, other], 1), np.stack([predictions, other], 1))
     found = moments.undefined()
     assert found["pearson.valence"] == reason
     lacking = {f"pearson.{name}" for name, value in scores(moments)["pearson"].items() if value is None}
     assert found.keys() == lacking
+
+
+def test_the_example_of_the_docstring():
+    labels, predictions = [[0.1, 0.2], [0.3, 0.1], [0.5, 0.6]], [[0.1, 0.2], [0.4, 0.2], [0.5, 0.5]]
+    assert ccc(labels, predictions).round(3).tolist() == [0.941, 0.9]
 
 
 def test_no_frames_is_an_error():
@@ -215,5 +230,6 @@ def test_no_frames_is_an_error():
     ],
 )
 def test_bad_arrays(labels, predictions, mask, message):
-    with pytest.raises(ValueError, match=message):
-        Moments.from_arrays(labels, predictions, mask)
+    for score in (Moments.from_arrays, ccc):
+        with pytest.raises(ValueError, match=message):
+            score(labels, predictions, mask)

@@ -9,9 +9,9 @@ from matplotlib.ticker import StrMethodFormatter
 from affwildnet.evaluation.reporting.distributions import labelled_frames
 from affwildnet.evaluation.reporting.segments import LENGTH, chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
-from affwildnet.metrics import DIMENSIONS, Moments
+from affwildnet.metrics import Moments
 from affwildnet.plotting import CLASSES, LABEL, PREDICTION, elided, lone_points, save
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 MAX_CURVES = 12
 # More frames than a picture has columns are drawn as the range within each of so many bins.

@@ -8,8 +8,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter
 
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.plotting import COLOURS, PREDICTION, save
+from tfrecords_tools.records.schema import DIMENSIONS
 
 TICKS = (-1, -0.5, 0, 0.5, 1)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from matplotlib import pyplot
 
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.plotting import COLOURS, STYLES, save
+from tfrecords_tools.records.schema import DIMENSIONS
 
 
 def training_curves(training: list[dict], scored: list[dict], chosen: int | None, path: Path) -> bool:

@@ -17,9 +17,8 @@ from affwildnet.evaluation.reporting.markup import (
 )
 from affwildnet.evaluation.reporting.plots import CAPTIONS
 from affwildnet.evaluation.reporting.worst_moments import Moment, WorstVideo
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.plotting import elided
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 OVER_TIME = ("split", "segments", "curves", "probabilities")
 DISTRIBUTIONS = ("histograms", "residuals")

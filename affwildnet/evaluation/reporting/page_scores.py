@@ -5,9 +5,8 @@ from affwildnet.evaluation.reporting.comparison import region_of
 from affwildnet.evaluation.reporting.markup import Cell, count, missing, paragraphs, table, text
 from affwildnet.evaluation.reporting.score_tables import TITLES, Row, is_number
 from affwildnet.experiments.published import Published
-from affwildnet.metrics import DIMENSIONS
 from affwildnet.plotting import elided
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 
 def own(report: dict) -> str:

@@ -6,7 +6,7 @@ from affwildnet.evaluation.reporting.curves import curves, probabilities, segmen
 from affwildnet.evaluation.reporting.distributions import histograms, residuals
 from affwildnet.evaluation.reporting.learning_curves import training_curves
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.metrics import DIMENSIONS
+from tfrecords_tools.records.schema import DIMENSIONS
 
 # What the pictures show, by name, in the order of the page.
 CAPTIONS = {

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from affwildnet.evaluation.reporting.comparison import own_name
-from affwildnet.metrics import DIMENSIONS
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 TITLES = {"ccc": "CCC", "pearson": "Pearson", "mse": "MSE", "rmse": "RMSE", "sagr": "SAGR", "accuracy": "accuracy"}
 # Those of the table; the sign agreement, which no paper prints, stands below it.

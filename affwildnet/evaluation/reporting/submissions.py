@@ -14,11 +14,10 @@ from affwildnet.data import Corpus
 from affwildnet.evaluation.scoring import utterances
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.metrics import DIMENSIONS
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.manifest import VideoEntry
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 # Aff-Wild2's own mark of a frame without valence and arousal.
 MISSING = "-5"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from affwildnet import losses
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.losses import ccc_loss
 from affwildnet.models import build
 from tests.helpers import family, on_jax
 from tests.helpers.networks import DEEP
@@ -110,7 +110,7 @@ def _assert_gradients_are_finite(model, data, what):
     with tf.GradientTape() as tape:
         predictions = model(data, training=True)
         if model.output.shape[-1] == 2:
-            loss = ccc_loss(labels.astype("float32"), predictions, np.ones(labels.shape[:2], "float32"))
+            loss = losses.ccc(labels.astype("float32"), predictions, np.ones(labels.shape[:2], "float32"))
         else:
             loss = tf.reduce_mean((predictions - labels) ** 2)
     gradients = tape.gradient(loss, model.trainable_weights)
@@ -130,7 +130,7 @@ def test_a_training_step_compiles_with_xla(name):
 
     def gradients(batch):
         with tf.GradientTape() as tape:
-            loss = ccc_loss(labels, model(batch, training=False), np.ones(labels.shape[:2], "float32"))
+            loss = losses.ccc(labels, model(batch, training=False), np.ones(labels.shape[:2], "float32"))
         return tape.gradient(loss, [weight.value for weight in model.trainable_weights])
 
     plain = tf.function(gradients)(data)

@@ -201,6 +201,30 @@ def test_both_steps_are_a_chain():
         assert list(row["prediction"].values()) == pytest.approx(prediction)
 
 
+def outliers(seed=7):
+    """Utterances of 30 frames whose means are far from their labels, for outliers that a median filter takes away."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for source in range(6):
+        level = rng.uniform(-0.5, 0.5, 2)
+        for number in range(1, 7):
+            label = level + rng.uniform(-0.3, 0.3, 2)
+            predictions = np.tile(label, (30, 1))
+            predictions[rng.choice(30, 4, replace=False)] += 8 * rng.choice([-1, 1], (4, 2))
+            found.append(video(f"s{source}_utterance_{number}", np.tile(label, (30, 1)), predictions, f"s{source}"))
+    return evaluation(*found)
+
+
+def test_smoothing_is_chosen_on_what_the_filter_leaves():
+    validation, config = outliers(), replace(BOTH, aggregation="mean")
+    # It is worth having on the network's own predictions, and does harm to filtered ones, which are the labels.
+    assert min(choose(validation, "utterances", replace(config, post_process=("smoothing",))).smoothing) > 0
+    chosen = choose(validation, "utterances", config)
+    assert min(chosen.median_filter) > 1
+    assert chosen.smoothing == (0, 0)
+    assert chosen.after == pytest.approx({"mean": 1, "valence": 1, "arousal": 1})
+
+
 def test_what_does_not_help_is_left_out():
     rng = np.random.default_rng(6)
     labels = rng.uniform(-1, 1, (200, 2))
