@@ -1,5 +1,10 @@
-"""Fixtures that several tests share: small real clips, and the corpus packed from them."""
+"""What every test begins with: seeded random numbers; small real clips, and the corpus packed from them."""
 
+import os
+import random
+import sys
+
+import numpy as np
 import pytest
 
 from tfrecords_tools.faces.alignment import Aligner
@@ -7,6 +12,30 @@ from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.sample.sample_clips import write_sample
+
+# Another number shows which tests depend on the weights and data that are drawn.
+SEED = int(os.environ.get("AFFWILDNET_TEST_SEED", "0"))
+
+
+def seed_everything():
+    """Seed Python, NumPy and, if a test has imported it, Keras, which draws from Python's generator otherwise."""
+    random.seed(SEED)
+    np.random.seed(SEED)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(SEED)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Give each test the same random numbers, whichever tests ran before it."""
+    seed_everything()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef):
+    """Seed before a fixture that several tests share; the first of them asks for it before it is seeded itself."""
+    if fixturedef.scope != "function":
+        seed_everything()
 
 
 @pytest.fixture(scope="session")
