@@ -4,8 +4,8 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
-from affwildnet.experiments import PAPERS, Paper, get
-from affwildnet.experiments.config import PROTOCOLS, Experiment, ModelConfig
+from affwildnet.experiments import PAPERS, Paper, costs, get
+from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.published import Published
 from tfrecords_tools.errors import UserError, exit_status
 
@@ -77,7 +77,7 @@ def description(experiment: Experiment) -> str:
         "",
         f"corpus: {experiment.corpus}",
         f"scored: {PROTOCOLS[experiment.protocol]}",
-        *_cost(experiment.model),
+        *_cost(experiment),
     ]
     for part in ("model", "training", "evaluation"):
         lines += ["", f"{part}:", *_fields(getattr(experiment, part))]
@@ -112,18 +112,10 @@ def _fields(config) -> Iterator[str]:
             yield "    " + "; ".join(changed)
 
 
-def _cost(model: ModelConfig) -> list[str]:
-    # Here, so that the listing need not wait for TensorFlow.
-    from tfrecords_tools.quiet import import_tensorflow
-
-    import_tensorflow()
-    from affwildnet.models import cost
-
-    side = model.image_size
-    return [
-        f"weights: {cost.parameters(model):,}",
-        f"cost: {cost.gflops(model):.3g} GFLOPs a frame of {side}x{side} pixels",
-    ]
+def _cost(experiment: Experiment) -> list[str]:
+    cost = costs.load()[experiment.name]
+    side = experiment.model.image_size
+    return [f"trainable weights: {cost.weights:,}", f"cost: {cost.gflops:.3g} GFLOPs a frame of {side}x{side} pixels"]
 
 
 def main(arguments: list[str]) -> None:

@@ -1,55 +1,78 @@
-"""What a network costs: its weights, and its multiplications a frame. Nothing is allocated or computed for it."""
+"""What a network costs: its trainable weights, and its work per frame. Nothing is allocated or computed for it.
+
+Weights are counted as in the papers' tables: those that training changes. The moving statistics of batch normalisation
+and the mean and deviation of the landmarks are not among them.
+"""
 
 import math
 
 import keras
 from keras import layers
 
+from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.experiments.costs import Cost, save
 from affwildnet.models.builder import build
 from affwildnet.models.cloning import skeleton
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.recurrent import OutputAttention, Recurrent
 
-# Layers with a matrix among their weights that multiply element by element only.
+# Layers that multiply element by element although a matrix is among their weights.
 ELEMENT_WISE = (WeightedMean,)
 
 
-def parameters(config: ModelConfig) -> int:
-    """Return the number of trainable weights of a network, such as 35,871,554 for AffWildNet (VGG-Face).
+def of(config: ModelConfig) -> Cost:
+    """Return the trainable weights and the GFLOPs per frame of a network.
+
+    Example:
+
+    ```python
+    cost.of(experiments.get("ijcv2019/affwildnet_vggface").model).weights  # 35,871,554
+    ```
 
     Raises:
-      UserError: a field of `config` breaks a rule; the message names it.
+      UserError: if a field of `config` breaks a rule; the message names it.
     """
     model = skeleton(lambda: build(config))
+    return Cost(trainable_weights(model), 2 * multiply_adds(model) / 1e9)
+
+
+def parameters(config: ModelConfig) -> int:
+    """Return the number of trainable weights of a network; raise as `of`."""
+    return of(config).weights
+
+
+def trainable_weights(model: keras.Model) -> int:
+    """Return the number of trainable weights of a model, frozen layers excluded."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
-def gflops(config: ModelConfig) -> float:
-    """Return the work of a forward pass in 10^9 floating-point operations a frame.
+def of_experiments() -> dict[str, Cost]:
+    """Return the cost of each experiment's network by the experiment's name, each network built once."""
+    models = {experiment.model for experiment in EXPERIMENTS.values()}
+    costs = {model: of(model) for model in models}
+    return {name: costs[experiment.model] for name, experiment in EXPERIMENTS.items()}
 
-    A multiplication and its addition are two operations. See `multiply_adds` for what is counted.
 
-    Raises:
-      UserError: a field of `config` breaks a rule; the message names it.
-    """
-    return 2e-9 * multiply_adds(skeleton(lambda: build(config)))
+def write_experiment_costs() -> None:
+    """Write `affwildnet/experiments/costs.json`; needed where an experiment's network is new or has changed."""
+    save(of_experiments())
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return the multiplications of a forward pass that go into a sum, for one frame.
+    """Return the multiply-adds of a forward pass per frame.
 
-    Counted are convolutions (zeros beyond the edge included, as is usual), fully connected layers, and recurrent ones
-    as their equations are written: each matrix once a frame, and in an attention the scores and the sum of the outputs
-    in its memory. Left out is what goes element by element: biases, activations, normalisation, pooling, gates,
+    Counted are convolutions (zeros beyond the edge included, as is usual), fully connected layers, and recurrent
+    layers as their equations are written: each matrix once per frame, and in an attention the scores and the weighted
+    sum of the remembered outputs. Element-wise work is not counted: biases, activations, normalisation, pooling, gates,
     peepholes, softmax, dropout.
 
     Args:
-      model: a functional model, each of whose layers is called once. An image's sides must be known; the axes of
-        batch and time are not, and count as one frame.
+      model: functional, each layer called once. The sides of images must be known; the axes of batch and time need not
+        be, and count as one frame.
 
     Raises:
-      TypeError: a layer has matrices among its weights and is of none of these kinds.
+      TypeError: if a layer of another kind has a matrix among its weights.
     """
     return sum(map(_multiply_adds, model.layers))
 

@@ -10,6 +10,7 @@ import numpy as np
 from affwildnet import models
 from affwildnet.data import Corpus
 from affwildnet.experiments.config import Experiment, Stage, TrainingConfig
+from affwildnet.models import cost
 from affwildnet.training import weight_copies
 from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, told, trained_by
 from tfrecords_tools.errors import UserError
@@ -59,7 +60,7 @@ def begin(
     sources = sources_of(names, config, stage)
     anew = [name for name in names if sources[name] == RANDOM]
     from_random = ", from random ones" if anew == names else ""
-    print(f"{experiment.name}: {model.count_params():,} weights{from_random}")
+    print(f"{experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
     if statistics := _statistics(model, anew):
         models.fit_landmarks(model, corpus.landmarks())
         anew = [name for name in anew if name not in statistics]

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from affwildnet.experiments import EXPERIMENTS, costs
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.models import build
+from affwildnet.models import build, cost
 from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.cloning import skeleton
-from affwildnet.models.cost import gflops, multiply_adds, parameters
+from affwildnet.models.cost import multiply_adds, parameters
 from tests.helpers.networks import SMALL, trainable
 
 # Multiplications, by hand.
@@ -100,14 +101,14 @@ def test_affwildnet():
     # Landmarks at the first hidden layer, two GRUs (three gates on input and state), two outputs.
     dense = (4608 + 136) * 4096 + 3 * 128 * (4096 + 128) + 3 * 128 * (128 + 128) + 128 * 2
     expected = 2 * (vgg_convolutions(96) + dense) / 1e9
-    assert gflops(NETWORKS["affwildnet_vggface"]) == pytest.approx(expected, rel=1e-12)
+    assert cost.of(NETWORKS["affwildnet_vggface"]).gflops == pytest.approx(expected, rel=1e-12)
 
 
 def test_recurrence_on_taps():
     # Three stacks, on pool2 (24 x 24 x 128), pool5 and fc; a second GRU in each; two outputs on all three.
     recurrent = sum(3 * 128 * (size + 128 + 128 + 128) for size in (24 * 24 * 128, 4608, 4096))
     expected = 2 * (vgg_convolutions(96) + (4608 + 136) * 4096 + recurrent + 3 * 128 * 2) / 1e9
-    assert gflops(NETWORKS["cnn_3rnn"]) == pytest.approx(expected, rel=1e-12)
+    assert cost.of(NETWORKS["cnn_3rnn"]).gflops == pytest.approx(expected, rel=1e-12)
 
 
 # The backbone's features go to the recurrent layers as they are. Peepholes and the weights of an IndRNN's units to
@@ -131,7 +132,7 @@ def test_recurrence_on_taps():
 )  # fmt: skip
 def test_recurrent_layers_of_the_thesis(name, recurrent):
     expected = 2 * (vgg_convolutions(96) + recurrent + 128 * 2) / 1e9
-    assert gflops(NETWORKS[name]) == pytest.approx(expected, rel=1e-12)
+    assert cost.of(NETWORKS[name]).gflops == pytest.approx(expected, rel=1e-12)
 
 
 def test_decision_fusion():
@@ -140,13 +141,13 @@ def test_decision_fusion():
     taps = (24 * 24 * 128, 4608, 4096)
     one = 3 * 128 * (sum(taps) + 128 + 128 + 128) + 128 * 2
     three = sum(3 * 128 * (size + 128 + 128 + 128) for size in taps) + 3 * 128 * 2
-    assert gflops(NETWORKS["decision_fusion"]) == pytest.approx(2 * (cnns + one + three) / 1e9, rel=1e-12)
+    assert cost.of(NETWORKS["decision_fusion"]).gflops == pytest.approx(2 * (cnns + one + three) / 1e9, rel=1e-12)
 
 
 def test_two_networks_cost_twice_as_much_as_one():
     one = replace(SMALL, width=0.1)
     # The output layer is shared out: one unit of each.
-    assert gflops(replace(one, separate=True)) == pytest.approx(2 * gflops(one) - 2e-9 * 13 * 2)
+    assert cost.of(replace(one, separate=True)).gflops == pytest.approx(2 * cost.of(one).gflops - 2e-9 * 13 * 2)
 
 
 def test_layers_on_several_positions():
@@ -183,6 +184,40 @@ def test_parameters_are_those_of_the_built_network(config):
     assert parameters(config) == trainable(build(config))
 
 
+def test_statistics_of_the_landmarks_are_no_trainable_weights():
+    model = build(replace(SMALL, standardise_landmarks=True))
+    # Mean and variance of 136 numbers, and how many were seen.
+    assert model.count_params() == cost.trainable_weights(model) + 2 * 136 + 1
+
+
+# The file with the costs of all experiments.
+
+REGENERATE = 'Run python -c "from affwildnet.models import cost; cost.write_experiment_costs()".'
+
+
+def test_the_file_names_every_experiment():
+    assert list(costs.load()) == list(EXPERIMENTS), REGENERATE
+
+
+def test_the_file_is_right_for_the_three_smallest_networks():
+    found = costs.load()
+    smallest = sorted(found, key=lambda name: found[name].weights)[:3]
+    assert smallest[0] == "sample/affwildnet"
+    for name in smallest:
+        assert found[name] == cost.of(EXPERIMENTS[name].model), f"{name}: {REGENERATE}"
+
+
+@pytest.mark.slow
+def test_the_file_is_right_for_every_network():
+    assert costs.load() == cost.of_experiments(), REGENERATE
+
+
+def test_the_file_is_read_as_it_was_written(tmp_path):
+    written = {"sample/affwildnet": costs.Cost(7, 0.5), "sample/other": costs.Cost(8, 1e-3)}
+    costs.save(written, tmp_path / "costs.json")
+    assert costs.load(tmp_path / "costs.json") == written
+
+
 @pytest.mark.slow
 def test_every_network_has_a_cost():
     """All that the papers describe, small and with the backbone that is built fastest; none of an unknown layer."""
@@ -191,7 +226,7 @@ def test_every_network_has_a_cost():
         small = replace(config, image_size=32, width=0.02, backbone="vgg16")
         if small not in seen:
             seen.add(small)
-            assert gflops(small) > 0, name
+            assert cost.of(small).gflops > 0, name
 
 
 def test_nothing_is_allocated():

@@ -121,7 +121,7 @@ def test_the_landmarks_statistics_are_the_corpuss_where_that_layer_is_skipped(gi
 def test_without_a_file_all_is_random(corpus, capsys):
     model = started(CNN, corpus)
     assert same(weights(model, "conv1", "fc1"), weights(built(CNN), "conv1", "fc1"))
-    assert re.fullmatch(r"tests/tiny: [\d,]+ weights, from random ones\n", capsys.readouterr().out)
+    assert re.fullmatch(r"tests/tiny: [\d,]+ trainable weights, from random ones\n", capsys.readouterr().out)
 
 
 def test_the_papers_weights_are_named_where_none_are_given(given, corpus, capsys):
