@@ -13,7 +13,7 @@ from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts import VideoSource
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.packing.video_packer import PackOptions, pack_video
-from tfrecords_tools.study import inspection
+from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.video.reading import read_frames
 
 
@@ -26,7 +26,7 @@ def test_a_face_is_found_and_its_landmarks_lie_on_it(tmp_path):
     entry = packed("single_face.mp4", 72, tmp_path)
     assert entry.frames_decoded == 72
     assert entry.frames >= 70
-    for record in inspection.read_records(tmp_path, entry):
+    for record in read_records(tmp_path, entry):
         points = record["landmarks"]
         # In an upright face the brows are above the eyes, these above the nose, mouth and chin, left of right.
         heights = [points[part, 1].mean() for part in (slice(17, 27), slice(36, 48), slice(31, 36), slice(48, 68), 8)]
@@ -57,7 +57,7 @@ def test_frames_without_a_face_are_left_out_and_split_the_run(tmp_path):
     assert entry.frames_decoded == frames
     assert 0.3 < entry.frames / frames < 0.55
     assert entry.frames + entry.frames_without_face == frames
-    numbers = [int(record["frame"]) for record in inspection.read_records(tmp_path, entry)]
+    numbers = [int(record["frame"]) for record in read_records(tmp_path, entry)]
     assert numbers == [number for first, last in entry.runs for number in range(first, last + 1)]
 
 

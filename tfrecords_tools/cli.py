@@ -100,6 +100,7 @@ def _sample(options: argparse.Namespace) -> None:
         min_seconds=options.min_seconds,
         max_seconds=options.max_seconds,
         landmark_model=options.landmark_model,
+        progress=True,
     )
     print(f"wrote {options.clips} clips to {options.output}")
 
@@ -118,12 +119,12 @@ def _pack(options: argparse.Namespace) -> int:
         raise UserError(f"`--yunet_model` must be a file. Received: {options.yunet_model}")
     splits = None
     if options.partition is not None:
-        from tfrecords_tools.study import partition_report
+        from tfrecords_tools.study import partition_file
 
-        splits = partition_report.load(options.partition)
+        splits = partition_file.load(options.partition)
     check_output(options.output, options.overwrite)
     packed = pack(
-        LAYOUTS[options.layout],
+        options.layout,
         options.source,
         options.output,
         PackOptions(
@@ -137,13 +138,13 @@ def _pack(options: argparse.Namespace) -> int:
             yunet_model=options.yunet_model,
             annotators=tuple(name for name in options.annotators.split(",") if name),
         ),
-        name=_corpus_name(options.name or options.layout),
-        layout=options.layout,
+        name=options.name,
         workers=options.workers,
         overwrite=options.overwrite,
         runner=options.runner,
         beam_options=shlex.split(options.beam_options),
         splits=splits,
+        progress=True,
     )
     frames = sum(entry.frames for entry in packed.videos)
     faceless = sum(entry.frames_without_face for entry in packed.videos)
@@ -177,7 +178,7 @@ def _verify(options: argparse.Namespace) -> int:
     import_tensorflow()
     from tfrecords_tools.records.verify import verify
 
-    problems = verify(options.folder)
+    problems = verify(options.folder, progress=True)
     for problem in problems:
         print(problem)
     print(f"{options.folder}: {f'{len(problems)} problems' if problems else 'every record is as the manifest says'}")
@@ -206,7 +207,7 @@ def _agreement(options: argparse.Namespace) -> None:
 
 def _partition(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from tfrecords_tools.study import partition_report
+    from tfrecords_tools.study import partition_file, partition_report
 
     if options.folds is not None:
         wanted = partition_report.folds(options.folds)
@@ -214,7 +215,7 @@ def _partition(options: argparse.Namespace) -> None:
         wanted = partition_report.splits(_fractions(options.fractions))
     found = partition_report.partition(options.folder, wanted, options.genders, options.seed)
     print(partition_report.table(found))
-    partition_report.save(found, options.output)
+    partition_file.save(found, options.output)
     print(f"wrote {options.output}")
 
 
@@ -228,10 +229,3 @@ def _fractions(text: str) -> list[float]:
 def _at_least(flag: str, value: int, least: int) -> None:
     if value < least:
         raise UserError(f"`--{flag}` must be at least {least}. Received: {value}")
-
-
-def _corpus_name(name: str) -> str:
-    # TFDS reads the name out of the files' names: lower case, digits and underscores.
-    if not (name.isidentifier() and name == name.lower() and name.isascii()):
-        raise UserError(f"`--name` must be lower-case letters, digits and underscores. Received: {name}")
-    return name

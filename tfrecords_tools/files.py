@@ -13,8 +13,9 @@ def check_new_folder(folder: Path) -> None:
     if folder.is_dir():
         held = len(list(folder.iterdir()))
         if held:
+            files = "1 file or folder" if held == 1 else f"{held} files or folders"
             raise UserError(
-                f"{folder}: must be a new or empty folder. Received: one that holds {held} things. "
+                f"{folder}: must be a new or empty folder. Received: one that holds {files}. "
                 "Delete it, or name another one."
             )
     elif os.path.lexists(folder):
@@ -23,9 +24,9 @@ def check_new_folder(folder: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield another name in the same folder; what is written there gets the name `path` at the end.
+    """Yield a temporary path in the folder of `path`; what is written there gets the name `path` at the end.
 
-    On an error within, nothing is left, and what stood at `path` stays.
+    On an error within, nothing is left of it, and what stood at `path` stays.
     """
     partial = path.with_name(f".partial-{path.name}")
     try:

@@ -1,10 +1,9 @@
-"""Text tables: rows of a file with separators, each with its file and line, and the numbers in them."""
+"""Text tables: the rows of a file with separators, each with its file and line, and the numbers in them."""
 
 import csv
 import io
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,12 @@ from tfrecords_tools.errors import UserError
 # Seconds, more than a day: what is longer is no time of a video.
 LONGEST = 100_000.0
 
+# Number of a line, and its cells.
+Line = tuple[int, tuple[str, ...]]
+
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a table.
 
     Attributes:
@@ -30,8 +32,8 @@ class Row:
     columns: tuple[str, ...]
     cells: tuple[str, ...]
 
-    def text(self, column: str) -> str:
-        """Return the text of a column.
+    def text(self, column: str, default: str | None = None) -> str:
+        """Return the text of a column, or `default` where the table has no such column.
 
         Raises:
           UserError: if the row does not have as many cells as there are columns.
@@ -41,7 +43,16 @@ class Row:
                 f"{self.place}: must have {len(self.columns)} cells ({', '.join(self.columns)}). "
                 f"Received: {len(self.cells)}."
             )
+        if default is not None and column not in self.columns:
+            return default
         return self.cells[self.columns.index(column)]
+
+    def filled(self, column: str) -> str:
+        """Return the text of a column; raise a `UserError` also if it is empty."""
+        text = self.text(column)
+        if not text:
+            raise UserError(f"{self.place}: `{column}` must not be empty. Fill it in, or take the line out.")
+        return text
 
     def number(self, column: str, low: float = -1.0, high: float = 1.0) -> float:
         """Return the number of a column.
@@ -52,45 +63,20 @@ class Row:
         return to_number(self.text(column), f"{self.place}, `{column}`", low, high)
 
     def integer(self, column: str, low: int, high: int) -> int:
-        """Return the whole number of a column; raise a `UserError` likewise."""
+        """Return the whole number of a column; raise a `UserError` as `number` does."""
         value = self.number(column, low, high)
         if value != int(value):
             raise UserError(f"{self.place}, `{column}`: must be a whole number. Received: {self.text(column)[:40]!r}")
         return int(value)
 
 
-def read_cells(path: Path, delimiter: str = ",") -> list[tuple[int, tuple[str, ...]]]:
-    """Return (line, cells) of each line that is not blank, without the spaces around cells.
-
-    Raises:
-      UserError: if the file is not there, is no text, or is empty.
-    """
-    rows = []
-    try:
-        reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, skipinitialspace=True)
-        for cells in reader:
-            cells = tuple(cell.strip() for cell in cells)
-            if any(cells):
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise UserError(f"{path}: must be a table of text. Received: {error}") from None
-    if not rows:
-        raise UserError(f"{path}: must hold a table. Received: an empty file.")
-    return rows
-
-
-def to_rows(path: Path, columns: tuple[str, ...], lines: list[tuple[int, tuple[str, ...]]]) -> list[Row]:
-    """Return lines of `read_cells` as rows with named columns; an empty cell beyond the last column is cut."""
-    return [Row(f"{path}, line {number}", columns, _cut(cells, len(columns))) for number, cells in lines]
-
-
-def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list[Row]:
+def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list[TableRow]:
     """Return the rows of a table whose first line names the columns, among which are those `needed`.
 
     Raises:
       UserError: if the file cannot be read, has no row but the header, or lacks a column.
     """
-    (_, header), *lines = read_cells(path, delimiter)
+    (_, header), *lines = read_lines(path, delimiter)
     while header and not header[-1]:
         header = header[:-1]
     missing = [name for name in needed if name not in header]
@@ -104,7 +90,7 @@ def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list
     return to_rows(path, header, lines)
 
 
-def read_columns(path: Path, columns: tuple[str, ...]) -> list[Row]:
+def read_number_rows(path: Path, columns: tuple[str, ...]) -> list[TableRow]:
     """Return the rows of a file of numbers with spaces, tabs, commas or semicolons between; a header may come first.
 
     Raises:
@@ -119,16 +105,38 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> list[Row]:
     return to_rows(path, columns, split)
 
 
-def is_number(text: str) -> bool:
-    """Whether `text` spells a number, also one that is not finite."""
+def read_lines(path: Path, delimiter: str = ",") -> list[Line]:
+    """Return the lines of a table that are not blank, without the spaces around their cells.
+
+    Raises:
+      UserError: if there is no such file, or it is no text or empty.
+    """
+    lines = []
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, skipinitialspace=True)
+        for cells in reader:
+            cells = tuple(cell.strip() for cell in cells)
+            if any(cells):
+                lines.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise UserError(f"{path}: must be a table of text. Received: {error}") from None
+    if not lines:
+        raise UserError(f"{path}: must hold a table. Received: an empty file.")
+    return lines
 
 
-def read_times(rows: list[Row], column: str) -> np.ndarray:
+def to_rows(path: Path, columns: tuple[str, ...], lines: list[Line]) -> list[TableRow]:
+    """Return lines of `read_lines` as rows with named columns; empty cells beyond the last column are cut off."""
+    return [TableRow(f"{path}, line {number}", columns, _cut(cells, len(columns))) for number, cells in lines]
+
+
+def _cut(cells: tuple[str, ...], columns: int) -> tuple[str, ...]:
+    while len(cells) > columns and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def read_times(rows: list[TableRow], column: str) -> np.ndarray:
     """Return (n,) float64, the seconds in a column.
 
     Raises:
@@ -141,45 +149,27 @@ def read_times(rows: list[Row], column: str) -> np.ndarray:
     return np.array(times, np.float64)
 
 
-def _cut(cells: tuple[str, ...], columns: int) -> tuple[str, ...]:
-    while len(cells) > columns and not cells[-1]:
-        cells = cells[:-1]
-    return cells
-
-
-def read_dicts(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return (line, row) of a CSV file with a header that has at least `columns`, values stripped.
-
-    Raises:
-      UserError: if it cannot be read, or lacks a column or a value.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row) for row in reader]
-            header = reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: must be a readable CSV file. Received: {error}") from None
-    if missing := [name for name in columns if name not in header]:
-        raise UserError(f"{path}: must have the columns {', '.join(columns)}. Received: no {', '.join(missing)}")
-    for number, row in rows:
-        if empty := [name for name in columns if not (row[name] or "").strip()]:
-            raise UserError(f"{path}, line {number}: `{empty[0]}` must not be empty. Fill it in, or take the line out.")
-    return [(number, {key: (value or "").strip() for key, value in row.items() if key}) for number, row in rows]
-
-
 def read_text(path: Path) -> str:
     """Return a text file, without a byte order mark and with "\\n" at the ends of lines.
 
     Raises:
-      UserError: if the file is not there, or is no UTF-8 text.
+      UserError: if there is no such file, or it is no UTF-8 text.
     """
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{path}: no annotation for this video. Add the file, or take the video out.") from None
+        raise UserError(f"{path}: must be a readable text file. Received: no such file. Check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: an annotation must be readable text. Received: {error}") from None
+        raise UserError(f"{path}: must be a readable text file. Received: {error}") from None
+
+
+def is_number(text: str) -> bool:
+    """Return whether `text` spells a number, also one that is not finite."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> float:

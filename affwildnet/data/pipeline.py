@@ -26,7 +26,7 @@ from affwildnet.data.windows import (
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.reader import feature
+from tfrecords_tools.records.reader import parse_at
 
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256
@@ -147,9 +147,9 @@ def _tables(corpus: Corpus) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 def _load_window(row, files, first_record, offsets, window: int, size: int, target: str) -> dict[str, tf.Tensor]:
     video, length = row[VIDEO], row[LENGTH]
-    serialised = _read_records(files[video], offsets[first_record[video] + row[FIRST]], length)
     label = _LABEL[target]
-    parsed = tf.io.parse_example(serialised, {name: feature(_FIELDS[name]) for name in (*_READ, label)})
+    fields = {name: _FIELDS[name] for name in (*_READ, label)}
+    parsed = parse_at(files[video], offsets[first_record[video] + row[FIRST]], length, fields)
     faces = _decode(parsed.pop("face"), window, size)
     # What counts has a label; a window that fills up a batch counts nowhere.
     counts = tf.range(length) < row[VALID]
@@ -166,15 +166,6 @@ def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.one_hot(stored, len(schema.EXPRESSIONS)), stored >= 0  # of -1 all are 0
     labelled = tf.reduce_all(tf.math.is_finite(stored), axis=-1)
     return tf.where(labelled[:, None], stored, 0.0), labelled
-
-
-def _read_records(file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    # tf.data.TFRecordDataset does not hand through the offset at which its kernel can start.
-    records = tf.raw_ops.TFRecordDatasetV2(
-        filenames=file[None], compression_type="", buffer_size=1 << 19, byte_offsets=offset[None]
-    )
-    dataset = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string))
-    return dataset.batch(number).take(1).get_single_element()
 
 
 def _decode(jpegs: tf.Tensor, window: int, size: int) -> tf.Tensor:

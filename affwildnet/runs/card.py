@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfrecords_tools.faces.alignment import Aligner
-from tfrecords_tools.layouts import RANGES
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
 
@@ -36,7 +35,7 @@ class Card:
     alignment: str = Aligner.alignment
     margin: float = Aligner.margin
     colour_order: str = schema.COLOUR_ORDER
-    ranges: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES[""]))
+    ranges: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
     corpus: str = ""
     experiment: str = ""
     provenance: dict = field(default_factory=dict)
@@ -54,7 +53,7 @@ class Card:
             alignment=packed.alignment,
             margin=packed.margin,
             colour_order=packed.colour_order,
-            ranges=dict(RANGES.get(packed.layout, RANGES[""])),
+            ranges=dict(packed.label_range),
             corpus=f"{packed.name} ({packed.layout})",
             experiment=experiment,
             provenance=provenance or {},

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.schema import SPLITS
+from tfrecords_tools.study import partition_file
 
 FILE_NAME = "folds.json"
 # One to test on, one to validate on, one to train on.
@@ -107,11 +108,9 @@ def read(path: Path, number: int, folder: Path) -> Fold:
     Raises:
       UserError: if there is no such file, it holds no folds or too few, or none of that number.
     """
-    from tfrecords_tools.study import partition_report  # which brings in TensorFlow; a fold alone is plain
-
     if not path.is_file():
         raise UserError(f"{path}: folds must be there. Received: no such file. Make it: {how_to_make(folder, path)}")
-    fold = Fold(number, partition_report.load(path))
+    fold = Fold(number, partition_file.load(path))
     found = sorted(set(fold.parts.values()))
     if found != sorted(_names(fold.count)) or fold.count < FEWEST:
         raise UserError(

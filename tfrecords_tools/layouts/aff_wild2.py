@@ -70,7 +70,7 @@ def read_labels(path: Path) -> Labels:
     return Labels(np.array([_pair(row) for row in tables.read_rows(path, DIMENSIONS)], np.float32))
 
 
-def _pair(row: tables.Row) -> list[float]:
+def _pair(row: tables.TableRow) -> list[float]:
     if any(row.number(name, -np.inf, np.inf) == INVALID for name in DIMENSIONS):
         return [np.nan, np.nan]
     return [row.number(name) for name in DIMENSIONS]

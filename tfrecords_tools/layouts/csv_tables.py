@@ -56,7 +56,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     Raises:
       UserError: if there is no table, or one does not have the columns it should.
     """
-    groups: dict[Key, list[tables.Row]] = {}
+    groups: dict[Key, list[tables.TableRow]] = {}
     left_out: list[LeftOut] = []
     for path in _tables(source):
         split = path.stem if path.stem in SPLITS else "train"
@@ -90,8 +90,8 @@ def _tables(source: Path) -> list[Path]:
     )
 
 
-def _rows(path: Path) -> list[tables.Row]:
-    lines = tables.read_cells(path)
+def _rows(path: Path) -> list[tables.TableRow]:
+    lines = tables.read_lines(path)
     header = lines[0][1]
     if "video" in header:
         for name in header:
@@ -108,7 +108,7 @@ def _rows(path: Path) -> list[tables.Row]:
     )
 
 
-def _key(row: tables.Row, split: str, folder: Path) -> Key:
+def _key(row: tables.TableRow, split: str, folder: Path) -> Key:
     if "image" in row.columns:
         return split, (folder / row.text("image")).parent, "longest"
     if not row.text("video"):
@@ -117,8 +117,8 @@ def _key(row: tables.Row, split: str, folder: Path) -> Key:
     return split, folder / row.text("video"), _choice(row, "which", SIDES, "longest")
 
 
-def _choice(row: tables.Row, column: str, choices: tuple[str, ...], default: str) -> str:
-    value = row.text(column) if column in row.columns else ""
+def _choice(row: tables.TableRow, column: str, choices: tuple[str, ...], default: str) -> str:
+    value = row.text(column, default="")
     if value not in ("", *choices):
         raise UserError(f"{row.place}, `{column}`: must be one of {', '.join(choices)}. Received: {value[:40]!r}")
     return value or default
@@ -139,7 +139,7 @@ def _names(keys: list[Key]) -> dict[Key, str]:
     return {key: names[key[:2]] + ("" if key[2] == "longest" else f"_{key[2]}") for key in keys}
 
 
-def _images(key: Key, name: str, rows: list[tables.Row]) -> VideoSource:
+def _images(key: Key, name: str, rows: list[tables.TableRow]) -> VideoSource:
     split, folder, _ = key
     there = tree.numbered(folder)
     if not there:
@@ -150,14 +150,14 @@ def _images(key: Key, name: str, rows: list[tables.Row]) -> VideoSource:
     return VideoSource(name, split, name, folder, labels, cropped=True, fps=IMAGES_FPS, first=first)
 
 
-def _image_number(row: tables.Row) -> int:
+def _image_number(row: tables.TableRow) -> int:
     stem = Path(row.text("image")).stem
     if not (stem.isdecimal() and len(stem) <= 7):
         raise UserError(f"{row.place}: an image must be named by its number, such as 00012.jpg. Received: {stem[:40]}")
     return int(stem)
 
 
-def _video(key: Key, name: str, rows: list[tables.Row]) -> VideoSource:
+def _video(key: Key, name: str, rows: list[tables.TableRow]) -> VideoSource:
     split, path, which = key
     constant = {}
     for column in CONSTANT:
@@ -190,7 +190,7 @@ def _video(key: Key, name: str, rows: list[tables.Row]) -> VideoSource:
     )
 
 
-def _labels(rows: list[tables.Row]) -> partial:
+def _labels(rows: list[tables.TableRow]) -> partial:
     if "frame" in rows[0].columns:
         return _numbered_labels(rows, [row.integer("frame", 1, MOST_FRAMES) for row in rows])
     if "time" in rows[0].columns:
@@ -200,7 +200,7 @@ def _labels(rows: list[tables.Row]) -> partial:
     return partial(Labels, _values(rows), np.zeros(1), None, _expressions(rows))
 
 
-def _numbered_labels(rows: list[tables.Row], frames: list[int]) -> partial:
+def _numbered_labels(rows: list[tables.TableRow], frames: list[int]) -> partial:
     given, seen = _values(rows), set()
     for row, frame in zip(rows, frames, strict=True):
         if frame in seen:
@@ -215,13 +215,13 @@ def _numbered_labels(rows: list[tables.Row], frames: list[int]) -> partial:
     return partial(NumberedLabels, values, None, None, classes)
 
 
-def _values(rows: list[tables.Row]) -> np.ndarray:
+def _values(rows: list[tables.TableRow]) -> np.ndarray:
     return np.array(
         [[row.number(name) if row.text(name) else np.nan for name in DIMENSIONS] for row in rows], np.float32
     )
 
 
-def _expressions(rows: list[tables.Row]) -> np.ndarray | None:
+def _expressions(rows: list[tables.TableRow]) -> np.ndarray | None:
     if "expression" not in rows[0].columns:
         return None
     names = [_choice(row, "expression", EXPRESSIONS, "") for row in rows]

@@ -45,8 +45,11 @@ def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
     """Read one number a line, line i (1-based) for frame i; return (lines,) float32.
 
     Raises:
-      UserError: naming file and line, if a line is not one finite number from `low` to `high`, or if there is none.
+      UserError: naming file and line, if a line is not one finite number from `low` to `high`; also if there is no line
+        or no such file.
     """
+    if not path.exists():
+        raise UserError(f"{path}: no annotation for this video. Add the file, or take the video out.")
     lines = read_text(path).rstrip().splitlines()
     if not lines:
         raise UserError(f"{path}: an annotation must hold one number a line. Received: an empty file.")

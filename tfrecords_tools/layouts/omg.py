@@ -19,6 +19,7 @@ from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import utterance_labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 TABLES = {
@@ -26,6 +27,7 @@ TABLES = {
     "validation": "omg_ValidationVideos.csv",
     "test": "omg_TestVideos_WithLabels.csv",
 }
+LABEL_RANGE = {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}
 COLUMNS = ("video", "utterance", "arousal", "valence", "EmotionMaxVote")
 # EmotionMaxVote 0 to 6 is anger, disgust, fear, happy, neutral, sad, surprise: the order of `schema.EXPRESSIONS`.
 CLASSES = 7
@@ -62,9 +64,9 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     return videos, left_out
 
 
-def _labels(row: tables.Row) -> partial:
+def _labels(row: tables.TableRow) -> partial:
     voted = row.integer("EmotionMaxVote", 0, CLASSES - 1) if row.text("EmotionMaxVote") else -1
-    return partial(utterance_labels, row.number("valence"), row.number("arousal", 0, 1), voted)
+    return partial(utterance_labels, *(row.number(name, *LABEL_RANGE[name]) for name in DIMENSIONS), voted)
 
 
 def _clip(paths: list[Path], split: str, source: Path, place: str) -> Path:

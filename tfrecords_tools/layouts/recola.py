@@ -107,7 +107,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     elif _has_raters(path):
         rows, time, columns = tables.read_rows(path, ("time", *RATERS), ";"), "time", RATERS
     else:
-        (_, header), *lines = tables.read_cells(path)
+        (_, header), *lines = tables.read_lines(path)
         if len(set(header)) != 2 or len(header) != 2 or tables.is_number(header[1]) or not lines:
             raise UserError(f"{path}: must have a header and two columns, time and value. Received: {header}")
         rows, time, columns = tables.to_rows(path, header, lines), header[0], header[1:]
@@ -115,7 +115,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return times, np.array([[row.number(column) for column in columns] for row in rows], np.float32)
 
 
-def _arff_rows(path: Path) -> list[tables.Row]:
+def _arff_rows(path: Path) -> list[tables.TableRow]:
     attributes, lines, data = [], [], False
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         line = line.strip()

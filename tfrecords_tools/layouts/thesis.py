@@ -102,7 +102,7 @@ def read_merged(path: Path, raters: int = 0) -> Labels:
       UserError: naming file and line.
     """
     found = {}
-    for row in tables.read_columns(path, ("frame", *DIMENSIONS)):
+    for row in tables.read_number_rows(path, ("frame", *DIMENSIONS)):
         frame = row.integer("frame", 1, MOST_FRAMES)
         if frame in found:
             raise UserError(f"{row.place}: each frame must have one row. Received: frame {frame} again.")
@@ -114,7 +114,7 @@ def read_merged(path: Path, raters: int = 0) -> Labels:
 
 
 def _read_rater(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    rows = tables.read_columns(path, ("time", "value"))
+    rows = tables.read_number_rows(path, ("time", "value"))
     values = [row.number("value", -RANGE, RANGE) / RANGE for row in rows]
     return tables.read_times(rows, "time"), np.array(values, np.float32)
 

@@ -3,14 +3,12 @@
 A runner is a function `(jobs, workers, beam_options) -> results`, in any order.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 import cv2
-from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.packing import jobs
@@ -21,11 +19,10 @@ Result = VideoEntry | LeftOut
 
 
 def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:
-    """Run the jobs on this machine, `workers` videos at once, with a line of progress."""
+    """Run the jobs on this machine, `workers` videos at once."""
     if beam_options:
         raise UserError(f"Options of Beam need `--runner=beam`. Received: {' '.join(beam_options)}")
-    results = map(jobs.run, todo) if workers == 1 else _in_processes(todo, workers)
-    return tqdm(results, total=len(todo), unit="video", desc="packing", file=sys.stderr)
+    return map(jobs.run, todo) if workers == 1 else _in_processes(todo, workers)
 
 
 def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:

@@ -1,13 +1,18 @@
 """Packing a dataset: every video to one TFRecord file of faces, landmarks and labels, gathered to a corpus."""
 
 import shutil
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tqdm import tqdm
+
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import check_new_folder
+from tfrecords_tools.layouts import LAYOUTS, Layout
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
@@ -18,47 +23,58 @@ from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
 
 
 def pack(
-    find_videos: Callable[[Path], tuple[list[VideoSource], list[LeftOut]]],
-    source: Path,
-    output: Path,
-    options: PackOptions,
+    layout: str | Layout,
+    source: str | Path,
+    output: str | Path,
+    options: PackOptions | None = None,
     *,
-    name: str,
-    layout: str,
+    name: str | None = None,
     workers: int = 1,
     overwrite: bool = False,
     runner: str = "local",
     beam_options: Sequence[str] = (),
     splits: dict[str, str] | None = None,
+    progress: bool = False,
 ) -> Manifest:
-    """Pack a dataset into the new folder `output`, which appears when it is whole.
+    """Pack a dataset into the new folder `output`, which appears when it is whole; return its manifest.
 
     A video that cannot be used does not stop the others: it is in the manifest's `left_out`, with the reason. A killed
     run leaves its finished videos in `.partial-<name of the output>` beside the output, and the same call goes on from
     there. With `overwrite`, files of a corpus in `output` are taken over where nothing has changed. The result is the
     same, byte for byte, whatever the number of workers.
 
+    Example:
+        >>> packed = pack("aff_wild", "data/sample", "data/sample_packed")
+        >>> len(packed.videos), packed.left_out
+
     Args:
-      find_videos: reads the layout, see `layouts`.
-      options: how each video is packed.
-      name: of the corpus, part of its files' names.
-      layout: the reader's name.
+      layout: a key of `layouts.LAYOUTS`, or a layout of your own.
+      source: folder (or table) of the dataset.
+      output: folder of the packed corpus, new or empty.
+      options: how each video is packed; None is `PackOptions` with the landmark model that `find_model` finds.
+      name: of the corpus, part of its files' names; None is the layout's.
       workers: videos packed at once.
       overwrite: replace a corpus in `output`.
       runner: a key of `RUNNERS`.
       beam_options: flags of Beam.
       splits: another split for each video, by its own split and name, such as `{"train/101": "test"}`, as
-        `partition_report.load` returns it; None keeps the dataset's own.
+        `partition_file.load` returns it; None keeps the dataset's own.
+      progress: whether to show a progress bar.
 
     Raises:
       UserError: if `output` holds something already, if there are no videos, or if none could be packed.
     """
+    if isinstance(layout, str):
+        check_choice("--layout", layout, sorted(LAYOUTS))
+        layout = LAYOUTS[layout]
+    name = _checked_name(layout.name if name is None else name)
     check_choice("--runner", runner, sorted(RUNNERS))
+    source, output = Path(source), Path(output).absolute()  # "." has no name
     check_output(output, overwrite)
-    videos, left_out = find_videos(source)
+    options = PackOptions(find_model()) if options is None else options
+    videos, left_out = layout.find_videos(source)
     if splits is not None:
         videos = _placed(videos, splits)
-    output = output.absolute()  # "." has no name
     staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
     earlier = _by_name(output)
     try:
@@ -67,7 +83,8 @@ def pack(
         raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
     entries = []
     jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
-    for result in RUNNERS[runner](jobs, workers, beam_options):
+    results = RUNNERS[runner](jobs, workers, beam_options)
+    for result in tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress):
         (entries if isinstance(result, VideoEntry) else left_out).append(result)
     if not entries:
         shutil.rmtree(staging)
@@ -77,7 +94,7 @@ def pack(
     final.mkdir()
     packed = Manifest(
         name=name,
-        layout=layout,
+        layout=layout.name,
         image_size=options.aligner.size,
         alignment=options.aligner.alignment,
         margin=options.aligner.margin,
@@ -86,6 +103,7 @@ def pack(
         annotators=videos[0].annotators,
         expression=videos[0].expression,
         fps=options.fps or 0.0,
+        label_range=layout.label_range,
     )
     manifest.save(packed, final)
     _describe_for_tfds(packed, final)
@@ -94,6 +112,13 @@ def pack(
     final.rename(output)
     shutil.rmtree(staging)
     return packed
+
+
+def _checked_name(name: str) -> str:
+    # TFDS reads the name out of the files' names: lower case, digits and underscores.
+    if not (name.isidentifier() and name == name.lower() and name.isascii()):
+        raise UserError(f"`--name` must be lower-case letters, digits and underscores. Received: {name}")
+    return name
 
 
 def check_output(output: Path, overwrite: bool = False) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class PackOptions:
     """
 
     landmark_model: Path
-    aligner: Aligner
+    aligner: Aligner = field(default_factory=Aligner)
     upsample: int = 0
     length_tolerance: int = 1
     every: int = EVERY
@@ -101,7 +101,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         frames_without_face=len(seen.times) - len(track.boxes) - removed,
         frames_removed=removed,
         runs=manifest.to_runs(kept),
-        labelled_runs=manifest.to_runs(np.array(kept)[~np.isnan(own.values).any(1)].tolist()),
+        labelled_runs=manifest.to_runs(np.array(kept)[schema.is_labelled(own.values)].tolist()),
         record_bytes=tuple(records.record_bytes),
     )
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import schema
 
 FILE_NAME = "manifest.json"
+
+# What a manifest means that does not say its label range, by layout; for all others it is `schema.LABEL_RANGE`.
+_UNSAID_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
 
 # First and last of consecutive frame numbers, both included.
 Run = tuple[int, int]
@@ -85,7 +88,8 @@ class Manifest:
       left_out: what of the source is not in it, with the reason.
       annotators: names of the single annotators whose labels the records hold, in their order.
       expression: whether the records hold a class of expression.
-      fps: the fixed rate that frames were brought to; 0 where they are those of the videos.
+      fps: the fixed rate that frames were converted to; 0 where each video keeps its own.
+      label_range: lowest and highest label of each dimension, by its name.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Manifest:
     annotators: tuple[str, ...] = ()
     expression: bool = False
     fps: float = 0.0
+    label_range: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
     schema_version: int = schema.SCHEMA_VERSION
     colour_order: str = schema.COLOUR_ORDER
     jpeg_quality: int = schema.JPEG_QUALITY
@@ -173,8 +178,10 @@ def load(folder: Path) -> Manifest:
         videos = tuple(entry_from(entry) for entry in fields.pop("videos"))
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
         annotators = tuple(fields.pop("annotators", ()))
-        return Manifest(videos=videos, left_out=left_out, annotators=annotators, **fields)
-    except (KeyError, TypeError, ValueError) as error:
+        said = fields.pop("label_range", _UNSAID_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
+        label_range = {name: (low, high) for name, (low, high) in said.items()}
+        return Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
 
 

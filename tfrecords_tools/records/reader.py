@@ -1,24 +1,116 @@
-"""Read a packed corpus: whole records by number, and single fields as arrays without decoding the faces."""
+"""Read a packed corpus: whole records by number, single fields as arrays, and windows as tensors of a `tf.data` graph.
 
-from collections.abc import Sequence
+Nothing else parses a record. `open_corpus` is the way in for a notebook; the functions below it are what it stands on.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfrecords_tools.errors import UserError
-from tfrecords_tools.records import schema
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.writer import FRAMING_BYTES, HEADER_BYTES
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
-_AT_ONCE = 4096
+_LISTS = {"bytes": "bytes_list", "int64": "int64_list", "float32": "float_list"}
+_RECORDS_AT_ONCE = 4096
 
 
-def feature(field: schema.Field) -> tf.io.FixedLenFeature:
-    """Return how TensorFlow parses a field of a record."""
-    return tf.io.FixedLenFeature(field.shape, _TYPES[field.dtype])
+@dataclass(frozen=True)
+class PackedCorpus:
+    """A packed corpus, opened by `open_corpus`.
+
+    Attributes:
+      folder: of the corpus.
+      manifest: what it holds.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    def videos(self, split: str | None = None) -> list[VideoEntry]:
+        """Return the videos of a split, or of all splits, sorted by split and name.
+
+        Raises:
+          UserError: if the split holds no video.
+        """
+        if split is None:
+            return list(self.manifest.videos)
+        check_choice("split", split, schema.SPLITS)
+        return self.manifest.split(split)
+
+    def records(self, video: VideoEntry, indices: Sequence[int] | None = None) -> Iterator[dict]:
+        """Yield the records of a video, or those at `indices` (from 0), one at a time.
+
+        Each is a dict with the fields of `schema.FIELDS` and the optional ones of this corpus: `face` is a
+        (size, size, 3) uint8 RGB array, `video` and `subject` are strings, all others are NumPy arrays.
+
+        Raises:
+          UserError: naming file and record, if one is corrupt.
+        """
+        for index in range(video.frames) if indices is None else indices:
+            (record,) = read_records(self.folder, video, [index], self.manifest.fields)
+            face = decode_face(record)
+            if face is None:
+                raise UserError(
+                    f"{self.folder / video.file}, record {index + 1}: the face is no image. Pack the corpus again."
+                )
+            yield {**record, "video": video.video, "subject": video.subject, "face": face}
+
+    def columns(self, video: VideoEntry, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the fields `names` of all records of a video, see `read_columns`."""
+        return read_columns(self.folder, video, names, self.manifest.fields)
+
+
+def open_corpus(folder: str | Path) -> PackedCorpus:
+    """Open a packed corpus.
+
+    Example:
+        >>> corpus = open_corpus("data/sample_packed")
+        >>> for video in corpus.videos("train"):
+        ...     for record in corpus.records(video):
+        ...         record["face"].shape, record["label"]  # (96, 96, 3), (valence, arousal)
+
+    Raises:
+      UserError: if there is no packed corpus in the folder.
+    """
+    folder = Path(folder)
+    return PackedCorpus(folder, manifest.load(folder))
+
+
+def read_records(
+    folder: Path,
+    entry: VideoEntry,
+    indices: Sequence[int] | None = None,
+    fields: dict[str, schema.Field] = schema.FIELDS,
+) -> list[dict]:
+    """Return the records of a video, or those at `indices` (from 0), each a dict shaped as `fields` say.
+
+    Only the fields that are asked for are decoded; `Manifest.fields` has all of a corpus.
+
+    Raises:
+      UserError: naming file and record, if one is corrupt.
+    """
+    # Read by offset: a contact sheet of 48 faces must not cost a pass over the corpus.
+    indices = range(entry.frames) if indices is None else indices
+    offsets = entry.offsets
+    records = []
+    try:
+        with (folder / entry.file).open("rb") as file:
+            for index in indices:
+                file.seek(offsets[index] + HEADER_BYTES)
+                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES), fields)
+                if problem:
+                    raise UserError(f"{folder / entry.file}, record {index + 1}: {problem}. Pack the corpus again.")
+                records.append(record)
+    except OSError as error:
+        raise UserError(f"{folder / entry.file}: cannot be read ({error}). Pack the corpus again.") from None
+    return records
 
 
 def read_columns(
@@ -29,7 +121,7 @@ def read_columns(
     Args:
       folder: of the packed corpus.
       entry: of the video.
-      names: of `fields`.
+      names: keys of `fields`.
       fields: those of the corpus's records, `Manifest.fields`.
 
     Raises:
@@ -37,14 +129,17 @@ def read_columns(
         manifest says.
     """
     path = folder / entry.file
-    spec = {name: feature(fields[name]) for name in names}
-    records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_AT_ONCE)
+    fields = {name: fields[name] for name in names}
+    records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_RECORDS_AT_ONCE)
     try:
-        parts = [tf.io.parse_example(serialised, spec) for serialised in records]
+        parts = [parse(serialised, fields) for serialised in records]
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
         reason = str(error).splitlines()[0].split("}} ")[-1]
         raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
-    columns = {name: np.concatenate([part[name].numpy() for part in parts] or [_empty(spec[name])]) for name in names}
+    columns = {
+        name: np.concatenate([part[name].numpy() for part in parts] or [_empty(field)])
+        for name, field in fields.items()
+    }
     for name, values in columns.items():
         if len(values) != entry.frames:
             raise UserError(
@@ -52,6 +147,10 @@ def read_columns(
                 "Pack the corpus again."
             )
     return columns
+
+
+def _empty(field: schema.Field) -> np.ndarray:
+    return np.empty((0, *field.shape), _TYPES[field.dtype].as_numpy_dtype)
 
 
 def read_labels(folder: Path, packed: Manifest, entries: Sequence[VideoEntry]) -> list[np.ndarray]:
@@ -65,47 +164,38 @@ def read_labels(folder: Path, packed: Manifest, entries: Sequence[VideoEntry]) -
         labels = read_columns(folder, entry, ["label"], packed.fields)["label"].astype(np.float64)
         if np.isinf(labels).any():
             raise UserError(f"{folder / entry.file}: a label is infinite. Pack the corpus again.")
-        labels[np.isnan(labels).any(axis=1)] = np.nan
+        labels[~schema.is_labelled(labels)] = np.nan
         found.append(labels)
     return found
 
 
-def _empty(feature: tf.io.FixedLenFeature) -> np.ndarray:
-    return np.empty((0, *feature.shape), feature.dtype.as_numpy_dtype)
+def parse(serialised: tf.Tensor, fields: dict[str, schema.Field]) -> dict[str, tf.Tensor]:
+    """Return fields of (n,) serialised records as tensors, each (n, *shape); `face` stays a JPEG."""
+    spec = {name: tf.io.FixedLenFeature(field.shape, _TYPES[field.dtype]) for name, field in fields.items()}
+    return tf.io.parse_example(serialised, spec)
 
 
-def read_records(
-    folder: Path,
-    entry: VideoEntry,
-    indices: list[int] | None = None,
-    fields: dict[str, schema.Field] = schema.FIELDS,
-) -> list[dict]:
-    """Return the records of a video (or those at `indices`), each a dict shaped as `fields` say.
+def parse_at(
+    file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor, fields: dict[str, schema.Field]
+) -> dict[str, tf.Tensor]:
+    """Return fields of consecutive records of one file, as `parse` does; to be called in a `tf.data` graph.
 
-    `Manifest.fields` are all that the corpus has; fields that are not asked for are not decoded.
-
-    Raises:
-      UserError: naming file and record, if one is corrupt.
+    Args:
+      file: () string, path of the file.
+      offset: () int64, byte at which the first of the records starts, of `VideoEntry.offsets`.
+      number: () int64, of records.
+      fields: those to parse.
     """
-    # Read by offset: a sheet of 48 faces must not cost a pass over the corpus.
-    wanted = range(entry.frames) if indices is None else indices
-    offsets = entry.offsets
-    records = []
-    try:
-        with (folder / entry.file).open("rb") as file:
-            for index in wanted:
-                file.seek(offsets[index] + HEADER_BYTES)
-                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES), fields)
-                if problem:
-                    raise UserError(f"{folder / entry.file}, record {index + 1}: {problem}. Pack the corpus again.")
-                records.append(record)
-    except OSError as error:
-        raise UserError(f"{folder / entry.file}: cannot be read ({error}). Pack the corpus again.") from None
-    return records
+    # tf.data.TFRecordDataset does not hand through the offset at which its kernel can start.
+    records = tf.raw_ops.TFRecordDatasetV2(
+        filenames=file[None], compression_type="", buffer_size=1 << 19, byte_offsets=offset[None]
+    )
+    dataset = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string))
+    return parse(dataset.batch(number).take(1).get_single_element(), fields)
 
 
 def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tuple[dict, str | None]:
-    """Return the fields of a serialised record, shaped as they say, and what is wrong with it, or None."""
+    """Return the fields of one serialised record, shaped as they say, and what is wrong with it, or None."""
     example = tf.train.Example()
     try:
         example.ParseFromString(data)
@@ -113,17 +203,11 @@ def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tupl
         return {}, "not a tf.train.Example"
     record = {}
     for name, field in fields.items():
-        kind = {"bytes": "bytes_list", "int64": "int64_list", "float32": "float_list"}[field.dtype]
-        values = getattr(example.features.feature[name], kind).value
-        if len(values) != int(np.prod(field.shape)):
-            return (
-                {},
-                f"field {name} must have {int(np.prod(field.shape))} values of {field.dtype}, it has {len(values)}",
-            )
-        if field.dtype == "bytes":
-            record[name] = values[0]
-        else:
-            record[name] = np.array(values, field.dtype).reshape(field.shape)
+        values = getattr(example.features.feature[name], _LISTS[field.dtype]).value
+        size = int(np.prod(field.shape))
+        if len(values) != size:
+            return {}, f"field {name} must have {size} values of {field.dtype}, it has {len(values)}"
+        record[name] = values[0] if field.dtype == "bytes" else np.array(values, field.dtype).reshape(field.shape)
     return record, None
 
 

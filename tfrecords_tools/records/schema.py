@@ -1,7 +1,7 @@
-"""The record: what one frame of a packed corpus holds. The one place for names, types, shapes, units and version.
+"""The record: names, types, shapes and units of what one frame of a packed corpus holds, and the schema's version.
 
 A packed corpus has one TFRecord file per video; each record is a `tf.train.Example` of one kept frame, in time order.
-The writer, the reader, the check and the TFDS description are all derived from `FIELDS`. Imports nothing heavy.
+Writer, reader, verification and the description for TensorFlow Datasets derive from `FIELDS`. Imports nothing heavy.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ SCHEMA_VERSION = 1
 
 # The order of the two numbers of every label and prediction, everywhere.
 DIMENSIONS = ("valence", "arousal")
+# Lowest and highest label of each dimension, unless the dataset's own range is another.
+LABEL_RANGE = {"valence": (-1.0, 1.0), "arousal": (-1.0, 1.0)}
 LANDMARKS = 68
 SPLITS = ("train", "validation", "test")
 COLOUR_ORDER = "RGB"
 JPEG_QUALITY = 95
 
-# Classes of the optional field `expression` (the seven of EmotiW and OMG-Emotion).
+# Classes of the optional field `expression`: the seven of EmotiW and OMG-Emotion.
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 # Index of each landmark's mirror image in the 68-point iBUG scheme: landmark i of a mirrored face is MIRRORED[i] of
@@ -63,8 +65,8 @@ def fields(annotators: int = 0, expression: bool = False) -> dict[str, Field]:
     """Return the fields of a corpus's records: `FIELDS`, and the optional ones that its dataset has.
 
     Args:
-      annotators: number of single annotators whose labels are kept; 0 is none.
-      expression: whether there is a class of expression.
+      annotators: number of single annotators whose labels the records hold.
+      expression: whether the records hold an expression class.
     """
     optional = {}
     if annotators:
@@ -73,6 +75,11 @@ def fields(annotators: int = 0, expression: bool = False) -> dict[str, Field]:
     if expression:
         optional["expression"] = Field("int64", (), "Index into EXPRESSIONS, -1 where missing.")
     return {**FIELDS, **optional}
+
+
+def is_labelled(labels: np.ndarray) -> np.ndarray:
+    """Return (n,) bool, whether each of (n, 2) labels is one: where a dimension is NaN, there is no label."""
+    return ~np.isnan(labels).any(axis=-1)
 
 
 def tfds_features(size: int, fields: dict[str, Field] = FIELDS):

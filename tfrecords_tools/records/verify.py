@@ -1,4 +1,4 @@
-"""Re-reads every record of a packed corpus against its manifest and names what is wrong."""
+"""Re-read every record of a packed corpus against its manifest, and name what is wrong."""
 
 import hashlib
 import sys
@@ -15,15 +15,24 @@ from tfrecords_tools.records.reader import decode, decode_face
 from tfrecords_tools.records.writer import FRAMING_BYTES
 
 
-def verify(folder: Path) -> list[str]:
+def verify(folder: str | Path, progress: bool = False) -> list[str]:
     """Return one line for each thing that is wrong; an empty list means that all is as the manifest says.
+
+    Example:
+        >>> verify("data/sample_packed")
+        []
+
+    Args:
+      folder: of the packed corpus.
+      progress: whether to show a progress bar.
 
     Raises:
       UserError: if there is no readable manifest.
     """
+    folder = Path(folder)
     packed = manifest.load(folder)
     problems = []
-    for entry in tqdm(packed.videos, unit="video", desc="verifying", file=sys.stderr):
+    for entry in tqdm(packed.videos, unit="video", desc="verifying", file=sys.stderr, disable=not progress):
         problems += [
             f"{entry.file} ({entry.split}, {entry.video}): {problem}" for problem in _file(folder, entry, packed)
         ]
@@ -56,7 +65,7 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
             if problem is None:
                 problem = _record(record, entry, packed)
                 frames.append(int(record["frame"]))
-                if not np.isnan(record["label"]).any():
+                if schema.is_labelled(record["label"]):
                     labelled.append(frames[-1])
             if problem is not None:
                 yield f"record {number}: {problem}"

@@ -50,13 +50,13 @@ class Clip:
 
 
 def write_sample(
-    output: Path,
+    output: str | Path,
     clips: int = 20,
     seed: int = 0,
     min_seconds: float = 8.0,
     max_seconds: float = 12.0,
     landmark_model: Path | str | None = None,
-    progress: bool = True,
+    progress: bool = False,
 ) -> None:
     """Write a sample corpus of synthetic faces: two animated portraits, not a measure of quality on people.
 

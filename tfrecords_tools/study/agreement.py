@@ -19,7 +19,7 @@ import scipy.linalg
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.tables import read_dicts
+from tfrecords_tools.tables import read_rows
 
 _FEWEST_FRAMES = 3
 # Subsets of annotators that `best_subset` tries at most.
@@ -154,24 +154,25 @@ def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str])
       UserError: naming file and line, if a name is unknown, twice there, or fewer than two are selected.
     """
     selection: Selection = {}
-    for number, row in read_dicts(path, ("video", "annotators")):
-        place = f"{path}, line {number}"
-        dimension = (row.get("dimension") or "").strip()
-        names = [name.strip() for name in row["annotators"].split(";") if name.strip()]
+    for row in read_rows(path, ("video", "annotators")):
+        video, dimension = row.filled("video"), row.text("dimension", default="")
+        names = [name.strip() for name in row.filled("annotators").split(";") if name.strip()]
         try:
-            check_choice("video", row["video"], videos)
+            check_choice("video", video, videos)
             for name in names:
                 check_choice("annotators", name, annotators)
             if dimension:
                 check_choice("dimension", dimension, DIMENSIONS)
         except UserError as error:
-            raise UserError(f"{place}: {error}") from None
+            raise UserError(f"{row.place}: {error}") from None
         if len(set(names)) < 2 or len(set(names)) < len(names):
-            raise UserError(f"{place}: `annotators` must be two or more, each once. Received: {row['annotators']!r}")
+            raise UserError(
+                f"{row.place}: `annotators` must be two or more, each once. Received: {row.text('annotators')!r}"
+            )
         for each in [dimension] if dimension else DIMENSIONS:
-            if (row["video"], each) in selection:
-                raise UserError(f"{place}: {row['video']} must have one selection for {each}. Received: a second one.")
-            selection[row["video"], each] = tuple(list(annotators).index(name) for name in names)
+            if (video, each) in selection:
+                raise UserError(f"{row.place}: {video} must have one selection for {each}. Received: a second one.")
+            selection[video, each] = tuple(list(annotators).index(name) for name in names)
     return selection
 
 

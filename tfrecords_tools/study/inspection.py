@@ -8,7 +8,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.reader import decode_face, read_records
+from tfrecords_tools.records.reader import decode_face, read_labels, read_records
 
 
 def table(folder: Path) -> str:
@@ -23,21 +23,21 @@ def table(folder: Path) -> str:
     for split in schema.SPLITS:
         entries = [entry for entry in packed.videos if entry.split == split]
         if entries:
-            lines.append(_row(folder, split, entries))
+            lines.append(_row(folder, packed, entries))
     for left in packed.left_out:
         lines.append(f"left out: {left.split}/{left.video}: {left.reason}")
     return "\n".join(lines)
 
 
-def _row(folder: Path, split: str, entries: list[VideoEntry]) -> str:
-    labels = np.array([record["label"] for entry in entries for record in read_records(folder, entry)], np.float64)
+def _row(folder: Path, packed: Manifest, entries: list[VideoEntry]) -> str:
+    labels = np.concatenate(read_labels(folder, packed, entries))
     frames = sum(entry.frames for entry in entries)
     spread = "".join(
         f"{f'{np.nanmean(column):+.2f}, {np.nanstd(column):.2f}' if np.isfinite(column).any() else 'no label':>20}"
         for column in labels.T
     )
     return (
-        f"{split:<12}{len(entries):>7}{len({entry.subject for entry in entries}):>9}{frames:>9}"
+        f"{entries[0].split:<12}{len(entries):>7}{len({entry.subject for entry in entries}):>9}{frames:>9}"
         f"{sum(entry.frames_labelled for entry in entries):>9}"
         f"{sum(entry.frames_without_face for entry in entries):>8}"
         f"{sum(sum(entry.record_bytes) for entry in entries) / frames:>12.0f}{spread}"
@@ -66,7 +66,7 @@ def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> 
         axis.scatter(points[:, 0], points[:, 1], s=1.5, c="#00d0ff", linewidths=0)
         axis.set_xlim(-0.5, packed.image_size - 0.5)
         axis.set_ylim(packed.image_size - 0.5, -0.5)
-        label = "no label" if np.isnan(record["label"]).any() else "v {:+.2f}  a {:+.2f}".format(*record["label"])
+        label = "v {:+.2f}  a {:+.2f}".format(*record["label"]) if schema.is_labelled(record["label"]) else "no label"
         axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2)
     with whole(path) as partial:
         figure.savefig(partial, dpi=130, format="png")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import is_labelled
 
 CELLS = np.arange(-5, 6) / 5
 TERMS = ("labels", "genders", "frames")
@@ -41,7 +42,7 @@ class Subjects:
 
 def cells_of(labels: np.ndarray) -> np.ndarray:
     """Return (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane; NaN is not counted."""
-    values = np.round(labels[~np.isnan(labels).any(axis=1)], 6).clip(-1, 1)
+    values = np.round(labels[is_labelled(labels)], 6).clip(-1, 1)
     return np.histogram2d(*values.T, bins=[CELLS, CELLS])[0].astype(np.int64).ravel()
 
 

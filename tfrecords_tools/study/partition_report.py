@@ -1,18 +1,16 @@
 """Parts of a packed corpus by subject: the file `partition.json`, and how alike the parts are."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.study.partition import TERMS, Subjects, cells_of, distances, search
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of, shares
-from tfrecords_tools.tables import read_dicts
+from tfrecords_tools.tables import read_rows
 
 
 def splits(fractions: Sequence[float]) -> dict[str, float]:
@@ -127,33 +125,9 @@ def table(found: dict) -> str:
     return "\n".join(lines)
 
 
-def save(found: dict, path: Path) -> None:
-    """Write `partition.json` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as partial:
-        partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
-
-
-def load(path: Path) -> dict[str, str]:
-    """Return the part of each video, by its name with the split it was packed in, such as `train/101`.
-
-    Raises:
-      UserError: if the file is not one that `save` wrote.
-    """
-    try:
-        videos = json.loads(path.read_text("utf-8"))["videos"]
-        if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
-            raise ValueError("`videos` is not a part by video")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: must be a file that `python -m tfrecords_tools partition` wrote. Received: {error!r}"
-        ) from None
-    return videos
-
-
 def _described(entries, labels, gender_of: dict[str, str], kinds: list[str]) -> dict:
     values = np.concatenate(labels)
-    values = values[~np.isnan(values[:, 0])]
+    values = values[schema.is_labelled(values)]
     quadrants = shares(count_quadrants(quadrant_of(values))[None])
     described = {
         "videos": len(entries),
@@ -173,11 +147,12 @@ def _described(entries, labels, gender_of: dict[str, str], kinds: list[str]) -> 
 
 def _read_genders(path: Path, names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for number, row in read_dicts(path, ("subject", "gender")):
+    for row in read_rows(path, ("subject", "gender")):
+        subject, gender = row.filled("subject"), row.filled("gender").lower()
         try:
-            check_choice("subject", row["subject"], names)
+            check_choice("subject", subject, names)
         except UserError as error:
-            raise UserError(f"{path}, line {number}: {error}") from None
-        if found.setdefault(row["subject"], row["gender"].lower()) != row["gender"].lower():
-            raise UserError(f"{path}, line {number}: {row['subject']} must have one gender. Received: a second one.")
+            raise UserError(f"{row.place}: {error}") from None
+        if found.setdefault(subject, gender) != gender:
+            raise UserError(f"{row.place}: {subject} must have one gender. Received: a second one.")
     return found

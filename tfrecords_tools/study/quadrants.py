@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfrecords_tools.records.schema import is_labelled
+
 # Signs of valence and arousal, in the order in which the papers give their shares.
 QUADRANTS = ("V+A+", "V-A+", "V+A-", "V-A-")
 
@@ -13,7 +15,7 @@ def quadrant_of(labels: np.ndarray) -> np.ndarray:
     """
     labels = np.asarray(labels)
     found = (labels[:, 0] < 0) + 2 * (labels[:, 1] < 0).astype(np.int64)
-    return np.where(np.isnan(labels).any(axis=1), -1, found)
+    return np.where(is_labelled(labels), found, -1)
 
 
 def count_quadrants(quadrants: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dic
       labels: for each of them, (n, 2) valence and arousal of its records, NaN in both where missing.
     """
     values = np.concatenate(labels)
-    values = values[~np.isnan(values[:, 0])]
+    values = values[schema.is_labelled(values)]
     # float32 has 0.35 below 0.35; labels are never finer than 1e-6.
     binned = np.round(values, 6).clip(-1, 1)
     quadrants = count_quadrants(quadrant_of(values))

@@ -258,7 +258,7 @@ def numbered_clip(tmp_path):
         for column, name in enumerate(("valence", "arousal")):
             lines = "".join(f"{label_of(number)[column]}\n" for number in range(1, labels + 1))
             (tmp_path / f"annotations/train/{name}/clip.txt").write_text(lines)
-        (source,), left_out = LAYOUTS["aff_wild"](tmp_path)
+        (source,), left_out = LAYOUTS["aff_wild"].find_videos(tmp_path)
         assert not left_out
         return source
 

@@ -155,7 +155,7 @@ def test_byte_order_mark_line_ends_and_spaces_do_not_matter(tmp_path, text):
         ("0.1,0.2\n0.1,0.2\n", r"a\.txt: the first line must name each column once, among them valence, arousal"),
         ("valence,arousal\n", r"a\.txt: must hold rows below its header"),
         ("", r"a\.txt: must hold a table\. Received: an empty file"),
-        (b"\xff\xfe\x00", r"a\.txt: an annotation must be readable text"),
+        (b"\xff\xfe\x00", r"a\.txt: must be a readable text file"),
     ],
 )
 def test_bad_values_are_named_by_file_and_line(tmp_path, text, says):

@@ -34,7 +34,7 @@ def test_every_layout_has_a_tree_here():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_sources_are_whole_and_go_to_other_processes(tmp_path, layout):
-    videos, left_out = LAYOUTS[layout](lay(tmp_path, TREES[layout]))
+    videos, left_out = LAYOUTS[layout].find_videos(lay(tmp_path, TREES[layout]))
     assert left_out == []
     assert len(videos) == 1
     source = pickle.loads(pickle.dumps(videos[0]))
@@ -56,7 +56,7 @@ def test_sources_are_whole_and_go_to_other_processes(tmp_path, layout):
 def test_a_folder_without_the_dataset_is_one_clear_line(tmp_path, layout, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError) as error:
-        LAYOUTS[layout](tmp_path / folder)
+        LAYOUTS[layout].find_videos(tmp_path / folder)
     assert "\n" not in str(error.value)
     assert str(tmp_path / folder) in str(error.value)
 
@@ -66,5 +66,5 @@ def test_a_folder_without_the_dataset_is_one_clear_line(tmp_path, layout, folder
 def test_another_dataset_is_an_error_or_left_out_but_never_a_traceback(tmp_path, layout, other):
     lay(tmp_path, TREES[other])
     with contextlib.suppress(UserError):
-        for video in LAYOUTS[layout](tmp_path)[0]:
+        for video in LAYOUTS[layout].find_videos(tmp_path)[0]:
             video.read_labels()

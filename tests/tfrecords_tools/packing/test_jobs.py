@@ -11,7 +11,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import whole
-from tfrecords_tools.layouts import LAYOUTS
+from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import jobs
@@ -85,7 +85,7 @@ def source(tmp_path):
 
 
 def run(source, options=OPTIONS, **more):
-    return pack(find_videos, source, source.parent / "out", options, name="tiny", layout="test", **more)
+    return pack(Layout("tiny", find_videos), source, source.parent / "out", options, **more)
 
 
 def contents(folder):
@@ -252,7 +252,7 @@ def test_every_runner_packs_the_same_bytes(sample_clips, packed_sample, tmp_path
     for runner, workers in [("local", 2), ("beam", 1)]:
         output = tmp_path / runner
         pack(
-            LAYOUTS["aff_wild"], sample_clips, output, options, name="aff_wild", layout="aff_wild", workers=workers,
+            "aff_wild", sample_clips, output, options, workers=workers,
             runner=runner, beam_options=["--direct_num_workers=1"] if runner == "beam" else (),
         )  # fmt: skip
         assert contents(output) == expected, runner

@@ -19,7 +19,6 @@ from tests.helpers.paths import ROOT
 from tfrecords_tools import cli
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import MODEL_NAME, MODEL_VARIABLE, find_model
-from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.reader import read_records
@@ -341,7 +340,7 @@ def test_two_workers_write_the_same_bytes_as_one_and_report_the_same_reasons(sam
         add_bad_clip(source, kind)
     output = tmp_path / "corpus"
     options = PackOptions(landmark_model=find_model(), aligner=Aligner())
-    packed = pack(LAYOUTS["aff_wild"], source, output, options, name="aff_wild", layout="aff_wild", workers=2)
+    packed = pack("aff_wild", source, output, options, workers=2)
     assert [left.video for left in packed.left_out] == ["not_annotated", "text"]
     assert all(re.search(BAD[left.video], left.reason) for left in packed.left_out)
     assert packed == manifest.load(output)

@@ -14,6 +14,7 @@ from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.faces.tracks import Faces
+from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import video_packer
@@ -64,7 +65,7 @@ def numbered(frames=FRAMES, **more):
 
 def packed(source, options, tmp_path, **more):
     output = tmp_path / "out"
-    corpus = pack(lambda _: ([source], []), tmp_path, output, options, name="one", layout="csv", **more)
+    corpus = pack(Layout("one", lambda _: ([source], [])), tmp_path, output, options, **more)
     assert verify(output) == []
     (entry,) = corpus.videos
     return manifest.load(output), entry, read_records(output, entry, fields=corpus.fields)
@@ -170,7 +171,7 @@ def test_a_split_from_elsewhere(video, options, tmp_path):
     same = [source, replace(source, split="test")]
     with pytest.raises(UserError, match="two videos of one name into one split: test/v"):
         pack(
-            lambda _: (same, []), tmp_path, tmp_path / "third", options, name="one", layout="csv",
+            Layout("one", lambda _: (same, [])), tmp_path, tmp_path / "third", options,
             splits={"train/v": "test", "test/v": "test"},
         )  # fmt: skip
 

@@ -39,7 +39,7 @@ def corpus(portraits, tmp_path_factory) -> Path:
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sample_clips, "load_portraits", lambda landmark_model: portraits)  # loading takes seconds
-        sample_clips.write_sample(folder, 3, 0, *SECONDS, progress=False)
+        sample_clips.write_sample(folder, 3, 0, *SECONDS)
     return folder
 
 
@@ -181,7 +181,7 @@ def test_leaves_nothing_behind_when_it_fails(portraits, tmp_path, monkeypatch):
     monkeypatch.setattr(sample_clips, "load_portraits", lambda landmark_model: portraits)
     monkeypatch.setattr(sample_clips, "_write_all", fail)
     with pytest.raises(RuntimeError, match="disk is full"):
-        sample_clips.write_sample(tmp_path / "broken", progress=False)
+        sample_clips.write_sample(tmp_path / "broken")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -186,7 +186,10 @@ def test_without_annotators_landmarks_are_compared_with_the_labels(tmp_path, cap
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (["video,who", "v0,anna"], "must have the columns video, annotators. Received: no annotators"),
+        (
+            ["video,who", "v0,anna"],
+            "must name each column once, among them video, annotators. Received: 'video,who'",
+        ),
         (["video,annotators", "v9,anna;ben"], "line 2: `video` must be one of v0, v1. Received: v9"),
         (["video,annotators", "v0,ana;ben"], "line 2: .*Did you mean anna"),
         (["video,annotators", "v0,anna"], "line 2: `annotators` must be two or more"),

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.corpora import make_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.study import partition_report
+from tfrecords_tools.study import partition_file, partition_report
 from tfrecords_tools.study.partition import Subjects, cells_of, distances, search
 
 
@@ -101,7 +101,7 @@ def test_the_command_meets_the_three_criteria(corpus, tmp_path, capsys):
     assert cli.main(flags) == 0
     found = json.loads(output.read_text())
     assert partition_report.table(found) in capsys.readouterr().out
-    part_of = partition_report.load(output)
+    part_of = partition_file.load(output)
     assert part_of == found["videos"]
     assert set(part_of) == {f"{video['split']}/v{i}" for i, video in enumerate(VIDEOS)}
     parts = {}
@@ -141,7 +141,7 @@ def test_videos_without_a_subject_are_said_to_count_alone(tmp_path):
         (["--fractions=0.6,0.6"], "sum to 1. Received: 0.6,0.6"),
         (["--fractions=1"], "two or three above 0"),
         (["--fractions=a,b"], "must be numbers with commas between. Received: a,b"),
-        (["--folds=2", "--genders={}/none.csv"], "must be a readable CSV file"),
+        (["--folds=2", "--genders={}/none.csv"], "none.csv: must be a readable text file. Received: no such file."),
         (
             ["--folds=2", "--genders={}/bad.csv"],
             "line 3: `subject` must be one of p0, p1, p2, p3, p4, p5. Received: p9",
@@ -165,4 +165,4 @@ def test_a_corpus_without_labels_and_a_file_of_another_kind_are_errors(tmp_path)
     with pytest.raises(UserError, match="There must be labels"):
         partition_report.partition(tmp_path, partition_report.folds(2))
     with pytest.raises(UserError, match=r"manifest\.json: must be a file that .* partition"):
-        partition_report.load(tmp_path / "manifest.json")
+        partition_file.load(tmp_path / "manifest.json")

@@ -1,0 +1,31 @@
+"""The file `partition.json`: which part, a split or a fold, each video of a packed corpus belongs to."""
+
+import json
+from pathlib import Path
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
+
+
+def save(found: dict, path: Path) -> None:
+    """Write `partition.json` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def load(path: Path) -> dict[str, str]:
+    """Return the part of each video, by its name with the split it was packed in, such as `train/101`.
+
+    Raises:
+      UserError: if the file is not one that `save` wrote.
+    """
+    try:
+        videos = json.loads(path.read_text("utf-8"))["videos"]
+        if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
+            raise ValueError("`videos` is not a part by video")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: must be a file that `python -m tfrecords_tools partition` wrote. Received: {error!r}"
+        ) from None
+    return videos
