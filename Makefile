@@ -1,6 +1,7 @@
 # make demo   a fresh machine -> sample videos -> packed corpus -> training beside evaluation -> report, SavedModel
-# make test   installs what the tests need and runs them all
-# Both make their own environment in .venv; nothing else has to be installed but Python 3.11 with its venv module.
+# make test   installs what the tests need, builds the documentation and runs them all
+# make docs   the documentation as a site: build/site/index.html
+# All make their own environment in .venv; nothing else has to be installed but Python 3.11 with its venv module.
 
 PYTHON ?= python3
 EXTRA ?= cpu
@@ -14,7 +15,7 @@ SAMPLE := data/sample
 PACKED := data/sample_packed
 RUN := runs/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 .DELETE_ON_ERROR:
 
 demo: $(PACKED)/manifest.json
@@ -48,12 +49,16 @@ $(SAMPLE)/annotations: | .venv/demo
 	$(PY) -m tfrecords_tools sample --output=$(SAMPLE)
 
 # A file's tests run in one process, so that what they share is made once.
-test: .venv/test lint
+test: .venv/test lint docs
 	$(PY) -m pytest -n auto --dist loadfile
 
 lint: .venv/test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+# A link that leads nowhere, or a name that is not in the code, is an error. The variable silences an advertisement.
+docs: .venv/test
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 .venv/demo: setup.py | .venv/bin/python
 	@echo "== Installing into .venv"
@@ -61,7 +66,7 @@ lint: .venv/test
 	@touch $@
 
 .venv/test: setup.py | .venv/bin/python
-	$(PIP) --editable ".[$(EXTRA),faces,beam,onnx,dev]"
+	$(PIP) --editable ".[$(EXTRA),faces,beam,onnx,dev,docs]"
 	$(PIP) --no-deps $(CLIPS)
 	@touch $@
 
@@ -69,4 +74,4 @@ lint: .venv/test
 	$(PYTHON) -m venv .venv
 
 clean:
-	rm -rf .venv data/sample data/sample_packed $(RUN)
+	rm -rf .venv build/site data/sample data/sample_packed $(RUN)

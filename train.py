@@ -10,7 +10,7 @@ for i in 1 2 3 4 5; do
   python train.py --experiment=ijcv2019/afew_va_affwildnet --data_dir=data/afew_va --workdir=runs/afew_va --fold=$i
 done
 
-On several devices, and on several machines, as docs/devices.md says:
+On several devices, and on several machines, as docs/guides/devices.md says:
 
 python train.py --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --devices=all
 """

@@ -1,0 +1,78 @@
+"""What the documentation names is there: links, files, rooms, commands. `make docs` checks the site's own links."""
+
+import re
+
+import pytest
+
+from tests.helpers.paths import ROOT
+
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+ROOMS = sorted(
+    folder.relative_to(ROOT).as_posix()
+    for package in ("affwildnet", "tfrecords_tools")
+    for folder in (ROOT / package).glob("**/")
+    if (folder / "__init__.py").exists() and folder.parent != ROOT
+)
+
+
+def dead_links(text, folder):
+    """Targets of relative links, and of their anchors, that are not there."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target for target in targets if not target.startswith("http") and not leads_somewhere(target, text, folder)]
+
+
+def leads_somewhere(target, text, folder):
+    path, _, anchor = target.partition("#")
+    if path:
+        page = (folder / path).resolve()
+        if not page.exists():
+            return False
+        text = page.read_text("utf-8") if anchor else ""
+    return not anchor or anchor in anchors(text)
+
+
+def anchors(text):
+    """The anchors of a page's headings, as the site and code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def lacking(text):
+    """Paths in backticks and modules after `python -m` that are not in the repository."""
+    paths = re.findall(r"`((?:affwildnet|tfrecords_tools|tests|benchmarks|notebooks|docs)/[\w/.]*)`", text)
+    modules = re.findall(r"python -m ((?:affwildnet|tfrecords_tools|tests|benchmarks)[\w.]*)", text)
+    candidates = {module: ROOT / module.replace(".", "/") for module in modules}
+    return [path for path in paths if not (ROOT / path).exists()] + [
+        module
+        for module, path in candidates.items()
+        if not path.with_suffix(".py").exists() and not (path / "__main__.py").exists()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_names_is_there(page):
+    text = page.read_text("utf-8")
+    assert dead_links(text, page.parent) == []
+    assert lacking(text) == []
+
+
+def test_what_is_not_there_is_found():
+    assert dead_links("[a](nowhere.md) [b](README.md) [c](README.md#nothing) [d](https://x.y) [e](#no)", ROOT) == [
+        "nowhere.md",
+        "README.md#nothing",
+        "#no",
+    ]
+    assert dead_links("# Two words\n[a](#two-words)", ROOT) == []
+    assert lacking(
+        "`affwildnet/nothing` `affwildnet/models` `python -m affwildnet.nothing` python -m tfrecords_tools"
+    ) == [
+        "affwildnet/nothing",
+        "affwildnet.nothing",
+    ]
+
+
+def test_the_architecture_names_every_room():
+    named = re.findall(r"^\|[^|]*\| `([\w/]+)` \|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
+    assert len(ROOMS) > 15
+    assert sorted(named) == ROOMS
