@@ -1,4 +1,4 @@
-"""Augmentation of a training window: one random state for all its frames and landmarks."""
+"""Augmentation of a training window: the same flip and colours in all its frames, noise on every landmark."""
 
 import tensorflow as tf
 
@@ -8,13 +8,17 @@ from tfrecords_tools.records import schema
 def augment(
     example: dict[str, tf.Tensor], state: tuple, flip: bool, colour_jitter: float, landmark_jitter: float = 0.0
 ) -> dict[str, tf.Tensor]:
-    """Return a window with `frames` (T, S, S, 3) uint8 and `landmarks` (T, 68, 2) changed alike in every frame.
+    """Return a window with `frames` (T, S, S, 3) uint8 and `landmarks` (T, 68, 2) changed at random.
+
+    All frames of a window are mirrored and coloured alike. The noise is drawn for each coordinate of each landmark of
+    each frame.
 
     Args:
+      example: the window; other keys are left as they are.
       state: integers (seed, epoch, window) that determine the draw.
-      flip: mirror it with probability one half.
+      flip: mirror the window with probability one half.
       colour_jitter: largest relative change of brightness and of contrast; 0 is none.
-      landmark_jitter: deviation of the normal noise on each landmark of each frame, as a share of the crop's side.
+      landmark_jitter: standard deviation of the normal noise, as a share of the crop's side; 0 is none.
     """
     if not (flip or colour_jitter or landmark_jitter):
         return example
@@ -34,7 +38,7 @@ def augment(
 
 
 def mirror(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Mirror faces left to right, and landmarks with them: x becomes 1 - x, and left points change with right ones."""
+    """Mirror frames left to right, and landmarks with them: x becomes 1 - x, and left points swap with right ones."""
     landmarks = tf.gather(example["landmarks"], schema.MIRRORED, axis=-2)
     return {
         **example,
@@ -44,7 +48,7 @@ def mirror(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def jitter(frames: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
-    """Scale the pixels' distance from the window's mean by `contrast`, and all by `brightness`; uint8 to uint8."""
+    """Scale the pixels' distance from the mean of the whole window by `contrast`, then all by `brightness`; uint8."""
     pixels = tf.cast(frames, tf.float32)
     mean = tf.reduce_mean(pixels)
     pixels = ((pixels - mean) * contrast + mean) * brightness

@@ -1,8 +1,7 @@
-"""Balancing by repetition: how often each stretch of frames is used, so that the quadrants have wanted shares.
+"""Balance by repetition: how often each window is used, so that the quadrants get the wanted shares.
 
-The networks of ijcv2019 (section 4.2.1, D) and cvprw2017 (section 2.2) were trained on a set in which stretches of
-consecutive frames of the rarer quadrants of the valence-arousal plane stand more than once. Here nothing is copied: a
-stretch is read as often as its number says.
+The networks of ijcv2019 (section 4.2.1, D) and cvprw2017 (section 2.2) were trained on a set that repeats consecutive
+frames of the rarer quadrants of the valence-arousal plane. Here nothing is copied: a window is read several times.
 """
 
 from collections.abc import Sequence
@@ -14,12 +13,12 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.study.quadrants import QUADRANTS
 
 PAPER_SHARES = (0.43, 0.24, 0.19, 0.14)
-# A stretch is used so often at most: the papers want a trade-off with "severely" changing what the videos show.
+# The most often that a window is used: the papers ask not to change "severely" what the videos show.
 MOST_REPEATS = 10
 
-# Weight of a missed share against a repetition too many: high enough that a share that can be met is met to 1e-4.
+# Weight of a missed share against repetition: high enough that a share within reach is met to 1e-4.
 _STIFFNESS = 1e5
-# Weights are kept as whole numbers of such parts, so that their sums do not depend on the order of summation.
+# Weights are kept in whole multiples of 1 / _PARTS, so that their sums do not depend on the order of summation.
 _PARTS = 1024
 
 
@@ -28,7 +27,7 @@ def check_targets(targets: Sequence[float], frames: np.ndarray) -> None:
 
     Args:
       targets: wanted shares in the order of `QUADRANTS`.
-      frames: (4,) labelled frames that there are of each quadrant.
+      frames: (4,) number of labelled frames of each quadrant.
     """
     names, given = ", ".join(QUADRANTS), ",".join(f"{target:g}" for target in targets)
     if len(targets) != len(QUADRANTS):
@@ -46,23 +45,23 @@ def check_targets(targets: Sequence[float], frames: np.ndarray) -> None:
 def repeats(
     counts: np.ndarray, targets: Sequence[float], rng: np.random.Generator, most: int = MOST_REPEATS
 ) -> np.ndarray:
-    """Return (n,) int64, from 1 to `most`, how often each stretch is used so that the shares are near `targets`.
+    """Return (n,) int64, from 1 to `most`: how often each window is used to bring the shares near `targets`.
 
-    Where the targets can be met, the numbers are those nearest to 1 (least squares) that meet them; where they cannot,
-    because quadrants share stretches or `most` is too low, those that come nearest. Fractions are rounded up in so many
-    of the stretches alike as their share asks for; `rng` chooses which.
+    Where the targets can be met, these are the numbers nearest to 1 (least squares) that meet them. Where they cannot,
+    because quadrants share windows or `most` is too low, they are the numbers that come nearest. A fraction is rounded
+    up in the matching share of equal windows; `rng` chooses which.
 
     Args:
-      counts: (n, 4) int64, labelled frames of each quadrant in each stretch.
+      counts: (n, 4) int64, labelled frames of each quadrant in each window.
       targets: wanted shares in the order of `QUADRANTS`.
       rng: decides the rounding, and nothing else.
-      most: as often a stretch is used at most.
+      most: upper limit of a window's number.
     """
     if not len(counts):
         return np.zeros(0, np.int64)
-    kinds, kind, number = _alike(np.asarray(counts, np.int64))
+    kinds, kind, number = _grouped(np.asarray(counts, np.int64))
     parts = np.rint(_weights(kinds, number, np.array(targets) / np.sum(targets), most) * _PARTS).astype(np.int64)
-    # Stretches alike stand together, in random order: each such run, and so each quadrant, keeps its sum when rounded.
+    # Equal windows stand together, in random order: rounding keeps the sum of each group, and so of each quadrant.
     order = np.lexsort((rng.random(len(counts)), kind, kinds.argmax(axis=1)[kind]))
     ends = np.cumsum(parts[kind[order]]) + rng.integers(_PARTS)
     result = np.empty(len(counts), np.int64)
@@ -70,13 +69,14 @@ def repeats(
     return result
 
 
-def told(before: np.ndarray, after: np.ndarray) -> str:
-    """Return a line such as "V+A+ 65.0 -> 43.0 %, ..." of (4,) shares."""
+def summary(before: np.ndarray, after: np.ndarray) -> str:
+    """Return a line such as "V+A+ 65.0 -> 43.0 %, ..." for (4,) shares before and after."""
     pairs = zip(QUADRANTS, before, after, strict=True)
     return ", ".join(f"{name} {100 * old:.1f} -> {100 * new:.1f} %" for name, old, new in pairs)
 
 
-def _alike(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _grouped(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (k, 4) distinct rows, (n,) index of each row among them, and (k,) how many rows there are of each."""
     # One number for each row: np.unique with an axis takes seconds for a million frames.
     base = counts.max() + 1
     if base < 50_000:
@@ -88,13 +88,13 @@ def _alike(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _weights(kinds: np.ndarray, number: np.ndarray, targets: np.ndarray, most: int) -> np.ndarray:
-    """Return (k,) float64 in [1, most] for (k, 4) kinds of stretches of which there are (k,) `number`.
+    """Return (k,) float64 in [1, most] for (k, 4) kinds of windows, of which there are (k,) `number`.
 
-    Minimises the mean of (w - 1)^2 / 2 plus the squared distance of the used frames from the targets, weighted by
-    `_STIFFNESS`, through its dual, which has four variables however many stretches there are.
+    Minimise the mean of (w - 1)^2 / 2 plus the squared distance of the used frames from the targets, weighted by
+    `_STIFFNESS`, through the dual, which has four variables for any number of windows.
     """
     share = number / number.sum()
-    excess = kinds - targets * kinds.sum(axis=1, keepdims=True)  # frames of a stretch beyond the wanted ones
+    excess = kinds - targets * kinds.sum(axis=1, keepdims=True)  # frames of a window beyond the wanted ones
     excess = excess / max(share @ kinds.sum(axis=1), 1)
 
     def weights(prices):

@@ -1,5 +1,6 @@
-"""One split of a packed corpus, or of one of its folds, as the windows are planned from it."""
+"""One split of a packed corpus, or of one of its folds: its videos, records and labels."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +26,16 @@ class Corpus:
     """The videos of one split, in the manifest's order.
 
     Attributes:
-      folder: of the packed corpus.
-      split: its name.
-      manifest: of the whole corpus.
-      videos: of this split.
-      target: which labels count, one of `TARGETS`.
+      folder: the packed corpus's folder.
+      split: name of the split.
+      manifest: the whole corpus's manifest.
+      videos: the split's videos.
+      target: the labels that are read, one of `TARGETS`.
+
+    Example:
+      >>> corpus = Corpus.open("data/sample_packed", "test")
+      >>> len(corpus.videos), corpus.frames_labelled
+      (3, 865)
     """
 
     folder: Path
@@ -39,14 +45,16 @@ class Corpus:
     target: str = VALENCE_AROUSAL
 
     @classmethod
-    def for_experiment(cls, folder: Path, split: str, experiment: Experiment, fold: Fold | None = None) -> "Corpus":
-        """Open a split with the faces and the labels that an experiment's network wants; raise as `open`."""
+    def for_experiment(
+        cls, folder: str | os.PathLike, split: str, experiment: Experiment, fold: Fold | None = None
+    ) -> "Corpus":
+        """Open a split with the crops and labels that an experiment's network needs; raise as `open`."""
         return cls.open(folder, split, experiment.model.image_size, experiment.model.head, fold)
 
     @classmethod
     def open(
         cls,
-        folder: Path,
+        folder: str | os.PathLike,
         split: str,
         image_size: int | None = None,
         target: str = VALENCE_AROUSAL,
@@ -55,27 +63,28 @@ class Corpus:
         """Open a split.
 
         Args:
-          folder: of the packed corpus.
+          folder: the packed corpus's folder.
           split: one of `schema.SPLITS`.
-          image_size: side of the faces that the network wants, in pixels; None takes any.
-          target: one of `TARGETS`: which labels are read, and what a labelled frame is.
-          fold: whose split it is; the splits that the videos were packed in then do not matter. None: those.
+          image_size: side of the crops that the network takes, in pixels; None accepts any.
+          target: one of `TARGETS`: which labels are read, and so which frames are labelled.
+          fold: the fold whose split it is, in place of the splits that the corpus was packed with; None uses these.
 
         Raises:
-          UserError: if there is no corpus, if the split is empty or a file is missing, if the faces have another size,
+          UserError: if there is no corpus, if the split is empty or a file is missing, if the crops have another size,
             if the records hold no such labels, or if the folds are not those of this corpus.
         """
+        folder = Path(folder)
         check_choice("model.head", target, TARGETS)
         packed = manifest.load(folder)
         if image_size is not None and packed.image_size != image_size:
             raise UserError(
-                f"{folder}: the network wants faces of {image_size}x{image_size}. Received: faces of "
+                f"{folder}: the network takes crops of {image_size}x{image_size}. Received: crops of "
                 f"{packed.image_size}x{packed.image_size}. Pack the corpus with `--size={image_size}`."
             )
         if target == EXPRESSION and not packed.expression:
             raise UserError(
-                f"{folder}: a network for expressions needs records with a class of expression, as the layouts afew, "
-                f"omg, and csv with a column expression give. Received: layout {packed.layout}, without."
+                f"{folder}: a network for expressions needs records with expressions, as the layouts afew, omg, and "
+                f"csv with a column `expression` write. Received: layout {packed.layout}, without them."
             )
         videos = tuple(fold.videos(packed, split, folder) if fold else packed.split(split))
         for entry in videos:
@@ -85,10 +94,11 @@ class Corpus:
 
     @property
     def files(self) -> list[str]:
+        """Paths of the videos' TFRecord files, in the order of `videos`."""
         return [str(self.folder / entry.file) for entry in self.videos]
 
     def landmarks(self, most: int = 20_000) -> np.ndarray:
-        """Return (N, 68, 2) float32 landmarks of at most `most` records, evenly spread over the split."""
+        """Return (N, 68, 2) float32: the landmarks of at most `most` records, spread evenly over the split."""
         records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
         found = []
         for entry, own in self.by_video(records):
@@ -96,7 +106,7 @@ class Corpus:
         return np.array(found)
 
     def by_video(self, records: np.ndarray) -> Iterator[tuple[VideoEntry, list[int]]]:
-        """Yield each video, and which of its records are among `records`, (N,) indices over the whole split."""
+        """Yield each video with its own among `records`: (N,) indices in the split, yielded as indices in the video."""
         for video, entry in enumerate(self.videos):
             first, end = self.first_record[video : video + 2]
             yield entry, (records[(records >= first) & (records < end)] - first).tolist()
@@ -115,7 +125,7 @@ class Corpus:
 
     @cached_property
     def record_offsets(self) -> np.ndarray:
-        """(records,) int64: byte in its file at which each record starts."""
+        """(records,) int64: byte offset at which each record starts in its file."""
         return np.concatenate([np.asarray(entry.offsets, np.int64) for entry in self.videos])
 
     @cached_property
@@ -127,7 +137,7 @@ class Corpus:
     def record_quadrants(self) -> np.ndarray:
         """(records,) int64: index in `quadrants.QUADRANTS` of each record's label, -1 without one.
 
-        The manifest does not hold labels: the first use reads the whole split, though without its faces' pixels.
+        The manifest does not hold labels: the first use reads all records of the split, without decoding the crops.
         """
         return quadrant_of(np.concatenate(read_labels(self.folder, self.manifest, self.videos)))
 
@@ -135,10 +145,10 @@ class Corpus:
     def record_classes(self) -> np.ndarray:
         """(records,) int64: index in `schema.EXPRESSIONS` of each record's class, -1 without one.
 
-        Read from the records as `record_quadrants`.
+        The first use reads all records, as for `record_quadrants`.
 
         Raises:
-          UserError: if one is no such index, or a file cannot be read.
+          UserError: if one is not such an index, or a file cannot be read.
         """
         found = []
         for entry in self.videos:

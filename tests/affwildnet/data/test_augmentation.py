@@ -1,4 +1,4 @@
-"""Augmentation: one draw for a window, pixels and landmarks alike, in eager mode and inside tf.data."""
+"""Augmentation: flip and colours alike in all frames of a window, noise on every landmark; eager and in tf.data."""
 
 import numpy as np
 import pytest
@@ -156,3 +156,39 @@ def test_the_jitter_stays_in_its_bounds_and_uses_them():
         spreads.append((int(high) - int(low)) / (int(high) + int(low)))
     assert min(spreads) >= 0.79
     assert max(spreads) <= 1
+
+
+def test_contrast_is_about_the_mean_of_the_whole_window():
+    # Each frame is flat: about its own mean, contrast would change nothing.
+    levels = np.array([40, 100, 160])
+    frames = tf.constant(np.broadcast_to(levels[:, None, None, None], (STEPS, SIDE, SIDE, 3)).astype(np.uint8))
+    got = jitter(frames, 1.0, 0.5).numpy()
+    assert [np.unique(frame).tolist() for frame in got] == [[70], [100], [130]]
+
+
+def noise(state, deviation=0.01):
+    """Return (T, 68, 2): what the jitter adds to the landmarks of a window."""
+    example = window()
+    got = augment(example, state, flip=False, colour_jitter=0.0, landmark_jitter=deviation)
+    np.testing.assert_array_equal(got["frames"], example["frames"])
+    return got["landmarks"].numpy() - example["landmarks"].numpy()
+
+
+def test_each_coordinate_of_each_landmark_of_each_frame_has_noise_of_its_own():
+    drawn = np.concatenate([noise(state) for state in states(200)])  # (600, 68, 2)
+    assert np.std(drawn) == pytest.approx(0.01, rel=0.05)
+    assert np.abs(drawn.mean((0, 1))).max() < 0.001
+    flat = noise((1, 2, 3)).reshape(STEPS, -1)
+    for one, other in [(flat[0], flat[1]), (flat[1], flat[2]), (flat[:, ::2], flat[:, 1::2]), (flat[:, 0], flat[:, 4])]:
+        assert (one != other).all()
+    # No part of the noise is common to a frame, a landmark or a coordinate: means shrink as those of independent draws.
+    for axes in [(1, 2), (0, 2), (0, 1)]:
+        of_window = noise((1, 2, 3))
+        size = np.prod([of_window.shape[axis] for axis in axes])
+        assert np.std(of_window.mean(axes)) < 4 * 0.01 / np.sqrt(size)
+
+
+def test_the_noise_follows_from_seed_epoch_and_window():
+    np.testing.assert_array_equal(noise((1, 2, 3)), noise((1, 2, 3)))
+    for other in [(2, 2, 3), (1, 3, 3), (1, 2, 4)]:
+        assert (noise(other) != noise((1, 2, 3))).mean() > 0.9

@@ -1,5 +1,6 @@
 """Repetition to wanted shares: against values worked out by hand, a general solver, and a count of planned frames."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import scipy.optimize
 
 from affwildnet.data import Corpus, Position, balance, training_batches
 from affwildnet.data.balance import PAPER_SHARES, check_targets, repeats
-from affwildnet.data.windows import balance_told, quadrant_counts, training_plan, training_stream
+from affwildnet.data.windows import balance_summary, quadrant_counts, training_plan, training_stream
 from affwildnet.experiments.config import Experiment, TrainingConfig
 from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.corpora import make_corpus
@@ -24,7 +25,7 @@ def rng(seed=0):
 
 
 def pure(numbers, frames=80):
-    """Stretches of one quadrant each, `numbers` of each quadrant."""
+    """Windows of one quadrant each, `numbers` of each quadrant."""
     return np.repeat(np.eye(4, dtype=np.int64) * frames, numbers, axis=0)
 
 
@@ -46,7 +47,7 @@ def test_the_quadrants_are_in_the_papers_order_and_0_is_positive():
     assert quadrants.count_quadrants(np.array([0, 3, 3, -1])).tolist() == [1, 0, 0, 2]
 
 
-def test_pure_stretches_are_repeated_as_worked_out_by_hand():
+def test_pure_windows_are_repeated_as_worked_out_by_hand():
     # Shares 65, 20, 10 and 5 %: the first is lowered most, so it stays; the others by (t / p) / (0.43 / 0.65).
     counts = pure([6500, 2000, 1000, 500])
     times = repeats(counts, PAPER, rng())
@@ -64,7 +65,7 @@ def test_what_has_the_shares_already_is_left():
     assert (repeats(counts, PAPER, rng()) == 1).all()
 
 
-def test_mixed_stretches_meet_the_shares_with_the_repetitions_nearest_to_one():
+def test_mixed_windows_meet_the_shares_with_the_repetitions_nearest_to_one():
     draw = rng(3)
     counts = np.array([draw.multinomial(80, p) for p in draw.dirichlet([0.5, 0.3, 0.2, 0.15], 25)])
     times = balance._weights(counts, np.ones(25), np.array(PAPER), 10)
@@ -140,18 +141,21 @@ def folder(tmp_path_factory):
 def frames_of(plan):
     """Quadrants of all labelled frames of a plan, by walking through it."""
     found = []
-    for video, first, length, _ in plan:
+    for video, first, length in plan:
         for record in range(first, first + length):
             if (video, record) != (0, 2):
                 found.append(BLOCKS[(video * 96 + record) // 8])
     return np.bincount(found, minlength=4)
 
 
+PLAIN = TrainingConfig(batch_size=1, window=4, seed=7, flip=True)
+BALANCED = replace(PLAIN, balance=TARGETS)
+
+
 def test_an_epoch_has_the_wanted_shares_and_every_window_at_least_once(folder):
     corpus = Corpus.open(folder, "train")
     for epoch in range(3):
-        plain = training_plan(corpus, 4, epoch, 7)
-        balanced = training_plan(corpus, 4, epoch, 7, balance=TARGETS)
+        plain, balanced = (training_plan(corpus, config, epoch) for config in (PLAIN, BALANCED))
         assert {tuple(row) for row in plain} == {tuple(row) for row in balanced}
         np.testing.assert_array_equal(quadrant_counts(corpus, balanced).sum(0), frames_of(balanced))
         before, after = (frames_of(plan) / frames_of(plan).sum() for plan in (plain, balanced))
@@ -160,34 +164,32 @@ def test_an_epoch_has_the_wanted_shares_and_every_window_at_least_once(folder):
 
 
 def test_a_balanced_plan_depends_on_nothing_but_its_arguments(folder):
-    once, again = (training_plan(Corpus.open(folder, "train"), 4, 1, 7, balance=TARGETS) for _ in range(2))
+    once, again = (training_plan(Corpus.open(folder, "train"), BALANCED, 1) for _ in range(2))
     np.testing.assert_array_equal(once, again)
-    assert len(training_plan(Corpus.open(folder, "train"), 4, 2, 7, balance=TARGETS)) != 0
-    stream = training_stream(Corpus.open(folder, "train"), 4, 7, Position(1, 5), balance=TARGETS)
-    epoch, first, rest = next(stream)
+    assert len(training_plan(Corpus.open(folder, "train"), BALANCED, 2)) != 0
+    epoch, first, rest = next(training_stream(Corpus.open(folder, "train"), BALANCED, Position(1, 5)))
     assert (epoch, first) == (1, 5)
     np.testing.assert_array_equal(rest, once[5:])
 
 
-def test_batches_are_balanced_resumable_and_told(folder, capsys):
+def test_batches_are_balanced_resumable_and_logged(folder, caplog):
     corpus = Corpus.open(folder, "train")
-    config = TrainingConfig(batch_size=1, window=4, seed=7, balance=TARGETS, flip=True)
-    plan = training_plan(corpus, 4, 0, 7, balance=TARGETS)
-    whole = [batch for batch, _ in zip(training_batches(corpus, config).as_numpy_iterator(), plan, strict=False)]
-    line = capsys.readouterr().out
-    assert line == balance_told(corpus, 4, 7, 1, "consecutive", TARGETS) + "\n"
-    plain = training_plan(corpus, 4, 0, 7)
+    plain, plan = (training_plan(corpus, config, 0) for config in (PLAIN, BALANCED))
+    with caplog.at_level(logging.INFO):
+        whole = [batch for batch, _ in zip(training_batches(corpus, BALANCED).as_numpy_iterator(), plan, strict=False)]
+    (line,) = caplog.messages
+    assert line == balance_summary(corpus, BALANCED)
     assert line.startswith(f"balance: {len(plain)} -> {len(plan)} windows an epoch, frames V+A+ ")
     before, after = (100 * frames_of(each)[3] / frames_of(each).sum() for each in (plain, plan))
-    assert line.endswith(f"V-A- {before:.1f} -> {after:.1f} %\n")
-    rest = training_batches(corpus, config, Position(0, 6)).as_numpy_iterator()
+    assert line.endswith(f"V-A- {before:.1f} -> {after:.1f} %")
+    rest = training_batches(corpus, BALANCED, Position(0, 6)).as_numpy_iterator()
     for batch, row in zip(whole, plan, strict=True):
         assert (batch["video"][0], batch["frame"][0, 0]) == (row[0], row[1] + 1)
     for batch, expected in zip(rest, whole[6:12], strict=False):
         np.testing.assert_array_equal(batch["frames"], expected["frames"])
         assert batch["window"] == expected["window"]
     with pytest.raises(UserError, match="must be four shares"):
-        training_batches(corpus, replace(config, balance=(1.0,)))
+        training_batches(corpus, replace(BALANCED, balance=(1.0,)))
 
 
 def test_the_field_goes_through_command_line_and_json():

@@ -1,5 +1,6 @@
-"""Batches against the records decoded on their own: every frame, label and landmark where the plan says."""
+"""Batches against the records decoded separately: every frame, label and landmark stands where the plan says."""
 
+import logging
 import shutil
 from dataclasses import replace
 from itertools import islice
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from affwildnet.data import START, Corpus, Position, evaluation_batches, pipeline, training_batches
+from affwildnet.data import START, Corpus, Position, Share, evaluation_batches, pipeline, training_batches
 from affwildnet.data.augmentation import augment
 from affwildnet.data.windows import evaluation_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
@@ -56,14 +57,14 @@ def videos_of(corpus):
     return found
 
 
-def assert_window(corpus, example, video, first, length, counted):
-    """One window of a batch holds these records of this video, and nothing but zeros after them."""
+def assert_window(corpus, example, video, first, length):
+    """A window of a batch holds these records of this video, and only zeros after them."""
     index, frames, unlabelled = videos_of(corpus)[video]
     numbers = frames[first : first + length]
     assert example["video"] == video
-    np.testing.assert_array_equal(example["frame"][:length], numbers if counted else 0)
+    np.testing.assert_array_equal(example["frame"][:length], numbers)
     labelled = np.array([number not in unlabelled for number in numbers])
-    np.testing.assert_array_equal(example["mask"][:length], labelled if counted else 0)
+    np.testing.assert_array_equal(example["mask"][:length], labelled)
     for step, number in enumerate(numbers):
         assert identity_of(example["frames"][step]) == (index, number)
         assert np.abs(example["frames"][step].astype(int) - face_of(index, number, SIZE)).mean() < 12  # RGB, not BGR
@@ -89,7 +90,7 @@ def assert_shapes(batch, size, window):
 
 def planned(corpus, config, start=START):
     """(epoch, window, plan's row) of every window from `start` on."""
-    stream = training_stream(corpus, config.window, config.seed, start, config.max_gap, config.window_rule)
+    stream = training_stream(corpus, config, start)
     return ((epoch, first + i, row) for epoch, first, plan in stream for i, row in enumerate(plan))
 
 
@@ -101,10 +102,10 @@ def test_training_batches_hold_the_planned_frames_in_order(corpus, changes):
     for batch in batches(training_batches(corpus, config), 12):
         assert_shapes(batch, config.batch_size, config.window)
         for index in range(config.batch_size):
-            epoch, window, (video, first, length, _) = next(plan)
+            epoch, window, (video, first, length) = next(plan)
             assert (batch["epoch"][index], batch["window"][index]) == (epoch, window)
             example = {name: value[index] for name, value in batch.items()}
-            assert_window(corpus, example, video, first, length, counted=True)
+            assert_window(corpus, example, video, first, length)
             epochs.add(epoch)
     assert len(epochs) > 1
 
@@ -113,14 +114,15 @@ def test_training_batches_hold_the_planned_frames_in_order(corpus, changes):
 @pytest.mark.parametrize(("batch_size", "window"), [(3, 4), (4, 40), (2, 1)])
 def test_evaluation_batches_hold_every_record_once(folder, split, batch_size, window):
     corpus = Corpus.open(folder, split, SIZE)
-    plan = iter(evaluation_plan(corpus, window, batch_size))
+    config = replace(EVALUATION, batch_size=batch_size, window=window)
+    plan = iter(evaluation_plan(corpus, config))
     seen = []
-    for batch in batches(evaluation_batches(corpus, replace(EVALUATION, batch_size=batch_size, window=window))):
+    for batch in batches(evaluation_batches(corpus, config)):
         assert_shapes(batch, batch_size, window)
         for index in range(batch_size):
-            video, first, length, valid = next(plan)
+            video, first, length = next(plan)
             example = {name: value[index] for name, value in batch.items()}
-            assert_window(corpus, example, video, first, length, counted=valid > 0)
+            assert_window(corpus, example, video, first, length)
             seen += [(video, int(number)) for number in example["frame"] if number]
     assert next(plan, None) is None
     records = [(video, number) for video, (_, numbers, _) in enumerate(videos_of(corpus)) for number in numbers]
@@ -172,6 +174,23 @@ def test_training_resumed_after_any_batch_sees_what_it_would_have_seen(corpus):
     for stop in (1, 4, last + 1):
         position = Position(int(whole[stop - 1]["epoch"][-1]), int(whole[stop - 1]["window"][-1]) + 1)
         assert_same(batches(training_batches(corpus, AUGMENTED, position), 14 - stop), whole[stop:])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_workers_rows_one_after_the_other_are_the_batch_of_one(workers, corpus):
+    config = replace(AUGMENTED, batch_size=6)
+    whole = batches(training_batches(corpus, config), 5)
+    shares = [batches(training_batches(corpus, config, share=Share(index, workers)), 5) for index in range(workers)]
+    together = [
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*shares, strict=True)
+    ]
+    assert_same(together, whole)
+
+
+def test_workers_must_be_able_to_share_a_batch_equally(corpus):
+    with pytest.raises(UserError, match=r"multiple of the number of workers, 2\. Received: 3"):
+        training_batches(corpus, TRAINING, share=Share(0, 2))
 
 
 def test_the_draw_of_a_window_follows_from_seed_epoch_and_window(corpus):
@@ -249,7 +268,7 @@ def test_a_corpus_knows_its_split(folder, corpus):
 def test_a_corpus_that_cannot_be_used_is_an_error(folder, tmp_path):
     with pytest.raises(UserError, match=r"split must hold videos\. Received: test.*has: train, validation"):
         Corpus.open(folder, "test")
-    with pytest.raises(UserError, match=r"faces of 96x96\. Received: faces of 32x32.*--size=96"):
+    with pytest.raises(UserError, match=r"crops of 96x96\. Received: crops of 32x32.*--size=96"):
         Corpus.open(folder, "train", 96)
     with pytest.raises(UserError, match="not a packed corpus"):
         Corpus.open(tmp_path, "train")
@@ -266,38 +285,50 @@ def test_a_window_that_fits_nowhere_is_an_error_before_anything_is_read(corpus):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
-    [({}, ""), ({"window": 7}, "1 of 3 videos have no 7 "), ({"window": 24}, "2 of 3 videos have no 24 ")],
+    ("changes", "summary"),
+    [
+        ({}, ""),
+        ({"window": 7}, "1 of 3 videos has no 7 consecutive frames and is not trained on. "),
+        ({"window": 24}, "2 of 3 videos have no 24 consecutive frames and are not trained on. "),
+        ({"window": 11, "max_gap": 4}, ""),  # v1 has frames 1 to 5 and 9 to 14
+        ({"window": 12, "window_rule": "first_to_last"}, ""),  # and 30
+        ({"window": 12, "max_gap": 4}, "1 of 3 videos has no 12 "),
+    ],
 )
-def test_videos_that_are_too_short_for_a_window_are_told_of(changes, told, corpus, capsys):
-    training_batches(corpus, replace(TRAINING, **changes))
-    printed = capsys.readouterr().out
-    assert told in printed
-    assert ("consecutive frames: nothing of them is trained on" in printed) == bool(told)
+def test_videos_too_short_for_a_window_are_logged(changes, summary, corpus, caplog):
+    with caplog.at_level(logging.INFO):
+        training_batches(corpus, replace(TRAINING, **changes))
+    assert len(caplog.messages) == bool(summary)
+    assert "".join(caplog.messages).startswith(summary)
 
 
 @pytest.mark.parametrize("changes", [{"window": 7}, {"window": 24}, {"window": 7, "max_gap": 4}])
-def test_padded_windows_take_in_what_is_short(changes, corpus, capsys):
+def test_padded_windows_include_short_segments(changes, corpus, caplog):
     config = replace(TRAINING, window_rule="padded", **changes)
     plan, seen = planned(corpus, config), set()
+    caplog.set_level(logging.INFO)
     for batch in batches(training_batches(corpus, config), 12):
         assert_shapes(batch, config.batch_size, config.window)
         for index in range(config.batch_size):
-            _, _, (video, first, length, _) = next(plan)
+            _, _, (video, first, length) = next(plan)
             example = {name: value[index] for name, value in batch.items()}
-            assert_window(corpus, example, video, first, length, counted=True)
+            assert_window(corpus, example, video, first, length)
             seen.add((videos_of(corpus)[video][0], int(example["frame"][0]), int(length)))
-    # v1's stretches: 1 to 5, 9 to 14 and 30, or with a gap of 4 the first two as one of 11.
+    # v1's segments: 1 to 5, 9 to 14 and 30, or with a gap of 4 the first two as one of 11.
     short = {(index, first, length) for index, first, length in seen if length < config.window}
-    stretches = {(1, 1, 5), (1, 9, 6), (1, 30, 1)} if config.max_gap == 1 else {(1, 30, 1)}
-    assert short == stretches | ({(0, 1, 23)} if config.window == 24 else set())
-    assert capsys.readouterr().out == ""
+    expected = {(1, 1, 5), (1, 9, 6), (1, 30, 1)} if config.max_gap == 1 else {(1, 30, 1)}
+    assert short == expected | ({(0, 1, 23)} if config.window == 24 else set())
+    assert caplog.messages == []
 
 
-def test_a_gap_that_is_allowed_makes_no_video_too_short(corpus, capsys):
-    training_batches(corpus, replace(TRAINING, window=11, max_gap=4))
-    assert capsys.readouterr().out == ""  # v1: frames 1 to 5 and 9 to 14
-    training_batches(corpus, replace(TRAINING, window=12, window_rule="first_to_last"))
-    assert capsys.readouterr().out == ""  # and 30
-    training_batches(corpus, replace(TRAINING, window=12, max_gap=4))
-    assert "1 of 3 videos have no 12 " in capsys.readouterr().out
+@pytest.mark.parametrize("most", [5, 20, 60])
+def test_landmarks_are_those_of_records_spread_evenly_over_the_split(most, corpus):
+    numbers = [(index, frame) for index, frames, _ in videos_of(corpus) for frame in frames]
+    known = {landmarks_of(*number).tobytes(): place for place, number in enumerate(numbers)}
+    places = [known[points.tobytes()] for points in corpus.landmarks(most)]
+    assert places == sorted(places)
+    assert len(places) == most
+    assert (places[0], places[-1]) == (0, len(numbers) - 1)
+    steps = np.diff(places)
+    assert steps.max() - steps.min() <= 1
+    assert len(corpus.landmarks()) == len(numbers)

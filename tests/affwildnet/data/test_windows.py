@@ -1,4 +1,4 @@
-"""Planned windows against what can be said of them by brute force."""
+"""Planned windows against what brute force says of them."""
 
 from itertools import islice
 from pathlib import Path
@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from affwildnet.data import START, Corpus, Position
 from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, training_plan, training_stream
+from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import Manifest, VideoEntry, to_runs
 
 
 def corpus_of(videos):
-    """A corpus that is only planned, not on disk; `videos` are rising frame numbers, negative where without a label."""
+    """Return a corpus without files; `videos` are rising frame numbers, negative for a frame without a label."""
     entries = []
     for index, frames in enumerate(videos):
         numbers = [abs(frame) for frame in frames]
@@ -42,12 +43,20 @@ WINDOW = st.integers(1, 9)
 GAP = st.integers(1, 4)
 
 
+def training(window, **changes):
+    return TrainingConfig(window=window, **changes)
+
+
+def evaluation(window, batch_size, overlap=0):
+    return EvaluationConfig(batch_size, window, overlap)
+
+
 def fast(test):
     return settings(max_examples=80, deadline=None)(test)
 
 
 def has_window(videos, window, max_gap, rule="consecutive"):
-    """Whether some stretch of `window` records could be a window, by trying all of them."""
+    """Return whether any `window` records in a row could be a window, by trying all of them."""
     for frames in videos:
         for start in range(len(frames) - window + 1):
             part = frames[start : start + window]
@@ -62,10 +71,10 @@ def has_window(videos, window, max_gap, rule="consecutive"):
 @given(VIDEOS, WINDOW, GAP, st.integers(0, 5), st.integers(0, 9))
 def test_a_training_window_is_of_near_frames_of_one_video(videos, window, gap, epoch, seed):
     assume(has_window(videos, window, gap))
-    plan = training_plan(corpus_of(videos), window, epoch, seed, gap)
+    plan = training_plan(corpus_of(videos), training(window, seed=seed, max_gap=gap), epoch)
     used = set()
-    for video, first, length, valid in plan:
-        assert length == valid == window
+    for video, first, length in plan:
+        assert length == window
         assert 0 <= first <= len(videos[video]) - window
         part = videos[video][first : first + window]
         assert (np.diff(np.abs(part)) <= gap).all()
@@ -78,33 +87,32 @@ def test_a_training_window_is_of_near_frames_of_one_video(videos, window, gap, e
 @fast
 @given(VIDEOS, WINDOW, GAP, st.integers(0, 5), st.sampled_from(["consecutive", "first_to_last"]))
 def test_there_is_an_error_exactly_where_no_window_fits(videos, window, gap, epoch, rule):
-    corpus = corpus_of(videos)
+    corpus, config = corpus_of(videos), training(window, max_gap=gap, window_rule=rule)
     if has_window(videos, window, gap, rule):
-        assert len(training_plan(corpus, window, epoch, 0, gap, rule))
+        assert len(training_plan(corpus, config, epoch))
     else:
         with pytest.raises(UserError, match="must hold a labelled window"):
-            training_plan(corpus, window, epoch, 0, gap, rule)
+            training_plan(corpus, config, epoch)
 
 
 @fast
 @given(VIDEOS, WINDOW, GAP)
-def test_an_epoch_drops_less_than_two_windows_of_a_stretch(videos, window, gap):
+def test_an_epoch_drops_less_than_two_windows_of_a_segment(videos, window, gap):
     videos = [[abs(frame) for frame in frames] for frames in videos]
     assume(has_window(videos, window, gap))
     corpus = corpus_of(videos)
-    plan = training_plan(corpus, window, 0, 0, gap)
+    plan = training_plan(corpus, training(window, max_gap=gap), 0)
     for video, first, length in segments(corpus, gap):
         inside = ((plan[:, 0] == video) & (plan[:, 1] >= first) & (plan[:, 1] < first + length)).sum()
-        # Less than a window before the first, less than one after the last; a whole stretch of one is never dropped.
+        # Less than a window before the first, less than one after the last; a segment of one window is never dropped.
         assert max(length // window - 1, int(length >= window)) <= inside <= length // window
 
 
 def assert_filled_up(plan, batch_size):
-    """Whole batches, with what reads nothing at their ends; returns the batches without it."""
+    """Batches are whole, with the windows that read nothing at their ends; return the batches without these."""
     assert len(plan) % batch_size == 0
-    assert (plan[:, 2] == plan[:, 3]).all()
     found = []
-    for batch in plan.reshape(-1, batch_size, 4):
+    for batch in plan.reshape(-1, batch_size, 3):
         real = int((batch[:, 2] > 0).sum())
         assert real > 0
         assert not batch[real:, 2].any()
@@ -116,10 +124,10 @@ def assert_filled_up(plan, batch_size):
 @given(VIDEOS, WINDOW, st.integers(1, 5))
 @example([[1, 2, 3, -4, 9, 10]], 2, 4)
 def test_evaluation_reads_every_record_once(videos, window, batch_size):
-    batches = assert_filled_up(evaluation_plan(corpus_of(videos), window, batch_size), batch_size)
+    batches = assert_filled_up(evaluation_plan(corpus_of(videos), evaluation(window, batch_size)), batch_size)
     read = []
     for batch in batches:
-        for video, first, length, _ in batch:
+        for video, first, length in batch:
             assert length <= window
             numbers = np.abs(videos[video][first : first + length])
             assert (np.diff(numbers) == 1).all()
@@ -132,7 +140,7 @@ def test_evaluation_reads_every_record_once(videos, window, batch_size):
 @fast
 @given(VIDEOS, WINDOW, st.integers(1, 5))
 def test_windows_of_a_batch_are_of_nearly_one_length(videos, window, batch_size):
-    batches = assert_filled_up(evaluation_plan(corpus_of(videos), window, batch_size), batch_size)
+    batches = assert_filled_up(evaluation_plan(corpus_of(videos), evaluation(window, batch_size)), batch_size)
     for batch in batches:
         assert batch[:, 2].min() >= 0.9 * batch[:, 2].max()
     whole = [batch for batch in batches if batch[0, 2] == window]
@@ -144,13 +152,13 @@ def test_windows_of_a_batch_are_of_nearly_one_length(videos, window, batch_size)
 def test_overlapping_windows_start_at_even_steps_and_each_reads_something_new(videos, window, overlap, batch_size):
     assume(overlap < window)
     corpus = corpus_of(videos)
-    batches = assert_filled_up(evaluation_plan(corpus, window, batch_size, overlap), batch_size)
-    found = sorted(tuple(map(int, row[:3])) for batch in batches for row in batch)
+    batches = assert_filled_up(evaluation_plan(corpus, evaluation(window, batch_size, overlap)), batch_size)
+    found = sorted(tuple(map(int, row)) for batch in batches for row in batch)
     expected = []
     for video, first, length in segments(corpus, 1):
         seen = 0
         for start in range(0, length, window - overlap):
-            if seen < length:  # something of the stretch is not yet in a window
+            if seen < length:  # something of the segment is not yet in a window
                 expected.append((video, first + start, min(window, length - start)))
                 seen = start + window
     assert found == sorted(expected)
@@ -160,14 +168,14 @@ def test_overlapping_windows_start_at_even_steps_and_each_reads_something_new(vi
 @given(VIDEOS, WINDOW, st.integers(1, 5))
 @example([[1, 2, 3, 4, 5], [1, 9], [1]], 2, 2)
 def test_sequences_go_on_in_the_same_row_of_the_next_batch(videos, window, lanes):
-    batches = assert_filled_up(sequence_plan(corpus_of(videos), window, lanes), lanes)
+    batches = assert_filled_up(sequence_plan(corpus_of(videos), evaluation(window, lanes)), lanes)
     assert max(map(len, batches)) <= min(lanes, len(videos))
     read, before, begun = [], [], set()
     for batch in batches:
-        assert len(set(batch[:, 2])) == 1, "pieces of one length, nothing padded"
+        assert len(set(batch[:, 2])) == 1, "windows of one length, nothing padded"
         assert 1 <= batch[0, 2] <= window
-        assert len(batch) <= len(before) or not before, "a row that is through is never used again"
-        for row, (video, first, length, _) in enumerate(batch):
+        assert len(batch) <= len(before) or not before, "a row without a video left is never used again"
+        for row, (video, first, length) in enumerate(batch):
             if before and before[row][0] == video:
                 assert first == before[row][1] + before[row][2]
             else:
@@ -181,9 +189,9 @@ def test_sequences_go_on_in_the_same_row_of_the_next_batch(videos, window, lanes
 
 def test_sequences_of_videos_of_several_lengths():
     corpus = corpus_of([list(range(1, 8)), [1, 2, 3, 50], list(range(1, 13)), [1]])
-    batches = assert_filled_up(sequence_plan(corpus, 5, 2), 2)
-    # Videos 2 and 0, the longest; 1 follows 0 in its row, and 3 whichever is through first.
-    assert [[tuple(map(int, row[:3])) for row in batch] for batch in batches] == [
+    batches = assert_filled_up(sequence_plan(corpus, evaluation(5, 2)), 2)
+    # Videos 2 and 0, the longest, come first; 1 follows 0 in its row, and 3 the first of the rows to end.
+    assert [[tuple(map(int, row)) for row in batch] for batch in batches] == [
         [(2, 0, 5), (0, 0, 5)],
         [(2, 5, 2), (0, 5, 2)],
         [(2, 7, 4), (1, 0, 4)],
@@ -216,10 +224,10 @@ def rows_of(stream, number):
 @given(VIDEOS, WINDOW, GAP, st.integers(0, 9), st.integers(0, 60))
 def test_a_stream_goes_on_anywhere_as_if_never_stopped(videos, window, gap, seed, stop):
     assume(has_window(videos, window, gap))
-    corpus = corpus_of(videos)
-    whole = rows_of(training_stream(corpus, window, seed, START, gap), stop + 50)
+    corpus, config = corpus_of(videos), training(window, seed=seed, max_gap=gap)
+    whole = rows_of(training_stream(corpus, config, START), stop + 50)
     last = whole[stop - 1] if stop else (0, -1)
-    resumed = rows_of(training_stream(corpus, window, seed, Position(last[0], last[1] + 1), gap), 50)
+    resumed = rows_of(training_stream(corpus, config, Position(last[0], last[1] + 1)), 50)
     assert resumed == whole[stop:]
     epochs = [row[0] for row in whole]
     assert epochs == sorted(epochs)
@@ -229,16 +237,16 @@ def test_a_stream_goes_on_anywhere_as_if_never_stopped(videos, window, gap, seed
 
 def test_the_plan_follows_from_seed_and_epoch():
     corpus = corpus_of([list(range(1, 200)), list(range(1, 150))])
-    first = training_plan(corpus, 8, epoch=3, seed=5)
-    np.testing.assert_array_equal(first, training_plan(corpus, 8, epoch=3, seed=5))
+    first = training_plan(corpus, training(8, seed=5), epoch=3)
+    np.testing.assert_array_equal(first, training_plan(corpus, training(8, seed=5), epoch=3))
     for epoch, seed in [(4, 5), (3, 6), (5, 3)]:
-        other = training_plan(corpus, 8, epoch, seed)
+        other = training_plan(corpus, training(8, seed=seed), epoch)
         assert other.shape != first.shape or (other != first).any()
 
 
 def test_windows_start_at_every_phase_and_every_frame_is_seen():
     corpus = corpus_of([list(range(1, 32))])
-    plans = [training_plan(corpus, 5, epoch, 0) for epoch in range(60)]
+    plans = [training_plan(corpus, training(5), epoch) for epoch in range(60)]
     phases = [plan[:, 1].min() for plan in plans]
     assert set(phases) == {0, 1, 2, 3, 4}
     assert min(phases.count(phase) for phase in range(5)) >= 4
@@ -248,7 +256,7 @@ def test_windows_start_at_every_phase_and_every_frame_is_seen():
 
 def test_windows_are_shuffled_over_the_videos():
     corpus = corpus_of([list(range(1, 101))] * 4)
-    plan = training_plan(corpus, 5, 0, 0)
+    plan = training_plan(corpus, training(5), 0)
     assert (np.diff(plan[:, 0]) != 0).sum() > len(plan) / 2
     assert set(plan[:, 0]) == {0, 1, 2, 3}
 
@@ -257,17 +265,17 @@ def test_windows_without_a_label_are_dropped_in_training_and_read_in_evaluation(
     frames = [-n if 11 <= n <= 40 else n for n in range(1, 51)]
     corpus = corpus_of([frames])
     for epoch in range(20):
-        plan = training_plan(corpus, 5, epoch, 0)
+        plan = training_plan(corpus, training(5), epoch)
         assert all(max(frames[first : first + 5]) > 0 for first in plan[:, 1])
         assert len(plan) <= 6
-    assert evaluation_plan(corpus, 5, 1)[:, 2].sum() == 50
+    assert evaluation_plan(corpus, evaluation(5, 1))[:, 2].sum() == 50
 
 
 def test_few_labels_are_found_in_every_epoch():
     # One label, which half of the phases miss.
     corpus = corpus_of([[-1, -2, -3, -4, -5, 6, -7], [-1, -2, -3]])
     for epoch in range(50):
-        plan = training_plan(corpus, 4, epoch, 0)
+        plan = training_plan(corpus, training(4), epoch)
         assert len(plan) == 1
         assert plan[0, 0] == 0
         assert plan[0, 1] <= 5 < plan[0, 1] + 4
@@ -278,39 +286,46 @@ def test_a_larger_gap_is_crossed_only_when_allowed():
     assert [tuple(row[1:]) for row in segments(corpus, 1)] == [(0, 3), (3, 3), (6, 2)]
     assert [tuple(row[1:]) for row in segments(corpus, 2)] == [(0, 6), (6, 2)]
     assert [tuple(row[1:]) for row in segments(corpus, 3)] == [(0, 8)]
-    with pytest.raises(UserError, match="stretches of at most 3 frames"):
-        training_plan(corpus, 4, 0, 0, max_gap=1)
-    assert {first for epoch in range(9) for first in training_plan(corpus, 4, epoch, 0, 2)[:, 1]} == {0, 1, 2}
+    with pytest.raises(UserError, match="segments of at most 3 frames"):
+        training_plan(corpus, training(4), 0)
+    plans = [training_plan(corpus, training(4, max_gap=2), epoch) for epoch in range(9)]
+    assert {first for plan in plans for first in plan[:, 1]} == {0, 1, 2}
 
 
 def test_the_looser_rule_looks_at_first_and_last_alone():
     # With T = 2 the last frame may be less than 30 above the first.
     corpus = corpus_of([[1, 30, 60, 90, 119, 200]])
-    found = {first for epoch in range(20) for first in training_plan(corpus, 2, epoch, 0, 1, "first_to_last")[:, 1]}
-    assert found == {0, 3}
+    plans = [training_plan(corpus, training(2, window_rule="first_to_last"), epoch) for epoch in range(20)]
+    assert {first for plan in plans for first in plan[:, 1]} == {0, 3}
     with pytest.raises(UserError, match="labelled window"):
-        training_plan(corpus, 2, 0, 0, 29 - 1, "consecutive")
+        training_plan(corpus, training(2, max_gap=29 - 1), 0)
 
 
 def test_the_looser_rule_never_crosses_videos():
     corpus = corpus_of([[1, 5, 9], [1, 5, 9]])
     for epoch in range(9):
-        plan = training_plan(corpus, 2, epoch, 0, 1, "first_to_last")
+        plan = training_plan(corpus, training(2, window_rule="first_to_last"), epoch)
         assert (plan[:, 1] <= 1).all()
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda corpus: training_plan(corpus, 0, 0, 0), "`window` must be at least 1"),
-        (lambda corpus: training_plan(corpus, 4, 0, 0, max_gap=0), "`max_gap` must be at least 1"),
-        (lambda corpus: training_plan(corpus, 4, 0, 0, rule="loose"), "`window_rule` must be one of .*Received: loose"),
-        (lambda corpus: evaluation_plan(corpus, 0, 1), "`window` must be at least 1"),
-        (lambda corpus: evaluation_plan(corpus, 4, 0), "`batch_size` must be at least 1"),
-        (lambda corpus: evaluation_plan(corpus, 4, 1, 4), "`overlap` must be from 0 to below `window`, 4. Received: 4"),
-        (lambda corpus: sequence_plan(corpus, 0, 1), "`window` must be at least 1"),
-        (lambda corpus: sequence_plan(corpus, 4, 0), "`batch_size` must be at least 1"),
-        (lambda corpus: training_plan(corpus, 30, 0, 0), "30 consecutive frames.*at most 20 frames"),
+        (lambda corpus: training_plan(corpus, training(0), 0), "`window` must be at least 1"),
+        (lambda corpus: training_plan(corpus, training(4, max_gap=0), 0), "`max_gap` must be at least 1"),
+        (
+            lambda corpus: training_plan(corpus, training(4, window_rule="loose"), 0),
+            "`window_rule` must be one of .*Received: loose",
+        ),
+        (lambda corpus: evaluation_plan(corpus, evaluation(0, 1)), "`window` must be at least 1"),
+        (lambda corpus: evaluation_plan(corpus, evaluation(4, 0)), "`batch_size` must be at least 1"),
+        (
+            lambda corpus: evaluation_plan(corpus, evaluation(4, 1, 4)),
+            "`overlap` must be from 0 to below `window`, 4. Received: 4",
+        ),
+        (lambda corpus: sequence_plan(corpus, evaluation(0, 1)), "`window` must be at least 1"),
+        (lambda corpus: sequence_plan(corpus, evaluation(4, 0)), "`batch_size` must be at least 1"),
+        (lambda corpus: training_plan(corpus, training(30), 0), "30 consecutive frames.*at most 20 frames"),
     ],
 )
 def test_settings_that_cannot_be_are_errors(call, says):

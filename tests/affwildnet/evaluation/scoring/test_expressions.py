@@ -74,14 +74,14 @@ def test_a_frame_with_a_class_is_labelled_though_it_has_no_valence(corpus, folde
 def test_windows_are_those_with_a_class(corpus, folder):
     seen = set()
     for epoch in range(12):
-        plan = training_plan(corpus, 4, epoch, seed=0)
+        plan = training_plan(corpus, TrainingConfig(window=4), epoch)
         seen |= {(video, first) for video, first, *_ in plan.tolist()}
-        for video, first, length, _ in plan.tolist():
+        for video, first, length in plan.tolist():
             assert max(CLASSES[video][first : first + length]) >= 0
     assert {video for video, _ in seen} == {0, 1, 3}
     assert max(first for video, first in seen if video == 3) == 6  # its frame 7 is the last with a class
     with pytest.raises(UserError, match="must hold a labelled window of 4"):
-        training_plan(Corpus.open(folder, "train"), 4, 0, seed=0)
+        training_plan(Corpus.open(folder, "train"), TrainingConfig(window=4), 0)
 
 
 def assert_labels(batch):
@@ -134,7 +134,7 @@ def test_valence_and_arousal_of_such_records_stay_what_they_are(tmp_path):
 
 def test_a_corpus_without_classes_is_refused_with_the_layouts_that_have_them(tmp_path):
     make_corpus(tmp_path, [{"frames": 5}])
-    with pytest.raises(UserError, match=r"layouts afew, omg, and csv .*Received: layout aff_wild, without\.$"):
+    with pytest.raises(UserError, match=r"layouts afew, omg, and csv .*Received: layout aff_wild, without them\.$"):
         Corpus.open(tmp_path, "train", target="expression")
     with pytest.raises(UserError, match=r"must be one of valence_arousal, expression\. Received: expresion"):
         Corpus.open(tmp_path, "train", target="expresion")
