@@ -58,7 +58,7 @@ def test_frames_without_a_face_are_left_out_and_split_the_run(tmp_path):
     assert 0.3 < entry.frames / frames < 0.55
     assert entry.frames + entry.frames_without_face == frames
     numbers = [int(record["frame"]) for record in read_records(tmp_path, entry)]
-    assert numbers == [number for first, last in entry.runs for number in range(first, last + 1)]
+    assert numbers == [number for first, last in entry.segments for number in range(first, last + 1)]
 
 
 @pytest.mark.slow

@@ -131,7 +131,7 @@ class Corpus:
     @cached_property
     def record_frames(self) -> np.ndarray:
         """(records,) int64: frame number of each record."""
-        return np.concatenate([_numbers(entry.runs) for entry in self.videos])
+        return np.concatenate([entry.frame_numbers for entry in self.videos])
 
     @cached_property
     def record_quadrants(self) -> np.ndarray:
@@ -167,9 +167,5 @@ class Corpus:
         if self.target == EXPRESSION:
             return self.record_classes >= 0
         return np.concatenate([
-            np.isin(_numbers(entry.runs), _numbers(entry.labelled_runs)) for entry in self.videos
+            np.isin(entry.frame_numbers, entry.labelled_frame_numbers) for entry in self.videos
         ])  # fmt: skip
-
-
-def _numbers(runs: tuple[manifest.Run, ...]) -> np.ndarray:
-    return np.concatenate([np.arange(first, last + 1, dtype=np.int64) for first, last in runs] or [np.empty(0, int)])

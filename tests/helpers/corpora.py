@@ -87,8 +87,8 @@ def _write(video, path, size):
         fps=FPS,
         frames_decoded=max(frames),
         frames_without_face=max(frames) - len(frames),
-        runs=manifest.to_runs(frames),
-        labelled_runs=manifest.to_runs(labelled),
+        segments=manifest.to_segments(frames),
+        labelled_segments=manifest.to_segments(labelled),
         record_bytes=tuple(records.record_bytes),
     )
 

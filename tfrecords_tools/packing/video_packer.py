@@ -100,8 +100,8 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         frames_decoded=len(seen.times),
         frames_without_face=len(seen.times) - len(track.boxes) - removed,
         frames_removed=removed,
-        runs=manifest.to_runs(kept),
-        labelled_runs=manifest.to_runs(np.array(kept)[schema.is_labelled(own.values)].tolist()),
+        segments=manifest.to_segments(kept),
+        labelled_segments=manifest.to_segments(np.array(kept)[schema.is_labelled(own.values)].tolist()),
         record_bytes=tuple(records.record_bytes),
     )
 

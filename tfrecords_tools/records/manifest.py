@@ -2,9 +2,12 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+
+import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
@@ -15,8 +18,11 @@ FILE_NAME = "manifest.json"
 # What a manifest means that does not say its label range, by layout; for all others it is `schema.LABEL_RANGE`.
 _UNSAID_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
 
+# What earlier manifests call a field of a video.
+_FORMER_NAMES = {"runs": "segments", "labelled_runs": "labelled_segments"}
+
 # First and last of consecutive frame numbers, both included.
-Run = tuple[int, int]
+Segment = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,8 @@ class VideoEntry:
       frames_without_face: of these, left out because no face was found.
       frames_removed: of these, left out because what was found there jumps and is no face (ijcv2019 section 3.1).
       input_sha256: of the source video, its labels and what decides how it is packed; "" where it is not known.
-      runs: frame numbers of the records, in order.
-      labelled_runs: of these, the ones with a label.
+      segments: frame numbers of the records, in order.
+      labelled_segments: frame numbers of those with a label.
       record_bytes: size of each record in the file, framing included, in order.
     """
 
@@ -54,8 +60,8 @@ class VideoEntry:
     fps: float
     frames_decoded: int
     frames_without_face: int
-    runs: tuple[Run, ...]
-    labelled_runs: tuple[Run, ...]
+    segments: tuple[Segment, ...]
+    labelled_segments: tuple[Segment, ...]
     record_bytes: tuple[int, ...]
     frames_removed: int = 0
     input_sha256: str = ""
@@ -63,11 +69,22 @@ class VideoEntry:
     @property
     def frames(self) -> int:
         """Number of records."""
-        return count(self.runs)
+        return count(self.segments)
 
     @property
     def frames_labelled(self) -> int:
-        return count(self.labelled_runs)
+        """Number of records with a label."""
+        return count(self.labelled_segments)
+
+    @property
+    def frame_numbers(self) -> np.ndarray:
+        """(frames,) int64, the frame number of each record."""
+        return _numbers(self.segments)
+
+    @property
+    def labelled_frame_numbers(self) -> np.ndarray:
+        """(frames_labelled,) int64, the frame number of each record with a label."""
+        return _numbers(self.labelled_segments)
 
     @property
     def offsets(self) -> list[int]:
@@ -125,20 +142,24 @@ class Manifest:
         return found
 
 
-def count(runs: tuple[Run, ...]) -> int:
-    """Number of frames in `runs`."""
-    return sum(last - first + 1 for first, last in runs)
+def count(segments: tuple[Segment, ...]) -> int:
+    """Return the number of frames in `segments`."""
+    return sum(last - first + 1 for first, last in segments)
 
 
-def to_runs(frames: list[int]) -> tuple[Run, ...]:
-    """Gather rising frame numbers into runs of consecutive ones."""
-    runs: list[Run] = []
+def to_segments(frames: Iterable[int]) -> tuple[Segment, ...]:
+    """Return rising frame numbers as segments of consecutive ones: 1, 2, 3, 7 as (1, 3), (7, 7)."""
+    segments: list[Segment] = []
     for frame in frames:
-        if runs and frame == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], frame)
+        if segments and frame == segments[-1][1] + 1:
+            segments[-1] = (segments[-1][0], frame)
         else:
-            runs.append((frame, frame))
-    return tuple(runs)
+            segments.append((frame, frame))
+    return tuple(segments)
+
+
+def _numbers(segments: tuple[Segment, ...]) -> np.ndarray:
+    return np.concatenate([np.arange(first, last + 1) for first, last in segments] or [np.empty(0, np.int64)])
 
 
 def save(manifest: Manifest, folder: Path) -> None:
@@ -187,5 +208,7 @@ def load(folder: Path) -> Manifest:
 
 def entry_from(fields: dict) -> VideoEntry:
     """Return the entry whose fields came out of JSON."""
-    runs = {key: tuple((first, last) for first, last in fields[key]) for key in ("runs", "labelled_runs")}
-    return VideoEntry(**{**fields, **runs, "record_bytes": tuple(fields["record_bytes"])})
+    fields = {_FORMER_NAMES.get(name, name): value for name, value in fields.items()}
+    for name in _FORMER_NAMES.values():
+        fields[name] = tuple((first, last) for first, last in fields[name])
+    return VideoEntry(**{**fields, "record_bytes": tuple(fields["record_bytes"])})

@@ -75,9 +75,9 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
         yield f"{number} records, the manifest says {entry.frames}"
     elif tuple(sizes) != entry.record_bytes:
         yield "the sizes of the records are not those of the manifest"
-    elif manifest.to_runs(frames) != entry.runs:
+    elif manifest.to_segments(frames) != entry.segments:
         yield "the frame numbers are not those of the manifest"
-    elif manifest.to_runs(labelled) != entry.labelled_runs:
+    elif manifest.to_segments(labelled) != entry.labelled_segments:
         yield "the labelled frames are not those of the manifest"
 
 

@@ -99,7 +99,7 @@ def _errors(video: VideoPredictions) -> np.ndarray:
 def _faces(corpus: Corpus, entry: VideoEntry | None, frames: np.ndarray) -> list[bytes | None]:
     if entry is None:
         return [None] * len(frames)
-    numbers = np.concatenate([np.arange(first, last + 1) for first, last in entry.runs])
+    numbers = entry.frame_numbers
     indices = np.searchsorted(numbers, frames)
     faces = []
     for index, record in zip(indices, read_records(corpus.folder, entry, indices.tolist()), strict=True):

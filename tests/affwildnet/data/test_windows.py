@@ -12,7 +12,7 @@ from affwildnet.data import START, Corpus, Position
 from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, training_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import Manifest, VideoEntry, to_runs
+from tfrecords_tools.records.manifest import Manifest, VideoEntry, to_segments
 
 
 def corpus_of(videos):
@@ -23,8 +23,9 @@ def corpus_of(videos):
         entries.append(
             VideoEntry(
                 video=f"v{index}", split="train", subject=f"v{index}", file=f"{index}", sha256="", fps=30.0,
-                frames_decoded=max(numbers), frames_without_face=0, runs=to_runs(numbers),
-                labelled_runs=to_runs([frame for frame in frames if frame > 0]), record_bytes=(100,) * len(numbers),
+                frames_decoded=max(numbers), frames_without_face=0, segments=to_segments(numbers),
+                labelled_segments=to_segments(frame for frame in frames if frame > 0),
+                record_bytes=(100,) * len(numbers),
             )
         )  # fmt: skip
     packed = Manifest("tiny", "aff_wild", 32, "crop", 0.1, tuple(entries))

@@ -97,7 +97,7 @@ def by_hand(corpus, model, window, overlap=0):
     for entry in corpus.videos:
         records = list(read_records(corpus.folder, entry))
         of_frame = {int(record["frame"]): [] for record in records}
-        for first, last in entry.runs:
+        for first, last in entry.segments:
             start = first
             while True:
                 part = [record for record in records if start <= record["frame"] < min(start + window, last + 1)]
@@ -388,7 +388,7 @@ def test_a_split_without_labels_is_refused(tmp_path):
 def test_a_manifest_that_tells_of_other_labels_is_noticed(tmp_path, model):
     packed = make_corpus(tmp_path, [{"frames": 8, "unlabelled": [4]}])
     (entry,) = packed.videos
-    manifest.save(replace(packed, videos=(replace(entry, labelled_runs=((1, 8),)),)), tmp_path)
+    manifest.save(replace(packed, videos=(replace(entry, labelled_segments=((1, 8),)),)), tmp_path)
     with pytest.raises(UserError, match=r"scored once\. Received: 7 scored of 8 labelled.*verify"):
         Evaluator(Corpus.open(tmp_path, "train"), TINY.evaluation)(model)
 

@@ -289,7 +289,7 @@ def test_line_i_is_the_label_of_frame_i(numbered_clip, monkeypatch, tmp_path, su
         np.testing.assert_allclose(record["landmarks"] * SIDE - 0.5, number / 4, atol=1e-4)
         np.testing.assert_array_equal(record["box"], [0, 0, SIDE, SIDE])
     assert (entry.frames_decoded, entry.frames_without_face, entry.fps) == (40, 0, 25)
-    assert entry.runs == entry.labelled_runs == ((1, 40),)
+    assert entry.segments == entry.labelled_segments == ((1, 40),)
 
 
 def test_frames_without_a_face_are_left_out_and_shift_no_label(numbered_clip, monkeypatch, tmp_path):
@@ -299,7 +299,7 @@ def test_frames_without_a_face_are_left_out_and_shift_no_label(numbered_clip, mo
     for record in records:
         assert record["frame"] == seen_in(record)
         np.testing.assert_allclose(record["label"], label_of(seen_in(record)), atol=1e-6)
-    assert entry.runs == ((3, 8), (10, 16), (19, 29))
+    assert entry.segments == ((3, 8), (10, 16), (19, 29))
     assert (entry.frames_decoded, entry.frames_without_face) == (30, 6)
 
 
@@ -307,13 +307,13 @@ def test_frames_beyond_the_annotation_have_no_label(numbered_clip, monkeypatch, 
     entry, records = packed(numbered_clip(20, 18), monkeypatch, tmp_path, tolerance=2)
     labelled = {int(record["frame"]): not np.isnan(record["label"]).any() for record in records}
     assert labelled == {number: number <= 18 for number in range(1, 21)}
-    assert (entry.runs, entry.labelled_runs) == (((1, 20),), ((1, 18),))
+    assert (entry.segments, entry.labelled_segments) == (((1, 20),), ((1, 18),))
 
 
 def test_labels_beyond_the_video_are_not_used(numbered_clip, monkeypatch, tmp_path):
     entry, records = packed(numbered_clip(20, 21), monkeypatch, tmp_path)
     assert [record["frame"] for record in records] == list(range(1, 21))
-    assert entry.labelled_runs == ((1, 20),)
+    assert entry.labelled_segments == ((1, 20),)
 
 
 def test_an_annotation_of_another_length_leaves_no_file(numbered_clip, monkeypatch, tmp_path):

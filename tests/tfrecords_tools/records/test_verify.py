@@ -13,6 +13,7 @@ import tensorflow as tf
 from tests.helpers.corpora import make_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.verify import verify
 
@@ -121,11 +122,11 @@ def test_two_files_exchanged_are_named(corpus):
 @pytest.mark.parametrize(
     ("index", "fields", "problem"),
     [
-        (0, {"runs": ((2, 13),)}, "the frame numbers are not those of the manifest"),
-        (1, {"runs": ((1, 2), (4, 4), (7, 8))}, "the frame numbers are not those of the manifest"),
-        (0, {"runs": ((1, 11),)}, "12 records, the manifest says 11"),
-        (1, {"labelled_runs": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
-        (3, {"labelled_runs": ((1, 4),)}, "the labelled frames are not those of the manifest"),
+        (0, {"segments": ((2, 13),)}, "the frame numbers are not those of the manifest"),
+        (1, {"segments": ((1, 2), (4, 4), (7, 8))}, "the frame numbers are not those of the manifest"),
+        (0, {"segments": ((1, 11),)}, "12 records, the manifest says 11"),
+        (1, {"labelled_segments": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
+        (3, {"labelled_segments": ((1, 4),)}, "the labelled frames are not those of the manifest"),
         (0, {"sha256": "0" * 64}, "its sha256 is not the one in the manifest"),
         (2, {"record_bytes": (1000,) * 6}, "the sizes of the records are not those of the manifest"),
         (2, {"video": "other"}, "record 1: belongs to the video b'v2'"),
@@ -215,7 +216,7 @@ BROKEN_MANIFESTS = {
     "no videos": (lambda fields: fields.pop("videos"), "not a manifest"),
     "a field missing": (lambda fields: fields["videos"][0].pop("sha256"), "not a manifest"),
     "a field too many": (lambda fields: fields["videos"][0].update(mood=1), "not a manifest"),
-    "broken runs": (lambda fields: fields["videos"][0].update(runs=[[1]]), "not a manifest"),
+    "broken segments": (lambda fields: fields["videos"][0].update(segments=[[1]]), "not a manifest"),
 }
 
 
@@ -246,9 +247,35 @@ def test_saving_and_loading_a_manifest_changes_nothing(corpus):
     assert not list(corpus.glob(".partial*"))
 
 
-def test_runs_are_the_consecutive_stretches():
-    assert manifest.to_runs([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
-    assert manifest.to_runs([]) == ()
+def test_a_manifest_of_before_is_read(corpus):
+    packed = manifest.load(corpus)
+    path = corpus / "manifest.json"
+
+    def former(layout):
+        fields = json.loads(path.read_text())
+        for video in fields["videos"]:
+            video["runs"], video["labelled_runs"] = video.pop("segments"), video.pop("labelled_segments")
+        del fields["label_range"]
+        return json.dumps({**fields, "layout": layout})
+
+    texts = {layout: former(layout) for layout in LAYOUTS}
+    for layout, text in texts.items():
+        path.write_text(text)
+        found = manifest.load(corpus)
+        assert found.videos == packed.videos
+        assert found.label_range == LAYOUTS[layout].label_range
+    assert verify(corpus) == []
+
+
+def test_the_label_range_is_that_of_the_manifest(corpus):
+    packed = dataclasses.replace(manifest.load(corpus), label_range={"valence": (0.0, 2.0), "arousal": (-3.0, 1.0)})
+    manifest.save(packed, corpus)
+    assert manifest.load(corpus) == packed
+
+
+def test_segments_are_of_consecutive_frames():
+    assert manifest.to_segments([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
+    assert manifest.to_segments([]) == ()
     assert manifest.count(((1, 3), (5, 5), (9, 10))) == 6
 
 
