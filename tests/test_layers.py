@@ -126,7 +126,7 @@ def test_the_walk_sees_the_modules():
     ("module", "source", "breach"),
     [
         ("affwildnet.data.pipeline", "import affwildnet.training", "from above"),
-        ("affwildnet.models.shapes", "from affwildnet.runs import checkpoints", "from above"),
+        ("affwildnet.models.time_axis", "from affwildnet.runs import checkpoints", "from above"),
         ("affwildnet.runs.checkpoints", "def load():\n    from affwildnet.training.loop import train", "from above"),
         ("affwildnet.runs.card", "from affwildnet.evaluation import trained", "from above"),
         ("affwildnet.evaluation.scored_run", "from affwildnet.export import export", "from above"),

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from affwildnet.experiments.published import Published
 
 
+def scaled(units: int, width: float) -> int:
+    """Return `units` times `width`, rounded, and at least 1."""
+    return max(1, round(units * width))
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """A network: backbone, hidden FC layers with the landmarks, recurrent layers on one or more of their outputs, head.
@@ -74,6 +79,11 @@ class ModelConfig:
     pixel_mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
     pixel_scale: tuple[float, float, float] = (1 / 128, 1 / 128, 1 / 128)
     head: str = "valence_arousal"
+
+    @property
+    def backbones(self) -> set[str]:
+        """The backbone, or the backbones of the members."""
+        return {member.backbone for member in self.members} or {self.backbone}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.builder import build, fit_landmarks
 from affwildnet.models.fusion import WeightedMean, fuse_decisions
 from affwildnet.models.recurrent import RECURRENT
-from affwildnet.models.shapes import FoldTime, UnfoldTime
+from affwildnet.models.time_axis import FoldTime, UnfoldTime
 
 __all__ = [
     "BACKBONES",

@@ -12,6 +12,7 @@ from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.checks import check
 from affwildnet.models.cloning import beside, skeleton
 from affwildnet.models.fusion import WeightedMean
+from affwildnet.models.layer_prefixes import dimension_prefix, member_prefix
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
 from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -71,7 +72,7 @@ def _separate(config: ModelConfig) -> keras.Model:
     network = _description(config)
     predictions = []
     for dimension in DIMENSIONS:
-        (sequence,) = beside(network, tensors, f"{dimension}_")
+        (sequence,) = beside(network, tensors, dimension_prefix(dimension))
         predictions.append(layers.Dense(1, dtype="float32", name=dimension)(sequence))
     output = layers.Concatenate(dtype="float32", name=config.head)(predictions)
     return keras.Model(tensors, output, name=f"separate_{config.backbone}")
@@ -84,10 +85,12 @@ def _fused(config: ModelConfig) -> keras.Model:
     tensors = inputs(next((member for member in members if member.landmarks), members[0]))
     sequences = []
     for index, member in enumerate(members, start=1):
-        (sequence,) = beside(_description(member), tensors, f"net{index}_")
+        (sequence,) = beside(_description(member), tensors, member_prefix(index))
         sequences.append(sequence)
     if config.fusion == "decision":
-        predictions = [_output(config, f"net{index}_")(sequence) for index, sequence in enumerate(sequences, start=1)]
+        predictions = [
+            _output(config, member_prefix(index))(sequence) for index, sequence in enumerate(sequences, start=1)
+        ]
         return keras.Model(
             tensors, WeightedMean(dtype="float32", name=config.head)(predictions), name="decision_fusion"
         )

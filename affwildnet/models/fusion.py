@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from affwildnet.models.cloning import beside, give
+from affwildnet.models.layer_prefixes import member_prefix
 from affwildnet.models.signature import FRAMES, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 
@@ -58,12 +59,12 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
         for tensor in model.inputs:
             tensors.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
     tensors = list(tensors.values())
-    predictions = [beside(model, tensors, f"net{index}_")[0] for index, model in enumerate(models, start=1)]
+    predictions = [beside(model, tensors, member_prefix(index))[0] for index, model in enumerate(models, start=1)]
     mean = WeightedMean(dtype="float32", name=VALENCE_AROUSAL)
     fused = keras.Model(tensors, mean(predictions), name="decision_fusion")
     mean.shares.assign(ccc)
     for index, model in enumerate(models, start=1):
         for layer in model.layers:
             if layer.weights:
-                give(fused.get_layer(f"net{index}_{layer.name}"), layer.get_weights())
+                give(fused.get_layer(member_prefix(index) + layer.name), layer.get_weights())
     return fused

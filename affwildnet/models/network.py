@@ -3,11 +3,11 @@
 import keras
 from keras import layers
 
-from affwildnet.experiments.config import ModelConfig
+from affwildnet.experiments.config import ModelConfig, scaled
 from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.recurrent import head
-from affwildnet.models.shapes import FoldTime, UnfoldTime, scaled
 from affwildnet.models.signature import FRAMES, LANDMARKS
+from affwildnet.models.time_axis import FoldTime, UnfoldTime
 from tfrecords_tools.errors import check_choice
 from tfrecords_tools.records import schema
 

@@ -1,38 +1,61 @@
-"""Published weights, taken into the networks here: `python -m affwildnet.weights`.
+"""Published weights, imported into the networks of this package: `python -m affwildnet.weights`.
 
-A new source is one file and one line in `SOURCES` of `importing.py`. Nothing is matched in silence: each weight that a
-file should have must be there in its shape, and what was done is told in a `Table`.
+A new source is one file here and one line in `SOURCES`. Nothing is matched by guess: every weight that the network
+needs must be in the file with its shape, and an `ImportReport` says what was done with each. Importing this package
+needs neither TensorFlow nor Keras.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.weights import affwildnet_tf1, cnn_m_facevalue, imagenet, resnet50_vggface2, vgg_face
+from affwildnet.weights.weight_source import WeightSource
 
 if TYPE_CHECKING:
     import keras
 
-    from affwildnet.weights.weight_table import Table
+    from affwildnet.weights.import_report import ImportReport
+
+__all__ = ["SOURCES", "import_weights"]
+
+SOURCES: dict[str, WeightSource] = {
+    "affwildnet_tf1": affwildnet_tf1.SOURCE,
+    "vgg_face_mat": vgg_face.MAT,
+    "vgg_face_h5": vgg_face.H5,
+    "vgg_face_torch": vgg_face.PTH,
+    "resnet50_vggface2_h5": resnet50_vggface2.SOURCE,
+    "cnn_m_mat": cnn_m_facevalue.SOURCE,
+    "imagenet": imagenet.SOURCE,
+}
 
 
 def import_weights(
     source: str, path: str | Path | None, config: ModelConfig, seed: int = 0
-) -> tuple["keras.Model", "Table"]:
+) -> tuple["keras.Model", "ImportReport"]:
     """Build a network with published weights.
 
+    Example:
+
+    ```python
+    config = experiments.get("ijcv2019/vggface").model
+    model, report = import_weights("vgg_face_mat", "vgg_face.mat", config)
+    print(report)
+    ```
+
     Args:
-      source: a key of `SOURCES` in `importing.py`, such as "vgg_face_mat".
-      path: the file; None only where a source can be had without one.
+      source: a key of `SOURCES`.
+      path: the file with the weights; None only for a source that can be downloaded.
       config: the network. Its `pixel_mean` and `pixel_scale` are replaced by those of the weights.
-      seed: of what the weights do not give; sets Keras's global seed.
+      seed: for the weights that are not in the file; sets Keras's global seed.
 
     Returns:
-      The network, and what went where.
+      The network, and what was done with each weight.
 
     Raises:
-      UserError: if the file is not there or not of this source, or does not fit the network.
+      UserError: if the file is missing, is not of this source, or does not fit the network.
     """
     from affwildnet.weights.importing import import_opened
 
-    model, table, _ = import_opened(source, path, config, seed)
-    return model, table
+    model, report, _ = import_opened(source, path, config, seed)
+    return model, report

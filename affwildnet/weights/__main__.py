@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from affwildnet import experiments
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.networks import NETWORKS
+from affwildnet.weights import SOURCES
 from tfrecords_tools.errors import UserError, exit_status, suggestion
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records.schema import DIMENSIONS
 
 if TYPE_CHECKING:
-    from affwildnet.weights.published_source import Opened, Source
-    from affwildnet.weights.weight_table import Table
+    from affwildnet.weights.import_report import ImportReport
+    from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 
 RANGE = (-1.0, 1.0)  # of the labels that the whole networks were trained on
 
@@ -60,9 +61,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from affwildnet.weights.importing import SOURCES
-
     width = max(map(len, SOURCES))
     for name, source in SOURCES.items():
         print(f"{name:<{width}}  {source.title}")
@@ -73,13 +71,13 @@ def _import(options: argparse.Namespace) -> None:
     config = network(options.experiment)
     import_tensorflow()
     from affwildnet.runs.json_files import write_json
-    from affwildnet.weights.importing import SOURCES, import_opened
+    from affwildnet.weights.importing import import_opened
     from tfrecords_tools.files import whole
 
-    model, table, opened = import_opened(options.source, options.path, config, options.seed)
+    model, report, opened = import_opened(options.source, options.path, config, options.seed)
     source = SOURCES[options.source]
-    print(table)
-    write_json(options.output.with_suffix(".json"), _provenance(options, config, source, opened, table))
+    print(report)
+    write_json(options.output.with_suffix(".json"), _provenance(options, config, source, opened, report))
     with whole(options.output) as partial:
         model.save(partial)
     mean, scale = (",".join(map(repr, values)) for values in (opened.pixel_mean, opened.pixel_scale))
@@ -100,7 +98,11 @@ def _check_output(path: Path) -> None:
 
 
 def _provenance(
-    options: argparse.Namespace, config: ModelConfig, source: "Source", opened: "Opened", table: "Table"
+    options: argparse.Namespace,
+    config: ModelConfig,
+    source: "WeightSource",
+    opened: "OpenedWeights",
+    report: "ImportReport",
 ) -> dict:
     """What the file beside the network says of it."""
     whole = source.whole
@@ -108,7 +110,7 @@ def _provenance(
     return {
         "source": options.source,
         "title": source.title,
-        "sha256": opened.contents.checksums(),
+        "sha256": opened.file.checksums(),
         "experiment": options.experiment,
         "network": dataclasses.asdict(dataclasses.replace(config, **normalisation)),
         "seed": options.seed,
@@ -120,10 +122,10 @@ def _provenance(
             "range": list(RANGE) if whole else None,
             "trained": whole,
         },
-        "imported": table.layers(),
-        "as_built": list(table.as_built),
-        "left_out": table.left_out,
-        "remarks": list(table.remarks),
+        "imported": report.layers(),
+        "as_built": list(report.as_built),
+        "left_out": report.left_out,
+        "remarks": list(report.remarks),
         "licence": source.licence,
     }
 

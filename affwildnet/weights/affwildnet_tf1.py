@@ -1,37 +1,42 @@
-"""The checkpoints that the papers' authors published, of TensorFlow 1.
+"""The TensorFlow 1 checkpoints that the papers' authors published.
 
-Four networks without landmarks: the VGG-Face CNNs with hidden layers 4096, 4096 and 4096, 2000, VGG-Face with GRU
-layers, and ResNet-50 (Slim's) with GRU layers. They take RGB faces of 96 x 96 pixels, (x - 128) / 128, in sequences of
-80 frames. The script that came with them scores the first output as valence and the second as arousal, on labels in
-[-1, 1].
+They are four networks without landmarks: the VGG-Face CNNs with hidden layers of 4096, 4096 and of 4096, 2000 units,
+VGG-Face with GRU layers, and ResNet-50 (TF-Slim's) with GRU layers. They take RGB faces of 96 x 96 pixels as
+(x - 128) / 128, in sequences of 80 frames. The script that came with them scores the first output as valence and the
+second as arousal, on labels in [-1, 1].
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.backbones.resnet50_slim import BLOCKS
 from affwildnet.weights import conversion
-from affwildnet.weights.contents import Contents, unreadable
-from affwildnet.weights.published_source import Opened, Source
-from affwildnet.weights.weight_table import Transfer
+from affwildnet.weights.weight_file import WeightFile, unreadable
+from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
-NETWORKS = (
+if TYPE_CHECKING:
+    from affwildnet.weights.transfer import WeightTransfer
+
+PUBLISHED_NETWORKS = (
     "vgg_face_no_landmarks",
     "vgg_face_2000",
     "affwildnet_vggface_no_landmarks",
     "affwildnet_resnet50_released",
 )
-# Last parts of the names of what an optimizer keeps; then names that stand alone, and the step.
-SLOTS = ("Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1", "Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "Ftrl_1")
-ALONE = ("beta1_power", "beta2_power", "global_step", "learning_rate")
+# Variables that belong to the optimizer: by the last part of their names.
+OPTIMIZER_SLOTS = (
+    *("Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1"),
+    *("Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "Ftrl_1"),
+)
+OPTIMIZER_SCALARS = ("beta1_power", "beta2_power", "global_step", "learning_rate")
 AVERAGE = "ExponentialMovingAverage"
-# TensorFlow 1 renamed the weights of its recurrent cells.
+# The two spellings of the weights of a recurrent cell: TensorFlow 1 renamed them.
 KERNEL, BIAS = ("kernel", "weights"), ("bias", "biases")
 
 
-def open_checkpoint(path: Path, config: ModelConfig) -> Opened:
-    """Open a checkpoint, given by the name that its files begin with, or by one of the files."""
+def open_checkpoint(path: Path, config: ModelConfig) -> OpenedWeights:
+    """Open a checkpoint, given by the prefix of its files' names, or by one of its files."""
     from tfrecords_tools.quiet import import_tensorflow
 
     import_tensorflow()
@@ -40,15 +45,15 @@ def open_checkpoint(path: Path, config: ModelConfig) -> Opened:
     # What the reader raises depends on where the file is cut off.
     bad = (tf.errors.OpError, IndexError, RuntimeError, ValueError)
     _check(config)
-    what = "a TensorFlow 1 checkpoint, named by what stands before `.index` and `.data-...`"
+    what = "a TensorFlow 1 checkpoint, given by its name without `.index` and `.data-...`"
     prefix = path.with_suffix("") if path.suffix == ".index" or path.suffix.startswith(".data-") else path
     files = sorted([*prefix.parent.glob(f"{prefix.name}.data-*"), *prefix.parent.glob(f"{prefix.name}.index")])
     if not files and prefix.is_file():
-        files = [prefix]  # the form from before TensorFlow 0.12
+        files = [prefix]  # the format from before TensorFlow 0.12
     if not files:
         found = sorted(found.with_suffix("").name for found in (path if path.is_dir() else path.parent).glob("*.index"))
         there = f" In that folder: {', '.join(found)}." if found else ""
-        raise UserError(f"`--path` must be {what}. Received: {path}, where there is none.{there}")
+        raise UserError(f"`--path` must be {what}. Received: {path}, which is none.{there}")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()
@@ -61,44 +66,47 @@ def open_checkpoint(path: Path, config: ModelConfig) -> Opened:
         except bad as error:
             raise unreadable(prefix, what, error) from None
 
-    contents = Contents(prefix, shapes, read, files)
-    for name in contents.shapes:
-        if reason := _not_of_the_network(name):
-            contents.leave_out(name, reason)
+    file = WeightFile(prefix, shapes, read, files)
+    for name in file.shapes:
+        if reason := _no_weight_because(name):
+            file.leave_out(name, reason)
     remark = "the released evaluation script scores output 0 as valence and output 1 as arousal, in [-1, 1]"
-    return Opened(contents, _fill, (128.0,) * 3, (1 / 128,) * 3, (remark,))
+    return OpenedWeights(file, _fill, (128.0,) * 3, (1 / 128,) * 3, (remark,))
 
 
 def _check(config: ModelConfig) -> None:
-    """Raise unless a network of this structure was published."""
+    """Raise a `UserError` unless a network of this structure was published."""
+    from affwildnet.models.signature import VALENCE_AROUSAL
+
     recurrent = config.recurrent == "gru" and not (config.attention or config.rnn_inputs or config.joined_hidden)
     fits = {
         "vgg16": (config.recurrent == "none" and len(config.hidden) == 2) or (recurrent and len(config.hidden) == 1),
         "resnet50_slim": recurrent and not config.hidden,
     }
     several = config.landmarks or config.separate or config.members or config.reset_after
-    if several or config.head != "valence_arousal" or not fits.get(config.backbone, False):
+    if several or config.head != VALENCE_AROUSAL or not fits.get(config.backbone, False):
         raise UserError(
-            f"`--experiment` must be a network that the authors published: {', '.join(NETWORKS)}. Received: another "
-            "one (backbone, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
+            f"`--experiment` must be a network that the authors published: {', '.join(PUBLISHED_NETWORKS)}. Received: "
+            "another one (backbone, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
         )
 
 
-def _not_of_the_network(name: str) -> str:
+def _no_weight_because(name: str) -> str:
+    """Return why a variable is no weight of the network; "" if it is one."""
     last = name.split("/")[-1]
-    if last in SLOTS or last in ALONE:
+    if last in OPTIMIZER_SLOTS or last in OPTIMIZER_SCALARS:
         return "of the optimizer"
     return "a running average of a weight" if last == AVERAGE else ""
 
 
-def _fill(transfer: Transfer) -> None:
+def _fill(transfer: "WeightTransfer") -> None:
     if transfer.config.backbone == "vgg16":
-        _vgg(transfer)
+        _fill_vgg(transfer)
     else:
-        _resnet(transfer)
+        _fill_resnet(transfer)
 
 
-def _vgg(transfer: Transfer) -> None:
+def _fill_vgg(transfer: "WeightTransfer") -> None:
     names = {f"conv{index}": f"conv_{index}" for index in range(1, 14)}
     if transfer.config.recurrent == "none":
         names |= {"fc1": "linear_1", "fc2": "linear2_1", transfer.config.head: "linear3_1"}
@@ -108,10 +116,12 @@ def _vgg(transfer: Transfer) -> None:
         transfer.copy(layer, "kernel", f"{scope}/weights")
         transfer.copy(layer, "bias", f"{scope}/biases")
     if transfer.config.recurrent == "gru":
-        _recurrent(transfer, "rnn_1", "rnn_1/weights_rnn", "rnn_1/biases_rnn")
+        _fill_recurrent(transfer, "rnn_1", "rnn_1/weights_rnn", "rnn_1/biases_rnn")
 
 
-def _resnet(transfer: Transfer) -> None:
+def _fill_resnet(transfer: "WeightTransfer") -> None:
+    from affwildnet.models.backbones.resnet50_slim import BLOCKS
+
     names = {"conv1": "conv1"}
     for block, (_, units, _) in enumerate(BLOCKS, start=1):
         for unit in range(1, units + 1):
@@ -121,10 +131,11 @@ def _resnet(transfer: Transfer) -> None:
         transfer.copy(layer, "kernel", f"resnet_v1_50/{scope}/weights")
         for weight in ("gamma", "beta", "moving_mean", "moving_variance"):
             transfer.copy(f"{layer}_bn", weight, f"resnet_v1_50/{scope}/BatchNorm/{weight}")
-    _recurrent(transfer, "rnn", "rnn/weights_output", "rnn/biases_output")
+    _fill_recurrent(transfer, "rnn", "rnn/weights_output", "rnn/biases_output")
 
 
-def _recurrent(transfer: Transfer, scope: str, weights: str, biases: str) -> None:
+def _fill_recurrent(transfer: "WeightTransfer", scope: str, weights: str, biases: str) -> None:
+    """Fill the GRU layers, and the output layer, whose weights lie in the same scope."""
     for index in range(len(transfer.config.recurrent_units)):
         layer = f"gru{index + 1}"
         inputs, _ = transfer.shape(layer, "kernel")
@@ -134,11 +145,11 @@ def _recurrent(transfer: Transfer, scope: str, weights: str, biases: str) -> Non
         for part, columns in (("gates", 2 * units), ("candidate", units)):
             arrays = []
             for spellings, shape in ((KERNEL, (inputs + units, columns)), (BIAS, (columns,))):
-                name = transfer.contents.find([f"{cell}/{part}/{spelling}" for spelling in spellings])
+                name = transfer.file.first_present([f"{cell}/{part}/{spelling}" for spelling in spellings])
                 arrays.append(transfer.take(name, [shape], f"{layer} ({part})"))
                 sources.append(name)
             parts.append(tuple(arrays))
-        kernel, recurrent_kernel, bias = conversion.gru(*parts)
+        kernel, recurrent_kernel, bias = conversion.gru_of_tensorflow1(*parts)
         matrices, vectors = sources[::2], sources[1::2]
         transfer.put(layer, "kernel", kernel, matrices, "rows of x, columns r u c to z r c")
         transfer.put(layer, "recurrent_kernel", recurrent_kernel, matrices, "rows of h, columns r u c to z r c")
@@ -147,11 +158,11 @@ def _recurrent(transfer: Transfer, scope: str, weights: str, biases: str) -> Non
     transfer.copy(transfer.config.head, "bias", biases)
 
 
-SOURCE = Source(
+SOURCE = WeightSource(
     title="the authors' TensorFlow 1 checkpoints: VGG-Face, VGG-Face-GRU, ResNet-50-GRU; the whole network",
     backbones=("vgg16", "resnet50_slim"),
     open=open_checkpoint,
     licence="The authors allow research use only, and no redistribution.",
-    rest="the network has no place for it",
+    unused_because="the network has no such layer",
     whole=True,
 )

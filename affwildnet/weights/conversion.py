@@ -1,58 +1,58 @@
-"""From other conventions to Keras's, number for number."""
+"""Weights in other conventions, restated in that of Keras so that the layer computes the same."""
 
 import numpy as np
 
-from affwildnet.weights.contents import Shape
+from affwildnet.weights.weight_file import Shape
 
 
 def torch_shapes(kernel: Shape) -> list[Shape]:
-    """Return the shapes that a Keras convolution's kernel (height, width, in, out) has in Torch.
+    """Return the shapes in Torch of a Keras convolution's kernel (height, width, in, out).
 
-    The second is that of Torch 7's `SpatialConvolutionMM`, which keeps a matrix.
+    The second one is that of Torch 7's `SpatialConvolutionMM`, which keeps a matrix.
     """
     height, width, into, out = kernel
     return [(out, into, height, width), (out, into * height * width)]
 
 
 def from_torch(value: np.ndarray, kernel: Shape) -> np.ndarray:
-    """Return a Torch convolution's weights, in one of `torch_shapes`, as the Keras kernel of a shape."""
+    """Return the weights of a Torch convolution, in one of `torch_shapes`, as a Keras kernel of shape `kernel`."""
     height, width, into, out = kernel
     return value.reshape(out, into, height, width).transpose(2, 3, 1, 0)
 
 
 def bgr_to_rgb(kernel: np.ndarray) -> np.ndarray:
-    """Turn the input channels of a first convolution round: on RGB it then gives what it gave on BGR."""
+    """Return a kernel that computes on RGB what the given one computes on BGR."""
     return kernel[:, :, ::-1]
 
 
-def normalisation(gamma: np.ndarray, deviation: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Restate a batch normalisation that divides by `deviation` for a layer that divides by sqrt(variance + epsilon).
+def batch_normalisation(gamma: np.ndarray, deviation: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Restate a batch normalisation that divides by `deviation` as one that divides by sqrt(variance + epsilon).
 
-    Exact also where the deviation is below sqrt(epsilon), where no variance would do: gamma makes up for it.
+    Where the deviation is below sqrt(epsilon), no variance is small enough: there gamma is scaled instead.
 
     Args:
       gamma: (C,).
-      deviation: (C,), what the source divides by, its own epsilon in it.
+      deviation: (C,), the divisor of the source, its epsilon included.
       epsilon: of the Keras layer.
 
     Returns:
-      Gamma and variance for the Keras layer, each (C,).
+      Gamma and variance of the Keras layer, each (C,).
     """
     square = deviation.astype("float64") ** 2
     variance = np.maximum(square - epsilon, 0)
     return gamma * np.sqrt((variance + epsilon) / square), variance
 
 
-def gru(
+def gru_of_tensorflow1(
     gates: tuple[np.ndarray, np.ndarray], candidate: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Restate a GRU of TensorFlow 1 as one of Keras with `reset_after=False`.
 
-    TensorFlow 1: r, u = sigmoid([x, h] W + b), c = tanh([x, r h] V + d), h' = u h + (1 - u) c. Keras has the same with
-    z for u, the matrices of x and of h apart, and the order z, r, c.
+    TensorFlow 1: r, u = sigmoid([x, h] W + b), c = tanh([x, r h] V + d), h' = u h + (1 - u) c. Keras calls u z, keeps
+    the matrices of x and h apart, and orders the columns z, r, c.
 
     Args:
-      gates: W (F + H, 2 H), the columns of r first, and b (2 H,).
+      gates: W (F + H, 2 H), columns of r before those of u, and b (2 H,).
       candidate: V (F + H, H) and d (H,).
 
     Returns:

@@ -1,18 +1,23 @@
-"""Weights that Keras 1 or 2 saved in HDF5: a group for each layer, whatever its name, also one with slashes."""
+"""Weights that Keras 1 or 2 saved in HDF5: a group per layer, whose name may contain slashes."""
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from affwildnet.weights import conversion
-from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.weight_table import AS_IT_IS, Transfer
+from affwildnet.weights.import_report import UNCHANGED
+from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
 from tfrecords_tools.errors import UserError
 
+if TYPE_CHECKING:
+    import h5py
+
+    from affwildnet.weights.transfer import WeightTransfer
+
 WHAT = "an HDF5 file of weights as Keras 1 and 2 saved them"
-# How the versions of Keras end the names of weights, and what these are called now.
+# Today's name of a weight, and the endings of its names in the versions of Keras.
 ENDINGS = {
     "kernel": ("kernel", "W"),
     "bias": ("bias", "b"),
@@ -23,12 +28,14 @@ ENDINGS = {
 }
 
 
-def read(path: Path) -> Contents:
-    """Read the weights, each named by its layer and today's name of it, such as `conv1_1/kernel`.
+def read(path: Path) -> WeightFile:
+    """Read the weights, named by their layer and by today's name of the weight, such as `conv1_1/kernel`.
 
     Raises:
-      UserError: if it is no such file, or cut off.
+      UserError: if it is no such file, or is truncated.
     """
+    import h5py
+
     check_file(path, WHAT)
     arrays = {}
     try:
@@ -44,18 +51,20 @@ def read(path: Path) -> Contents:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
-    return Contents.of_arrays(path, arrays)
+    return WeightFile.of_arrays(path, arrays)
 
 
-def copy_convolution(transfer: Transfer, layer: str, source: str, *, reverse: bool = False, bias: bool = True) -> None:
+def copy_convolution(
+    transfer: "WeightTransfer", layer: str, source: str, *, reverse: bool = False, bias: bool = True
+) -> None:
     """Copy a convolution.
 
     Args:
-      transfer: where to.
-      layer: in the network.
-      source: the layer in the file.
-      reverse: turn the input channels from BGR to RGB.
-      bias: whether the file's network has one; otherwise that of the network, if any, is zero.
+      transfer: of the network.
+      layer: name in the network.
+      source: name of the layer in the file.
+      reverse: whether to turn the input channels from BGR to RGB.
+      bias: whether the file has a bias; if not, the bias of the network, if any, becomes zero.
     """
     turned = {"convert": conversion.bgr_to_rgb, "how": "input channels BGR to RGB"} if reverse else {}
     transfer.copy(layer, "kernel", f"{source}/kernel", **turned)
@@ -66,8 +75,8 @@ def copy_convolution(transfer: Transfer, layer: str, source: str, *, reverse: bo
         transfer.put(layer, "bias", zeros, (), "zero: the file's network has none")
 
 
-def copy_normalisation(transfer: Transfer, layer: str, source: str, epsilon: float) -> None:
-    """Copy a batch normalisation whose epsilon in the file's network is `epsilon`; its function stays the same."""
+def copy_normalisation(transfer: "WeightTransfer", layer: str, source: str, epsilon: float) -> None:
+    """Copy a batch normalisation that had the given epsilon in the file's network, so that it computes the same."""
     names = {weight: f"{source}/{weight}" for weight in ("gamma", "beta", "moving_mean", "moving_variance")}
     target = transfer.layer(layer)
     if target is None or target.epsilon == epsilon:
@@ -77,16 +86,16 @@ def copy_normalisation(transfer: Transfer, layer: str, source: str, epsilon: flo
     shape = [transfer.shape(layer, "gamma")]
     values = {weight: transfer.take(name, shape, f"{layer}/{weight}") for weight, name in names.items()}
     deviation = np.sqrt(values["moving_variance"].astype("float64") + epsilon)
-    gamma, variance = conversion.normalisation(values["gamma"], deviation, target.epsilon)
-    transfer.put(layer, "gamma", gamma, (names["gamma"],), AS_IT_IS)
+    gamma, variance = conversion.batch_normalisation(values["gamma"], deviation, target.epsilon)
+    transfer.put(layer, "gamma", gamma, (names["gamma"],), UNCHANGED)
     for weight in ("beta", "moving_mean"):
-        transfer.put(layer, weight, values[weight], (names[weight],), AS_IT_IS)
+        transfer.put(layer, weight, values[weight], (names[weight],), UNCHANGED)
     how = f"epsilon {epsilon:g} restated for {target.epsilon:g}"
     transfer.put(layer, "moving_variance", variance, (names["moving_variance"],), how)
 
 
-def _attribute(group: h5py.Group, name: str) -> list[str] | None:
-    """A list of names; Keras spread long ones over attributes with numbers behind the name."""
+def _attribute(group: "h5py.Group", name: str) -> list[str] | None:
+    """Return a list of names; Keras splits long lists over attributes whose names end in numbers."""
     if name in group.attrs:
         values = list(group.attrs[name])
     elif f"{name}0" in group.attrs:

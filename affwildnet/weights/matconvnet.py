@@ -1,67 +1,68 @@
-"""Networks that MatConvNet saved in MATLAB's files."""
+"""Networks that MatConvNet saved in MATLAB files."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
-from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.published_source import Colours
+from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
+from affwildnet.weights.weight_source import Colours
 from tfrecords_tools.errors import UserError
 
 WHAT = "a network of MatConvNet in a .mat file of version 5 to 7.2"
-# A file whose mean differs from the published one by more than this, in steps of 0 to 255, is another network's.
+# A file whose mean pixel (0 to 255) differs from the published one by more than this is another network's.
 MEAN_TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
 class MatLayer:
-    """A layer of the file: its name, its kind ("conv", "bnorm", "relu" ...), and how many weights it has."""
+    """A layer of the file: its name, its kind ("conv", "bnorm", "relu" ...), and its number of weights."""
 
     name: str
     kind: str
     weights: int
 
     def weight(self, number: int) -> str:
-        """Return the name in `Contents` of one of its weights, counted from 1 as in MATLAB."""
+        """Return the name in `WeightFile` of one of its weights, counted from 1 as in MATLAB."""
         return f"{self.name}.weights{{{number}}}"
 
 
 @dataclass(frozen=True)
 class MatNetwork:
-    """A network: its layers in order, their weights, and the mean R, G and B of its training images, if it says."""
+    """A network: its layers in order, its weights, and the mean R, G and B of its training images or None."""
 
     layers: list[MatLayer]
-    contents: Contents
+    file: WeightFile
     mean: Colours | None
 
     def checked_mean(self, published: Colours) -> tuple[Colours, str]:
-        """Return the mean to subtract, and where it is from: the file, or what was published with it.
+        """Return the mean to subtract, and a remark on its origin: the file, or the publication.
 
         Raises:
-          UserError: if the file's is not that of the published network.
+          UserError: if the mean in the file is not that of the published network.
         """
         if self.mean is None:
             return published, "the file holds no mean image; the published one is used"
         if not np.allclose(self.mean, published, atol=MEAN_TOLERANCE, rtol=0):
             raise UserError(
-                f"{self.contents.path}: its averageImage must be that of the network that `--source` names, "
-                f"{published}. Received: {self.mean}. Is it another network's file?"
+                f"{self.file.path}: its averageImage must be that of the network that `--source` names, "
+                f"{published}. Received: {self.mean}. Check that it is the file of that network."
             )
         return self.mean, "the mean is that of the file's averageImage"
 
 
 def read(path: Path) -> MatNetwork:
-    """Read a network of the form `layers`, `meta` or of the form `net.layers`, `net.normalization`.
+    """Read a network whose file holds `layers` and `meta`, or `net.layers` and `net.normalization`.
 
     Weights are named `conv1_1.weights{1}`. Kernels are (height, width, in, out) as in Keras, vectors (C,), the moments
     of a batch normalisation (C, 2).
 
     Raises:
-      UserError: if it is no such file, one of MATLAB 7.3, or cut off.
+      UserError: if it is no such file, is one of MATLAB 7.3, or is truncated.
     """
+    from scipy.io import loadmat
+
     check_file(path, WHAT)
     with path.open("rb") as file:
         if b"MATLAB 7.3" in file.read(128):
@@ -70,7 +71,7 @@ def read(path: Path) -> MatNetwork:
             )
     try:
         held = loadmat(path, struct_as_record=False)
-    except Exception as error:  # zlib, struct and NumPy errors alike: what the user can know is that the file is bad
+    except Exception as error:  # zlib, struct or NumPy errors: all that the user can know is that the file is bad
         raise unreadable(path, WHAT, error) from None
     root = _one(held["net"]) if "net" in held else None
     cells = held.get("layers") if root is None else getattr(root, "layers", None)
@@ -88,11 +89,11 @@ def read(path: Path) -> MatNetwork:
         layers.append(layer)
         for number, value in enumerate(values, start=1):
             arrays[layer.weight(number)] = _shaped(np.asarray(value), layer.kind, number)
-    return MatNetwork(layers, Contents.of_arrays(path, arrays), _mean(held, root))
+    return MatNetwork(layers, WeightFile.of_arrays(path, arrays), _mean(held, root))
 
 
 def _shaped(value: np.ndarray, kind: str, number: int) -> np.ndarray:
-    """MATLAB has no vectors, and drops last axes of length 1."""
+    """Return an array in its true shape: MATLAB has no vectors, and drops last axes of length 1."""
     if kind == "conv" and number == 1:
         return value.reshape(value.shape + (1,) * (4 - value.ndim))
     return value if number > 2 else value.ravel()
@@ -110,7 +111,7 @@ def _text(entry: Any, field: str) -> str:
 
 
 def _mean(held: dict, root: Any) -> Colours | None:
-    """The mean of `averageImage`, one pixel or a whole image, wherever the two forms keep it."""
+    """Return the mean of `averageImage`, which is a pixel or a whole image, from where either kind of file keeps it."""
     for holder in (root, _one(held.get("meta")), _one(getattr(root, "meta", None))):
         image = getattr(_one(getattr(holder, "normalization", None)), "averageImage", None)
         if isinstance(image, np.ndarray) and image.size and image.size % 3 == 0 and image.dtype != object:

@@ -1,7 +1,7 @@
-"""Reads what Torch 7, in Lua, saved in its binary form: numbers, text, tables and tensors, no code.
+"""Reads the binary files of Torch 7 (Lua): numbers, text, tables and tensors, no code.
 
-An object is its kind (int32) and what follows from it; tables, tensors and storages are numbered, so that one that is
-met again is only referred to (torch7's `File.lua`). Functions are refused.
+An object is its kind (int32) and its content. Tables, tensors and storages are numbered; where one occurs again, only
+its number is written (see torch7's `File.lua`). Functions are refused.
 """
 
 import struct
@@ -23,17 +23,18 @@ ELEMENTS = {
 
 
 def read(path: Path) -> Any:
-    """Read a file: None, number, str, bool, dict, or array; an object of a Lua class is its fields as a dict.
+    """Return the content of a file: None, a number, str, bool, dict, or array.
 
-    The dict of an object has its class's name under `__class__`. Tables keep Lua's keys: 1, 2, 3 ... for lists.
+    Tables are dicts that keep Lua's keys: 1, 2, 3 ... for lists. An object of a Lua class is the dict of its fields,
+    with the name of the class under `__class__`.
 
     Raises:
-      ValueError: if it is not such a file, or cut off.
+      ValueError: if it is no such file, or is truncated.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         try:
-            return _Reader(file, size).thing()
+            return _Reader(file, size).read_object()
         except (struct.error, UnicodeDecodeError, RecursionError, TypeError) as error:
             raise ValueError(f"not of Torch 7's binary form ({error})") from None
 
@@ -42,9 +43,9 @@ class _Reader:
     def __init__(self, file: BinaryIO, size: int):
         self._file = file
         self._size = size
-        self._met: dict[int, Any] = {}
+        self._seen: dict[int, Any] = {}
 
-    def thing(self) -> Any:
+    def read_object(self) -> Any:
         kind = self._int()
         if kind == NIL:
             return None
@@ -57,20 +58,20 @@ class _Reader:
         if kind not in (TABLE, TORCH):
             raise ValueError(f"not of Torch 7's binary form: an object of kind {kind}")
         index = self._int()
-        if index in self._met:
-            return self._met[index]
+        if index in self._seen:
+            return self._seen[index]
         return self._table(index) if kind == TABLE else self._torch(index)
 
     def _table(self, index: int) -> dict:
-        table = self._met[index] = {}
+        table = self._seen[index] = {}
         for _ in range(self._int()):
-            key = self.thing()
-            table[int(key) if isinstance(key, float) and key.is_integer() else key] = self.thing()
+            key = self.read_object()
+            table[int(key) if isinstance(key, float) and key.is_integer() else key] = self.read_object()
         return table
 
     def _torch(self, index: int) -> Any:
         name = self._text()
-        if name.startswith("V "):  # otherwise a file from before versions, with the class's name here
+        if name.startswith("V "):  # older files have no version here, but the class's name
             name = self._text()
         element = ELEMENTS.get(name.removeprefix("torch.").removesuffix("Tensor").removesuffix("Storage"))
         if element and name.endswith("Storage"):
@@ -78,13 +79,13 @@ class _Reader:
         elif element and name.endswith("Tensor"):
             value = self._tensor(element)
         else:
-            fields = self._met[index] = {}
-            held = self.thing()
+            fields = self._seen[index] = {}
+            held = self.read_object()
             if not isinstance(held, dict):
                 raise ValueError(f"an object of the class {name} without fields")
             fields.update(held, __class__=name)
             return fields
-        self._met[index] = value
+        self._seen[index] = value
         return value
 
     def _tensor(self, element: str) -> np.ndarray:
@@ -94,7 +95,7 @@ class _Reader:
         shape = [self._long() for _ in range(rank)]
         strides = [self._long() for _ in range(rank)]
         offset = self._long() - 1
-        storage = self.thing()
+        storage = self.read_object()
         if storage is None or not rank:
             return np.empty(0, element)
         last = offset + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))

@@ -1,73 +1,78 @@
-"""VGG-Face (Parkhi 2015), trained to tell 2,622 people apart: MATLAB's, Keras's and Torch's files of it.
+"""VGG-Face (Parkhi 2015), trained to recognise 2,622 persons: its files for MATLAB, Keras and Torch.
 
-The convolutions are taken and the fully connected layers left out, as in the papers: ijcv2019 starts from the
-convolutional and pooling parts, and fc6 has 25,088 inputs, which a network for 96 x 96 pixels (4,608) has no place for.
+The convolutions are imported and the fully connected layers left out, as in the papers: ijcv2019 starts from the
+convolutional and pooling parts, and the 25,088 inputs of fc6 do not fit a network for 96 x 96 pixels, which has 4,608.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.weights import conversion, hdf5, matconvnet, torch7
-from affwildnet.weights.contents import Contents, check_file, unreadable
-from affwildnet.weights.published_source import Opened, Source
-from affwildnet.weights.weight_table import Transfer
+from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
+from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
+if TYPE_CHECKING:
+    from affwildnet.weights.transfer import WeightTransfer
+
 MEAN = (129.1863, 104.7624, 93.5940)
-# Block by block as VGG-Face counts them; here they are conv1 to conv13.
+# As VGG-Face numbers them, block by block; here they are conv1 to conv13.
 CONVOLUTIONS = tuple(
     f"conv{block}_{index}" for block, size in enumerate((2, 2, 3, 3, 3), 1) for index in range(1, size + 1)
 )
-REST = "the fully connected layers are not taken: fc6 has 25,088 inputs, the papers take the convolutions alone"
-LICENCE = "Its publishers allow non-commercial research use."
-TORCH = "the state dict of VGG-Face in a .pth file, or Torch 7's own .t7"
-TURNED = "transposed from Torch"
+UNUSED_BECAUSE = "a fully connected layer: fc6 has 25,088 inputs, and the papers take the convolutions alone"
+LICENCE = "The publishers allow non-commercial research use."
+TORCH_FILE = "the state dict of VGG-Face in a .pth file, or Torch 7's own .t7"
+TRANSPOSED = "transposed from Torch"
 
 
-def open_mat(path: Path, config: ModelConfig) -> Opened:
+def open_mat(path: Path, config: ModelConfig) -> OpenedWeights:
     """Open Oxford's `vgg_face.mat` or MatConvNet's `vgg-face.mat`."""
     network = matconvnet.read(path)
     mean, remark = network.checked_mean(MEAN)
 
-    def fill(transfer: Transfer) -> None:
-        for layer, name in _named():
+    def fill(transfer: "WeightTransfer") -> None:
+        for layer, name in _layers_and_names():
             transfer.copy(layer, "kernel", f"{name}.weights{{1}}")
             transfer.copy(layer, "bias", f"{name}.weights{{2}}")
 
-    return Opened(network.contents, fill, mean, remarks=(remark,))
+    return OpenedWeights(network.file, fill, mean, remarks=(remark,))
 
 
-def open_h5(path: Path, config: ModelConfig) -> Opened:
-    """Open keras-vggface's `rcmalli_vggface_tf_notop_vgg16.h5`, or the one with the fully connected layers."""
+def open_h5(path: Path, config: ModelConfig) -> OpenedWeights:
+    """Open keras-vggface's `rcmalli_vggface_tf_notop_vgg16.h5`, or the file with the fully connected layers."""
 
-    def fill(transfer: Transfer) -> None:
-        for layer, name in _named():
+    def fill(transfer: "WeightTransfer") -> None:
+        for layer, name in _layers_and_names():
             hdf5.copy_convolution(transfer, layer, name, reverse=layer == "conv1")
 
-    return Opened(hdf5.read(path), fill, MEAN, remarks=("the file's network takes BGR; this one takes RGB",))
+    return OpenedWeights(hdf5.read(path), fill, MEAN, remarks=("the file's network takes BGR; this one takes RGB",))
 
 
-def open_torch(path: Path, config: ModelConfig) -> Opened:
-    """Open `vgg_face_dag.pth` (names such as conv1_1.weight), a state dict with names such as conv_1_1.weight that was
-    made from `VGG_FACE.t7`, or that file itself.
+def open_torch(path: Path, config: ModelConfig) -> OpenedWeights:
+    """Open `vgg_face_dag.pth`, or `VGG_FACE.t7`, or a state dict that was made from the latter.
+
+    Names are such as conv1_1.weight in the first, and conv_1_1.weight in the state dicts made from `VGG_FACE.t7`.
     """
-    check_file(path, TORCH)
+    check_file(path, TORCH_FILE)
     return opened_arrays(path, _torch7_arrays(path) if path.suffix == ".t7" else _state_dict(path))
 
 
-def opened_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Opened:
-    """Take the arrays of a state dict of VGG-Face; see `open_torch` for the names.
+def opened_arrays(path: Path, arrays: dict[str, np.ndarray]) -> OpenedWeights:
+    """Return the arrays of a state dict of VGG-Face as opened weights; see `open_torch` for their names.
 
-    The weights of a convolution are (out, in, 3, 3), or flattened to (out, in * 9). Names without the underscore stand
-    for the network that MatConvNet had, on RGB; the others for the one of `VGG_FACE.t7`, on BGR.
+    The weights of a convolution are (out, in, 3, 3), or flattened to (out, in * 9). Names without the underscore mean
+    MatConvNet's network, which takes RGB; the others mean the network of `VGG_FACE.t7`, which takes BGR.
     """
-    contents = Contents.of_arrays(path, arrays)
+    file = WeightFile.of_arrays(path, arrays)
     rgb = "conv_1_1.weight" not in arrays
 
-    def fill(transfer: Transfer) -> None:
-        for layer, name in _named():
+    def fill(transfer: "WeightTransfer") -> None:
+        for layer, name in _layers_and_names():
             kernel = None if transfer.layer(layer) is None else transfer.shape(layer, "kernel")
             source = name if rgb else name.replace("conv", "conv_")
             reverse = not rgb and layer == "conv1"
@@ -77,15 +82,16 @@ def opened_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Opened:
                 return conversion.bgr_to_rgb(value) if reverse else value
 
             shapes = conversion.torch_shapes(kernel) if kernel else None
-            how = f"{TURNED}, input channels BGR to RGB" if reverse else TURNED
+            how = f"{TRANSPOSED}, input channels BGR to RGB" if reverse else TRANSPOSED
             transfer.copy(layer, "kernel", f"{source}.weight", shapes, convert, how)
             transfer.copy(layer, "bias", f"{source}.bias")
 
     order = "RGB" if rgb else "BGR, as the example with VGG_FACE.t7 feeds it; this one takes RGB"
-    return Opened(contents, fill, MEAN, remarks=(f"the file's network, by the names in it, takes {order}",))
+    return OpenedWeights(file, fill, MEAN, remarks=(f"the file's network, by the names in it, takes {order}",))
 
 
-def _named() -> list[tuple[str, str]]:
+def _layers_and_names() -> list[tuple[str, str]]:
+    """Return pairs of our layer's name and the name of VGG-Face."""
     return [(f"conv{index}", name) for index, name in enumerate(CONVOLUTIONS, start=1)]
 
 
@@ -94,27 +100,27 @@ def _state_dict(path: Path) -> dict[str, np.ndarray]:
         import torch
     except ImportError:
         raise UserError(
-            f"{path}: a .pth file is read by PyTorch, which is not installed. Install it (pip install torch), or use "
-            "the weights in another form: vgg_face_mat, vgg_face_h5, or VGG_FACE.t7."
+            f"{path}: a .pth file is read with PyTorch, which is not installed. Install it (pip install torch), or use "
+            "another file of these weights: vgg_face_mat, vgg_face_h5, or VGG_FACE.t7."
         ) from None
     try:
-        # Without `weights_only` the file could run code of its own.
+        # Without `weights_only` the file could run code.
         held = torch.load(path, map_location="cpu", weights_only=True)
         held = held.get("state_dict", held)
         return {name: value.float().numpy() for name, value in held.items() if isinstance(value, torch.Tensor)}
-    except Exception as error:  # zip, pickle and tensor errors alike: what the user can know is that the file is bad
-        raise unreadable(path, TORCH, error) from None
+    except Exception as error:  # zip, pickle or tensor errors: all that the user can know is that the file is bad
+        raise unreadable(path, TORCH_FILE, error) from None
 
 
 def _torch7_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The convolutions of `VGG_FACE.t7`, in their order, by the names that state dicts made from it have."""
+    """Return the convolutions of `VGG_FACE.t7`, which are in order, by the names of the state dicts made from it."""
     try:
         network = torch7.read(path)
     except (OSError, ValueError) as error:
-        raise unreadable(path, TORCH, error) from None
+        raise unreadable(path, TORCH_FILE, error) from None
     modules = network.get("modules") if isinstance(network, dict) else None
     if not isinstance(modules, dict):
-        raise UserError(f"{path}: must be {TORCH}. Received: a .t7 file without a list of modules.")
+        raise UserError(f"{path}: must be {TORCH_FILE}. Received: a .t7 file without a list of modules.")
     convolutions = iter([name.replace("conv", "conv_") for name in CONVOLUTIONS])
     arrays = {}
     for number, module in modules.items():
@@ -127,8 +133,8 @@ def _torch7_arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _source(title: str, opener) -> Source:
-    return Source(title=title, backbones=("vgg16",), open=opener, licence=LICENCE, rest=REST)
+def _source(title: str, opener: Callable[[Path, ModelConfig], OpenedWeights]) -> WeightSource:
+    return WeightSource(title=title, backbones=("vgg16",), open=opener, licence=LICENCE, unused_because=UNUSED_BECAUSE)
 
 
 MAT = _source("VGG-Face of MatConvNet: vgg_face.mat (Oxford) or vgg-face.mat (vlfeat); the convolutions", open_mat)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from affwildnet.models.shapes import scaled
+from affwildnet.experiments.config import scaled
 
 # Per convolution: filters, kernel, stride, padding, and the pool behind it (size, stride, padding), if any.
 LAYERS = (

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from affwildnet.experiments.config import scaled
 from affwildnet.models.backbones.convolution import convolution
-from affwildnet.models.shapes import scaled
 
 # Layers of the dense blocks conv2 to conv5 (Huang 2017, table 1).
 BLOCKS_121 = (6, 12, 24, 16)

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from affwildnet.experiments.config import scaled
 from affwildnet.models.backbones.convolution import convolution
-from affwildnet.models.shapes import scaled
 
 # Per stage: its name, channels of the narrow convolutions, blocks, stride of the first block.
 STAGES = (("conv2", 64, 3, 1), ("conv3", 128, 4, 2), ("conv4", 256, 6, 2), ("conv5", 512, 3, 2))

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
+from affwildnet.experiments.config import scaled
 from affwildnet.models.backbones.convolution import convolution
-from affwildnet.models.shapes import scaled
 
 # Per block: channels of the narrow convolutions, units, stride of the last unit.
 BLOCKS = ((64, 3, 2), (128, 4, 2), (256, 6, 2), (512, 3, 1))

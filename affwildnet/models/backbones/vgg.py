@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from affwildnet.models.shapes import scaled
+from affwildnet.experiments.config import scaled
 
 # Channels of the convolutions, block by block; each block ends in a pool.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

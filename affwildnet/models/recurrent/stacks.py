@@ -6,12 +6,11 @@ from functools import partial
 import keras
 from keras import layers
 
-from affwildnet.experiments.config import ModelConfig
+from affwildnet.experiments.config import ModelConfig, scaled
 from affwildnet.models.recurrent.attention import OutputAttention
 from affwildnet.models.recurrent.gru import GRU
 from affwildnet.models.recurrent.indrnn import IndRNN
 from affwildnet.models.recurrent.lstm import PeepholeLSTM
-from affwildnet.models.shapes import scaled
 from tfrecords_tools.errors import UserError
 
 Head = Callable[[keras.KerasTensor, ModelConfig, str], keras.KerasTensor]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from affwildnet.experiments.config import scaled
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.models.shapes import scaled
 from affwildnet.weights import import_weights
 from affwildnet.weights.affwildnet_tf1 import open_checkpoint
 from tests.helpers.networks import numpy
@@ -153,37 +153,37 @@ def faces(config, batch=1, steps=80, seed=1):
 
 
 def check_predictions(path, name, steps=80, batch=1, spelling=NEW, optimizer=None, **fields):
-    """Save a checkpoint of a network (`optimizer`: with the saver), imports it, compares; return it and the table."""
+    """Save a checkpoint of a network (`optimizer`: by the saver), import it and compare; return it and the report."""
     config = replace(NETWORKS[name], **fields)
     frames = faces(config, batch, steps)
     checkpoint = Checkpoint(config, spelling)
     expected = checkpoint.predictions(tf.constant(frames, "float32")).numpy()
     checkpoint.save_quickly(path) if optimizer is None else checkpoint.save(path, optimizer)
-    model, table = import_weights("affwildnet_tf1", path, config)
+    model, report = import_weights("affwildnet_tf1", path, config)
     result = numpy(model({"frames": frames}, training=False))
     assert result.shape == expected.shape == (batch, steps, 2)
     assert expected.std(axis=1).min() > 1e-3  # no constant could pass
     np.testing.assert_allclose(result, expected, atol=1e-5)
-    assert table.as_built == ()
-    assert {source for row in table.rows for source in row.sources} == set(checkpoint.arrays)
-    assert sum(int(np.prod(row.shape)) for row in table.rows) == model.count_params()
-    return checkpoint, table
+    assert report.as_built == ()
+    assert {source for row in report.weights for source in row.sources} == set(checkpoint.arrays)
+    assert sum(int(np.prod(row.shape)) for row in report.weights) == model.count_params()
+    return checkpoint, report
 
 
 def test_vgg_face_gru(tmp_path):
-    _, table = check_predictions(tmp_path / "model.ckpt-7", "affwildnet_vggface_no_landmarks", **SMALL)
-    assert "rnn_1/rnn/multi_rnn_cell/cell_1/gru_cell/gates/kernel" in str(table)
-    assert table.left_out == {}
+    _, report = check_predictions(tmp_path / "model.ckpt-7", "affwildnet_vggface_no_landmarks", **SMALL)
+    assert "rnn_1/rnn/multi_rnn_cell/cell_1/gru_cell/gates/kernel" in str(report)
+    assert report.left_out == {}
 
 
 @pytest.mark.slow
-def test_what_adam_kept_is_told(tmp_path):
+def test_what_adam_kept_is_left_out_and_listed(tmp_path):
     name = "affwildnet_vggface_no_landmarks"
-    checkpoint, table = check_predictions(tmp_path / "model.ckpt-7", name, steps=3, batch=2, optimizer=True, **SMALL)
+    checkpoint, report = check_predictions(tmp_path / "model.ckpt-7", name, steps=3, batch=2, optimizer=True, **SMALL)
     slots = {f"{name}/{slot}" for name in checkpoint.arrays for slot in ("Adam", "Adam_1")}
-    assert set(table.left_out) == slots | {"beta1_power", "beta2_power", "global_step"}
-    assert set(table.left_out.values()) == {"of the optimizer"}
-    assert "conv_13/weights/Adam_1" in str(table)
+    assert set(report.left_out) == slots | {"beta1_power", "beta2_power", "global_step"}
+    assert set(report.left_out.values()) == {"of the optimizer"}
+    assert "conv_13/weights/Adam_1" in str(report)
 
 
 @pytest.mark.parametrize("name", ["vgg_face_no_landmarks", "vgg_face_2000"])
@@ -210,18 +210,18 @@ def test_at_full_size(tmp_path, name, count):
     assert sum(value.size for value in checkpoint.arrays.values()) == count
 
 
-def test_variables_that_are_not_wanted_are_told(tmp_path, saved):
+def test_variables_that_are_not_used_are_listed(tmp_path, saved):
     config, checkpoint, _ = saved
     more = {"conv_1/weights/ExponentialMovingAverage": "a running average of a weight"}
     more |= dict.fromkeys(["linear_1/biases/Adam", "linear_1/biases/Adam_1", "global_step"], "of the optimizer")
-    more["extra/weights"] = "the network has no place for it"
+    more["extra/weights"] = "the network has no such layer"
     names = [*checkpoint.arrays, *more]
     values = [*checkpoint.arrays.values(), *(np.zeros(2, "float32") for _ in more)]
     tf.raw_ops.SaveV2(
         prefix=str(tmp_path / "m"), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
     )
-    _, table = import_weights("affwildnet_tf1", tmp_path / "m", config)
-    assert table.left_out == more
+    _, report = import_weights("affwildnet_tf1", tmp_path / "m", config)
+    assert report.left_out == more
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_a_network_that_was_not_published(saved, other):
 def test_where_there_is_no_checkpoint(tmp_path, saved):
     config, _, prefix = saved
     message = failure(prefix.with_name("model.ckpt-9"), config)
-    assert "model.ckpt-9, where there is none" in message
+    assert "model.ckpt-9, which is none" in message
     assert message.endswith("In that folder: model.ckpt.")
     assert "In that folder: model.ckpt." in failure(prefix.parent, config)
     (tmp_path / "weights.txt").write_text("no checkpoint")
@@ -315,5 +315,5 @@ def test_the_files_name_the_checkpoint(saved):
     config, checkpoint, prefix = saved
     for name in ("model.ckpt", "model.ckpt.index", "model.ckpt.data-00000-of-00001"):
         opened = open_checkpoint(prefix.with_name(name), config)
-        assert opened.contents.shapes.keys() == checkpoint.arrays.keys()
-        assert set(opened.contents.checksums()) == {"model.ckpt.index", "model.ckpt.data-00000-of-00001"}
+        assert opened.file.shapes.keys() == checkpoint.arrays.keys()
+        assert set(opened.file.checksums()) == {"model.ckpt.index", "model.ckpt.data-00000-of-00001"}

@@ -83,11 +83,11 @@ def test_resnet50_of_vggface2(tmp_path):
     source = KerasVggFace2()
     expected = source.features(data["frames"][0][..., ::-1] - np.array([91.4953, 103.8827, 131.0912]))
     path = write_h5(tmp_path / "r.h5", source.groups)
-    model, table = import_weights("resnet50_vggface2_h5", path, config)
+    model, report = import_weights("resnet50_vggface2_h5", path, config)
     close(outputs_of(model, "avg_pool", data), expected)
-    assert table.left_out == {}
-    assert table.as_built == ("valence_arousal",)
-    hows = {(row.layer, row.weight): row.how for row in table.rows}
+    assert report.left_out == {}
+    assert report.as_built == ("valence_arousal",)
+    hows = {(row.layer, row.weight): row.how for row in report.weights}
     assert hows["conv3_block1_0_conv", "bias"] == "zero: the file's network has none"
     assert hows["conv3_block1_0_bn", "moving_variance"] == "epsilon 0.001 restated for 1.001e-05"
 
@@ -164,10 +164,10 @@ def test_cnn_m(tmp_path):
     layers = cnn_m_layers(np.random.default_rng(0))
     data = inputs(config, batch=1, steps=2)
     expected = table_15(layers, data["frames"][0] - np.array([131.4538, 103.9875, 91.4623]))
-    model, table = import_weights("cnn_m_mat", write_cnn_m(tmp_path / "m.mat", layers), config)
+    model, report = import_weights("cnn_m_mat", write_cnn_m(tmp_path / "m.mat", layers), config)
     close(outputs_of(model, "features", data), expected)
-    assert set(table.left_out) == {"fc6.weights{1}", "fc6.weights{2}"}
-    assert any("the function differs" in remark for remark in table.remarks)
+    assert set(report.left_out) == {"fc6.weights{1}", "fc6.weights{2}"}
+    assert any("the function differs" in remark for remark in report.remarks)
 
 
 def test_cnn_m_without_normalisation_or_with_a_deviation_of_zero(tmp_path):
@@ -211,10 +211,10 @@ def test_imagenet(tmp_path, name):
     pixels = (rgb / 255 - TORCH_MEAN) / TORCH_DEVIATION if torch_like else rgb[..., ::-1] - CAFFE_BGR
     expected = numpy(published(pixels.astype("float32")))
     path = write_h5(tmp_path / "k.h5", as_keras_2(published, lambda layer: names.get(layer, layer)))
-    model, table = import_weights("imagenet", path, config)
+    model, report = import_weights("imagenet", path, config)
     close(outputs_of(model, "features" if name == "vgg16" else "avg_pool", data), expected)
-    assert table.left_out == {}
-    assert table.as_built == ("valence_arousal",)
+    assert report.left_out == {}
+    assert report.as_built == ("valence_arousal",)
 
 
 VGG16_NAMES = [

@@ -14,10 +14,9 @@ from affwildnet import experiments
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import checkpoints
-from affwildnet.weights import __main__, import_weights
-from affwildnet.weights.conversion import normalisation
-from affwildnet.weights.importing import SOURCES
-from affwildnet.weights.weight_table import Row, Table
+from affwildnet.weights import SOURCES, __main__, import_weights
+from affwildnet.weights.conversion import batch_normalisation
+from affwildnet.weights.import_report import ImportedWeight, ImportReport
 from tests.helpers.networks import inputs, numpy
 from tests.helpers.paths import ROOT
 
@@ -86,16 +85,16 @@ def test_the_flags_that_training_needs(tiny, weights, tmp_path, capsys):
 
 def test_what_stands_beside_the_file(tiny, weights, tmp_path):
     importing(weights, tmp_path / "model.keras")
-    told = json.loads((tmp_path / "model.json").read_text())
-    assert told["source"] == "vgg_face_h5"
-    assert told["sha256"] == {"rcmalli.h5": hashlib.sha256(weights.read_bytes()).hexdigest()}
-    assert told["experiment"] == "tiny"
-    assert told["network"]["pixel_mean"] == told["normalisation"]["pixel_mean"] == [129.1863, 104.7624, 93.594]
-    assert told["output"]["order"] == ["valence", "arousal"]
-    assert told["output"]["trained"] is False
-    assert told["imported"] == [f"conv{index}" for index in range(1, 14)]
-    assert told["as_built"] == ["gru1", "gru2", "valence_arousal"]
-    assert "non-commercial" in told["licence"]
+    written = json.loads((tmp_path / "model.json").read_text())
+    assert written["source"] == "vgg_face_h5"
+    assert written["sha256"] == {"rcmalli.h5": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    assert written["experiment"] == "tiny"
+    assert written["network"]["pixel_mean"] == written["normalisation"]["pixel_mean"] == [129.1863, 104.7624, 93.594]
+    assert written["output"]["order"] == ["valence", "arousal"]
+    assert written["output"]["trained"] is False
+    assert written["imported"] == [f"conv{index}" for index in range(1, 14)]
+    assert written["as_built"] == ["gru1", "gru2", "valence_arousal"]
+    assert "non-commercial" in written["licence"]
 
 
 def test_nothing_is_written_after_an_error(tiny, weights, tmp_path, capsys):
@@ -140,6 +139,16 @@ def test_the_list_has_a_line_for_each_source(capsys):
     assert max(map(len, lines)) <= 140
 
 
+def test_the_list_needs_nothing_heavy():
+    probe = (
+        "import sys, affwildnet.weights.__main__\n"
+        "heavy = {'tensorflow', 'keras', 'scipy', 'h5py', 'cv2', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 @pytest.mark.slow
 def test_the_command_says_nothing_that_is_not_its_own():
     command = [sys.executable, "-m", "affwildnet.weights", "list"]
@@ -149,9 +158,12 @@ def test_the_command_says_nothing_that_is_not_its_own():
 
 
 def test_the_table_groups_what_was_left_out():
-    rows = (Row(("a/b", "c"), "fc1", "kernel", (2, 3), "as it is"), Row((), "fc1", "bias", (3,), "zero"))
-    table = Table(rows, {"y": "too big", "x": "too big", "z": "unknown"}, (), ("mind the gap",))
-    assert str(table).splitlines() == [
+    rows = (
+        ImportedWeight(("a/b", "c"), "fc1", "kernel", (2, 3), "as it is"),
+        ImportedWeight((), "fc1", "bias", (3,), "zero"),
+    )
+    report = ImportReport(rows, {"y": "too big", "x": "too big", "z": "unknown"}, (), ("mind the gap",))
+    assert str(report).splitlines() == [
         "in the file  in the network  shape  how",
         "a/b + c      fc1/kernel      2 x 3  as it is",
         "-            fc1/bias        3      zero",
@@ -164,7 +176,7 @@ def test_the_table_groups_what_was_left_out():
 
 def test_a_normalisation_restated_for_another_epsilon():
     gamma, deviation = np.array([2.0, 3.0]), np.array([0.5, 0.02])
-    new_gamma, variance = normalisation(gamma, deviation, 1e-3)
+    new_gamma, variance = batch_normalisation(gamma, deviation, 1e-3)
     # 0.5 ** 2 - 0.001; and 0.02 ** 2 < 0.001: gamma times sqrt(0.001) / 0.02.
     np.testing.assert_allclose(variance, [0.249, 0])
     np.testing.assert_allclose(new_gamma, [2, 3 * 0.0316227766 / 0.02])

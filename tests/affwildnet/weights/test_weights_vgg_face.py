@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from scipy.io import savemat
 
+from affwildnet.experiments.config import scaled
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.models.shapes import scaled
 from affwildnet.weights import import_weights, vgg_face
 from tests.helpers.networks import inputs, outputs_of
 from tfrecords_tools.errors import UserError
@@ -82,22 +82,22 @@ def write_mat(path, weights, oxford, mean=MEAN_RGB, as_matlab=False):
 def test_mat(tmp_path, oxford):
     weights = random_weights()
     path = write_mat(tmp_path / "vgg_face.mat", weights, oxford)
-    model, table = import_weights("vgg_face_mat", path, CONFIG)
+    model, report = import_weights("vgg_face_mat", path, CONFIG)
     check_features(model, weights, bgr=False)
-    assert set(table.left_out) == {"fc6.weights{1}", "fc6.weights{2}"}
-    assert table.layers() == [f"conv{index}" for index in range(1, 14)]
-    assert table.as_built == ("fc1", "gru1", "gru2", "valence_arousal")
+    assert set(report.left_out) == {"fc6.weights{1}", "fc6.weights{2}"}
+    assert report.layers() == [f"conv{index}" for index in range(1, 14)]
+    assert report.as_built == ("fc1", "gru1", "gru2", "valence_arousal")
 
 
 def test_mat_without_a_mean_and_with_the_axes_that_matlab_drops(tmp_path):
     weights = random_weights(width=0.01)
     assert weights["conv1_1"][0].shape == (3, 3, 3, 1)
     path = write_mat(tmp_path / "vgg_face.mat", weights, oxford=True, mean=None, as_matlab=True)
-    model, table = import_weights("vgg_face_mat", path, replace(CONFIG, width=0.01))
+    model, report = import_weights("vgg_face_mat", path, replace(CONFIG, width=0.01))
     for index, name in enumerate(NAMES, start=1):
         for value, expected in zip(model.get_layer(f"conv{index}").get_weights(), weights[name], strict=True):
             np.testing.assert_array_equal(value, expected)
-    assert "holds no mean" in table.remarks[0]
+    assert "holds no mean" in report.remarks[0]
 
 
 def test_mat_of_another_network(tmp_path):
@@ -123,10 +123,10 @@ def write_h5(path, weights, style):
 @pytest.mark.parametrize("style", ["old", "model"])
 def test_h5(tmp_path, style):
     weights = random_weights()
-    model, table = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", weights, style), CONFIG)
+    model, report = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", weights, style), CONFIG)
     check_features(model, weights, bgr=True)
-    assert table.rows[0].how == "input channels BGR to RGB"
-    assert set(table.left_out) == {"fc6/kernel", "fc6/bias"}
+    assert report.weights[0].how == "input channels BGR to RGB"
+    assert set(report.left_out) == {"fc6/kernel", "fc6/bias"}
 
 
 def torch_arrays(weights, underscore="", flat=False):
@@ -145,9 +145,9 @@ def test_torch_state_dict(tmp_path, monkeypatch, underscore, flat):
     arrays = torch_arrays(weights, underscore, flat)
     (tmp_path / "v.pth").touch()
     monkeypatch.setattr(vgg_face, "_state_dict", lambda path: arrays)
-    model, table = import_weights("vgg_face_torch", tmp_path / "v.pth", CONFIG)
+    model, report = import_weights("vgg_face_torch", tmp_path / "v.pth", CONFIG)
     check_features(model, weights, bgr=underscore == "_")
-    assert set(table.left_out) == {"fc6.weight", "fc6.bias"}
+    assert set(report.left_out) == {"fc6.weight", "fc6.bias"}
 
 
 def test_torch_file(tmp_path):
@@ -253,9 +253,9 @@ def write_t7(path, weights):
 
 def test_t7(tmp_path):
     weights = random_weights()
-    model, table = import_weights("vgg_face_torch", write_t7(tmp_path / "VGG_FACE.t7", weights), CONFIG)
+    model, report = import_weights("vgg_face_torch", write_t7(tmp_path / "VGG_FACE.t7", weights), CONFIG)
     check_features(model, weights, bgr=True)
-    assert set(table.left_out) == {"modules[27].weight", "modules[27].bias"}
+    assert set(report.left_out) == {"modules[27].weight", "modules[27].bias"}
 
 
 def test_t7_that_is_cut_off_or_none(tmp_path):
@@ -293,18 +293,18 @@ def test_a_backbone_that_the_source_does_not_fit(tmp_path):
 
 def test_layers_that_the_network_does_without(tmp_path):
     config = replace(NETWORKS["thesis_vgg_face_gru"], image_size=32, width=0.05, rnn_inputs=("pool2", "conv5"))
-    _, table = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", random_weights(), "new"), config)
-    assert table.layers() == [f"conv{index}" for index in range(1, 6)]
-    assert table.left_out["conv4_1/bias"] == "the network does not have the layer conv8"
+    _, report = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", random_weights(), "new"), config)
+    assert report.layers() == [f"conv{index}" for index in range(1, 6)]
+    assert report.left_out["conv4_1/bias"] == "the network does not have the layer conv8"
 
 
 @pytest.mark.parametrize("name", ["cvprw_gru", "model_fusion_fc"])
 def test_each_of_several_networks_has_the_weights(tmp_path, name):
     config = replace(NETWORKS[name], image_size=32, width=0.02)
     weights = random_weights(width=0.02)
-    model, table = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", weights, "new"), config)
+    model, report = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", weights, "new"), config)
     first, second = ("valence_", "arousal_") if config.separate else ("net1_", "net2_")
-    assert len(table.layers()) == 26
+    assert len(report.layers()) == 26
     for index, source in enumerate(NAMES, start=1):
         for prefix in (first, second):
             kernel, bias = model.get_layer(f"{prefix}conv{index}").get_weights()

@@ -1,4 +1,4 @@
-"""Shapes: the time axis folded into the batch and unfolded again, and the width multiplier of a layer."""
+"""The time axis, folded into the batch for the convolutions and unfolded again for the recurrent layers."""
 
 import keras
 from keras import ops
@@ -42,8 +42,3 @@ class UnfoldTime(keras.layers.Layer):
     def compute_output_spec(self, inputs):
         folded, reference = inputs
         return keras.KerasTensor(self.compute_output_shape((folded.shape, reference.shape)), dtype=folded.dtype)
-
-
-def scaled(units: int, width: float) -> int:
-    """Return `units` times `width`, rounded, and at least 1."""
-    return max(1, round(units * width))
