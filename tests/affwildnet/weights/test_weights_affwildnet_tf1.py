@@ -153,7 +153,7 @@ def faces(config, batch=1, steps=80, seed=1):
 
 
 def check_predictions(path, name, steps=80, batch=1, spelling=NEW, optimizer=None, **fields):
-    """Save a checkpoint of a network (`optimizer`: by the saver), import it and compare; return it and the report."""
+    """Save a checkpoint (with an `optimizer`, as TensorFlow saves it) and import it; return it and the report."""
     config = replace(NETWORKS[name], **fields)
     frames = faces(config, batch, steps)
     checkpoint = Checkpoint(config, spelling)

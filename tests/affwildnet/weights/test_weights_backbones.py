@@ -174,7 +174,7 @@ def test_cnn_m_without_normalisation_or_with_a_deviation_of_zero(tmp_path):
     config = replace(SMALL, backbone="cnn_m")
     layers = cnn_m_layers(np.random.default_rng(0))
     message = failure("cnn_m_mat", write_cnn_m(tmp_path / "m.mat", layers[:4] + layers[5:]), config)
-    assert "a layer conv2 with one of type bnorm right behind it" in message
+    assert "a layer conv2, directly followed by one of type bnorm" in message
     layers[4]["weights"][0, 2][3, 1] = 0
     message = failure("cnn_m_mat", write_cnn_m(tmp_path / "m.mat", layers), config)
     assert "bn50.weights{3} must be above 0" in message

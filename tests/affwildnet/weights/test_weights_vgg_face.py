@@ -326,7 +326,7 @@ def test_a_layer_that_an_importer_forgets_is_an_error(tmp_path, monkeypatch):
 def test_bad_files(tmp_path, source, what):
     missing = failure(source, tmp_path / "nothing.t7")
     assert what in missing
-    assert "nothing is" in missing
+    assert "does not exist" in missing
     assert "a folder" in failure(source, tmp_path)
     assert "`--path` must name the file" in failure(source, None)
     bad = tmp_path / "bad.t7"
