@@ -74,6 +74,25 @@ def test_an_oblong_box_gives_a_square_about_its_centre():
     np.testing.assert_array_equal(face, image[60:140, 80:160])
 
 
+@pytest.mark.parametrize(
+    ("box", "left", "top"),
+    [
+        (Box(40, 70, 136, 166), 40, 70),
+        (Box(40.4, 69.6, 136.4, 165.6), 40, 70),
+        (Box(40, 70, 136, 165), 40, 70),  # 69.5 is rounded to the even number
+        (Box(41, 71, 136, 167), 40, 71),  # and so is 40.5
+        (Box(-3, 70, 93, 166), -3, 70),
+        (Box(330, -9, 426, 87), 330, -9),
+    ],
+)
+def test_a_crop_begins_at_the_pixel_of_the_box(box, left, top):
+    image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    face, points = Aligner(96, margin=0)(image, box, np.zeros((68, 2)))
+    bordered = np.pad(image, ((10, 10), (10, 50), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(face, bordered[top + 10 : top + 106, left + 10 : left + 106])
+    np.testing.assert_allclose(points[0] * 96 - 0.5, (-left, -top), atol=1e-4)
+
+
 def test_beyond_the_border_its_pixels_are_repeated():
     image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     face, _ = Aligner(64, margin=0)(image, Box(-16, 10, 48, 74), np.zeros((68, 2)))

@@ -5,7 +5,7 @@ import pytest
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
+from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, jumps, remove_jumps
 from tfrecords_tools.video.reading import Frame
 
 
@@ -86,6 +86,36 @@ def test_true_motion_cuts_and_gaps_are_kept():
     returned = track(1, {n: 100 if n < 20 else 250 for n in (*range(1, 20), *range(40, 43))})
     assert remove_jumps(returned)[1] == 0  # the three frames lie 1.5 sides off, but 21 frames later
     assert remove_jumps(Track(1)) == (Track(1), 0)
+
+
+def test_the_longest_segment_stays_though_it_is_short():
+    # Segments of 2, 3 and 1 frames: all shorter than what is believed beside a cut.
+    cleaned, removed = remove_jumps(track(1, {1: 100, 2: 100, 3: 500, 4: 500, 5: 500, 6: 900}))
+    assert (list(cleaned.boxes), removed) == ([3, 4, 5], 3)
+
+
+@pytest.mark.parametrize(("gap", "shift", "cut"), [(5, 199, False), (5, 201, True), (30, 199, False), (30, 201, True)])
+def test_the_allowance_of_a_gap_grows_fivefold_at_most(gap, shift, cut):
+    # 0.4 of a side of 100 pixels a frame: 200 pixels over 5 frames, and no more over 30.
+    places = dict.fromkeys(range(1, 11), 100) | {10 + gap: 100 + shift, 11 + gap: 100 + shift}
+    assert remove_jumps(track(1, places))[1] == (2 if cut else 0)
+
+
+@pytest.mark.parametrize(("gap", "side", "cut"), [(1, 139, False), (1, 141, True), (30, 530, False), (30, 545, True)])
+def test_a_box_grows_by_a_factor_a_frame(gap, side, cut):
+    # 1.4 over one frame, and 1.4 to the power of 5, which is 5.38, over 5 and more.
+    growing = track(1, dict.fromkeys((*range(1, 11), 10 + gap), 100.0))
+    growing.boxes[10 + gap] = box(100, side=side)
+    assert remove_jumps(growing)[1] == cut
+
+
+@pytest.mark.parametrize(("shift", "cut"), [(45, False), (47, True), (51, True)])
+def test_a_shift_is_measured_in_the_mean_of_both_sides(shift, cut):
+    # Sides of 100 and 130 pixels: 0.4 of their mean is 46, of the larger one 52, of the smaller one 40.
+    before, after = box(100), box(100 + shift, side=130)
+    points = np.zeros((68, 2))
+    assert jumps((before, points), (after, points), 1) is cut
+    assert jumps((after, points), (before, points), 1) is cut
 
 
 def test_given_boxes_follow_their_images_through_a_conversion():

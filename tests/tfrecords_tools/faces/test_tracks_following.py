@@ -68,6 +68,21 @@ def test_a_moving_face_is_followed_with_few_whole_images():
     assert detector.near < 80  # it moves by up to a quarter of its side a frame: no rest is given
 
 
+def test_a_face_is_searched_for_where_uniform_motion_takes_it():
+    # Seven pixels a frame: too far for interpolation, so that the middles of 10, 5, 3 and 2 frames are all searched.
+    asked = []
+
+    class Asked(Squares):
+        def detect_near(self, image, box):
+            asked.append((self._find(image)[0], box))
+            return super().detect_near(image, box)
+
+    track_faces(drawn(lambda n: [(RED, 7 * n, 10)] if n <= 31 else None), Asked((RED,)), Corner(), every=10)
+    assert len(asked) > 12
+    for there, expected in asked:
+        assert (expected.left, expected.top) == pytest.approx((there.left, there.top), abs=1e-6)
+
+
 def test_every_frame_is_detected_when_asked_for():
     detector = Squares()
     (track,) = track_faces(drawn(lambda n: [(RED, 3 * n, 10)] if n <= 20 else None), detector, Corner(), every=1)

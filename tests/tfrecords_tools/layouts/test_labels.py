@@ -1,5 +1,8 @@
 """Annotation files, and the proof that line i stands with frame i."""
 
+from dataclasses import replace
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -308,6 +311,17 @@ def test_frames_beyond_the_annotation_have_no_label(numbered_clip, monkeypatch, 
     labelled = {int(record["frame"]): not np.isnan(record["label"]).any() for record in records}
     assert labelled == {number: number <= 18 for number in range(1, 21)}
     assert (entry.segments, entry.labelled_segments) == (((1, 20),), ((1, 18),))
+
+
+def test_half_a_label_is_none(numbered_clip, monkeypatch, tmp_path):
+    source = numbered_clip(6, 6)
+    values = source.read_labels().values
+    values[1, 0] = values[3, 1] = values[4] = np.nan
+    entry, records = packed(replace(source, read_labels=partial(Labels, values)), monkeypatch, tmp_path)
+    assert entry.segments == ((1, 6),)
+    assert entry.labelled_segments == ((1, 1), (3, 3), (6, 6))
+    assert entry.frames_labelled == 3
+    np.testing.assert_array_equal([record["label"] for record in records], values)  # the record keeps what there is
 
 
 def test_labels_beyond_the_video_are_not_used(numbered_clip, monkeypatch, tmp_path):

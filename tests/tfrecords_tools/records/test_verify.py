@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.corpora import make_corpus
+from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
@@ -127,6 +128,7 @@ def test_two_files_exchanged_are_named(corpus):
         (0, {"segments": ((1, 11),)}, "12 records, the manifest says 11"),
         (1, {"labelled_segments": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
         (3, {"labelled_segments": ((1, 4),)}, "the labelled frames are not those of the manifest"),
+        (1, {"labelled_segments": ((1, 2), (8, 8))}, "the labelled frames are not those of the manifest"),
         (0, {"sha256": "0" * 64}, "its sha256 is not the one in the manifest"),
         (2, {"record_bytes": (1000,) * 6}, "the sizes of the records are not those of the manifest"),
         (2, {"video": "other"}, "record 1: belongs to the video b'v2'"),
@@ -139,6 +141,34 @@ def test_what_the_manifest_says_otherwise_is_named(corpus, index, fields, proble
     problems = verify(corpus)
     assert f"{entry.file} ({entry.split}, {entry.video}): {problem}" in problems
     assert all(line.startswith(entry.file) for line in problems)
+
+
+def test_sizes_of_the_right_sum_in_another_order_are_named(corpus):
+    # The offsets of the records follow from their sizes: with two exchanged, a reader would begin within a record.
+    sizes = list(manifest.load(corpus).videos[0].record_bytes)
+    index = next(i for i in range(11) if sizes[i] != sizes[i + 1])
+    sizes[index : index + 2] = sizes[index + 1], sizes[index]
+    changed(corpus, 0, record_bytes=tuple(sizes))
+    assert verify(corpus) == [f"{FIRST} (train, v0): the sizes of the records are not those of the manifest"]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_label_of_an_annotator_is_named(tmp_path, value):
+    ratings = np.zeros((1, 4, 2, 2), np.float32)
+    make_rated_corpus(tmp_path, ratings, ("anna", "ben"))
+    rewritten(tmp_path, lambda examples: feature(examples[2], "annotators").float_list.value.__setitem__(3, value))
+    (problem,) = verify(tmp_path)
+    assert problem.endswith("record 3: a label is infinite")
+
+
+@pytest.mark.parametrize(("value", "wrong"), [(-2, True), (-1, False), (6, False), (7, True)])
+def test_an_expression_that_is_no_class_is_named(tmp_path, value, wrong):
+    make_corpus(tmp_path, [{"frames": 3, "classes": [0, 1, 2]}])
+    rewritten(tmp_path, lambda examples: feature(examples[1], "expression").int64_list.value.__setitem__(0, value))
+    problems = verify(tmp_path)
+    assert len(problems) == wrong
+    if wrong:
+        assert problems[0].endswith(f"record 2: the expression must be from -1 to 6, it is {value}")
 
 
 def test_a_subject_in_two_splits_is_named(tmp_path):

@@ -1,10 +1,13 @@
 """Frames of video files: number, order, colour and time; and a writer that leaves no half file."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.video import reading
 from tfrecords_tools.video.reading import frame_rate, read_frames
 from tfrecords_tools.video.writing import VideoWriter
 
@@ -29,6 +32,32 @@ def test_frames_come_in_order_with_number_and_time(tmp_path, suffix, fps):
     green = [(frame.image[32, :, 1] > 115).sum() for frame in frames]  # of the white bar, which red does not have
     np.testing.assert_allclose(green, 4 * np.arange(1, 13), atol=2)
     assert frame_rate(tmp_path / f"clip{suffix}") == pytest.approx(fps, rel=1e-3)
+
+
+def test_times_that_do_not_rise_go_on_by_the_period(monkeypatch):
+    # 25 frames a second; the container's time repeats, falls back, and goes on.
+    told = [0.0, 0.04, 0.04, 0.02, 0.30, 0.30]
+
+    class Capture:
+        place = -1
+
+        def grab(self):
+            self.place += 1
+            return self.place < len(told)
+
+        def get(self, name):
+            return 25.0 if name == cv2.CAP_PROP_FPS else 1000 * told[self.place]
+
+        def retrieve(self):
+            return True, np.zeros((2, 2, 3), np.uint8)
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(reading, "_open", lambda path: Capture())
+    frames = list(read_frames(Path("clip.mp4")))
+    np.testing.assert_allclose([frame.timestamp for frame in frames], [0, 0.04, 0.08, 0.12, 0.30, 0.34])
+    assert [frame.number for frame in frames] == [1, 2, 3, 4, 5, 6]
 
 
 def test_images_are_rgb(tmp_path):
