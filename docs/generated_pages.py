@@ -1,4 +1,4 @@
-"""What the site shows that stands elsewhere: the notebook, and the fields of an experiment from their dataclasses."""
+"""What the site shows that stands elsewhere: the notebook, the fields of an experiment, the fields of a record."""
 
 import ast
 import json
@@ -13,6 +13,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = "notebooks/quickstart.ipynb"
 CONFIG = ROOT / "affwildnet" / "experiments" / "config.py"
+SCHEMA = ROOT / "tfrecords_tools" / "records" / "schema.py"
 SECTIONS = {"model": "ModelConfig", "training": "TrainingConfig", "evaluation": "EvaluationConfig", "": "Experiment"}
 
 
@@ -24,11 +25,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in what the comments in the pages ask for."""
-    if "<!-- notebook -->" in markdown:
-        markdown = markdown.replace(f"../../{NOTEBOOK}", f"../{NOTEBOOK}").replace("<!-- notebook -->", notebook())
-    if "<!-- fields -->" in markdown:
-        markdown = markdown.replace("<!-- fields -->", fields())
-    return markdown
+    for comment, make in {"notebook": notebook, "fields": fields, "record": record}.items():
+        if f"<!-- {comment} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {comment} -->", make())
+    return markdown.replace(f"../../{NOTEBOOK}", f"../{NOTEBOOK}")
 
 
 def notebook() -> str:
@@ -54,6 +54,18 @@ def fields() -> str:
         table = "\n".join(["| field | default | what |", "|---|---|---|", *rows])
         parts.append(f"## {section or 'The experiment itself'}\n\n{table}")
     return "\n\n".join(parts)
+
+
+def record() -> str:
+    """Return a table of the fields that every record has."""
+    rows = []
+    for node in ast.parse(SCHEMA.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "FIELDS":
+            for name, field in zip(node.value.keys, node.value.values, strict=True):
+                dtype, shape, text = (ast.unparse(argument) for argument in field.args)
+                shape = shape.replace("LANDMARKS", "68")
+                rows.append(f"| `{name.value}` | {ast.literal_eval(dtype)} | {shape} | {ast.literal_eval(text)} |")
+    return "\n".join(["| field | type | shape | what |", "|---|---|---|---|", *rows])
 
 
 def _documented(docstring: str) -> dict[str, str]:
