@@ -187,7 +187,10 @@ def test_every_experiment_of_expressions_goes_together(name, tmp_path):
 
 @pytest.mark.slow
 def test_a_network_of_the_experiment_learns_the_classes(tmp_path):
-    """Each third of a video has a class of its own, which the landmarks tell."""
+    """Each third of a video has a class of its own, which the landmarks show.
+
+    The backbone has no batch normalisation, whose moving statistics need far more steps than these few frames do.
+    """
     frames = 36
     classes = {index: [(0, 3, 5)[frame // 12] for frame in range(frames)] for index in range(2)}
     videos = [{"frames": frames, "classes": own, "labels": np.repeat(NAN, frames, 0)} for own in classes.values()]
@@ -195,14 +198,14 @@ def test_a_network_of_the_experiment_learns_the_classes(tmp_path):
     experiment = override(
         get("ijcv2019/emotiw_resnet50"),
         [
-            "model.backbone=cnn_m", "model.image_size=32", "model.width=0.02", "model.hidden=1500", "model.dropout=0",
-            "training.steps=80", "training.batch_size=24", "training.learning_rate=0.01", "training.log_steps=1",
+            "model.backbone=vgg16", "model.image_size=32", "model.width=0.05", "model.hidden=1200", "model.dropout=0",
+            "training.steps=120", "training.batch_size=24", "training.learning_rate=0.003", "training.log_steps=1",
         ],
     )  # fmt: skip
     workdir = Workdir(tmp_path / "workdir")
     assert train(experiment, tmp_path / "corpus", workdir) == 0
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
-    assert np.mean(losses[:2]) > 1  # about log(7) at first
+    assert losses[0] > 1  # about log(7)
     assert np.mean(losses[-5:]) < 0.5
     model, _ = checkpoints.resume(workdir.checkpoints)
     corpus = Corpus.for_experiment(tmp_path / "corpus", "train", experiment)
