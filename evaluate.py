@@ -80,7 +80,7 @@ def _evaluate(more: list[str]) -> int:
     if FLAGS.watch:
         from affwildnet.evaluation.watching import watch
 
-        return watch(workdir, data_dir, "validation", FLAGS.patience, FLAGS.timeout)
+        return watch(workdir, data_dir, FLAGS.patience, FLAGS.timeout)
     from affwildnet.evaluation import fused_run, scored_run
     from affwildnet.evaluation.trained import Choices
 
@@ -116,12 +116,12 @@ def _write_more(outcome) -> None:
         write_json(Path(FLAGS.report), outcome.report)
         print(f"{'report':<12}{FLAGS.report}")
     if FLAGS.export:
-        from affwildnet.export import saved_model
+        from affwildnet.export import export
         from affwildnet.runs import card
 
         keys = ("experiment", "checkpoint", "step", "versions")
         provenance = {key: outcome.report[key] for key in keys}
-        saved_model.write(predicted.model, Path(FLAGS.export), provenance, card.read(predicted.checkpoint))
+        export(predicted.model, Path(FLAGS.export), provenance, card.read(predicted.checkpoint))
         print(f"{'SavedModel':<12}{FLAGS.export}")
 
 

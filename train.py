@@ -26,6 +26,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 from affwildnet import experiments
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import folds
+from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
 
@@ -51,7 +53,7 @@ def _train(more: list[str]) -> int:
     if stray := [argument for argument in more if "=" not in argument]:
         raise UserError(f"Only `name=value` may follow the flags. Received: {' '.join(stray)}")
     experiment = override(experiments.get(FLAGS.experiment), FLAGS.set + more)
-    workdir, fold = Path(FLAGS.workdir), folds.chosen(FLAGS.fold, FLAGS.folds, Path(FLAGS.data_dir))
+    run = Run(experiment, FLAGS.data_dir, fold=_fold())
     import_tensorflow()
     from affwildnet.devices import choose_strategy
 
@@ -59,11 +61,14 @@ def _train(more: list[str]) -> int:
     print(told, flush=True)
     from affwildnet.runs.workdir import Workdir
     from affwildnet.training import train
-    from affwildnet.training.workers import Workers
 
+    workdir = Workdir(FLAGS.workdir)
     with strategy.scope():
-        own = Workers(strategy).shared(Workdir(workdir))
-        return train(experiment, Path(FLAGS.data_dir), own.of_fold(fold.number) if fold else own, FLAGS.stage, fold)
+        return train(run, workdir.of_fold(run.fold.number) if run.fold else workdir, FLAGS.stage)
+
+
+def _fold() -> Fold | None:
+    return folds.chosen(Path(FLAGS.data_dir), FLAGS.fold, Path(FLAGS.folds) if FLAGS.folds else None)
 
 
 if __name__ == "__main__":

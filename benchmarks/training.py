@@ -18,6 +18,7 @@ import tensorflow as tf
 from affwildnet import experiments, losses, models
 from affwildnet.data import Corpus, training_batches
 from affwildnet.experiments.overrides import override
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from affwildnet.training.step import make_optimizer
@@ -60,7 +61,7 @@ def loop_seconds(experiment, data_dir: Path, steps: int) -> float:
     )
     with tempfile.TemporaryDirectory() as folder:
         workdir = Workdir(Path(folder) / "run")
-        train(experiment, data_dir, workdir)
+        train(Run(experiment, data_dir), workdir)
         line = json.loads(workdir.training_log.read_text())
     return experiment.training.batch_size * experiment.training.window / line["frames_per_second"]
 

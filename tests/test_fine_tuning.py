@@ -17,6 +17,7 @@ from affwildnet.experiments import get
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import checkpoints, folds
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train, weight_copies
 from affwildnet.training.start import begin
@@ -74,7 +75,7 @@ def given(tmp_path_factory):
 def trained(corpora, tmp_path_factory):
     """AffWildNet after a short training on a corpus like Aff-Wild."""
     workdir = Workdir(tmp_path_factory.mktemp("aff_wild_run"))
-    assert train(override(ON_AFF_WILD, ["training.steps=2"]), corpora["aff_wild"], workdir) == 0
+    assert train(Run(override(ON_AFF_WILD, ["training.steps=2"]), corpora["aff_wild"]), workdir) == 0
     return checkpoints.path_of(workdir.checkpoints, 2)
 
 
@@ -106,7 +107,8 @@ def test_the_start_alone_is_enough(layout, corpora, given, capsys):
     experiment = tuned(layout, given)
     model = built(experiment)
     capsys.readouterr()
-    begin(model, experiment, Corpus.for_experiment(corpora[layout], "train", experiment))
+    run = Run(experiment, corpora[layout])
+    begin(model, run, Corpus.of_run(run, "train"))
     assert_begun(model, experiment, given)
     printed = capsys.readouterr().out
     left = "left out: valence_arousal\n"
@@ -131,13 +133,13 @@ def test_fine_tuning_learns_from_there(corpora, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.training_step, "TrainStep", Noted)
     settings = ["training.steps=60", "training.learning_rate=0.01", "model.dropout=0", "model.recurrent_dropout=0"]
     experiment, workdir = tuned(layout, trained, *settings), Workdir(tmp_path)
-    assert train(experiment, corpora[layout], workdir) == 0
+    assert train(Run(experiment, corpora[layout]), workdir) == 0
     assert_begun(Noted.began, experiment, trained)
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
     assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:3])
     model, _ = checkpoints.resume(workdir.checkpoints)
     assert all(not same(weights(model, n), weights(Noted.began, n)) for n in weight_copies.weighted_layers(model))
-    assert_evaluated(model, Corpus.for_experiment(corpora[layout], "validation", experiment), experiment)
+    assert_evaluated(model, Corpus.of_run(Run(experiment, corpora[layout]), "validation"), experiment)
 
 
 def assert_evaluated(model, corpus, experiment):
@@ -171,7 +173,7 @@ def real_given(packed_sample, tmp_path_factory):
     """As `trained`, on faces of 96 pixels."""
     workdir = Workdir(tmp_path_factory.mktemp("real_run"))
     experiment = override(get("ijcv2019/affwildnet_vggface"), [*REAL, "training.balance=", "training.steps=1"])
-    assert train(experiment, packed_sample, workdir) == 0
+    assert train(Run(experiment, packed_sample), workdir) == 0
     return checkpoints.path_of(workdir.checkpoints, 1)
 
 
@@ -246,14 +248,14 @@ def test_from_the_datasets_files_to_a_fine_tuned_network(
     if layout == "afew_va":
         path = packed / "folds.json"
         assert cli.main(["partition", str(packed), "--folds=3", f"--output={path}"]) == 0
-        fold = folds.read(path, 2, packed)
+        fold = folds.read(packed, 2)
         assert_the_same_landmarks(packed, packed_sample)
     experiment = override(get(f"ijcv2019/{TUNED[layout]}"), [*REAL, f"training.init={real_given}"])
     workdir = Workdir(tmp_path / "run")
-    assert train(experiment, packed, workdir, fold=fold) == 0
+    assert train(Run(experiment, packed, fold=fold), workdir) == 0
     assert_begun(Noted.began, experiment, real_given)
     assert all(np.isfinite(line["loss"]) for line in read_lines(workdir.training_log))
     model, state = checkpoints.resume(workdir.checkpoints)
     assert state.step == 3
-    stored, data_dir = workdir.open()
-    assert_evaluated(model, Corpus.for_experiment(data_dir, "validation", stored, workdir.fold()), stored)
+    run = workdir.open()
+    assert_evaluated(model, Corpus.of_run(run, "validation"), run.experiment)

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from affwildnet.evaluation import scored_run, trained, watcher, watching
+from affwildnet.evaluation import scored_run, trained, watching
 from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import Stage
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.run import Run
 from affwildnet.training import stages
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import TINY, plain_model, started, tiny_corpus
@@ -34,8 +35,8 @@ def workdir(tmp_path, corpus):
 
 def begin(workdir, name, corpus):
     stage = next(stage for stage in STAGES if stage.name == name)
-    own = workdir.stage(name)
-    own.start(stages.of_stage(STAGED, stage), corpus, stage)
+    own = workdir.of_stage(name)
+    own.start(Run(STAGED, corpus).of_stage(stage))
     return own
 
 
@@ -47,7 +48,7 @@ def planned(own, step, valence):
 
 
 def scored(workdir):
-    return {stage.name: [line["step"] for line in read_lines(workdir.stage(stage.name).metrics)] for stage in STAGES}
+    return {stage.name: [line["step"] for line in read_lines(workdir.of_stage(stage.name).metrics)] for stage in STAGES}
 
 
 # The evaluator.
@@ -72,7 +73,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in (stages, watching, watcher):
+    for module in (stages, watching):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -87,8 +88,8 @@ def scripted(monkeypatch):
         scores = dict.fromkeys(("ccc", "pearson", "mse"), values)
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: evaluate)
-    monkeypatch.setattr(watcher, "score", lambda evaluation, *_, **__: evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
 
 
 def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, capsys):
@@ -108,7 +109,7 @@ def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted
         lambda: start("c3", 40),
         lambda: own["c3"].finish(40, "all steps are done"),
     ]
-    assert watching.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir) == 0
     assert clock.script == []
     assert scored(workdir) == {"c0": [10, 20], "c2": [30], "c3": [40]}
     assert (own["c2"].best / "best_mean.keras").is_file()
@@ -121,7 +122,7 @@ def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, corpus, clock, 
     planned(own, 10, 0.1)
     own.finish(10, "all steps are done")
     clock.script = [lambda: None, lambda: workdir.finish(10, "stage c2 is done")]
-    assert watching.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir) == 0
     assert scored(workdir) == {"c0": [], "c2": [10], "c3": []}
 
 
@@ -134,7 +135,7 @@ def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, corpus, cloc
         own.finish(10, "all steps are done")
 
     clock.script = [earlier, lambda: workdir.finish(10, "stage c0 is done")]
-    assert watching.watch(workdir, None, "validation", None, 0) == 0
+    assert watching.watch(workdir) == 0
     assert scored(workdir) == {"c0": [10], "c2": [], "c3": []}
 
 
@@ -143,7 +144,7 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
     for step, score in ((10, 0.4), (20, 0.3)):
         planned(own, step, score)
     clock.script = [lambda: own.finish(20, "the evaluator said stop"), lambda: workdir.finish(20, "all")]
-    watching.watch(workdir, None, "validation", 1, 0)
+    watching.watch(workdir, patience=1)
     assert own.stop.exists()
     assert not workdir.stop.exists()
 
@@ -151,13 +152,13 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
 def test_a_stage_that_does_not_begin_is_not_waited_for_beyond_the_timeout(workdir, corpus, clock, scripted):
     begin(workdir, "c0", corpus).finish(0, "all steps are done")
     with pytest.raises(UserError, match="workdir: no stage has begun for 2 minutes"):
-        watching.watch(workdir, None, "validation", None, timeout_minutes=2)
+        watching.watch(workdir, timeout_minutes=2)
     assert 120 < clock.now < 130
 
 
 def chosen(workdir, checkpoint):
     """The stage that `evaluate.py --workdir --checkpoint` scores; None is the staged directory itself."""
-    found = trained._stage_with(workdir, STAGED, checkpoint)
+    found = trained._stage_with(workdir, checkpoint)
     return None if found == workdir else found.path.name
 
 
@@ -165,12 +166,15 @@ def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, ca
     assert chosen(workdir, "latest") is None
     for name in ("c0", "c2", "c3"):
         own = begin(workdir, name, corpus)
-    paths = {name: planned(workdir.stage(name), 10, 0.1) for name in ("c0", "c2")}
+    paths = {name: planned(workdir.of_stage(name), 10, 0.1) for name in ("c0", "c2")}
     assert chosen(workdir, "latest") == "c2"
     assert capsys.readouterr().out == "stage c2\n"
     assert chosen(workdir, "best_mean") is None
     best.keep(
-        best.hold(paths["c0"], workdir.stage("c0")), {"ccc": dict.fromkeys(best.BEST, 0)}, [], workdir.stage("c0")
+        best.hold(paths["c0"], workdir.of_stage("c0")),
+        {"ccc": dict.fromkeys(best.MEASURES, 0)},
+        [],
+        workdir.of_stage("c0"),
     )
     assert chosen(workdir, "best_mean") == "c0"
     assert chosen(workdir, str(paths["c0"])) == "c0"
@@ -206,7 +210,7 @@ def test_nothing_to_score_is_told(workdir):
 
 def ended(workdir, name, steps=(1, 2)):
     """A finished stage with empty files for checkpoints."""
-    own = workdir.stage(name)
+    own = workdir.of_stage(name)
     own.checkpoints.mkdir(parents=True)
     for step in steps:
         checkpoints.path_of(own.checkpoints, step).touch()
@@ -216,15 +220,15 @@ def ended(workdir, name, steps=(1, 2)):
 
 def test_without_an_evaluator_nothing_is_waited_for(workdir, clock):
     own = ended(workdir, "c2")
-    assert stages._checkpoint_of(workdir, STAGED, "c2").path == own.checkpoints / "step-00000002.keras"
+    assert stages._checkpoint_of(workdir, "c2").path == own.checkpoints / "step-00000002.keras"
     assert clock.now == 0
 
 
 @pytest.mark.parametrize("fate", ["ccc", "passed_over"])
 def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate, workdir, clock, capsys):
     own = ended(workdir, "c2")
-    workdir.stage("c0").path.mkdir()
-    append_line(workdir.stage("c0").metrics, {"step": 2, "ccc": {}})  # it is still at an earlier stage
+    workdir.of_stage("c0").path.mkdir()
+    append_line(workdir.of_stage("c0").metrics, {"step": 2, "ccc": {}})  # it is still at an earlier stage
     own.best.mkdir()
     best = own.best / "best_mean.keras"
 
@@ -242,7 +246,7 @@ def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate
 
     # Longer than the patience from the start, but not from the last news.
     clock.script = [lambda: None, choose, lambda: pause(25), score_last]
-    assert stages._checkpoint_of(workdir, STAGED, "c2").path == best
+    assert stages._checkpoint_of(workdir, "c2").path == best
     assert clock.script == []
     assert capsys.readouterr().out.count("waiting for the evaluator, which has not scored step 2 of c2 yet") == 1
 
@@ -250,6 +254,6 @@ def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate
 def test_an_evaluator_that_has_gone_is_not_waited_for_for_ever(workdir, clock, capsys):
     own = ended(workdir, "c2")
     own.metrics.touch()
-    assert stages._checkpoint_of(workdir, STAGED, "c2").path == own.checkpoints / "step-00000002.keras"
+    assert stages._checkpoint_of(workdir, "c2").path == own.checkpoints / "step-00000002.keras"
     assert stages.EVALUATOR_MINUTES * 60 <= clock.now < stages.EVALUATOR_MINUTES * 60 + 10
     assert "going on with what there is" in capsys.readouterr().out

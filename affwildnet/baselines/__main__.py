@@ -12,6 +12,7 @@ from absl import app, flags, logging
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from affwildnet.runs import folds
+from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
@@ -45,20 +46,17 @@ def _baselines(more: list[str]) -> int:
 
     print(choose_device(FLAGS.gpu), flush=True)
     from affwildnet.baselines import baseline_runs
-    from affwildnet.runs.workdir import Workdir
 
     data_dir, workdir = Path(FLAGS.data_dir), Path(FLAGS.workdir)
-    fold = folds.chosen(FLAGS.fold, FLAGS.folds, data_dir)
+    fold = folds.chosen(data_dir, FLAGS.fold, Path(FLAGS.folds) if FLAGS.folds else None)
     reports = {}
     if "sift_svr" in FLAGS.only:
         settings = baseline_runs.Settings(frames=FLAGS.svr_frames)
-        reports["SIFT + SVR"] = baseline_runs.sift_svr(
-            data_dir, Workdir(workdir / "sift_svr"), FLAGS.split, settings, fold
-        )
+        run = Run(baseline_runs.SIFT_SVR, data_dir, fold=fold)
+        reports["SIFT + SVR"] = baseline_runs.sift_svr(run, workdir / "sift_svr", FLAGS.split, settings)
     if "cnn_m" in FLAGS.only:
-        reports["CNN-M"] = baseline_runs.cnn_m(
-            data_dir, Workdir(workdir / "cnn_m"), FLAGS.split, FLAGS.set + more, fold
-        )
+        run = Run(baseline_runs.cnn_m_experiment(data_dir, FLAGS.set + more), data_dir, fold=fold)
+        reports["CNN-M"] = baseline_runs.cnn_m(run, workdir / "cnn_m", FLAGS.split)
     print(baseline_runs.table(reports))
     return 0
 

@@ -17,7 +17,7 @@ from affwildnet.evaluation.trained import Choices
 from affwildnet.evaluation.watching import watch
 from affwildnet.experiments.config import EvaluationConfig, Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tfrecords_tools.files import whole
@@ -27,22 +27,26 @@ from tfrecords_tools.records.schema import DIMENSIONS
 # Checkpoints of CNN-M that the validation split chooses from.
 CHECKPOINTS = 10
 
-_SIFT_SVR = Experiment(
+SIFT_SVR = Experiment(
     name="baselines/sift_svr",
     title="SIFT descriptors of the face and support vector regression (cvprw2017 chapter 4)",
     notes="The paper gives no numbers of it. It does not say which descriptors and which settings: see sift_svr.py.",
 )
 
 
-def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, fold: Fold | None = None) -> dict:
+def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Settings) -> dict:
     """Fit SIFT + SVR on the train split and score it; return the report, which is written with the regressors.
+
+    Args:
+      run: of `SIFT_SVR`.
 
     Raises:
       UserError: as `sift_svr.fit`, or if there is no such split.
     """
     print("SIFT + SVR", flush=True)
+    workdir = Workdir.at(workdir)
     train_split, validation, scored = (
-        Corpus.open(data_dir, name, fold=fold) for name in ("train", "validation", split)
+        Corpus.open(run.data_dir, name, fold=run.fold) for name in ("train", "validation", split)
     )
     fitted = sift.fit(train_split, validation, settings)
     workdir.path.mkdir(parents=True, exist_ok=True)
@@ -53,7 +57,7 @@ def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, f
     contents = report.contents(
         evaluation,
         protocols.score(evaluation, "frames", EvaluationConfig()),
-        _SIFT_SVR,
+        run.experiment,
         scored,
         path,
         None,
@@ -66,26 +70,38 @@ def sift_svr(data_dir: Path, workdir: Workdir, split: str, settings: Settings, f
     return contents
 
 
-def cnn_m(data_dir: Path, workdir: Workdir, split: str, settings: list[str], fold: Fold | None = None) -> dict:
-    """Train the challenge's baseline CNN-M (ijcv2019 A.1), scores its checkpoints, and reports the best one.
+def cnn_m_experiment(data_dir: Path, settings: list[str]) -> Experiment:
+    """Return the challenge's baseline CNN-M (ijcv2019 A.1) for the faces of a packed corpus.
 
     Args:
-      settings: fields of the experiment that are other than the paper's; faces have the corpus's size in any case.
-      fold: whose splits are used; None are the corpus's own.
+      settings: overridden fields of the experiment, such as "training.steps=2000".
 
     Raises:
-      UserError: as `training.train` and `evaluation.run.once`.
+      UserError: if there is no corpus, or as `experiments.overrides.override`.
     """
-    print("CNN-M", flush=True)
     experiment = experiments.get("ijcv2019/cnn_m")
     size = manifest.load(data_dir).image_size
     experiment = override(replace(experiment, model=replace(experiment.model, image_size=size)), settings)
-    # One process: the checkpoints are scored when all of them are there.
+    # Train and watch run one after the other here: the checkpoints are scored when all of them are there.
     every = -(-experiment.training.steps // CHECKPOINTS)
-    training = replace(experiment.training, checkpoint_steps=every, keep_checkpoints=CHECKPOINTS)
-    if status := train(replace(experiment, training=training), data_dir, workdir, fold=fold):
+    return replace(
+        experiment, training=replace(experiment.training, checkpoint_steps=every, keep_checkpoints=CHECKPOINTS)
+    )
+
+
+def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> dict:
+    """Train CNN-M, score its checkpoints, and return the report of the best one.
+
+    Args:
+      run: of `cnn_m_experiment`.
+
+    Raises:
+      UserError: as `training.train` and `scored_run.once`.
+    """
+    print("CNN-M", flush=True)
+    if status := train(run, workdir):
         raise SystemExit(status)
-    watch(workdir, None, "validation", 0, 0)
+    watch(workdir, patience=0)
     return scored_run.once(workdir, Choices(split)).report
 
 

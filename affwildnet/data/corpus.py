@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from affwildnet.experiments.config import Experiment
-from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_columns, read_labels, read_records
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
+
+# What a network is trained for, as `ModelConfig.head` names it.
+VALENCE_AROUSAL, EXPRESSION = TARGETS = ("valence_arousal", "expression")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Corpus:
       split: name of the split.
       manifest: the whole corpus's manifest.
       videos: the split's videos.
-      target: the labels that are read, an output of `models.signature`.
+      target: the labels that are read, one of `TARGETS`.
 
     Example:
       >>> corpus = Corpus.open("data/sample_packed", "test")
@@ -43,11 +45,10 @@ class Corpus:
     target: str = VALENCE_AROUSAL
 
     @classmethod
-    def for_experiment(
-        cls, folder: str | os.PathLike, split: str, experiment: Experiment, fold: Fold | None = None
-    ) -> "Corpus":
-        """Open a split with the crops and labels that an experiment's network needs; raise as `open`."""
-        return cls.open(folder, split, experiment.model.image_size, experiment.model.head, fold)
+    def of_run(cls, run: Run, split: str) -> "Corpus":
+        """Open a split of a run's corpus with the crops and labels that its network needs; raise as `open`."""
+        model = run.experiment.model
+        return cls.open(run.data_dir, split, model.image_size, model.head, run.fold)
 
     @classmethod
     def open(
@@ -64,7 +65,7 @@ class Corpus:
           folder: the packed corpus's folder.
           split: one of `schema.SPLITS`.
           image_size: side of the crops that the network takes, in pixels; None accepts any.
-          target: an output of `models.signature`: which labels are read, and so which frames are labelled.
+          target: one of `TARGETS`: which labels are read, and so which frames are labelled.
           fold: the fold whose split it is, in place of the splits that the corpus was packed with; None uses these.
 
         Raises:
@@ -72,7 +73,7 @@ class Corpus:
             if the records hold no such labels, or if the folds are not those of this corpus.
         """
         folder = Path(folder)
-        check_choice("model.head", target, OUTPUTS)
+        check_choice("model.head", target, TARGETS)
         packed = manifest.load(folder)
         if image_size is not None and packed.image_size != image_size:
             raise UserError(

@@ -11,7 +11,7 @@ from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment, ModelConfig
 from affwildnet.models.fusion import fuse_decisions
-from affwildnet.runs import card, checkpoints
+from affwildnet.runs import best, card, checkpoints
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
@@ -31,7 +31,7 @@ class Member:
     ccc: np.ndarray
 
 
-def fuse(workdirs: Sequence[Path], into: Workdir, choices: Choices) -> None:
+def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, choices: Choices) -> None:
     """Fuse the networks of working directories, weighted by their validation CCC (omg2019 eq. 1).
 
     `into` becomes a working directory like any other, with the fused network as its best checkpoint.
@@ -42,24 +42,24 @@ def fuse(workdirs: Sequence[Path], into: Workdir, choices: Choices) -> None:
       choices: `checkpoint` of each, and how they are scored; not the split, which is validation.
 
     Raises:
-      UserError: if there are fewer than two, if `into` holds a training, if the networks were trained on different
-        corpora, for expressions, or if one has a CCC that is not above 0.
+      UserError: if there are fewer than two, if `into` holds a run that was trained, if the networks were trained on
+        different corpora, for expressions, or if one has a CCC that is not above 0.
     """
+    into, workdirs = Workdir.at(into), [Workdir.at(workdir) for workdir in workdirs]
     if len(workdirs) < 2:
-        raise UserError(f"`--fuse` must name at least two working directories. Received: {len(workdirs)}")
-    if checkpoints.listed(into.checkpoints) or into.path.resolve() in [path.resolve() for path in workdirs]:
-        raise UserError(f"`--workdir` must be a new one for the fused network. Received: {into.path}, a training's.")
+        raise UserError(f"`fuse` must name at least two working directories. Received: {len(workdirs)}")
+    if checkpoints.listed(into.checkpoints) or into.path.resolve() in [each.path.resolve() for each in workdirs]:
+        raise UserError(f"`workdir` must be a new one for the fused network. Received: {into.path}, a trained run's.")
     members = []
-    for path in workdirs:
-        member = _member(Trained(Workdir(path), choices))
-        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(DIMENSIONS, member.ccc, strict=True))
-        print(f"{member.trained.checkpoint}: validation CCC {told}", flush=True)
+    for workdir in workdirs:
+        member = _member(Trained(workdir, choices))
+        ccc = ", ".join(f"{name} {value:.3f}" for name, value in zip(DIMENSIONS, member.ccc, strict=True))
+        print(f"{member.trained.checkpoint}: validation CCC {ccc}", flush=True)
         members.append(member)
     _check(members)
     model = fuse_decisions([member.trained.model for member in members], np.stack([member.ccc for member in members]))
-    first = members[0].trained
-    into.start(_experiment(members), first.folder, fold=first.fold)
-    path = into.best / "best_mean.keras"
+    into.start(replace(members[0].trained.run, experiment=_experiment(members), stage=None))
+    path = best.path_of(into)
     into.best.mkdir(parents=True, exist_ok=True)
     checkpoints.write_model(model, path, _card(members))
     write_json(checkpoints.state_path(path), {"fused": _origin(members)})
@@ -74,10 +74,11 @@ def _member(trained: Trained) -> Member:
 
 
 def _check(members: Sequence[Member]) -> None:
+    runs = [member.trained.run for member in members]
     for what, values in (
-        ("on one corpus", {str(member.trained.folder) for member in members}),
-        ("on one fold", {str(member.trained.fold and member.trained.fold.number) for member in members}),
-        ("for one protocol", {member.trained.experiment.protocol for member in members}),
+        ("on one corpus", {str(run.data_dir) for run in runs}),
+        ("on one fold", {str(run.fold and run.fold.number) for run in runs}),
+        ("for one protocol", {run.experiment.protocol for run in runs}),
     ):
         if len(values) > 1:
             raise UserError(f"Fused networks must be trained {what}. Received: {', '.join(sorted(values))}")
@@ -85,7 +86,7 @@ def _check(members: Sequence[Member]) -> None:
         if not (member.ccc > 0).all():
             raise UserError(
                 f"{member.trained.checkpoint}: a fused network needs a validation CCC above 0 of both dimensions. "
-                f"Received: {', '.join(f'{value:.3f}' for value in member.ccc)}. Leave it out of `--fuse`."
+                f"Received: {', '.join(f'{value:.3f}' for value in member.ccc)}. Leave it out of `fuse`."
             )
 
 

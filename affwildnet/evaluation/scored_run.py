@@ -1,4 +1,4 @@
-"""Scoring a working directory, or the folds of a cross-validation in it, with a report."""
+"""Scoring a run, or all folds of a cross-validation, with a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,20 +19,22 @@ from tfrecords_tools.errors import UserError
 
 
 @dataclass(frozen=True)
-class SplitPredictions:
-    """The predictions of a working directory for one split.
+class RunPredictions:
+    """The predictions of a run, or of all its folds, for one split.
 
     Attributes:
+      workdir: of the run.
       experiment: how they are scored.
       corpus: the split.
-      checkpoint: the network's file; of folds, the folder of all of them.
-      step: its training step, None where it is not known.
-      plain: as the network gives them.
+      checkpoint: the network's file; for folds, the folder of all of them.
+      step: training step of the checkpoint; None where it is not known.
+      plain: as the network predicts them.
       final: after post-processing.
-      post_processing: what was chosen, as JSON can hold it; None where nothing was asked for.
+      post_processing: what was chosen, as JSON can hold it; None where the experiment has no such step.
       model: the network; None for folds.
     """
 
+    workdir: Workdir
     experiment: Experiment
     corpus: Corpus
     checkpoint: Path
@@ -45,38 +47,38 @@ class SplitPredictions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one evaluation leaves.
+    """What scoring a run gives.
 
     Attributes:
-      predicted: what was scored.
+      predicted: the predictions that were scored.
       report: as it was written.
       paths: the files that were written, by what they hold: `report`, `page`, `predictions` and the plots.
     """
 
-    predicted: SplitPredictions
+    predicted: RunPredictions
     report: dict
     paths: dict[str, Path]
 
 
-def once(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
-    """Score one checkpoint on one split and write its report beside it.
+def once(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:
+    """Score one checkpoint of a run on one split and write a report into its working directory.
 
     Args:
-      against: a working directory whose checkpoint of the same name is scored too, on the same frames; the report
+      against: a working directory whose checkpoint of the same name is scored as well, on the same frames; the report
         has the difference.
 
     Raises:
-      UserError: if there is no such training, checkpoint or split, or something in them cannot be used.
+      UserError: if there is no such run, checkpoint or split, or something in them cannot be used.
     """
-    trained = Trained(workdir, choices)
+    trained = Trained(Workdir.at(workdir), choices)
     predicted = _predicted(trained, choices.split)
-    known = _baselines(trained, predicted.corpus)
-    other = (against, _predicted(Trained(against, choices), choices.split)) if against else None
-    return _reported(predicted, trained.workdir, choices, known, other)
+    references = _references(trained, predicted.corpus)
+    other = _predicted(Trained(Workdir.at(against), choices), choices.split) if against else None
+    return _reported(predicted, choices, references, other)
 
 
-def folds(workdir: Workdir, choices: Choices, against: Workdir | None = None) -> Outcome:
-    """Score each fold's network on its own part, and all of them together (ijcv2019 section 5.1.2).
+def folds(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:
+    """Score the network of each fold on the fold's own part, and all parts together (ijcv2019 section 5.1.2).
 
     Args:
       against: a working directory with the same folds.
@@ -84,14 +86,15 @@ def folds(workdir: Workdir, choices: Choices, against: Workdir | None = None) ->
     Raises:
       UserError: as `once`, and if a fold has not been trained.
     """
-    other = (against, _of_folds(against, choices)) if against else None
-    return _reported(_of_folds(workdir, choices), workdir, choices, {}, other)
+    other = _of_folds(Workdir.at(against), choices) if against else None
+    return _reported(_of_folds(Workdir.at(workdir), choices), choices, {}, other)
 
 
-def _predicted(trained: Trained, split: str) -> SplitPredictions:
+def _predicted(trained: Trained, split: str) -> RunPredictions:
     plain = trained.predictions(split)
     post = trained.post_processing
-    return SplitPredictions(
+    return RunPredictions(
+        trained.workdir,
         trained.experiment,
         trained.corpus(split),
         trained.checkpoint,
@@ -103,16 +106,19 @@ def _predicted(trained: Trained, split: str) -> SplitPredictions:
     )
 
 
-def _of_folds(workdir: Workdir, choices: Choices) -> SplitPredictions:
+def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
     begun = sorted(path for path in workdir.path.glob("fold-*") if Workdir(path).begun)
     if not begun:
         raise UserError(f"{workdir.path}: no fold was trained here. Train them with `train.py --fold=1` and so on.")
-    count = Workdir(begun[0]).fold().count
+    fold = Workdir(begun[0]).open().fold
+    if fold is None:
+        raise UserError(f"{begun[0]}: must hold a fold. Received: a run without folds. Use another working directory.")
+    count = fold.count
     missing = [number for number in range(1, count + 1) if not workdir.of_fold(number).begun]
     if missing:
         raise UserError(
             f"{workdir.path}: all {count} folds must be trained. Missing: {', '.join(map(str, missing))}. "
-            f"Train it with `train.py --fold={missing[0]}`."
+            f"Train {'it' if len(missing) == 1 else 'the first'} with `train.py --fold={missing[0]}`."
         )
     every = []
     for number in range(1, count + 1):
@@ -121,7 +127,8 @@ def _of_folds(workdir: Workdir, choices: Choices) -> SplitPredictions:
         keras.backend.clear_session()
     corpora = [each.corpus for each in every]
     together = replace(corpora[0], videos=tuple(entry for corpus in corpora for entry in corpus.videos))
-    return SplitPredictions(
+    return RunPredictions(
+        workdir,
         replace(every[0].experiment, protocol="folds"),
         together,
         workdir.path,
@@ -133,7 +140,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> SplitPredictions:
 
 
 def _of_all(chosen: Sequence[dict]) -> dict:
-    """What was chosen for each fold, and the mean of the CCCs on their validation parts."""
+    """Return what was chosen for each fold, and the mean of the CCCs on their validation parts."""
     steps = {
         f"fold {number}, {step}": sizes
         for number, each in enumerate(chosen, start=1)
@@ -147,11 +154,7 @@ def _of_all(chosen: Sequence[dict]) -> dict:
 
 
 def _reported(
-    predicted: SplitPredictions,
-    workdir: Workdir,
-    choices: Choices,
-    known: dict[str, dict],
-    other: tuple[Workdir, SplitPredictions] | None,
+    predicted: RunPredictions, choices: Choices, references: dict[str, dict], other: RunPredictions | None
 ) -> Outcome:
     protocol, config = predicted.experiment.protocol, predicted.experiment.evaluation
     scored = protocols.score(predicted.final, protocol, config, choices.resamples)
@@ -160,9 +163,8 @@ def _reported(
         post = {**post, "without": protocols.score(predicted.plain, protocol, config, 0).scores}
     against = None
     if other:
-        theirs = other[1]
-        difference = protocols.paired(predicted.final, theirs.final, protocol, config, choices.resamples or 1000)
-        against = {"workdir": str(other[0].path), "checkpoint": str(theirs.checkpoint), "difference": difference}
+        difference = protocols.paired(predicted.final, other.final, protocol, config, choices.resamples or 1000)
+        against = {"workdir": str(other.workdir.path), "checkpoint": str(other.checkpoint), "difference": difference}
     contents = report.contents(
         predicted.final,
         scored,
@@ -170,19 +172,19 @@ def _reported(
         predicted.corpus,
         predicted.checkpoint,
         predicted.step,
-        known,
+        references,
         post,
         against,
     )
     print("writing the report", flush=True)
-    return Outcome(predicted, contents, report.write(contents, predicted.final, predicted.corpus, workdir))
+    return Outcome(predicted, contents, report.write(contents, predicted.final, predicted.corpus, predicted.workdir))
 
 
-def _baselines(trained: Trained, corpus: Corpus) -> dict[str, dict]:
-    # A corpus to score on only has nothing to fit them on; classes have other measures.
+def _references(trained: Trained, corpus: Corpus) -> dict[str, dict]:
+    # A corpus without a train split has nothing to fit them on; expressions have other measures.
     if trained.experiment.model.head != "valence_arousal":
         return {}
-    if trained.fold is None and not any(entry.split == "train" for entry in corpus.manifest.videos):
+    if trained.run.fold is None and not any(entry.split == "train" for entry in corpus.manifest.videos):
         return {}
     train = trained.corpus("train")
     if train.frames_labelled == 0:

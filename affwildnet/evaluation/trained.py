@@ -1,9 +1,9 @@
-"""What a working directory holds, opened to be scored: the network of one checkpoint, its data, its predictions."""
+"""A run opened to be scored: the network of one checkpoint, its data, its predictions."""
 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,26 +18,26 @@ from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import best, checkpoints
-from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user may choose when something is scored.
+    """What a user may choose when a run is scored.
 
     Attributes:
       split: what is scored.
       checkpoint: see `best.find`.
-      data_dir: the packed corpus; None is the one that the training used.
-      settings: fields of `EvaluationConfig` that are other than the experiment's, such as "evaluation.overlap=40".
+      data_dir: the packed corpus; None is the one that the network was trained on.
+      settings: overridden fields of `EvaluationConfig`, such as "evaluation.overlap=40".
       resamples: of the bootstrap; 0 leaves intervals out.
-      strategy: the devices to compute on; None is TensorFlow's default.
+      strategy: the devices to compute on; TensorFlow's current strategy by default.
     """
 
     split: str = "validation"
-    checkpoint: str = "best_mean"
+    checkpoint: str = best.MEAN
     data_dir: Path | None = None
     settings: Sequence[str] = ()
     resamples: int = 1000
@@ -45,43 +45,43 @@ class Choices:
 
 
 class Trained:
-    """The network of one checkpoint of a working directory.
+    """The network of one checkpoint of a run.
 
-    Of a training in stages it is that of the last stage that has such a checkpoint.
+    In a run in stages it is the checkpoint of the last stage that has one of that name.
 
     Attributes:
       workdir: in which the checkpoint lies.
-      experiment: with what the user has chosen.
-      folder: of the packed corpus.
-      fold: whose splits are used; None are the corpus's own.
+      run: that of `workdir`, with what the user has chosen.
       checkpoint: the `.keras` file.
       model: the network.
     """
 
     workdir: Workdir
-    experiment: Experiment
-    folder: Path
-    fold: Fold | None
+    run: Run
     checkpoint: Path
     model: keras.Model
 
     def __init__(self, workdir: Workdir, choices: Choices):
-        """Raise a `UserError` if there is no such training or checkpoint, or a setting is none."""
-        experiment, trained_on = workdir.open()
-        if experiment.training.stages:
-            workdir = _stage_with(workdir, experiment, choices.checkpoint)
-            experiment, trained_on = workdir.open()
+        """Raise a `UserError` if there is no such run or checkpoint, or a setting is not one of evaluation."""
+        run = workdir.open()
+        if run.stages:
+            workdir = _stage_with(workdir, choices.checkpoint)
+            run = workdir.open()
         if strange := [setting for setting in choices.settings if not setting.startswith("evaluation.")]:
-            raise UserError(f"`--set` must name a field of evaluation here. Received: {', '.join(strange)}")
+            raise UserError(f"`set` must name a field of evaluation here. Received: {', '.join(strange)}")
         self.workdir = workdir
-        self.experiment = override(experiment, list(choices.settings))
-        self.folder = choices.data_dir or trained_on
-        self.fold = workdir.fold()
+        experiment = override(run.experiment, list(choices.settings))
+        self.run = replace(run, experiment=experiment, data_dir=choices.data_dir or run.data_dir)
         self.checkpoint = best.find(workdir, choices.checkpoint)
         self._strategy = choices.strategy
         self._corpora: dict[str, Corpus] = {}
         with choices.strategy.scope():
             self.model = checkpoints.load(self.checkpoint)
+
+    @property
+    def experiment(self) -> Experiment:
+        """That of the run."""
+        return self.run.experiment
 
     @property
     def step(self) -> int | None:
@@ -94,7 +94,7 @@ class Trained:
     def corpus(self, split: str) -> Corpus:
         """Return a split, opened once; raise a `UserError` if it cannot be."""
         if split not in self._corpora:
-            self._corpora[split] = Corpus.for_experiment(self.folder, split, self.experiment, self.fold)
+            self._corpora[split] = Corpus.of_run(self.run, split)
         return self._corpora[split]
 
     def predictions(self, split: str) -> Evaluation:
@@ -103,7 +103,7 @@ class Trained:
 
     @cached_property
     def post_processing(self) -> PostProcessing:
-        """What the experiment's steps of post-processing come to, chosen on the validation split."""
+        """The experiment's post-processing, chosen on the validation split."""
         config = self.experiment.evaluation
         if not config.post_process:
             return postprocessing.none()
@@ -118,9 +118,9 @@ class Trained:
         return Evaluator(self.corpus(split), self.experiment.evaluation, self._strategy)(self.model)
 
 
-def _stage_with(workdir: Workdir, experiment: Experiment, checkpoint: str) -> Workdir:
-    """Return the working directory of the last stage that has such a checkpoint; of a file, that in which it lies."""
-    stages = [workdir.stage(stage.name) for stage in reversed(experiment.training.stages)]
+def _stage_with(workdir: Workdir, checkpoint: str) -> Workdir:
+    """Return the working directory of the last stage that has such a checkpoint; for a file, the one it lies in."""
+    stages = [workdir.of_stage(stage.name) for stage in reversed(workdir.open().stages)]
     file = Path(checkpoint).resolve()
     for stage in (stage for stage in stages if stage.begun):
         with suppress(UserError):

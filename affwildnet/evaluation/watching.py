@@ -1,58 +1,77 @@
-"""Watching a training that may not have begun, and one in stages, stage after stage."""
+"""Watching a run beside its trainer: score each new checkpoint on validation, keep the best, say when to stop."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from affwildnet.evaluation.watcher import POLL_SECONDS, Watcher
-from affwildnet.experiments.config import Experiment
+import keras
+import tensorflow as tf
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.evaluation.scoring.protocols import score
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
+POLL_SECONDS = 1.0
+# What chooses checkpoints, and nothing else may.
+SPLIT = "validation"
 
-def watch(workdir: Workdir, data_dir: Path | None, split: str, patience: int | None, timeout_minutes: float) -> int:
-    """Score each new checkpoint of a training, which need not have begun; return the exit status.
 
-    Of a training in stages, one stage after the other is watched until it is finished.
+def watch(
+    workdir: Workdir | Path | str,
+    data_dir: Path | None = None,
+    patience: int | None = None,
+    timeout_minutes: float = 0,
+) -> int:
+    """Score each new checkpoint of a run, which need not have begun; return the exit status.
+
+    In a run in stages, one stage after the other is watched until it is finished.
 
     Args:
-      patience: None is what the experiment says.
-      timeout_minutes: see `Watcher.run`.
+      data_dir: the packed corpus; None is the one that the run is trained on.
+      patience: checkpoints without a better one after which training is stopped; 0 never stops it, None is what the
+        experiment says.
+      timeout_minutes: give up after so long without a new checkpoint or stage; 0 waits without end.
+
+    Raises:
+      UserError: if it gave up, or something cannot be used.
     """
+    workdir = Workdir.at(workdir)
     _wait_until_begun(workdir, timeout_minutes)
-    experiment, trained_on = workdir.open()
-    patience = experiment.evaluation.patience if patience is None else patience
+    run = workdir.open()
+    patience = run.experiment.evaluation.patience if patience is None else patience
     if patience < 0:
-        raise UserError(f"`--patience` must be at least 0. Received: {patience}")
-    if experiment.training.stages:
-        return _watch_stages(workdir, experiment, data_dir, split, patience, timeout_minutes)
-    return Watcher(experiment, data_dir or trained_on, workdir, split, patience).run(timeout_minutes)
+        raise UserError(f"`patience` must be at least 0. Received: {patience}")
+    if not run.stages:
+        return Watcher(replace(run, data_dir=data_dir or run.data_dir), workdir, patience).run(timeout_minutes)
+    for stage in _stages_as_they_begin(workdir, timeout_minutes):
+        print(f"stage {stage.path.name}", flush=True)
+        watch(stage, data_dir, patience, timeout_minutes)
+    return 0
 
 
-def _watch_stages(
-    workdir: Workdir,
-    experiment: Experiment,
-    data_dir: Path | None,
-    split: str,
-    patience: int,
-    timeout_minutes: float,
-) -> int:
-    waiting = [workdir.stage(stage.name) for stage in experiment.training.stages]
+def _stages_as_they_begin(workdir: Workdir, timeout_minutes: float) -> Iterator[Workdir]:
+    """Yield the working directory of each stage once it has begun, until the run is finished."""
+    waiting = [workdir.of_stage(stage.name) for stage in workdir.open().stages]
     since = time.monotonic()
     while waiting:
-        # Looked at before the folders: a stage that was begun before the mark is then seen.
+        # Read before the folders: a stage that began before this mark is then seen.
         finished = workdir.reason_finished()
-        # The first that has begun: those before it were left out, as `train.py --stage` does.
+        # The first that has begun: `train.py --stage` may leave out those before it.
         stage = next((stage for stage in waiting if stage.begun), None)
         if stage:
-            print(f"stage {stage.path.name}", flush=True)
-            watch(stage, data_dir, split, patience, timeout_minutes)
+            yield stage
             waiting.remove(stage)
             since = time.monotonic()
         elif finished:
             break
         else:
             _wait(workdir, since, timeout_minutes)
-    return 0
 
 
 def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
@@ -62,8 +81,143 @@ def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
 
 
 def _wait(workdir: Workdir, since: float, timeout_minutes: float) -> None:
-    """Sleep a little; raises a `UserError` if that has gone on for too long."""
+    """Sleep a little; raise a `UserError` if that has gone on for too long."""
     if timeout_minutes and time.monotonic() - since > timeout_minutes * 60:
-        workdir.open()  # says so if nothing has begun here at all
+        workdir.open()  # raises its own error if nothing has begun here at all
         raise UserError(f"{workdir.path}: no stage has begun for {timeout_minutes:g} minutes. Does train.py run?")
     time.sleep(POLL_SECONDS)
+
+
+class Watcher:
+    """Scores the checkpoints of a run without stages, by the experiment's protocol, without post-processing.
+
+    `metrics.jsonl` has a line for each checkpoint scored, so that a watcher can be killed and started again, and scores
+    none twice. A checkpoint is held under a second name while it is scored, so that the trainer may delete it.
+    """
+
+    def __init__(self, run: Run, workdir: Workdir, patience: int = 0):
+        self._evaluator = Evaluator(Corpus.of_run(run, SPLIT), run.experiment.evaluation)
+        self._experiment = run.experiment
+        self._workdir = workdir
+        self._patience = patience
+        self._model: keras.Model | None = None
+        self._scored = read_lines(workdir.metrics)
+        # Files that could not be scored. A resumed trainer may write the same step anew, as another file.
+        self._bad: set[tuple] = set()
+        self._writer = tf.summary.create_file_writer(workdir.tensorboard(SPLIT))
+        best.release_all(workdir)
+
+    def run(self, timeout_minutes: float = 0) -> int:
+        """Watch until the trainer has finished and all its checkpoints are scored; return the exit status.
+
+        Args:
+          timeout_minutes: give up after so long without a new checkpoint; 0 waits without end.
+
+        Raises:
+          UserError: if it gave up.
+        """
+        waiting_since = time.monotonic()
+        self._workdir.metrics.touch()  # lets the trainer of a later stage know that this one is watched
+        print(f"watching {self._workdir.checkpoints}", flush=True)
+        while True:
+            # Read before the folder: a checkpoint that was written before this mark is then seen.
+            finished = self._workdir.reason_finished()
+            new = self._new()
+            for path in new:
+                self._score(path)
+                self._judge()
+            if new:
+                waiting_since = time.monotonic()
+            elif finished:
+                number = len(self._good)
+                scored = "1 checkpoint was" if number == 1 else f"{number} checkpoints were"
+                print(f"the trainer has finished; {scored} scored ({finished})", flush=True)
+                return 0
+            elif timeout_minutes and time.monotonic() - waiting_since > timeout_minutes * 60:
+                raise UserError(
+                    f"{self._workdir.checkpoints}: no new checkpoint for {timeout_minutes:g} minutes. Does it run?"
+                )
+            else:
+                time.sleep(POLL_SECONDS)
+
+    @property
+    def _good(self) -> list[dict]:
+        return [line for line in self._scored if best.ranking(line)]
+
+    def _new(self) -> list[Path]:
+        done = {line["step"] for line in self._good}
+        listed = checkpoints.listed(self._workdir.checkpoints)
+        return [path for path in listed if checkpoints.step_of(path) not in done and _state(path) not in self._bad]
+
+    def _score(self, path: Path) -> None:
+        step, state = checkpoints.step_of(path), _state(path)
+        began = time.monotonic()
+        try:
+            held = best.hold(path, self._workdir)
+        except FileNotFoundError:
+            self._pass_over(path, state, "deleted before it could be scored")
+            return
+        try:
+            # The first one is loaded whole; the others have the same network, so only their weights are.
+            if self._model is None:
+                self._model = checkpoints.load(held)
+            else:
+                checkpoints.load_weights(self._model, held)
+            evaluation = self._evaluator(self._model)
+            scored = score(evaluation, self._experiment.protocol, self._experiment.evaluation, resamples=0)
+        except UserError as error:
+            held.unlink()
+            self._pass_over(path, state, str(error).replace(f"{held}: ", ""))
+            return
+        line = {"step": step, "split": SPLIT, "frames_scored": evaluation.frames_scored, **scored.scores}
+        line["ranking"] = scored.ranking
+        beaten = best.keep(held, line, self._good, self._workdir)
+        self._note(line)
+        with self._writer.as_default(step):
+            for metric, values in scored.scores.items():
+                for name, value in values.items():
+                    if value is not None:
+                        tf.summary.scalar(f"{metric}/{name}", value)
+        self._writer.flush()
+        note = f"  best {', '.join(beaten)}" if beaten else ""
+        took = time.monotonic() - began
+        print(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}", flush=True)
+
+    def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
+        print(f"passed over: {path}: {reason}", flush=True)
+        self._bad.add(state)
+        self._note({"step": checkpoints.step_of(path), "passed_over": f"{path}: {reason}"})
+
+    def _note(self, line: dict) -> None:
+        append_line(self._workdir.metrics, line)
+        self._scored.append(line)
+
+    def _judge(self) -> None:
+        good = self._good
+        if not (self._patience and good) or self._workdir.stop.exists():
+            return
+        top = max(range(len(good)), key=lambda index: best.ranking(good[index])["mean"])
+        since = len(good) - 1 - top
+        if since >= self._patience:
+            best_step = good[top]["step"]
+            what = "total accuracy" if "accuracy" in good[top] else "mean CCC"
+            reason = (
+                f"no better {what} in {since} {'checkpoint' if since == 1 else 'checkpoints'} since step {best_step:,}"
+            )
+            write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
+            print(f"stop: {reason}", flush=True)
+
+
+def _summary(scores: dict) -> str:
+    if "accuracy" in scores:
+        return f"accuracy total {scores['accuracy']['total']:.4f}"
+    return "CCC " + "  ".join(f"{name} {value:.4f}" for name, value in scores["ccc"].items())
+
+
+def _state(path: Path) -> tuple:
+    """Return what distinguishes a file from another one that is written in its place."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return path.name, None, None
+    return path.name, status.st_mtime_ns, status.st_size

@@ -85,13 +85,13 @@ def to_json(experiment: Experiment) -> dict:
     return dataclasses.asdict(experiment)
 
 
-def from_json(fields: dict) -> Experiment:
-    """Return the experiment that `to_json` wrote; fields that it did not know then have their defaults.
+def from_json(fields: dict, kind: type = Experiment) -> Any:
+    """Return the experiment, or the part of it of another `kind`, that `to_json` wrote; new fields have their defaults.
 
     Raises:
       UserError: if a field is not known now.
     """
-    return _built(Experiment, fields)
+    return _built(kind, fields)
 
 
 def _built(kind: Any, fields: dict) -> Any:

@@ -1,4 +1,4 @@
-"""The best checkpoints of a training: copies in `best/` that the trainer never touches."""
+"""The best checkpoints of a run: copies in `best/` that the trainer never touches."""
 
 import os
 import shutil
@@ -10,21 +10,29 @@ from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
-# By validation CCC; the mean is what the challenge ranked by (ijcv2019 section 4.1). Classes of expression have a best
-# mean alone, by total accuracy.
-BEST = ("mean", "valence", "arousal")
+# By validation CCC; the mean is what the challenge ranked by (ijcv2019 section 4.1). A network for expressions has a
+# best mean alone, by total accuracy.
+MEASURES = ("mean", "valence", "arousal")
+NAMES = tuple(f"best_{measure}" for measure in MEASURES)
+MEAN = NAMES[0]
+LATEST = "latest"
+
+
+def path_of(workdir: Workdir, name: str = MEAN) -> Path:
+    """Return where the best checkpoint of one of `NAMES` lies; it need not be there yet."""
+    return workdir.best / f"{name}.keras"
 
 
 def ranking(line: dict) -> dict[str, float]:
-    """Return what a line of `metrics.jsonl` ranks by, by name of `BEST`; empty for what was passed over."""
+    """Return what a line of `metrics.jsonl` ranks by, for each of `MEASURES`; empty for a checkpoint not scored."""
     return line.get("ranking") or line.get("ccc") or {}  # lines from before there were protocols have no ranking
 
 
 def hold(path: Path, workdir: Workdir) -> Path:
-    """Return another name of a checkpoint, under which it outlives the trainer's clearing up.
+    """Give a checkpoint a second name, under which it outlives the trainer's clean-up; return it.
 
     Raises:
-      FileNotFoundError: if it is gone already.
+      FileNotFoundError: if the checkpoint is gone already.
     """
     workdir.best.mkdir(parents=True, exist_ok=True)
     held = workdir.best / f".held-{path.name}"
@@ -33,7 +41,7 @@ def hold(path: Path, workdir: Workdir) -> Path:
 
 
 def release_all(workdir: Workdir) -> None:
-    """Remove what a watcher that was killed held."""
+    """Remove the second names that a killed watcher has left."""
     for held in workdir.best.glob(".held-*"):
         held.unlink()
 
@@ -49,7 +57,7 @@ def _second_name(path: Path, name: Path) -> None:
 
 
 def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> list[str]:
-    """Put a held checkpoint in the place of each best one that it beats; return which.
+    """Replace each best checkpoint that a held one beats; return the measures by which it does.
 
     Args:
       held: as `hold` returns it; it is gone afterwards.
@@ -58,43 +66,43 @@ def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> lis
     """
     beaten = []
     own = ranking(scored)
-    for name in (name for name in BEST if name in own):
-        if all(own[name] > ranking(line)[name] for line in earlier if ranking(line)):
-            path = workdir.best / f"best_{name}.keras"
+    for measure, name in zip(MEASURES, NAMES, strict=True):
+        if measure in own and all(own[measure] > ranking(line)[measure] for line in earlier if ranking(line)):
+            path = path_of(workdir, name)
             partial = workdir.best / f".partial-{path.name}"
             _second_name(held, partial)
             write_json(checkpoints.state_path(path), scored)
             os.replace(partial, path)
             partial.unlink(missing_ok=True)  # a rename between two names of one file leaves both
-            beaten.append(name)
+            beaten.append(measure)
     held.unlink()
     return beaten
 
 
 def find(workdir: Workdir, checkpoint: str) -> Path:
-    """Return the path of `best_mean`, `best_valence`, `best_arousal`, `latest`, or of a file.
+    """Return the path of a checkpoint: one of `NAMES`, `LATEST`, or a `.keras` file.
 
     Raises:
       UserError: if there is no such checkpoint.
     """
-    if checkpoint == "latest":
+    if checkpoint == LATEST:
         found = checkpoints.listed(workdir.checkpoints)
         if not found:
             raise UserError(f"{workdir.checkpoints}: no checkpoint yet. Run train.py, or wait for its first one.")
         return found[-1]
-    named = [f"best_{name}" for name in BEST]
-    path = workdir.best / f"{checkpoint}.keras" if checkpoint in named else Path(checkpoint)
+    path = path_of(workdir, checkpoint) if checkpoint in NAMES else Path(checkpoint)
     if not path.is_file():
-        rule = f"`--checkpoint` must be one of {', '.join(named)}, latest, or a .keras file. Received: {checkpoint}"
-        hint = " which is not there yet: `evaluate.py --watch` chooses it." if checkpoint in named else "."
-        raise UserError(f"{rule}{',' if checkpoint in named else ''}{hint}")
+        hint = ", which is not there yet: `evaluate.py --watch` chooses it" if checkpoint in NAMES else ""
+        raise UserError(
+            f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file. Received: {checkpoint}{hint}."
+        )
     return path
 
 
 def model_file(model: Path) -> Path:
-    """Return the `.keras` file that a `--model` means: itself, or a working directory's best checkpoint or its latest.
+    """Return the `.keras` file of a network: the file itself, or a working directory's best checkpoint or its latest.
 
-    Of a training in stages it is that of the last stage that has one.
+    In a run in stages it is the checkpoint of the last stage that has one.
 
     Raises:
       UserError: if there is none.
@@ -105,12 +113,12 @@ def model_file(model: Path) -> Path:
     if not workdir.begun:
         what = "a folder without experiment.json or saved_model.pb" if model.is_dir() else "which is not there"
         raise UserError(
-            "`--model` must be a .keras file, a working directory of train.py or, to predict with, a SavedModel. "
+            "`model` must be a .keras file, a working directory of train.py or, to predict with, a SavedModel. "
             f"Received: {model}, {what}."
         )
-    stages = workdir.open()[0].training.stages
-    for place in [workdir.stage(stage.name) for stage in reversed(stages)] or [workdir]:
-        for checkpoint in ("best_mean", "latest"):
+    stages = workdir.open().stages
+    for place in [workdir.of_stage(stage.name) for stage in reversed(stages)] or [workdir]:
+        for checkpoint in (MEAN, LATEST):
             with suppress(UserError):
                 return find(place, checkpoint)
     raise UserError(f"{model}: no checkpoint yet. Run train.py, or wait for its first one.")

@@ -10,20 +10,21 @@ from tfrecords_tools.records.schema import SPLITS
 from tfrecords_tools.study import partition_file
 
 FILE_NAME = "folds.json"
-# One to test on, one to validate on, one to train on.
+# A part to test on, one to validate on, one to train on.
 FEWEST = 3
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold, with every video of the corpus, whatever the split that it was packed in.
+    """One fold of a cross-validation, over all videos of a corpus, whatever splits they were packed in.
 
-    Fold i is tested on part i, validated on the next one (after the last comes the first), and trained on the others:
-    what is chosen on validation (checkpoints, post-processing, when to stop) never sees what is tested on.
+    Fold i is tested on part i, validated on the next part (after the last comes the first), and trained on the others:
+    what is chosen on validation (checkpoints, post-processing, when to stop) never depends on the test part.
 
     Attributes:
-      number: of the part that is tested on, from 1 to `count`.
-      parts: `fold-1`, `fold-2`, ... of each video, by its name with the split it was packed in, such as `train/101`.
+      number: of the part to test on, from 1 to `count`.
+      parts: the part of each video, `fold-1`, `fold-2`, ..., by its name after the split that it was packed in, such as
+        `train/101`.
     """
 
     number: int
@@ -36,7 +37,7 @@ class Fold:
 
     @property
     def split_of_part(self) -> dict[str, str]:
-        """What each part is for: one of `schema.SPLITS` for each of `fold-1`, `fold-2`, ..."""
+        """The split of each part: one of `schema.SPLITS` for each of `fold-1`, `fold-2`, ..."""
         split_of = dict.fromkeys(_names(self.count), "train")
         split_of[_part(self.number % self.count + 1)] = "validation"
         split_of[_part(self.number)] = "test"
@@ -46,30 +47,32 @@ class Fold:
         """Return the videos of a split of this fold, in the manifest's order.
 
         Args:
-          folder: of the packed corpus, for what an error says.
+          folder: of the packed corpus, which errors name.
 
         Raises:
           UserError: if the folds are not those of this corpus, or one subject is in two of them.
         """
-        check_choice("--split", split, SPLITS)
+        check_choice("split", split, SPLITS)
         self._check(packed, folder)
         split_of = self.split_of_part
         return [entry for entry in packed.videos if split_of[self.parts[_key(entry)]] == split]
 
-    def told(self) -> str:
-        """Return a line for the log."""
+    def summary(self) -> str:
+        """Return a line that says which parts the fold trains, validates and tests on."""
         parts = {split: [part for part, own in self.split_of_part.items() if own == split] for split in SPLITS}
         videos = {split: sum(part in own for part in self.parts.values()) for split, own in parts.items()}
-        train, validation, test = (f"{', '.join(parts[split])} ({videos[split]:,} videos)" for split in SPLITS)
+        train, validation, test = (f"{', '.join(parts[split])} ({_videos(videos[split])})" for split in SPLITS)
         return f"fold {self.number} of {self.count}: trained on {train}, validated on {validation}, tested on {test}"
 
     def _check(self, packed: Manifest, folder: Path) -> None:
         videos = {_key(entry) for entry in packed.videos}
-        how = f"Make them anew: {how_to_make(folder)}"
+        how = f"Make them again: {how_to_make(folder)}"
         if lacking := sorted(videos - self.parts.keys()):
             raise UserError(f"{folder}: every video must be in a fold. Received: {_few(lacking)} in none. {how}")
         if strange := sorted(self.parts.keys() - videos):
-            raise UserError(f"{folder}: the folds must be those of this corpus. Received: {_few(strange)} too. {how}")
+            raise UserError(
+                f"{folder}: the folds must be those of this corpus. Received: {_few(strange)} as well. {how}"
+            )
         part_of: dict[str, str] = {}
         for entry in packed.videos:
             part = self.parts[_key(entry)]
@@ -80,34 +83,31 @@ class Fold:
                 )
 
 
-def chosen(number: int | None, path: str | None, data_dir: Path) -> Fold | None:
-    """Return the fold that `--fold` and `--folds` name, None where they name none.
-
-    Args:
-      number: of `--fold`.
-      path: of `--folds`; None is `folds.json` in the corpus.
-      data_dir: of the packed corpus.
+def chosen(folder: Path, number: int | None, path: Path | None = None) -> Fold | None:
+    """Return the fold of a number as `read` does, None where there is no number.
 
     Raises:
-      UserError: if there is a file without a number, and as `read`.
+      UserError: if there is a file and no number, and as `read`.
     """
-    if number is None:
-        if path is not None:
-            raise UserError(f"`--folds` needs `--fold`, the one to take. Received: --folds={path} alone.")
-        return None
-    return read(Path(path or data_dir / FILE_NAME), number, data_dir)
+    if number is not None:
+        return read(folder, number, path)
+    if path is not None:
+        raise UserError(f"`folds` needs `fold`, the number of one of them. Received: {path} alone.")
+    return None
 
 
-def read(path: Path, number: int, folder: Path) -> Fold:
-    """Read a fold from a file that `python -m tfrecords_tools partition --folds` wrote.
+def read(folder: Path, number: int, path: Path | None = None) -> Fold:
+    """Read a fold of a packed corpus, as `python -m tfrecords_tools partition --folds` wrote it.
 
     Args:
+      folder: of the corpus.
       number: of the fold, from 1 on.
-      folder: of the packed corpus, for what an error says.
+      path: of the file; None is `folds.json` in the corpus.
 
     Raises:
       UserError: if there is no such file, it holds no folds or too few, or none of that number.
     """
+    path = path or folder / FILE_NAME
     if not path.is_file():
         raise UserError(f"{path}: folds must be there. Received: no such file. Make it: {how_to_make(folder, path)}")
     fold = Fold(number, partition_file.load(path))
@@ -118,12 +118,12 @@ def read(path: Path, number: int, folder: Path) -> Fold:
             f"{', '.join(found) or 'none'}. Make it: {how_to_make(folder, path)}"
         )
     if not 1 <= number <= fold.count:
-        raise UserError(f"`--fold` must be from 1 to {fold.count}, as {path} has them. Received: {number}")
+        raise UserError(f"`fold` must be from 1 to {fold.count}, as {path} has them. Received: {number}")
     return fold
 
 
 def how_to_make(folder: Path, path: Path | None = None) -> str:
-    """Return the command that parts a packed corpus into five folds."""
+    """Return the command that divides a packed corpus into five folds."""
     return f"`python -m tfrecords_tools partition {folder} --folds=5 --output={path or folder / FILE_NAME}`."
 
 
@@ -137,6 +137,10 @@ def _part(number: int) -> str:
 
 def _key(entry: VideoEntry) -> str:
     return f"{entry.split}/{entry.video}"
+
+
+def _videos(number: int) -> str:
+    return f"{number:,} video" if number == 1 else f"{number:,} videos"
 
 
 def _few(names: Iterable[str]) -> str:

@@ -1,123 +1,113 @@
-"""The training loop."""
+"""The training loop: from where a run stands until its steps are done, the evaluator stops it, or a signal comes."""
 
 import math
 import signal
 import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from affwildnet import models
-from affwildnet.data import START, Corpus, Position, training_batches
-from affwildnet.experiments.config import Experiment, Stage
+from affwildnet.data import Corpus, Position, training_batches
 from affwildnet.runs import checkpoints
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import TrainingState
-from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir, versions
 from affwildnet.training import step as training_step
 from affwildnet.training.log import NoLog, TrainingLog
-from affwildnet.training.start import Earlier, begin
-from affwildnet.training.workers import Workers, alone, fingerprint
+from affwildnet.training.start import Earlier, resumed_or_new
+from affwildnet.training.workers import Workers, alone
 from tfrecords_tools.errors import UserError
 
 ALL_DONE, STOPPED = "all steps are done", "the evaluator said stop"
 
 
-def train_one(
-    experiment: Experiment,
-    data_dir: Path,
-    workdir: Workdir,
-    stage: Stage | None = None,
-    earlier: Callable[[str], Earlier] | None = None,
-    fold: Fold | None = None,
-) -> int:
-    """Train until the steps are done, the evaluator says stop, or a signal comes; return the exit status.
+def train_one(run: Run, workdir: Workdir, earlier: Callable[[str], Earlier] | None = None) -> int:
+    """Train a run in one go, or one stage of a run; return the exit status.
 
-    In this order: the working directory is made this experiment's or checked to be; the latest whole checkpoint is
-    loaded (weights, optimizer, dropout's random states, position in the data), or a network is built from the seed and
-    given the weights that it starts from; the data continue at that position; every step's loss is looked at; a
-    checkpoint is saved every so many steps or minutes, at the end, and before leaving on SIGINT or SIGTERM. What a
-    resumed run computes is what the uninterrupted one would have computed.
+    The working directory becomes the run's, or is checked to be. The latest whole checkpoint is loaded: weights,
+    optimizer, random states of dropout, position in the data. Without one, a network is built from the seed and given
+    the weights that it starts from. The loss of every step is checked. A checkpoint is saved every so many steps or
+    minutes, at the end, and before leaving on SIGINT or SIGTERM. A resumed run computes what the uninterrupted one
+    would have computed.
 
-    It runs under the current `tf.distribute` strategy, on one device or on several, with the same outcome but for
-    dropout. Several workers all call this; the first alone writes, and what one of them is told, all obey.
+    Training runs under the current `tf.distribute` strategy, on one device or on several, with the same outcome but for
+    dropout. All workers call this; the chief alone writes, and a signal to one of them ends them all.
 
     Args:
-      experiment: without stages, or as `stages.of_stage` makes it of one.
-      stage, earlier: see `start.begin`.
-      fold: whose training videos are used; None is the split `train` of the corpus.
+      run: without stages, or as `Run.of_stage` returns it.
+      workdir: in which it is trained.
+      earlier: see `start.begin`.
 
     Raises:
       UserError: for settings, data or checkpoints that cannot be used, and when the loss is not finite; the last good
         checkpoint then stands.
     """
-    config = experiment.training
-    training_step.check(config)
     strategy = tf.distribute.get_strategy()
-    training_step.check_devices(config, strategy.num_replicas_in_sync)
+    training_step.check(run.experiment.training, strategy.num_replicas_in_sync)
     workers = Workers(strategy)
-    workdir = workers.shared(workdir)
-    corpus = Corpus.for_experiment(data_dir, "train", experiment, fold)
-    workdir.start(experiment, data_dir, stage, fold)
-    if workers.of_chief(workdir.stop.exists()):
+    trainer = _Trainer(run, workers.shared(workdir), workers)
+    if trainer.was_stopped():
+        return 0
+    trainer.start(earlier)
+    if trainer.is_done():
+        return 0
+    with _signals() as received, _user_errors(run, workers):
+        return trainer.to_the_end(received)
+
+
+class _Trainer:
+    """Trains one run on this worker."""
+
+    def __init__(self, run: Run, workdir: Workdir, workers: Workers):
+        self._run, self._workdir, self._workers = run, workdir, workers
+        self._config = run.experiment.training
+        self._corpus = Corpus.of_run(run, "train")
+        workdir.start(run)
+
+    def was_stopped(self) -> bool:
+        """Return whether the evaluator has stopped this run earlier, and see to it that the run is marked finished."""
+        workers, workdir = self._workers, self._workdir
+        if not workers.of_chief(workdir.stop.exists()):
+            return False
         print(f"training was stopped by the evaluator. To train on, delete {workdir.stop}")
-        if not workers.of_chief(
-            bool(workdir.reason_finished())
-        ):  # it was killed before it could obey; a watcher waits for the mark
+        if not workers.of_chief(bool(workdir.reason_finished())):
+            # The trainer was killed before it could obey, and a watcher waits for the mark.
             workdir.finish(max(map(checkpoints.step_of, checkpoints.listed(workdir.checkpoints)), default=0), STOPPED)
-        return 0
-    with strategy.scope():
-        model, state = _the_same(workers, workdir, lambda: _resumed_or_new(experiment, workdir, corpus, stage, earlier))
-    if state.step >= config.steps:
-        print(f"training is done: step {state.step:,} of {config.steps:,}. To train on, raise training.steps")
-        workdir.finish(state.step, ALL_DONE)
-        return 0
-    workdir.finished.unlink(missing_ok=True)
-    run = _Run(experiment, corpus, workdir, model, state, strategy, stage, workers)
-    try:
-        with _signals() as received:
-            return run.to_the_end(received)
-    except tf.errors.DataLossError as error:
-        raise UserError(
-            f"{data_dir}: a record is corrupt or cut off ({_first_line(error)}). "
-            f"`python -m tfrecords_tools verify {data_dir}` names it; pack that corpus again."
-        ) from None
-    except tf.errors.OpError as error:
-        if workers.number == 1 or "Collective ops is aborted" not in error.message:
-            raise
-        raise UserError(
-            "Another worker has ended or cannot be reached. The checkpoints stand. "
-            "Start the same command again on all workers: it goes on from the latest."
-        ) from None
+        return True
 
+    def start(self, earlier: Callable[[str], Earlier] | None) -> None:
+        """Load the latest checkpoint, or build the network; see `start.begin`."""
+        strategy = tf.distribute.get_strategy()
+        with strategy.scope():
+            self._model, state = self._workers.agreed(
+                self._workdir.checkpoints, lambda: resumed_or_new(self._run, self._workdir, self._corpus, earlier)
+            )
+        self._step = self._first_step = self._saved_step = state.step
+        self._position = Position(state.epoch, state.window)
 
-class _Run:
-    """One training, from where it stands on."""
-
-    def __init__(self, experiment, corpus, workdir, model, state, strategy, stage, workers):
-        self._config = config = experiment.training
-        self._corpus, self._workdir, self._model, self._stage = corpus, workdir, model, stage
-        self._card = Card.of(corpus.manifest, experiment.name, versions())
-        self._step, self._position = state.step, Position(state.epoch, state.window)
-        self._workers = workers
-        self._train_step = training_step.TrainStep(model, config, strategy)
-        frames = config.batch_size * config.window
-        self._log = TrainingLog(workdir, config.steps, frames, state.step) if workers.chief else NoLog()
-        self._first_step = self._saved_step = state.step
-        self._saved_at = time.monotonic()
+    def is_done(self) -> bool:
+        """Return whether no step is left, and see to it that the run is marked finished if so, and not otherwise."""
+        if self._step < self._config.steps:
+            self._workdir.finished.unlink(missing_ok=True)
+            return False
+        print(f"training is done: step {self._step:,} of {self._config.steps:,}. To train on, raise training.steps")
+        self._workdir.finish(self._step, ALL_DONE)
+        return True
 
     def to_the_end(self, received: list[int]) -> int:
         """Train until there is a reason to stop, or a signal in `received`; return the exit status."""
-        share = (self._workers.index, self._workers.number)
-        for batch in training_batches(self._corpus, self._config, self._position, share):
+        config, workers = self._config, self._workers
+        self._train_step = training_step.TrainStep(self._model, config, tf.distribute.get_strategy())
+        frames = config.batch_size * config.window
+        self._log = TrainingLog(self._workdir, config.steps, frames, self._step) if workers.chief else NoLog()
+        self._saved_at = time.monotonic()
+        for batch in training_batches(self._corpus, config, self._position, (workers.index, workers.number)):
             self._train_on(batch)
-            told = self._workers.gathered([received[0] if received else 0, self._workdir.stop.exists()])
-            number, reason = int(told[:, 0].max()), self._reason_to_stop(bool(told[0, 1]))
+            notes = workers.gathered([received[0] if received else 0, self._workdir.stop.exists()])
+            number, reason = int(notes[:, 0].max()), self._reason_to_stop(bool(notes[0, 1]))
             if reason or number or self._save_is_due():
                 self._save()
             if reason:
@@ -125,7 +115,7 @@ class _Run:
                 self._workdir.finish(self._step, reason)
                 return 128 + number if number else 0
             if number:
-                self._workers.wait()  # for the chief's checkpoint: the end of one worker is the end of all
+                workers.wait()  # for the chief's checkpoint: the end of one worker is the end of all
                 name = signal.Signals(number).name
                 print(f"{name}: saved step {self._step:,} and left. The same command goes on from there.", flush=True)
                 return 128 + number
@@ -133,7 +123,7 @@ class _Run:
 
     def _train_on(self, batch: dict[str, tf.Tensor]) -> None:
         loss, norm = self._train_step(batch)
-        # An overflowing gradient is the loss scaling's business with float16, and ours otherwise.
+        # With float16 loss scaling deals with a gradient that overflows; otherwise nothing does.
         if not math.isfinite(loss) or not (math.isfinite(norm) or self._config.precision == "mixed_float16"):
             self._give_up(loss, norm, batch)
         self._step += 1
@@ -158,64 +148,27 @@ class _Run:
     def _save(self) -> None:
         if self._workers.chief:
             state = TrainingState(self._step, *self._position, self._config.seed)
-            what = (self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints, self._card)
+            card = Card.of(self._corpus.manifest, self._run.experiment.name, versions())
+            what = (self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints, card)
             checkpoints.save(*what) if self._workers.number == 1 else alone(checkpoints.save, *what)
         self._saved_at, self._saved_step = time.monotonic(), self._step
 
     def _give_up(self, loss: float, norm: float, batch: dict[str, tf.Tensor]) -> None:
         indices = self._workers.gathered(batch["video"].numpy()).ravel()
         videos = sorted({self._corpus.videos[index].video for index in indices})
-        stands = (
-            f"The checkpoint of step {self._saved_step} stands." if self._saved_step else "No checkpoint was saved."
-        )
+        saved = f"The checkpoint of step {self._saved_step} stands." if self._saved_step else "No checkpoint was saved."
         self._workdir.finish(self._saved_step, "the loss is not finite")
-        rate = f"learning_rate of stage {self._stage.name}" if self._stage else "training.learning_rate"
+        stage = self._run.stage
+        rate = f"learning_rate of stage {stage.name}" if stage else "training.learning_rate"
         raise UserError(
             f"The loss or its gradient is not finite at step {self._step + 1} (loss {loss}, gradient {norm}), on the "
-            f"videos {', '.join(videos)}. {stands} "
+            f"{'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}. {saved} "
             f"Start in a new --workdir with a lower {rate}, or with training.clip_norm set."
         )
 
 
-def _the_same(
-    workers: Workers, workdir: Workdir, make: Callable[[], tuple[keras.Model, TrainingState]]
-) -> tuple[keras.Model, TrainingState]:
-    """Make a network on all workers; raise a `UserError` on all unless it is the same on all, bit for bit."""
-    if workers.number == 1:
-        return make()
-    folder = workdir.checkpoints
-    found = [(path.name, path.stat().st_size) for path in checkpoints.listed(folder)]
-    workers.check_same(zlib.crc32(repr(found).encode()), f"see the same checkpoints in {folder}")
-    model, state = make()
-    workers.check_same(fingerprint(model, state), "start with the same weights")
-    return model, state
-
-
-def _resumed_or_new(
-    experiment: Experiment,
-    workdir: Workdir,
-    corpus: Corpus,
-    stage: Stage | None,
-    earlier: Callable[[str], Earlier] | None,
-) -> tuple[keras.Model, TrainingState]:
-    config = experiment.training
-    resumed = checkpoints.resume(workdir.checkpoints)
-    if resumed:
-        model, state = resumed
-        print(f"resumed from {checkpoints.path_of(workdir.checkpoints, state.step)}")
-        return model, state
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    model = models.build(experiment.model)
-    keras.config.set_dtype_policy("float32")
-    begin(model, experiment, corpus, stage, earlier)
-    model.compile(optimizer=training_step.make_optimizer(config), auto_scale_loss=False)
-    model.optimizer.build(model.trainable_variables)
-    return model, TrainingState(0, START.epoch, START.window, config.seed)
-
-
 @contextmanager
-def _signals():
+def _signals() -> Iterator[list[int]]:
     """Gather SIGINT and SIGTERM in a list instead of dying of them; a second SIGINT kills as usual."""
     received: list[int] = []
 
@@ -233,5 +186,20 @@ def _signals():
             signal.signal(number, handler)
 
 
-def _first_line(error: tf.errors.OpError) -> str:
-    return error.message.strip().splitlines()[0]
+@contextmanager
+def _user_errors(run: Run, workers: Workers) -> Iterator[None]:
+    """Raise what TensorFlow says of a bad record, or of a worker that is gone, as a `UserError`."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        raise UserError(
+            f"{run.data_dir}: a record is corrupt or cut off ({error.message.strip().splitlines()[0]}). "
+            f"`python -m tfrecords_tools verify {run.data_dir}` names it; pack that corpus again."
+        ) from None
+    except tf.errors.OpError as error:
+        if workers.number == 1 or "Collective ops is aborted" not in error.message:
+            raise
+        raise UserError(
+            "Another worker has ended or cannot be reached. The checkpoints stand. "
+            "Start the same command again on all workers: it goes on from the latest."
+        ) from None

@@ -1,31 +1,32 @@
-"""Which layers a pattern means: what each starts from, and which are trained."""
+"""Patterns of layers' names: what each layer starts from, and which are trained."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 
 from affwildnet.experiments.config import Stage, TrainingConfig
+from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
 
 RANDOM, INIT = "random", "init"
 
 
 def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return the names that any of the patterns matches (`fnmatch`, upper and lower case told apart)."""
+    """Return the names that any of the patterns matches (`fnmatch`, case-sensitive)."""
     patterns = list(patterns)
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
-def sources_of(names: list[str], config: TrainingConfig, stage: Stage | None) -> dict[str, str]:
-    """Return what each layer starts from: "random", "init" or the name of a stage.
+def sources_of(names: list[str], run: Run) -> dict[str, str]:
+    """Return what each layer of a run's network starts from: `RANDOM`, `INIT` or the name of a stage.
 
     Args:
-      names: of the network's layers that have weights.
-      stage: None in a training without stages.
+      names: of the layers that have weights.
 
     Raises:
-      UserError: for a pattern of the stage that matches no layer, and for a layer that none of its patterns matches.
+      UserError: for a pattern of the run's stage that matches no layer, and for a layer that none of them matches.
     """
+    config, stage = run.experiment.training, run.stage
     if stage is None:
         sources = dict.fromkeys(names, INIT if config.init else RANDOM)
     else:
@@ -34,8 +35,8 @@ def sources_of(names: list[str], config: TrainingConfig, stage: Stage | None) ->
             last |= dict.fromkeys(_matched(stage, "starts", pattern, names), source)
         if missing := [name for name in names if name not in last]:
             raise UserError(
-                f"Stage {stage.name}: `starts` must say of every layer what it starts from. It does not of: "
-                f"{told(missing)}."
+                f"Stage {stage.name}: `starts` must match every layer with weights. No pattern matches: "
+                f"{summary(missing)}."
             )
         sources = {name: last[name] for name in names}
     for name in matching(config.init_skip, names):
@@ -66,8 +67,8 @@ def check_skip(config: TrainingConfig, names: list[str]) -> None:
             )
 
 
-def told(names: list[str]) -> str:
-    """Return the names if they are few, else how many they are."""
+def summary(names: list[str]) -> str:
+    """Return the names if they are few, else their number."""
     return ", ".join(names) or "none" if len(names) <= 6 else f"{len(names)} layers"
 
 

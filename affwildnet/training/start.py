@@ -1,4 +1,4 @@
-"""What a new training starts from: random weights, a given file, or an earlier stage."""
+"""What training starts from: the latest checkpoint, or a new network with random weights, a file's, or a stage's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,16 @@ import keras
 import numpy as np
 
 from affwildnet import models
-from affwildnet.data import Corpus
-from affwildnet.experiments.config import Experiment, Stage, TrainingConfig
+from affwildnet.data import START, Corpus
+from affwildnet.experiments.config import Stage, TrainingConfig
 from affwildnet.models import cost
+from affwildnet.runs import checkpoints
+from affwildnet.runs.checkpoints import TrainingState
+from affwildnet.runs.run import Run
+from affwildnet.runs.workdir import Workdir
+from affwildnet.training import step as training_step
 from affwildnet.training import weight_copies
-from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, told, trained_by
+from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary, trained_by
 from tfrecords_tools.errors import UserError
 
 HOW_TO_GIVE = (
@@ -33,34 +38,52 @@ class Earlier:
     title: str
 
 
-def begin(
-    model: keras.Model,
-    experiment: Experiment,
-    corpus: Corpus,
-    stage: Stage | None = None,
-    earlier: Callable[[str], Earlier] | None = None,
-) -> None:
-    """Give a newly built network the weights that it starts from, says which, and freeze what a stage does not train.
+def resumed_or_new(
+    run: Run, workdir: Workdir, corpus: Corpus, earlier: Callable[[str], Earlier] | None = None
+) -> tuple[keras.Model, TrainingState]:
+    """Return the network of the latest whole checkpoint, or else a new one, compiled, and where its training stands.
 
-    The landmarks' statistics (`standardise_landmarks`) are weights like the others: where a file is given they are the
-    file's, to which the rest of its weights are used; where that layer starts anew, they are the corpus's.
+    Args:
+      corpus, earlier: see `begin`.
+
+    Raises:
+      UserError: as `checkpoints.resume` and `begin`.
+    """
+    config = run.experiment.training
+    if resumed := checkpoints.resume(workdir.checkpoints):
+        print(f"resumed from {checkpoints.path_of(workdir.checkpoints, resumed[1].step)}")
+        return resumed
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    model = models.build(run.experiment.model)
+    keras.config.set_dtype_policy("float32")
+    begin(model, run, corpus, earlier)
+    model.compile(optimizer=training_step.make_optimizer(config), auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
+    return model, TrainingState(0, START.epoch, START.window, config.seed)
+
+
+def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str], Earlier] | None = None) -> None:
+    """Give a new network the weights that it starts from, log which, and freeze what the run's stage does not train.
+
+    The landmarks' statistics (`standardise_landmarks`) are weights like the others. Where a file is given they are the
+    file's, as the rest of its weights was trained with them; where that layer starts anew, they are the corpus's.
 
     Args:
       model: as built, with random weights.
       corpus: the split that it is trained on.
-      stage: None in a training without stages.
-      earlier: returns the checkpoint of the stage of that name.
+      earlier: returns the checkpoint of the stage of a name; not needed in a run without stages.
 
     Raises:
       UserError: for a pattern that matches no layer, or a file that is bad, normalises pixels otherwise, or lacks a
         weight.
     """
-    config = experiment.training
+    config, stage = run.experiment.training, run.stage
     names = list(weight_copies.weighted_layers(model))
-    sources = sources_of(names, config, stage)
+    sources = sources_of(names, run)
     anew = [name for name in names if sources[name] == RANDOM]
     from_random = ", from random ones" if anew == names else ""
-    print(f"{experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
+    print(f"{run.experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
     if statistics := _statistics(model, anew):
         models.fit_landmarks(model, corpus.landmarks())
         anew = [name for name in anew if name not in statistics]
@@ -71,15 +94,16 @@ def begin(
         elif source != RANDOM:
             _from_stage(model, earlier(source), taken)
     if not from_random:
-        print(f"random: {told(anew)}" + (f"; from the corpus: {told(statistics)}" if statistics else ""))
+        print(f"random: {summary(anew)}" + (f"; from the corpus: {summary(statistics)}" if statistics else ""))
     if config.pretrained and not config.init and stage is None:
         print(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
     if stage:
         _freeze(model, stage, names)
 
 
-def check_init(config: TrainingConfig, stage: Stage) -> None:
-    """Raise a `UserError` if a stage starts from given weights and there are none."""
+def check_init(run: Run) -> None:
+    """Raise a `UserError` if the run of a stage starts from given weights and there are none."""
+    config, stage = run.experiment.training, run.stage
     if not any(source == INIT for _, source in stage.starts):
         return
     if not config.init:
@@ -106,9 +130,9 @@ def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> 
             f"--set training.init_skip={','.join([*config.init_skip, *wrong])}"
         )
     weight_copies.copy(source, model, names)
-    print(f"from {path}: {told(names)}")
+    print(f"from {path}: {summary(names)}")
     if statistics := _statistics(model, names):
-        print(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {told(statistics)}")
+        print(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {summary(statistics)}")
     if left := weight_copies.left_out(source, model):
         print(f"left out: {', '.join(left)}")
 
@@ -118,7 +142,7 @@ def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
     if wrong := weight_copies.mismatches(source, model, names):
         raise UserError(f"{earlier.path}: is of another network: {next(iter(wrong.values()))}. Use a new --workdir.")
     weight_copies.copy(source, model, names)
-    print(f"from {earlier.title}: {told(names)}")
+    print(f"from {earlier.title}: {summary(names)}")
 
 
 def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfig) -> None:
@@ -153,4 +177,4 @@ def _freeze(model: keras.Model, stage: Stage, names: list[str]) -> None:
         model.get_layer(name).trainable = name in trained
     if not model.trainable_variables:
         raise UserError(f"Stage {stage.name}: `trainable` must match layers that can be trained. Received: {trained}")
-    print(f"trained: {told(trained)}; frozen: {told([name for name in names if name not in trained])}")
+    print(f"trained: {summary(trained)}; frozen: {summary([name for name in names if name not in trained])}")

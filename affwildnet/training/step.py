@@ -21,8 +21,8 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
     return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
 
 
-def check(config: TrainingConfig) -> None:
-    """Raise a `UserError` for a field that no training can have."""
+def check(config: TrainingConfig, devices: int = 1) -> None:
+    """Raise a `UserError` for a field that no training can have on so many devices, of all workers together."""
     for name in ("batch_size", "window", "steps", "log_steps", "checkpoint_steps", "keep_checkpoints", "decay_steps"):
         if getattr(config, name) < 1:
             raise UserError(f"`training.{name}` must be at least 1. Received: {getattr(config, name)}")
@@ -34,10 +34,6 @@ def check(config: TrainingConfig) -> None:
             raise UserError(f"`training.{name}` must be at least 0. Received: {getattr(config, name)}")
     check_choice("training.precision", config.precision, PRECISIONS)
     losses.get(config.loss)
-
-
-def check_devices(config: TrainingConfig, devices: int) -> None:
-    """Raise a `UserError` for a field that does not go with so many devices, of all workers together."""
     if config.batch_size % devices:
         raise UserError(
             f"`training.batch_size` is that of all devices together and must be a multiple of their number, {devices}. "

@@ -11,10 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
-from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import replicas
 from tfrecords_tools.errors import UserError
@@ -63,8 +62,24 @@ class Workers:
                 "that they share; if it is, start all of them again, a few seconds later."
             )
 
+    def agreed(
+        self, folder: Path, make: Callable[[], tuple[keras.Model, TrainingState]]
+    ) -> tuple[keras.Model, TrainingState]:
+        """Call `make` on all workers and return its network; raise a `UserError` unless all have the same, bit for bit.
+
+        Args:
+          folder: of the checkpoints that `make` may load.
+        """
+        if self.number == 1:
+            return make()
+        found = [(path.name, path.stat().st_size) for path in checkpoints.listed(folder)]
+        self.check_same(zlib.crc32(repr(found).encode()), f"see the same checkpoints in {folder}")
+        model, state = make()
+        self.check_same(fingerprint(model, state), "start with the same weights")
+        return model, state
+
     def shared(self, workdir: Workdir) -> Workdir:
-        """Return the working directory with its marks made by the chief alone."""
+        """Return the working directory with its notes written by the chief alone."""
         return workdir if self.number == 1 else SharedWorkdir(workdir.path, self)
 
     def _exchange(self, values: tf.Tensor) -> tf.Tensor:
@@ -74,9 +89,9 @@ class Workers:
 
 
 def alone(function: Callable, *arguments) -> object:
-    """Call a function outside of the strategy's scope, and returns what it returns.
+    """Call a function outside of the strategy's scope, and return what it returns.
 
-    Within, each new variable is sent from the chief to the other workers. What one worker does by itself must not make
+    Inside, each new variable is sent from the chief to the other workers. What one worker does by itself must not make
     any, and saving does.
     """
     with ThreadPoolExecutor(1) as thread:  # a scope is its thread's
@@ -96,27 +111,25 @@ def _save_something() -> None:
 
 @dataclass(frozen=True)
 class SharedWorkdir(Workdir):
-    """A working directory in which several workers train. The chief makes its marks; no worker runs ahead of them."""
+    """A working directory in which several workers train. The chief writes its notes; no worker runs ahead of them."""
 
     workers: Workers
 
-    def stage(self, name: str) -> Workdir:
-        return SharedWorkdir(super().stage(name).path, self.workers)
+    def of_stage(self, name: str) -> Workdir:
+        return SharedWorkdir(super().of_stage(name).path, self.workers)
 
     def of_fold(self, number: int) -> Workdir:
         return SharedWorkdir(super().of_fold(number).path, self.workers)
 
-    def start(
-        self, experiment: Experiment, data_dir: Path, stage: Stage | None = None, fold: Fold | None = None
-    ) -> None:
-        """As `Workdir.start`; raises a `UserError` where a worker does not see what the chief has made."""
+    def start(self, run: Run) -> None:
+        """As `Workdir.start`; raise a `UserError` also where a worker does not see what the chief has written."""
         if self.workers.chief:
-            super().start(experiment, data_dir, stage, fold)
+            super().start(run)
         else:
-            self.check(experiment, stage, fold)
+            self.check(run)
         self.workers.wait()
-        stamp = (self.path / "experiment.json").read_bytes() if self.begun else b""
-        self.workers.check_same(zlib.crc32(stamp), f"see the same {self.path / 'experiment.json'}")
+        stored = self.experiment_json.read_bytes() if self.begun else b""
+        self.workers.check_same(zlib.crc32(stored), f"see the same {self.experiment_json}")
 
     def finish(self, step: int, reason: str) -> None:
         self.workers.wait()  # none is about to delete it any more

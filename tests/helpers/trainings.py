@@ -11,6 +11,7 @@ from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelCon
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import step as training_step
 from tests.helpers.corpora import landmarks_of, make_corpus
@@ -95,7 +96,7 @@ def plain_model(seed=None, compiled=True):
 def started(path, data_dir, experiment=TINY):
     """A working directory in which the experiment was started."""
     workdir = Workdir(path)
-    workdir.start(experiment, data_dir)
+    workdir.start(Run(experiment, data_dir))
     return workdir
 
 

@@ -10,7 +10,7 @@ import pytest
 from affwildnet.baselines import baseline_runs
 from affwildnet.baselines.sift_svr import DESCRIPTOR, Settings, descriptors, fit
 from affwildnet.data import Corpus
-from affwildnet.runs.workdir import Workdir
+from affwildnet.runs.run import Run
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import by_definition
 from tests.helpers.trainings import tiny_corpus
@@ -63,7 +63,7 @@ def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
 
 
 def test_sift_svr_is_reported(folder, tmp_path, capsys):
-    report = baseline_runs.sift_svr(folder, Workdir(tmp_path), "test", SMALL)
+    report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, folder), tmp_path, "test", SMALL)
     stored = json.loads((tmp_path / "report-test.json").read_text())
     assert stored == json.loads(json.dumps(report))
     assert stored["experiment"] == "baselines/sift_svr"
@@ -82,7 +82,7 @@ def test_a_corpus_without_labels_is_refused(tmp_path):
         {"frames": 4}, {"frames": 4, "split": "validation", "unlabelled": range(1, 5)}, {"frames": 3, "split": "test"},
     ])  # fmt: skip
     with pytest.raises(UserError, match=r"validation must have at least two labelled frames. Received: 0"):
-        baseline_runs.sift_svr(tmp_path, Workdir(tmp_path / "out"), "test", SMALL)
+        baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, tmp_path), tmp_path / "out", "test", SMALL)
 
 
 @pytest.mark.slow
@@ -90,7 +90,8 @@ def test_cnn_m_is_trained_scored_and_chosen_on_validation(tmp_path):
     folder = tmp_path / "corpus"
     make_corpus(folder, [{"frames": 40}, {"frames": 20, "split": "validation"}, {"frames": 12, "split": "test"}], 96)
     settings = ["model.width=0.03", "model.hidden=64", "training.steps=12", "training.batch_size=4"]
-    report = baseline_runs.cnn_m(folder, Workdir(tmp_path / "cnn_m"), "test", settings)
+    run = Run(baseline_runs.cnn_m_experiment(folder, settings), folder)
+    report = baseline_runs.cnn_m(run, tmp_path / "cnn_m", "test")
     lines = [json.loads(line) for line in (tmp_path / "cnn_m" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10, 12]
     best = max(lines, key=lambda line: line["ranking"]["mean"])

@@ -14,6 +14,7 @@ from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tests.helpers.corpora import identity_of, label_of, make_corpus
@@ -167,7 +168,7 @@ def test_the_file_of_a_class_must_be_there(folder, tmp_path):
 def test_what_does_not_go_together_is_refused_before_anything_is_opened(head, loss, balance, message, tmp_path):
     settings = [f"model.head={head}", f"training.loss={loss}", f"training.balance={balance}"]
     with pytest.raises(UserError, match=message) as caught:
-        train(override(TINY, settings), tmp_path / "no corpus", Workdir(tmp_path / "workdir"))
+        train(Run(override(TINY, settings), tmp_path / "no corpus"), Workdir(tmp_path / "workdir"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "workdir").exists()
 
@@ -177,7 +178,7 @@ def test_every_experiment_of_expressions_goes_together(name, tmp_path):
     assert name.startswith("ijcv2019/emotiw_")
     experiment = get(name)
     with pytest.raises(UserError, match="not a packed corpus"):  # all that comes before has passed
-        train(experiment, tmp_path, Workdir(tmp_path / "workdir"))
+        train(Run(experiment, tmp_path), Workdir(tmp_path / "workdir"))
     # Only the output is that of expressions; whatever the start is, it does not fit there.
     assert experiment.training.init_skip == ("expression",)
 
@@ -203,12 +204,12 @@ def test_a_network_of_the_experiment_learns_the_classes(tmp_path):
         ],
     )  # fmt: skip
     workdir = Workdir(tmp_path / "workdir")
-    assert train(experiment, tmp_path / "corpus", workdir) == 0
+    assert train(Run(experiment, tmp_path / "corpus"), workdir) == 0
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
     assert losses[0] > 1  # about log(7)
     assert np.mean(losses[-5:]) < 0.5
     model, _ = checkpoints.resume(workdir.checkpoints)
-    corpus = Corpus.for_experiment(tmp_path / "corpus", "train", experiment)
+    corpus = Corpus.of_run(Run(experiment, tmp_path / "corpus"), "train")
     right = total = 0
     for batch in evaluation_batches(corpus, experiment.evaluation):
         predictions = model([batch["frames"], batch["landmarks"]])

@@ -79,7 +79,7 @@ def test_what_is_fused_is_a_working_directory_of_its_own(members, tmp_path):
     into = Workdir(tmp_path / "fused")
     for _ in range(2):  # again over an earlier one
         fused_run.fuse([each.path for each in members], into, LATEST)
-    experiment, _ = into.open()
+    experiment = into.open().experiment
     assert experiment.model.members == (TINY.model, TINY.model)
     assert experiment.evaluation == TINY.evaluation
     own = card.read(into.best / "best_mean.keras")

@@ -10,6 +10,7 @@ from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import report, score_tables
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.runs.folds import Fold
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import by_definition
@@ -94,7 +95,7 @@ def folds(tmp_path_factory):
     run_in = Workdir(root / "run")
     for number in (1, 2, 3):
         own = run_in.of_fold(number)
-        own.start(experiment, root / "corpus", fold=Fold(number, parts))
+        own.start(Run(experiment, root / "corpus", fold=Fold(number, parts)))
         add_checkpoint(own, number, experiment=experiment)
     return run_in
 
@@ -120,8 +121,8 @@ def test_each_fold_is_scored_by_the_network_that_has_not_seen_it(folds):
 def test_a_fold_that_is_missing_is_named(folds, tmp_path):
     with pytest.raises(UserError, match="no fold was trained here"):
         scored_run.folds(Workdir(tmp_path), LATEST)
-    parts = folds.of_fold(1).fold().parts
+    parts = folds.of_fold(1).open().fold.parts
     lone = Workdir(tmp_path).of_fold(2)
-    lone.start(replace(TINY, protocol="folds"), folds.path.parent / "corpus", fold=Fold(2, parts))
+    lone.start(Run(replace(TINY, protocol="folds"), folds.path.parent / "corpus", fold=Fold(2, parts)))
     with pytest.raises(UserError, match=r"all 3 folds must be trained. Missing: 1, 3"):
         scored_run.folds(Workdir(tmp_path), LATEST)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from affwildnet.data import Corpus
-from affwildnet.evaluation import watcher, watching
+from affwildnet.evaluation import watching
 from affwildnet.evaluation.evaluator import Evaluator
-from affwildnet.evaluation.watcher import Watcher
+from affwildnet.evaluation.watching import Watcher
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.evaluations import by_definition, random_utterances, utterance_by_loop
 from tests.helpers.networks import numpy
@@ -50,8 +51,7 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch):
     trainer = Trainer()
-    for module in (watcher, watching):
-        monkeypatch.setattr(module, "time", trainer)
+    monkeypatch.setattr(watching, "time", trainer)
     return trainer
 
 
@@ -75,8 +75,8 @@ def scripted(monkeypatch):
             scores, values = {"accuracy": {"fear": None, "total": valence}}, {"mean": valence}
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: evaluate)
-    monkeypatch.setattr(watcher, "score", lambda evaluation, *_, **__: evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
     return events
 
 
@@ -92,7 +92,7 @@ def finish(workdir):
 
 
 def watch(workdir, corpus, patience=0, timeout=0):
-    return Watcher(TINY, corpus, workdir, "validation", patience).run(timeout)
+    return Watcher(Run(TINY, corpus), workdir, patience).run(timeout)
 
 
 def scored(workdir, field="ccc"):
@@ -314,7 +314,7 @@ def test_it_may_be_started_before_the_trainer(tmp_path, corpus, trainer, scripte
         lambda: planned(workdir, 10, 0.1),
         lambda: finish(workdir),
     ]
-    assert watching.watch(workdir, None, "validation", patience=None, timeout_minutes=0) == 0
+    assert watching.watch(workdir, patience=None, timeout_minutes=0) == 0
     assert scored(workdir) == [10]
 
 
@@ -323,13 +323,13 @@ def test_a_trainer_that_never_comes_is_not_waited_for_beyond_the_timeout(tmp_pat
         trainer.now += 100
 
     trainer.script = [pause, pause]
-    with pytest.raises(UserError, match="no training was started here"):
-        watching.watch(Workdir(tmp_path / "nowhere"), None, "validation", None, timeout_minutes=2)
+    with pytest.raises(UserError, match="no run was started here"):
+        watching.watch(Workdir(tmp_path / "nowhere"), timeout_minutes=2)
 
 
 def test_a_negative_patience_is_refused(workdir):
-    with pytest.raises(UserError, match=r"`--patience` must be at least 0\. Received: -1"):
-        watching.watch(workdir, None, "validation", patience=-1, timeout_minutes=0)
+    with pytest.raises(UserError, match=r"`patience` must be at least 0\. Received: -1"):
+        watching.watch(workdir, patience=-1, timeout_minutes=0)
 
 
 @pytest.mark.parametrize(("flag", "stops"), [(None, True), (0, False), (9, False)])
@@ -339,7 +339,7 @@ def test_the_experiments_patience_holds_unless_a_flag_says_otherwise(flag, stops
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.3)
     finish(workdir)
-    watching.watch(workdir, None, "validation", patience=flag, timeout_minutes=0)
+    watching.watch(workdir, patience=flag, timeout_minutes=0)
     assert workdir.stop.exists() == stops
 
 
@@ -366,16 +366,16 @@ def test_checkpoints_rank_by_what_the_protocol_tells(workdir, corpus, trainer, s
     assert {path.name for path in workdir.best.iterdir()} == {"best_mean.keras", "best_mean.json"}
     assert score_in(workdir.best / "best_mean.keras") == [0.6, 0.0]
     reason = json.loads(workdir.stop.read_text())["reason"]
-    assert reason == "no better total accuracy in 1 checkpoints since step 20"
+    assert reason == "no better total accuracy in 1 checkpoint since step 20"
 
 
 def test_the_experiments_protocol_decides(workdir, corpus, trainer, monkeypatch):
     evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
-    monkeypatch.setattr(watcher, "Evaluator", lambda corpus, config: lambda model: evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: lambda model: evaluation)
     planned(workdir, 10, 0.1)
     finish(workdir)
     experiment = replace(TINY, protocol="utterances", evaluation=replace(TINY.evaluation, sequence=4))
-    Watcher(experiment, corpus, workdir, "validation", 0).run()
+    Watcher(Run(experiment, corpus), workdir).run()
     (line,) = read_lines(workdir.metrics)
     labels = [video.labels[0] for video in evaluation.videos]
     expected = by_definition(labels, [utterance_by_loop(video, 4, np.median) for video in evaluation.videos])

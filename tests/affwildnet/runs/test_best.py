@@ -66,7 +66,7 @@ def test_a_tie_leaves_the_earlier_one(workdir):
 
 
 def test_what_was_passed_over_beats_nothing(workdir):
-    assert kept(workdir, 2, line(2, -0.5, -0.5), [{"step": 1, "passed_over": "truncated"}]) == list(best.BEST)
+    assert kept(workdir, 2, line(2, -0.5, -0.5), [{"step": 1, "passed_over": "truncated"}]) == list(best.MEASURES)
 
 
 def test_the_ranking_counts_before_the_ccc(workdir):

@@ -16,6 +16,7 @@ from affwildnet.experiments.config import Stage
 from affwildnet.runs import folds
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.json_files import write_json
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
 from tests.helpers.corpora import make_corpus
@@ -44,7 +45,7 @@ def corpus(tmp_path_factory):
 
 
 def fold(corpus, number):
-    return folds.read(corpus / "folds.json", number, corpus)
+    return folds.read(corpus, number)
 
 
 def clips(corpus, number, split):
@@ -88,10 +89,10 @@ def test_the_records_are_those_of_the_folds_videos(corpus):
     assert opened.frames_labelled == sum(lengths[packed] for packed in clips(corpus, 3, "train"))
 
 
-def test_a_fold_is_told_in_a_line(corpus):
-    told = fold(corpus, 5).told()
+def test_the_summary_of_a_fold_names_its_parts(corpus):
+    summary = fold(corpus, 5).summary()
     sizes = [len(clips(corpus, 5, split)) for split in schema.SPLITS]
-    assert told == (
+    assert summary == (
         f"fold 5 of 5: trained on fold-2, fold-3, fold-4 ({sizes[0]} videos), validated on fold-1 ({sizes[1]} videos), "
         f"tested on fold-5 ({sizes[2]} videos)"
     )
@@ -108,7 +109,7 @@ def refused(call):
 
 
 def test_a_file_of_folds_that_is_not_there_names_the_command(tmp_path):
-    message = refused(lambda: folds.read(tmp_path / "folds.json", 1, Path("data/afew_va")))
+    message = refused(lambda: folds.read(Path("data/afew_va"), 1, tmp_path / "folds.json"))
     assert message.startswith(f"{tmp_path / 'folds.json'}: folds must be there. Received: no such file.")
     command = f"`python -m tfrecords_tools partition data/afew_va --folds=5 --output={tmp_path / 'folds.json'}`."
     assert message.endswith(command)
@@ -125,13 +126,13 @@ def test_a_file_of_folds_that_is_not_there_names_the_command(tmp_path):
 )
 def test_parts_that_are_no_folds_are_refused(videos, says, tmp_path):
     write_json(tmp_path / "folds.json", {"videos": videos})
-    assert says in refused(lambda: folds.read(tmp_path / "folds.json", 1, tmp_path))
+    assert says in refused(lambda: folds.read(tmp_path, 1))
 
 
 @pytest.mark.parametrize("number", [0, 6, -1])
 def test_the_number_of_a_fold_is_from_1_to_the_last(number, corpus):
     message = refused(lambda: fold(corpus, number))
-    assert message.startswith("`--fold` must be from 1 to 5, as ")
+    assert message.startswith("`fold` must be from 1 to 5, as ")
     assert message.endswith(f"Received: {number}")
 
 
@@ -139,10 +140,10 @@ def test_folds_of_another_corpus_are_refused(corpus):
     given = fold(corpus, 1)
     lacking = {key: part for key, part in given.parts.items() if key not in ("test/c2", "train/c4")}
     message = refused(lambda: Corpus.open(corpus, "train", fold=replace(given, parts=lacking)))
-    assert "every video must be in a fold. Received: test/c2 and 1 more in none. Make them anew: `python -m" in message
+    assert "every video must be in a fold. Received: test/c2 and 1 more in none. Make them again: `python -m" in message
     strange = {**given.parts, "train/c9": "fold-2"}
     message = refused(lambda: Corpus.open(corpus, "train", fold=replace(given, parts=strange)))
-    assert "the folds must be those of this corpus. Received: train/c9 too. " in message
+    assert "the folds must be those of this corpus. Received: train/c9 as well. " in message
     apart = {**given.parts, "test/c2": "fold-1", "train/c2": "fold-3"}
     message = refused(lambda: Corpus.open(corpus, "train", fold=replace(given, parts=apart)))
     assert "a subject must be in one fold. Received: s2 in fold-" in message
@@ -179,71 +180,69 @@ SMALL_TINY = replace(tiny(steps=1), model=replace(TINY.model, **SMALL))
 def test_a_fold_is_trained_on_its_own_videos_and_kept_in_mind(corpus, tmp_path, quick, capsys):
     workdir, given = Workdir(tmp_path).of_fold(2), fold(corpus, 2)
     assert workdir.path == tmp_path / "fold-2"
-    assert train(SMALL_TINY, corpus, workdir, fold=given) == 0
+    assert train(Run(SMALL_TINY, corpus, fold=given), workdir) == 0
     (opened,) = quick
     assert [(entry.split, entry.video) for entry in opened.videos] == clips(corpus, 2, "train")
-    assert f"{given.told()}\n" in capsys.readouterr().out
+    assert f"{given.summary()}\n" in capsys.readouterr().out
     again = Workdir(workdir.path)
-    assert again.fold() == given
-    assert again.open() == (SMALL_TINY, corpus.resolve())
+    assert again.open() == Run(SMALL_TINY, corpus.resolve(), fold=given)
     # All that evaluation needs is in the working directory.
-    experiment, data_dir = again.open()
-    found = Corpus.for_experiment(data_dir, "test", experiment, again.fold())
+    found = Corpus.of_run(again.open(), "test")
     assert [(entry.split, entry.video) for entry in found.videos] == clips(corpus, 2, "test")
 
 
 def test_another_fold_or_another_assignment_is_refused(corpus, tmp_path, quick):
     workdir, given = Workdir(tmp_path / "w"), fold(corpus, 2)
-    train(SMALL_TINY, corpus, workdir, fold=given)
+    train(Run(SMALL_TINY, corpus, fold=given), workdir)
     more = tiny(steps=2)
     more = replace(SMALL_TINY, training=replace(more.training, steps=2))
-    message = refused(lambda: train(more, corpus, workdir, fold=fold(corpus, 3)))
-    assert "belongs to another experiment: it holds fold 2 of 5, asked for is fold 3 of 5. " in message
-    message = refused(lambda: train(more, corpus, workdir))
-    assert "it holds fold 2 of 5, asked for is no fold. " in message
+    message = refused(lambda: train(Run(more, corpus, fold=fold(corpus, 3)), workdir))
+    assert "belongs to another run: it holds fold 2 of 5, this run fold 3 of 5. " in message
+    message = refused(lambda: train(Run(more, corpus), workdir))
+    assert "it holds fold 2 of 5, this run no fold. " in message
     parts = {"fold-1": "fold-2", "fold-2": "fold-1"}
     exchanged = {key: parts.get(part, part) for key, part in given.parts.items()}
-    message = refused(lambda: train(more, corpus, workdir, fold=Fold(2, exchanged)))
+    message = refused(lambda: train(Run(more, corpus, fold=Fold(2, exchanged)), workdir))
     moved = sorted(key for key, part in given.parts.items() if part in parts)
     assert f"other videos are in its folds ({len(moved)}, such as {moved[0]})" in message
-    assert train(more, corpus, workdir, fold=given) == 0
+    assert train(Run(more, corpus, fold=given), workdir) == 0
     plain = Workdir(tmp_path / "plain")
-    train(SMALL_TINY, corpus, plain)
-    assert "it holds no fold, asked for is fold 2 of 5. " in refused(lambda: train(more, corpus, plain, fold=given))
+    train(Run(SMALL_TINY, corpus), plain)
+    assert "it holds no fold, this run fold 2 of 5. " in refused(lambda: train(Run(more, corpus, fold=given), plain))
 
 
 def test_a_working_directory_without_folds_opens_as_before(tmp_path):
     workdir = Workdir(tmp_path)
-    workdir.start(TINY, tmp_path / "corpus")
+    workdir.start(Run(TINY, tmp_path / "corpus"))
     assert "fold" not in json.loads((tmp_path / "experiment.json").read_text())
-    assert workdir.fold() is None
-    workdir.check(TINY)
-    with pytest.raises(UserError, match="no training was started here"):
-        Workdir(tmp_path / "nowhere").fold()
+    assert workdir.open().fold is None
+    workdir.check(Run(TINY, tmp_path / "corpus"))
+    with pytest.raises(UserError, match="no run was started here"):
+        Workdir(tmp_path / "nowhere").open()
     stored = json.loads((tmp_path / "experiment.json").read_text())
     write_json(tmp_path / "experiment.json", {**stored, "fold": {"number": 1}})
-    with pytest.raises(UserError, match=r"experiment\.json: `fold` is not readable .*parts"):
-        workdir.fold()
+    with pytest.raises(UserError, match=r"experiment\.json: not a readable run .*parts"):
+        workdir.open()
 
 
 def test_each_stage_of_a_fold_keeps_it_in_mind(corpus, tmp_path, quick):
     stages = tuple(Stage(name, ("*",), (("*", start),), 0.1, 1) for name, start in (("a", "random"), ("b", "a")))
     experiment = replace(SMALL_TINY, training=replace(SMALL_TINY.training, stages=stages))
     workdir, given = Workdir(tmp_path), fold(corpus, 4)
-    assert train(experiment, corpus, workdir, fold=given) == 0
-    assert workdir.fold() == workdir.stage("a").fold() == workdir.stage("b").fold() == given
+    assert train(Run(experiment, corpus, fold=given), workdir) == 0
+    assert all(each.open().fold == given for each in (workdir, workdir.of_stage("a"), workdir.of_stage("b")))
     assert [[(e.split, e.video) for e in c.videos] for c in quick] == [clips(corpus, 4, "train")] * 2
-    assert "it holds fold 4 of 5" in refused(lambda: train(experiment, corpus, workdir, fold=fold(corpus, 5)))
+    assert "it holds fold 4 of 5" in refused(lambda: train(Run(experiment, corpus, fold=fold(corpus, 5)), workdir))
 
 
 def test_an_experiment_in_folds_that_is_trained_without_says_how(corpus, tmp_path, quick, capsys):
     for name in ("afew_va_affwildnet", "afew_va_cnn"):
         assert get(f"ijcv2019/{name}").protocol == "folds"
-    train(replace(SMALL_TINY, protocol="folds"), corpus, Workdir(tmp_path / "w"))
+    train(Run(replace(SMALL_TINY, protocol="folds"), corpus), Workdir(tmp_path / "w"))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "--fold=1" in line]
     assert f"`python -m tfrecords_tools partition {corpus} --folds=5 --output={corpus / 'folds.json'}`" in line
     assert "This run trains on the split train." in line
-    train(SMALL_TINY, corpus, Workdir(tmp_path / "other"))
+    train(Run(SMALL_TINY, corpus), Workdir(tmp_path / "other"))
     assert "--fold" not in capsys.readouterr().out
 
 
@@ -267,11 +266,11 @@ def test_train_takes_a_fold_into_its_own_folder(corpus, tmp_path):
     assert "fold 1 of 5: trained on fold-3, fold-4, fold-5 (" in run.stdout
     workdir = Workdir(tmp_path / "run" / "fold-1")
     assert workdir.step_finished() == 2
-    assert workdir.fold() == fold(corpus, 1)
+    assert workdir.open().fold == fold(corpus, 1)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["fold-1"]
     run = command(*flags, f"--folds={corpus / 'folds.json'}")
     assert run.returncode == 2
-    assert "`--folds` needs `--fold`" in run.stderr.splitlines()[-1]
+    assert "`folds` needs `fold`" in run.stderr.splitlines()[-1].replace("--", "")
 
 
 def test_folds_are_of_the_videos_that_were_packed(corpus):

@@ -9,6 +9,7 @@ import pytest
 from affwildnet.experiments import get
 from affwildnet.experiments.config import Stage
 from affwildnet.runs.json_files import append_line, read_lines, write_json
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir, versions
 from tfrecords_tools.errors import UserError
 
@@ -19,7 +20,7 @@ EXPERIMENT = get("ijcv2019/affwildnet_vggface")
 def workdir(tmp_path):
     """One in which the experiment has left a checkpoint."""
     workdir = Workdir(tmp_path / "deep" / "workdir")
-    workdir.start(EXPERIMENT, tmp_path / "corpus")
+    workdir.start(Run(EXPERIMENT, tmp_path / "corpus"))
     (workdir.checkpoints / "step-00000001.keras").write_bytes(b"weights")
     return workdir
 
@@ -29,40 +30,40 @@ def with_training(**fields):
 
 
 def test_what_was_started_can_be_opened(workdir, tmp_path):
-    assert workdir.open() == (EXPERIMENT, tmp_path / "corpus")
+    assert workdir.open() == Run(EXPERIMENT, tmp_path / "corpus")
     assert workdir.checkpoints.is_dir()
 
 
 def test_the_corpus_is_found_from_anywhere(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    Workdir(Path("w")).start(EXPERIMENT, Path("corpus"))
+    Workdir(Path("w")).start(Run(EXPERIMENT, Path("corpus")))
     monkeypatch.chdir(tmp_path)
-    assert Workdir(Path("here/w")).open()[1] == tmp_path / "here" / "corpus"
+    assert Workdir(Path("here/w")).open().data_dir == tmp_path / "here" / "corpus"
 
 
 def test_the_same_experiment_goes_on(workdir, tmp_path):
-    workdir.start(EXPERIMENT, tmp_path / "moved")
-    assert workdir.open() == (EXPERIMENT, tmp_path / "moved")
+    workdir.start(Run(EXPERIMENT, tmp_path / "moved"))
+    assert workdir.open() == Run(EXPERIMENT, tmp_path / "moved")
 
 
 def test_another_experiment_is_refused_by_its_name(workdir, tmp_path):
-    with pytest.raises(UserError, match=r"it holds ijcv2019/affwildnet_vggface, asked for is ijcv2019/cnn_m\. Use"):
-        workdir.start(get("ijcv2019/cnn_m"), tmp_path)
-    assert workdir.open()[0] == EXPERIMENT
+    with pytest.raises(UserError, match=r"it holds ijcv2019/affwildnet_vggface, this run ijcv2019/cnn_m\. Use"):
+        workdir.start(Run(get("ijcv2019/cnn_m"), tmp_path))
+    assert workdir.open().experiment == EXPERIMENT
 
 
 def test_changed_fields_are_refused_by_their_names(workdir, tmp_path):
     other = with_training(window=40, learning_rate=1e-3, steps=7)
     with pytest.raises(UserError) as caught:
-        workdir.start(replace(other, model=replace(EXPERIMENT.model, hidden=(100,))), tmp_path)
+        workdir.start(Run(replace(other, model=replace(EXPERIMENT.model, hidden=(100,))), tmp_path))
     message = str(caught.value)
-    assert "model.hidden is (4096,) there, asked for is (100,)" in message
-    assert "training.window is 80 there, asked for is 40" in message
-    assert "training.learning_rate is 0.0001 there, asked for is 0.001" in message
+    assert "model.hidden is (4096,) there, not (100,)" in message
+    assert "training.window is 80 there, not 40" in message
+    assert "training.learning_rate is 0.0001 there, not 0.001" in message
     assert "training.steps" not in message
     assert str(workdir.path) in message
-    assert workdir.open()[0] == EXPERIMENT
+    assert workdir.open().experiment == EXPERIMENT
 
 
 def test_what_does_not_change_the_result_may_change(workdir, tmp_path):
@@ -74,8 +75,8 @@ def test_what_does_not_change_the_result_may_change(workdir, tmp_path):
         "keep_checkpoints": 9,
     }
     changed = replace(with_training(**free), evaluation=replace(EXPERIMENT.evaluation, patience=3))
-    workdir.start(changed, tmp_path)
-    assert workdir.open()[0] == changed
+    workdir.start(Run(changed, tmp_path))
+    assert workdir.open().experiment == changed
 
 
 @pytest.mark.parametrize("field", [field for field in vars(EXPERIMENT.training) if "check" not in field])
@@ -88,20 +89,20 @@ def test_every_other_training_field_is_held(field, workdir, tmp_path):
     if other is None:
         other = {bool: lambda: not value, str: lambda: value + "x"}.get(type(value), lambda: value + 1)()
     with pytest.raises(UserError, match=f"training.{field} is "):
-        workdir.start(with_training(**{field: other}), tmp_path)
+        workdir.start(Run(with_training(**{field: other}), tmp_path))
 
 
 def test_before_the_first_checkpoint_a_mistake_can_be_put_right(tmp_path):
     workdir = Workdir(tmp_path / "w")
-    workdir.start(with_training(window=800), tmp_path)
-    workdir.start(EXPERIMENT, tmp_path)
-    assert workdir.open()[0] == EXPERIMENT
+    workdir.start(Run(with_training(window=800), tmp_path))
+    workdir.start(Run(EXPERIMENT, tmp_path))
+    assert workdir.open().experiment == EXPERIMENT
 
 
 def test_a_directory_without_a_training_says_so(tmp_path):
-    with pytest.raises(UserError, match=r"no training was started here \(no experiment.json\). Run train.py"):
+    with pytest.raises(UserError, match=r"no run was started here \(no experiment.json\). Run train.py"):
         Workdir(tmp_path).open()
-    with pytest.raises(UserError, match="no training was started here"):
+    with pytest.raises(UserError, match="no run was started here"):
         Workdir(tmp_path / "nowhere").open()
 
 
@@ -110,7 +111,7 @@ def test_a_directory_without_a_training_says_so(tmp_path):
 )
 def test_an_unreadable_experiment_is_named(content, tmp_path):
     (tmp_path / "experiment.json").write_text(content)
-    with pytest.raises(UserError, match=r"experiment\.json: not a readable experiment"):
+    with pytest.raises(UserError, match=r"experiment\.json: not a readable run"):
         Workdir(tmp_path).open()
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tests.helpers.networks import inputs, numpy
@@ -189,9 +190,9 @@ def pair_and_one(tmp_path_factory):
     killed = pair.run(10**6, at=saved[-1] + 4, number=signal.SIGKILL, workers=[1])
     last = logged(pair.workdir)[-1] + 2
     done = pair.run(last)
-    experiment, _ = pair.workdir.open()
+    experiment = pair.workdir.open().experiment
     one = Workdir(folder / "one")
-    assert train(experiment, corpus, one) == 0
+    assert train(Run(experiment, corpus), one) == 0
     return pair.workdir, one, {"stopped": stopped, "saved": saved, "killed": killed, "done": done}
 
 

@@ -11,6 +11,7 @@ from affwildnet import models
 from affwildnet.data import Corpus
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import checkpoints
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train, weight_copies
 from affwildnet.training.start import begin
@@ -49,7 +50,7 @@ def with_init(experiment, path, *skip):
 
 def started(experiment, corpus):
     model = built(experiment)
-    begin(model, experiment, corpus)
+    begin(model, Run(experiment, corpus.folder), corpus)
     return model
 
 
@@ -91,7 +92,7 @@ def test_a_network_of_the_builder_begins_as_the_file_ends(corpus, tmp_path):
     path = tmp_path / "model.keras"
     source = save_with_weights_of_its_own(models.build(experiment.model), path)
     model = models.build(experiment.model)
-    begin(model, with_init(experiment, path), corpus)
+    begin(model, Run(with_init(experiment, path), corpus.folder), corpus)
     assert same(weights(model), weights(source))
     np.testing.assert_allclose(numpy(model(inputs())), numpy(source(inputs())), rtol=1e-6)
 
@@ -254,11 +255,11 @@ def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, 
     path, workdir = tmp_path / "init.keras", Workdir(tmp_path / "workdir")
     path.write_bytes(given[0].read_bytes())
     experiment = with_init(CNN, path)
-    assert train(override(experiment, ["training.steps=1"]), corpus.folder, workdir) == 0
-    assert workdir.open()[0].training.init == str(path)
+    assert train(Run(override(experiment, ["training.steps=1"]), corpus.folder), workdir) == 0
+    assert workdir.open().experiment.training.init == str(path)
     assert same(weights(checkpoints.resume(workdir.checkpoints)[0]), weights(given[1]))
     path.unlink()
-    assert train(override(experiment, ["training.steps=2"]), corpus.folder, workdir) == 0
+    assert train(Run(override(experiment, ["training.steps=2"]), corpus.folder), workdir) == 0
     assert capsys.readouterr().out.count(f"from {path}: 8 layers") == 1
-    with pytest.raises(UserError, match=r"training\.init is .* there, asked for is other\.keras"):
-        train(override(experiment, ["training.init=other.keras"]), corpus.folder, workdir)
+    with pytest.raises(UserError, match=r"training\.init is .* there, not other\.keras"):
+        train(Run(override(experiment, ["training.init=other.keras"]), corpus.folder), workdir)

@@ -12,6 +12,7 @@ import pytest
 
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tests.helpers.networks import numpy
@@ -40,9 +41,9 @@ def two_runs(corpus, tmp_path_factory):
     """The same 9 steps: at one go, and stopped at 4. The data's epoch ends between, flips and dropout are on."""
     folder = tmp_path_factory.mktemp("runs")
     whole, parts = Workdir(folder / "whole"), Workdir(folder / "parts")
-    assert train(standardised(steps=9, checkpoint_steps=5), corpus, whole) == 0
-    assert train(standardised(steps=4), corpus, parts) == 0
-    assert train(standardised(steps=9), corpus, parts) == 0
+    assert train(Run(standardised(steps=9, checkpoint_steps=5), corpus), whole) == 0
+    assert train(Run(standardised(steps=4), corpus), parts) == 0
+    assert train(Run(standardised(steps=9), corpus), parts) == 0
     return whole, parts
 
 
@@ -143,8 +144,9 @@ def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(corpus, w
     assert killed - saved <= 3 + 1  # a step may be logged before its checkpoint is there
 
     # Here and now, the steps that were lost have the losses that they had.
-    experiment, data_dir = workdir.open()
-    train(replace(experiment, training=replace(experiment.training, steps=killed + 1)), data_dir, workdir)
+    run = workdir.open()
+    training = replace(run.experiment.training, steps=killed + 1)
+    train(replace(run, experiment=replace(run.experiment, training=training)), workdir)
     lines = read_lines(workdir.training_log)
     again = lines[killed:]
     assert [line["step"] for line in again] == list(range(saved + 1, killed + 2))

@@ -16,6 +16,7 @@ from affwildnet.experiments.config import Stage
 from affwildnet.experiments.overrides import from_json, override, to_json
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import write_json
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, stages, train
 from affwildnet.training.start import begin
@@ -101,20 +102,21 @@ def with_stages(experiment, *changed):
 
 
 def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, given, corpus, workdir, quick, capsys):
-    assert train(staged, corpus, workdir) == 0
+    assert train(Run(staged, corpus), workdir) == 0
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.03]
     random = begun(staged, C0, corpus)  # the seed's
     for stage, steps in ((C0, 3), (C2, 2), (C3, 3)):
-        own = workdir.stage(stage.name)
-        experiment, data_dir = own.open()
-        assert experiment == stages.of_stage(staged, stage)
+        own = workdir.of_stage(stage.name)
+        run = own.open()
+        experiment = run.experiment
+        assert run == Run(staged, corpus.resolve()).of_stage(stage)
+        assert run.stage == stage
         assert (experiment.training.steps, experiment.training.learning_rate) == (steps, stage.learning_rate)
         assert experiment.training.stages == ()
-        assert data_dir == corpus.resolve()
         assert finished(own) == {"step": steps, "reason": "all steps are done"}
         assert steps_of(own) == [steps]
         assert float(last(own).optimizer.learning_rate) == pytest.approx(stage.learning_rate)
-    assert workdir.open()[0] == staged
+    assert workdir.open().experiment == staged
     assert finished(workdir)["reason"] == "all stages are done"
     assert not (workdir.path / "checkpoints").exists()
 
@@ -127,16 +129,16 @@ def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, give
     for name in HEAD_LAYERS:
         assert same(c0[name], weights(random, name))
         assert same(c2[name], weights(random, name))
-        assert same(c3[name], weights(last(workdir.stage("c2")), name))
+        assert same(c3[name], weights(last(workdir.of_stage("c2")), name))
         assert not same(c3[name], c2[name])
-    end = last(workdir.stage("c0"))
+    end = last(workdir.of_stage("c0"))
     assert same(weights(end, *CNN_LAYERS), weights(source, *CNN_LAYERS))
     for mine, before in zip(weights(end, *HEAD_LAYERS), weights(random, *HEAD_LAYERS), strict=True):
         np.testing.assert_allclose(mine, before + 3, rtol=1e-6)
 
     printed = capsys.readouterr().out
     assert "trained: fc1, fc2, valence_arousal; frozen: " in printed
-    latest = workdir.stage("c2").checkpoints / "step-00000002.keras"
+    latest = workdir.of_stage("c2").checkpoints / "step-00000002.keras"
     assert f"from the latest checkpoint of c2, as no evaluator has chosen a best, {latest}: fc1, fc2, " in printed
 
 
@@ -144,7 +146,7 @@ def begun(experiment, stage, corpus, earlier=None):
     """The network with which a stage begins."""
     keras.utils.set_random_seed(experiment.training.seed)
     model = build_small(experiment.model)
-    begin(model, stages.of_stage(experiment, stage), Corpus.open(corpus, "train"), stage, earlier)
+    begin(model, Run(experiment, corpus).of_stage(stage), Corpus.open(corpus, "train"), earlier)
     return model
 
 
@@ -175,8 +177,8 @@ def test_dropout_stays_where_its_layers_neighbours_are_frozen(staged, corpus):
 
 @pytest.mark.slow
 def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, given, corpus, workdir, small):
-    assert train(staged, corpus, workdir, only="c0") == 0
-    model, start = last(workdir.stage("c0")), begun(staged, C0, corpus)
+    assert train(Run(staged, corpus), workdir, stage="c0") == 0
+    model, start = last(workdir.of_stage("c0")), begun(staged, C0, corpus)
     assert same(weights(model, *CNN_LAYERS), weights(given[1], *CNN_LAYERS))
     for name in HEAD_LAYERS:
         for mine, before in zip(weights(model, name), weights(start, name), strict=True):
@@ -188,14 +190,14 @@ def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, give
 
 
 def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, corpus, workdir, quick, capsys):
-    train(staged, corpus, workdir, only="c2")
-    own = workdir.stage("c2")
+    train(Run(staged, corpus), workdir, stage="c2")
+    own = workdir.of_stage("c2")
     best = last(own)
     best.get_layer("fc1").kernel.assign(numpy(best.get_layer("fc1").kernel) - 7)
     own.best.mkdir()
     best.save(own.best / "best_mean.keras")
     write_json(own.best / "best_mean.json", {"step": 1})
-    train(staged, corpus, workdir, only="c3")
+    train(Run(staged, corpus), workdir, stage="c3")
     c3 = quick.began[-1][1]
     assert same([array for name in HEAD_LAYERS for array in c3[name]], weights(best, *HEAD_LAYERS))
     assert not same(c3["fc1"], weights(last(own), "fc1"))
@@ -205,7 +207,7 @@ def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, cor
         f"from the best checkpoint of c2, step 1, {own.best / 'best_mean.keras'}: fc1, fc2, valence_arousal" in printed
     )
     assert finished(workdir)["reason"] == "stage c3 is done"
-    assert not workdir.stage("c0").begun
+    assert not workdir.of_stage("c0").begun
 
 
 def test_the_last_pair_that_matches_a_layer_wins(staged, given, corpus):
@@ -231,57 +233,57 @@ def test_a_stage_survives_being_written_to_json(staged):
 
 def test_a_stopped_training_goes_on_in_its_stage(staged, corpus, workdir, quick, capsys):
     quick.events[0.02, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    assert train(staged, corpus, workdir) == 128 + signal.SIGTERM
-    assert steps_of(workdir.stage("c2")) == [1]
+    assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
+    assert steps_of(workdir.of_stage("c2")) == [1]
     assert not workdir.finished.exists()
-    assert not workdir.stage("c3").begun
+    assert not workdir.of_stage("c3").begun
     capsys.readouterr()
-    assert train(staged, corpus, workdir) == 0
+    assert train(Run(staged, corpus), workdir) == 0
     assert "stage c0 is done: step 3, all steps are done" in capsys.readouterr().out
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.02, 0.03]
-    assert [logged(workdir.stage(name)) for name in ("c0", "c2", "c3")] == [[1, 2, 3], [1, 2], [1, 2, 3]]
-    assert train(staged, corpus, workdir) == 0
+    assert [logged(workdir.of_stage(name)) for name in ("c0", "c2", "c3")] == [[1, 2, 3], [1, 2], [1, 2, 3]]
+    assert train(Run(staged, corpus), workdir) == 0
     assert len(quick.began) == 4
 
 
 def test_a_signal_in_a_stages_last_step_does_not_begin_the_next(staged, corpus, workdir, quick):
     quick.events[0.01, 3] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    assert train(staged, corpus, workdir) == 128 + signal.SIGTERM
-    assert finished(workdir.stage("c0"))["step"] == 3
-    assert not workdir.stage("c2").begun
+    assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
+    assert finished(workdir.of_stage("c0"))["step"] == 3
+    assert not workdir.of_stage("c2").begun
 
 
 def test_the_evaluators_stop_ends_a_stage_and_the_next_begins(staged, corpus, workdir, quick):
-    quick.events[0.01, 1] = lambda: write_json(workdir.stage("c0").stop, {"step": 1})
-    assert train(staged, corpus, workdir) == 0
-    assert finished(workdir.stage("c0")) == {"step": 1, "reason": "the evaluator said stop"}
-    assert finished(workdir.stage("c3"))["step"] == 3
-    assert train(staged, corpus, workdir) == 0
+    quick.events[0.01, 1] = lambda: write_json(workdir.of_stage("c0").stop, {"step": 1})
+    assert train(Run(staged, corpus), workdir) == 0
+    assert finished(workdir.of_stage("c0")) == {"step": 1, "reason": "the evaluator said stop"}
+    assert finished(workdir.of_stage("c3"))["step"] == 3
+    assert train(Run(staged, corpus), workdir) == 0
     assert len(quick.began) == 3
 
 
 def test_a_stop_that_a_killed_trainer_did_not_obey_is_obeyed(staged, corpus, workdir, quick):
-    train(staged, corpus, workdir, only="c0")
-    own = workdir.stage("c0")
+    train(Run(staged, corpus), workdir, stage="c0")
+    own = workdir.of_stage("c0")
     own.finished.unlink()
     write_json(own.stop, {"step": 3})
-    assert train(staged, corpus, workdir, only="c0") == 0
+    assert train(Run(staged, corpus), workdir, stage="c0") == 0
     assert finished(own) == {"step": 3, "reason": "the evaluator said stop"}  # or a watcher would wait for ever
 
 
 @pytest.mark.slow
 def test_more_steps_are_trained_where_they_are_asked_for(staged, corpus, workdir, quick):
-    train(staged, corpus, workdir, only="c0")
-    train(override(staged, ["training.steps=5"]), corpus, workdir, only="c0")
-    assert logged(workdir.stage("c0")) == [1, 2, 3, 4, 5]
+    train(Run(staged, corpus), workdir, stage="c0")
+    train(Run(override(staged, ["training.steps=5"]), corpus), workdir, stage="c0")
+    assert logged(workdir.of_stage("c0")) == [1, 2, 3, 4, 5]
 
 
 def test_a_loss_that_is_not_finite_ends_it_all(staged, corpus, workdir, quick, monkeypatch):
     monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: (float("nan"), 1.0))
     with pytest.raises(UserError, match=r"not finite at step 1.*lower learning_rate of stage c0, or"):
-        train(staged, corpus, workdir)
+        train(Run(staged, corpus), workdir)
     assert finished(workdir)["reason"] == "stage c0: the loss is not finite"  # or a watcher would wait for c2
-    assert not workdir.stage("c2").begun
+    assert not workdir.of_stage("c2").begun
 
 
 class Killed(BaseException):
@@ -301,25 +303,25 @@ def test_killed_in_the_second_stage_it_ends_with_the_weights_of_the_uninterrupte
     training = replace(TINY.training, init=str(path), stages=(first, second), steps=2, checkpoint_steps=2)
     experiment = replace(TINY, model=model, training=replace(training, landmark_jitter=0.01))
     whole, killed = Workdir(tmp_path / "whole"), Workdir(tmp_path / "killed")
-    assert train(experiment, corpus, whole) == 0
+    assert train(Run(experiment, corpus), whole) == 0
 
     update = loop.training_step.TrainStep.__call__
 
     def until_killed(self, batch):
-        if logged(killed.stage("c3")) == [1, 2, 3]:
+        if logged(killed.of_stage("c3")) == [1, 2, 3]:
             raise Killed
         return update(self, batch)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.training_step.TrainStep, "__call__", until_killed)
         with pytest.raises(Killed):
-            train(experiment, corpus, killed)
-    assert steps_of(killed.stage("c3")) == [2]
-    assert train(experiment, corpus, killed) == 0
-    assert logged(killed.stage("c0")) == [1, 2]
-    assert logged(killed.stage("c3")) == [1, 2, 3, 3, 4, 5]
+            train(Run(experiment, corpus), killed)
+    assert steps_of(killed.of_stage("c3")) == [2]
+    assert train(Run(experiment, corpus), killed) == 0
+    assert logged(killed.of_stage("c0")) == [1, 2]
+    assert logged(killed.of_stage("c3")) == [1, 2, 3, 3, 4, 5]
     for name in ("c0", "c3"):
-        mine, theirs = (checkpoints.resume(each.stage(name).checkpoints) for each in (killed, whole))
+        mine, theirs = (checkpoints.resume(each.of_stage(name).checkpoints) for each in (killed, whole))
         assert mine[1] == theirs[1]
         for one, other in zip(mine[0].variables, theirs[0].variables, strict=True):
             np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-6, atol=1e-6, err_msg=one.path)
@@ -337,7 +339,7 @@ def test_killed_in_the_second_stage_it_ends_with_the_weights_of_the_uninterrupte
         ({"trainable": ()}, r"Stage c0: `trainable` must name layers"),
         ({"trainable": ("features",)}, r"Stage c0: `trainable` must match layers with weights\. Received: features"),
         ({"starts": (*FROM_INIT, ("cnv2", "init"))}, r"Stage c0: `starts` must.*cnv2\. The nearest layers: conv2, "),
-        ({"starts": FROM_INIT[1:]}, r"Stage c0: `starts` must say of every layer .*: conv1, conv1_bn, conv2, "),
+        ({"starts": FROM_INIT[1:]}, r"Stage c0: `starts` must match every layer .*: conv1, conv1_bn, conv2, "),
         ({"starts": (("*", "c2"),)}, r"`starts of stage c0` must be one of random, init\. Received: c2"),
         ({"starts": (("*", "c0"),)}, r"`starts of stage c0` must be one of random, init\. Received: c0"),
         ({"learning_rate": 0.0}, r"`training\.learning_rate` must be above 0"),
@@ -349,7 +351,7 @@ def test_killed_in_the_second_stage_it_ends_with_the_weights_of_the_uninterrupte
 )
 def test_a_stage_that_does_not_fit_is_found_beforehand(changed, message, staged, corpus, workdir, small):
     with pytest.raises(UserError, match=message) as caught:
-        train(with_stages(staged, replace(C0, **changed), C2, C3), corpus, workdir)
+        train(Run(with_stages(staged, replace(C0, **changed), C2, C3), corpus), workdir)
     assert "\n" not in str(caught.value)
     assert not workdir.path.exists()
 
@@ -362,40 +364,40 @@ def test_layers_that_cannot_be_trained_are_none(staged, corpus):
 def test_the_weights_that_the_paper_starts_from_are_asked_for(staged, corpus, workdir, small):
     none = replace(staged, training=replace(staged.training, init="", pretrained="VGG-Face"))
     with pytest.raises(UserError, match=r"c0 starts from given weights; the paper's are VGG-Face\..*--set training"):
-        train(none, corpus, workdir)
+        train(Run(none, corpus), workdir)
     with pytest.raises(UserError, match=r"must be a \.keras file\. Received: no\.keras, which is not there"):
-        train(replace(none, training=replace(none.training, init="no.keras")), corpus, workdir)
+        train(Run(replace(none, training=replace(none.training, init="no.keras")), corpus), workdir)
     assert not workdir.path.exists()
 
 
 def test_a_stage_cannot_start_from_one_that_was_not_run(staged, corpus, workdir, quick):
-    with pytest.raises(UserError, match=r"c2: stage c2, .*has no checkpoint\. Run --stage=c2 first"):
-        train(staged, corpus, workdir, only="c3")
+    with pytest.raises(UserError, match=r"c2: stage c2, .*has no checkpoint\. Train it first, with --stage=c2"):
+        train(Run(staged, corpus), workdir, stage="c3")
 
 
 def test_an_unfinished_stage_can_be_started_from(staged, workdir, capsys):
-    folder = workdir.stage("c2").checkpoints
+    folder = workdir.of_stage("c2").checkpoints
     folder.mkdir(parents=True)
     checkpoints.path_of(folder, 4).touch()
-    assert stages._checkpoint_of(workdir, staged, "c2").path == checkpoints.path_of(folder, 4)
-    assert "stage c2 has not finished; what it has so far is used" in capsys.readouterr().out
+    assert stages._checkpoint_of(workdir, "c2").path == checkpoints.path_of(folder, 4)
+    assert "stage c2 has not finished; the next one starts from what it has so far" in capsys.readouterr().out
 
 
 def test_a_stage_that_is_none_is_refused(staged, corpus, workdir, small):
-    with pytest.raises(UserError, match=r"`--stage` must be one of c0, c2, c3\. Received: c1\."):
-        train(staged, corpus, workdir, only="c1")
+    with pytest.raises(UserError, match=r"`stage` must be one of c0, c2, c3\. Received: c1\."):
+        train(Run(staged, corpus), workdir, stage="c1")
     with pytest.raises(UserError, match=r"needs an experiment with stages\. Received: c1; tests/tiny has none"):
-        train(TINY, corpus, workdir, only="c1")
+        train(Run(TINY, corpus), workdir, stage="c1")
 
 
 def test_a_stage_that_was_changed_is_refused(staged, corpus, workdir, quick):
-    train(staged, corpus, workdir, only="c2")
-    with pytest.raises(UserError, match=r"c2: belongs to another.*stage's trainable is \['\*'\] there, asked for is"):
-        train(with_stages(staged, C0, replace(C2, trainable=HEAD), C3), corpus, workdir)
-    with pytest.raises(UserError, match=r"training\.learning_rate is 0\.02 there, asked for is 1\.0"):
-        train(with_stages(staged, C0, replace(C2, learning_rate=1.0), C3), corpus, workdir)
-    with pytest.raises(UserError, match=r"training\.stages is c0, c2, c3 there, asked for is empty"):
-        train(with_stages(staged), corpus, workdir)
-    with pytest.raises(UserError, match=r"it holds the stage c2, asked for is no stage"):
-        train(stages.of_stage(staged, C2), corpus, workdir.stage("c2"))
-    assert train(with_stages(staged, C0, replace(C2, steps=3), C3), corpus, workdir, only="c2") == 0
+    train(Run(staged, corpus), workdir, stage="c2")
+    with pytest.raises(UserError, match=r"c2: belongs to another.*stage's trainable is \('\*',\) there, not \('fc"):
+        train(Run(with_stages(staged, C0, replace(C2, trainable=HEAD), C3), corpus), workdir)
+    with pytest.raises(UserError, match=r"training\.learning_rate is 0\.02 there, not 1\.0"):
+        train(Run(with_stages(staged, C0, replace(C2, learning_rate=1.0), C3), corpus), workdir)
+    with pytest.raises(UserError, match=r"training\.stages is c0, c2, c3 there, not empty"):
+        train(Run(with_stages(staged), corpus), workdir)
+    with pytest.raises(UserError, match=r"it holds the stage c2, this run no stage"):
+        train(replace(Run(staged, corpus).of_stage(C2), stage=None), workdir.of_stage("c2"))
+    assert train(Run(with_stages(staged, C0, replace(C2, steps=3), C3), corpus), workdir, stage="c2") == 0

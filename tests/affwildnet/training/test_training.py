@@ -13,6 +13,7 @@ from affwildnet.models.checks import check
 from affwildnet.models.signature import OUTPUTS
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
 from affwildnet.training.log import TrainingLog, clock
@@ -93,17 +94,17 @@ def test_the_seed_decides_the_first_weights(corpus, tmp_path, scripted):
     kernels = []
     for number, seed in enumerate((1, 1, 2)):
         workdir = Workdir(tmp_path / str(number))
-        train(tiny(steps=1, seed=seed), corpus, workdir)
+        train(Run(tiny(steps=1, seed=seed), corpus), workdir)
         kernels.append(numpy(checkpoints.resume(workdir.checkpoints)[0].get_layer("fc1").kernel))
     np.testing.assert_array_equal(kernels[0], kernels[1])
     assert np.abs(kernels[0] - kernels[2]).max() > 0.01
 
 
 def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus, workdir, scripted, capsys):
-    train(tiny(steps=6, checkpoint_steps=2), corpus, workdir)
+    train(Run(tiny(steps=6, checkpoint_steps=2), corpus), workdir)
     broken = checkpoints.path_of(workdir.checkpoints, 6)
     truncate(broken)
-    train(tiny(steps=7, checkpoint_steps=2), corpus, workdir)
+    train(Run(tiny(steps=7, checkpoint_steps=2), corpus), workdir)
     assert logged(workdir) == [1, 2, 3, 4, 5, 6, 5, 6, 7]
     assert f"passed over: {broken}" in capsys.readouterr().out
     assert checkpoints.resume(workdir.checkpoints)[1].step == 7
@@ -116,55 +117,55 @@ def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus
 def test_a_signal_saves_and_leaves(number, corpus, workdir, scripted, at_step, capsys):
     handler = signal.getsignal(number)
     at_step[3] = lambda: os.kill(os.getpid(), number)
-    assert train(tiny(steps=100), corpus, workdir) == 128 + number
+    assert train(Run(tiny(steps=100), corpus), workdir) == 128 + number
     assert signal.getsignal(number) == handler
     (last,) = steps_of(workdir)
     assert last in (3, 4)  # the signal comes in during the step or after it
     assert f"{number.name}: saved step {last} and left" in capsys.readouterr().out
     assert not workdir.finished.exists()
-    assert train(tiny(steps=last + 2), corpus, workdir) == 0
+    assert train(Run(tiny(steps=last + 2), corpus), workdir) == 0
     assert logged(workdir)[-3:] == [last, last + 1, last + 2]
 
 
 def test_the_evaluators_stop_is_obeyed(corpus, workdir, scripted, at_step, capsys):
     at_step[3] = lambda: workdir.stop.write_text("{}")
-    assert train(tiny(steps=100), corpus, workdir) == 0
+    assert train(Run(tiny(steps=100), corpus), workdir) == 0
     assert steps_of(workdir) == [3]
     assert finished(workdir) == {"step": 3, "reason": "the evaluator said stop"}
-    assert train(tiny(steps=100), corpus, workdir) == 0
+    assert train(Run(tiny(steps=100), corpus), workdir) == 0
     assert f"To train on, delete {workdir.stop}" in capsys.readouterr().out
     assert logged(workdir) == [1, 2, 3]
     workdir.stop.unlink()
-    assert train(tiny(steps=5), corpus, workdir) == 0
+    assert train(Run(tiny(steps=5), corpus), workdir) == 0
     assert logged(workdir) == [1, 2, 3, 4, 5]
     assert finished(workdir) == {"step": 5, "reason": "all steps are done"}
 
 
 def test_a_run_that_is_done_says_so(corpus, workdir, scripted, capsys):
-    train(tiny(steps=2), corpus, workdir)
+    train(Run(tiny(steps=2), corpus), workdir)
     workdir.finished.unlink()
     capsys.readouterr()
-    assert train(tiny(steps=2), corpus, workdir) == 0
+    assert train(Run(tiny(steps=2), corpus), workdir) == 0
     assert "training is done: step 2 of 2. To train on, raise training.steps" in capsys.readouterr().out
     assert logged(workdir) == [1, 2]
     assert finished(workdir)["step"] == 2  # or a watcher would wait for ever
 
 
 def test_a_run_that_goes_on_is_not_finished(corpus, workdir, scripted, at_step):
-    train(tiny(steps=2), corpus, workdir)
+    train(Run(tiny(steps=2), corpus), workdir)
     seen = []
     at_step[3] = lambda: seen.append(workdir.finished.exists())
-    train(tiny(steps=4), corpus, workdir)
+    train(Run(tiny(steps=4), corpus), workdir)
     assert seen == [False]
 
 
 def test_checkpoints_come_every_so_many_steps_and_the_latest_stay(corpus, workdir, scripted):
-    train(tiny(steps=7, checkpoint_steps=2, keep_checkpoints=3), corpus, workdir)
+    train(Run(tiny(steps=7, checkpoint_steps=2, keep_checkpoints=3), corpus), workdir)
     assert steps_of(workdir) == [4, 6, 7]
 
 
 def test_checkpoints_come_every_so_many_minutes(corpus, workdir, scripted):
-    train(tiny(steps=4, checkpoint_minutes=1e-9), corpus, workdir)
+    train(Run(tiny(steps=4, checkpoint_minutes=1e-9), corpus), workdir)
     assert steps_of(workdir) == [2, 3, 4]
 
 
@@ -172,7 +173,7 @@ def test_checkpoints_come_every_so_many_minutes(corpus, workdir, scripted):
 def test_a_loss_that_is_not_finite_stops_it(values, corpus, workdir, scripted):
     scripted[5] = values
     with pytest.raises(UserError) as caught:
-        train(tiny(steps=100, checkpoint_steps=3), corpus, workdir)
+        train(Run(tiny(steps=100, checkpoint_steps=3), corpus), workdir)
     message = str(caught.value)
     assert f"not finite at step 5 (loss {values[0]}, gradient {values[1]})" in message
     assert "The checkpoint of step 3 stands." in message
@@ -188,26 +189,26 @@ def test_a_loss_that_is_not_finite_stops_it(values, corpus, workdir, scripted):
 def test_without_a_checkpoint_the_message_says_so(corpus, workdir, scripted):
     scripted[2] = (float("nan"), 1.0)
     with pytest.raises(UserError, match="No checkpoint was saved"):
-        train(tiny(), corpus, workdir)
+        train(Run(tiny(), corpus), workdir)
     assert finished(workdir)["step"] == 0
-    assert train(tiny(steps=1, learning_rate=1e-5), corpus, workdir) == 0  # as the message advises
+    assert train(Run(tiny(steps=1, learning_rate=1e-5), corpus), workdir) == 0  # as the message advises
 
 
 def test_float16_may_overflow_its_gradient_but_not_its_loss(corpus, workdir, scripted):
     scripted[2] = (1.0, float("inf"))
-    assert train(tiny(steps=3, precision="mixed_float16"), corpus, workdir) == 0
+    assert train(Run(tiny(steps=3, precision="mixed_float16"), corpus), workdir) == 0
     model, _ = checkpoints.resume(workdir.checkpoints)
     assert type(model.optimizer) is keras.optimizers.LossScaleOptimizer  # which keeps its state when it is loaded
     assert int(model.optimizer.iterations) == 3
     scripted[5] = (float("nan"), 1.0)
     with pytest.raises(UserError, match="not finite at step 5"):
-        train(tiny(steps=6, precision="mixed_float16"), corpus, workdir)
+        train(Run(tiny(steps=6, precision="mixed_float16"), corpus), workdir)
 
 
 def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys):
     experiment = tiny(steps=50, learning_rate=1e30, loss="mse", clip_norm=0.0)
     experiment = replace(experiment, model=replace(TINY.model, recurrent="none", hidden=()))
-    assert exit_status(lambda: train(experiment, corpus, workdir)) == 2
+    assert exit_status(lambda: train(Run(experiment, corpus), workdir)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: The loss or its gradient is not finite at step ")
     assert "Start in a new --workdir with a lower training.learning_rate, or with training.clip_norm set" in error
@@ -230,28 +231,28 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys
 )
 def test_settings_that_cannot_be_trained_are_named_and_can_be_put_right(experiment, message, corpus, workdir, scripted):
     with pytest.raises(UserError, match=message):
-        train(experiment, corpus, workdir)
-    assert train(tiny(steps=1), corpus, workdir) == 0
+        train(Run(experiment, corpus), workdir)
+    assert train(Run(tiny(steps=1), corpus), workdir) == 0
 
 
-def test_the_workdir_of_another_experiment_is_refused(corpus, workdir, scripted):
-    train(tiny(steps=1), corpus, workdir)
+def test_the_workdir_of_another_run_is_refused(corpus, workdir, scripted):
+    train(Run(tiny(steps=1), corpus), workdir)
     before = {path: path.read_bytes() for path in workdir.path.rglob("*.json")}
-    with pytest.raises(UserError, match=r"another experiment: training\.learning_rate is 0\.003 there, asked"):
-        train(tiny(steps=5, learning_rate=1e-5), corpus, workdir)
+    with pytest.raises(UserError, match=r"another run: training\.learning_rate is 0\.003 there, not"):
+        train(Run(tiny(steps=5, learning_rate=1e-5), corpus), workdir)
     assert {path: path.read_bytes() for path in workdir.path.rglob("*.json")} == before
 
 
 def test_a_corpus_without_a_train_split_is_refused(tmp_path, workdir):
     make_corpus(tmp_path / "corpus", [{"frames": 10, "split": "test"}])
     with pytest.raises(UserError, match="Received: train, which is empty; the corpus has: test"):
-        train(TINY, tmp_path / "corpus", workdir)
+        train(Run(TINY, tmp_path / "corpus"), workdir)
     assert not workdir.path.exists()
 
 
 def test_no_corpus_is_refused(tmp_path, workdir):
     with pytest.raises(UserError, match="not a packed corpus"):
-        train(TINY, tmp_path, workdir)
+        train(Run(TINY, tmp_path), workdir)
 
 
 def test_a_corrupt_record_is_told_from_a_bug(tmp_path, workdir, scripted):
@@ -261,7 +262,7 @@ def test_a_corrupt_record_is_told_from_a_bug(tmp_path, workdir, scripted):
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"a record is corrupt or cut off .*`python -m tfrecords_tools verify"):
-        train(tiny(steps=20), tmp_path / "corpus", workdir)
+        train(Run(tiny(steps=20), tmp_path / "corpus"), workdir)
 
 
 # Learning.
@@ -271,7 +272,7 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
     make_corpus(tmp_path / "corpus", [{"frames": 80, "labels": learnable(0, range(1, 81))}])
     experiment = tiny(steps=60, batch_size=4, flip=False, colour_jitter=0.0, learning_rate=1e-2)
     model = replace(TINY.model, hidden=(1000,), dropout=0.0, recurrent="none")
-    train(replace(experiment, model=model), tmp_path / "corpus", workdir)
+    train(Run(replace(experiment, model=model), tmp_path / "corpus"), workdir)
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
     assert np.mean(losses[:5]) > 0.8
     assert np.mean(losses[-5:]) < 0.4
@@ -280,7 +281,7 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
 @pytest.mark.slow
 def test_bfloat16_trains_and_leaves_no_trace_of_itself(corpus, workdir):
     experiment = replace(tiny(steps=3, precision="mixed_bfloat16"), model=replace(TINY.model, recurrent="none"))
-    assert train(experiment, corpus, workdir) == 0
+    assert train(Run(experiment, corpus), workdir) == 0
     assert all(np.isfinite(line["loss"]) for line in read_lines(workdir.training_log))
     assert keras.config.dtype_policy().name == "float32"
     model, _ = checkpoints.resume(workdir.checkpoints)

@@ -214,10 +214,10 @@ def test_good_settings_pass():
     ],
 )
 def test_what_does_not_go_with_several_devices_is_named(config, message):
-    training_step.check_devices(config, 1)
+    training_step.check(config, 1)
     with pytest.raises(UserError, match=message):
-        training_step.check_devices(config, 4)
+        training_step.check(config, 4)
 
 
 def test_a_batch_that_divides_evenly_goes_with_several_devices():
-    training_step.check_devices(TrainingConfig(batch_size=8), 4)
+    training_step.check(TrainingConfig(batch_size=8), 4)

@@ -129,7 +129,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
         scored_run.once(workdir, LATEST)
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
         scored_run.once(workdir, Choices())
-    with pytest.raises(UserError, match="no training was started here"):
+    with pytest.raises(UserError, match="no run was started here"):
         scored_run.once(Workdir(tmp_path / "nowhere"), LATEST)
     add_checkpoint(workdir, 1)
     with pytest.raises(UserError, match="not a packed corpus"):
