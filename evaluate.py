@@ -116,12 +116,12 @@ def _write_more(outcome) -> None:
         write_json(Path(FLAGS.report), outcome.report)
         print(f"{'report':<12}{FLAGS.report}")
     if FLAGS.export:
-        from affwildnet.export import export
+        from affwildnet.export import saved_model
         from affwildnet.runs import card
 
         keys = ("experiment", "checkpoint", "step", "versions")
         provenance = {key: outcome.report[key] for key in keys}
-        export(predicted.model, Path(FLAGS.export), provenance, card.read(predicted.checkpoint))
+        saved_model.write(predicted.model, Path(FLAGS.export), provenance, card.read(predicted.checkpoint))
         print(f"{'SavedModel':<12}{FLAGS.export}")
 
 

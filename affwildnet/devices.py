@@ -1,6 +1,7 @@
-"""Which devices this process computes on, and how several of them, on one machine or on more, train together."""
+"""The devices that this process computes on, and the strategy by which several of them train together."""
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,20 +9,26 @@ import tensorflow as tf
 
 from tfrecords_tools.errors import UserError
 
+_log = logging.getLogger(__name__)
 FORMS = "all, numbers of GPUs such as 0,1, or cpu:2 for that many devices on the CPU"
 EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def choose_device(gpu: int | None) -> str:
-    """Leave this process one GPU, its memory taken as needed, and return a line that says what it computes on.
+    """Restrict this process to one GPU or the CPU, and return a line that describes the device.
 
-    Call it before anything else of TensorFlow. Other processes can use the other GPUs.
+    Call it before anything else of TensorFlow. GPU memory is allocated as needed. Other processes can use the other
+    GPUs.
 
     Args:
-      gpu: number of the GPU; -1 is the CPU; None is the first GPU where there is one.
+      gpu: number of the GPU; -1 is the CPU; None is the first GPU, or the CPU if there is none.
 
     Raises:
-      UserError: if there are GPUs but not that one.
+      UserError: if there are GPUs, but not this one.
+
+    Example:
+      >>> choose_device(-1)
+      'device: CPU (--gpu=-1)'
     """
     found = tf.config.list_physical_devices("GPU")
     if not found:
@@ -33,28 +40,28 @@ def choose_device(gpu: int | None) -> str:
     number = gpu or 0
     if not 0 <= number < len(found):
         raise UserError(f"`--gpu` must be from 0 to {len(found) - 1}, or -1 for the CPU. Received: {gpu}")
-    _take([found[number]])
+    _restrict_to([found[number]])
     return f"device: GPU {number} of {len(found)}"
 
 
 def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple[tf.distribute.Strategy, str]:
-    """Return the strategy that a training runs under, and a line that says what it computes on.
+    """Return the strategy that a run is trained under, and a line that describes its devices.
 
-    Call it before anything else of TensorFlow. With several workers it returns when all of them have.
+    Call it before anything else of TensorFlow. With several workers, it returns when all of them have called it.
 
     Args:
-      gpu: as `choose_device`; must be None where `devices` is given.
-      devices: "all" GPUs of this machine, some by their numbers ("0,1"), or "cpu:2" for two devices that share the CPU,
-        to try things out without GPUs; empty is one device, `gpu`.
-      tf_config: of the variable TF_CONFIG: the workers that train together, and which of them this is; empty is this
-        process alone.
+      gpu: as in `choose_device`; must be None if `devices` is given.
+      devices: "all" GPUs of this machine, some of them by number ("0,1"), or "cpu:2" for two devices that share the
+        CPU, to try several devices without GPUs; "" is one device, `gpu`.
+      tf_config: value of the variable TF_CONFIG: the workers that train together, and which of them this process is; ""
+        is this process alone.
 
     Returns:
-      TensorFlow's default strategy for one device; MirroredStrategy for several of one machine;
+      TensorFlow's default strategy for one device, MirroredStrategy for several devices of one machine, and
       MultiWorkerMirroredStrategy for several workers, with the devices of each.
 
     Raises:
-      UserError: if an argument is malformed, names a device that is not there, or does not go with another.
+      UserError: if an argument is malformed, names a missing device, or cannot be combined with another.
     """
     if gpu is not None and devices:
         raise UserError(f"`--gpu` and `--devices` exclude each other. Received: --gpu={gpu} and --devices={devices}")
@@ -63,8 +70,8 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
         return _logical(devices, cluster)
     numbers, line = _gpus(devices) if devices else ([], choose_device(gpu))
     if cluster and len(cluster.workers) > 1:
-        print(f"{line}; waiting for the {len(cluster.workers)} workers", flush=True)
-        return tf.distribute.MultiWorkerMirroredStrategy(), cluster.told()
+        _log.info(f"{line}; waiting for the {len(cluster.workers)} workers")
+        return tf.distribute.MultiWorkerMirroredStrategy(), cluster.description()
     if len(numbers) > 1:
         # After set_visible_devices, GPUs are counted anew.
         return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(len(numbers))]), line
@@ -72,22 +79,22 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
 
 
 def has_bfloat16() -> bool:
-    """Return whether the device in use has bfloat16 instructions: any GPU is taken to, a CPU says so itself."""
+    """Return whether the device in use has bfloat16 instructions: assumed of any GPU, read from the flags of a CPU."""
     if tf.config.get_visible_devices("GPU"):
         return True
     try:
         flags = Path("/proc/cpuinfo").read_text("utf-8", "replace").split()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return False
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What TF_CONFIG says.
+    """The workers that train together, as TF_CONFIG lists them.
 
     Attributes:
-      workers: addresses of all, the chief first.
+      workers: addresses of all workers, the chief first.
       index: which of them this process is.
     """
 
@@ -96,10 +103,10 @@ class Cluster:
 
     @classmethod
     def read(cls, text: str) -> "Cluster | None":
-        """Read TF_CONFIG; None where it is empty.
+        """Return the cluster that a value of TF_CONFIG describes; None if it is empty.
 
         Raises:
-          UserError: if it is not as TensorFlow and this project need it; the message says what is wrong.
+          UserError: if it is not a value that TensorFlow and this package can use; the message says why.
         """
         if not text.strip():
             return None
@@ -113,10 +120,10 @@ class Cluster:
                 raise _bad_cluster(f"without an object `{part}`", text)
         jobs, task = parts["cluster"], parts["task"]
         if strange := sorted(set(jobs) - {"chief", "worker"}):
-            raise _bad_cluster(f"with the job {strange[0]}; there are worker and chief", text)
+            raise _bad_cluster(f"with the job {strange[0]}; the jobs are worker and chief", text)
         for job, addresses in jobs.items():
             if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
-                raise _bad_cluster(f"where `cluster.{job}` is no list of host:port", text)
+                raise _bad_cluster(f"where `cluster.{job}` is not a list of host:port", text)
         chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
         if not (workers or chiefs) or len(chiefs) > 1:
             raise _bad_cluster("where `cluster` has no worker, or several chiefs", text)
@@ -125,8 +132,8 @@ class Cluster:
             raise _bad_cluster("where `task` has no `type` and `index` of one in `cluster`", text)
         return cls((*chiefs, *workers), index + (len(chiefs) if task["type"] == "worker" else 0))
 
-    def told(self) -> str:
-        """Return a line on which of the workers this process is."""
+    def description(self) -> str:
+        """Return a line that says which of the workers this process is."""
         role = "the chief, which writes checkpoints and logs" if self.index == 0 else f"the chief is {self.workers[0]}"
         return f"worker {self.index + 1} of {len(self.workers)}, {self.workers[self.index]}: {role}"
 
@@ -141,14 +148,14 @@ def _is_address(value: object) -> bool:
 
 
 def _gpus(devices: str) -> tuple[list[int], str]:
-    """Leave this process the GPUs that `devices` names; return their numbers, none on a machine without."""
+    """Restrict this process to the GPUs that `devices` names; return their numbers, and a line on them."""
     found = tf.config.list_physical_devices("GPU")
     numbers = list(range(len(found))) if devices == "all" else _numbers(devices)
     if not found:
         return [], f"device: CPU (no GPU found; --devices={devices} has no effect)"
     if missing := [number for number in numbers if number >= len(found)]:
         raise UserError(f"`--devices` must be from 0 to {len(found) - 1}. Received: {devices}, with {missing[0]}")
-    _take([found[number] for number in numbers])
+    _restrict_to([found[number] for number in numbers])
     plural = "s" if len(numbers) > 1 else ""
     return numbers, f"device{plural}: GPU{plural} {', '.join(map(str, numbers))} of {len(found)}"
 
@@ -161,7 +168,7 @@ def _numbers(devices: str) -> list[int]:
 
 
 def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]:
-    """Divide the CPU into devices. What they compute is as with GPUs, but no faster than on one."""
+    """Divide the CPU into several devices. They compute what GPUs would, but no faster than one device."""
     count = devices.removeprefix("cpu:")
     if not count.isdecimal() or int(count) < 1:
         raise UserError(f"`--devices` must be {FORMS}. Received: {devices}")
@@ -177,8 +184,8 @@ def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strat
     return tf.distribute.MirroredStrategy(names), f"devices: {number} that share the CPU"
 
 
-def _take(gpus: list[tf.config.PhysicalDevice]) -> None:
-    """Leave this process these GPUs, their memory taken as needed."""
+def _restrict_to(gpus: list[tf.config.PhysicalDevice]) -> None:
+    """Restrict this process to these GPUs, their memory allocated as needed."""
     tf.config.set_visible_devices(gpus[0] if len(gpus) == 1 else gpus, "GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

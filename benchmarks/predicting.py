@@ -2,7 +2,7 @@
 
     python -m benchmarks.predicting VIDEO ... [--networks affwildnet_vggface cnn_m] [--minutes 1 60] [--output=FILE]
 
-Networks have their full size and random weights: what they prediction means nothing, what they cost is the same.
+Networks have their full size and random weights: their predictions mean nothing, but cost the same.
 
 Frames per second are those of `python -m affwildnet.predict` without an overlay, the network compiled beforehand; the
 shares are of that time. A step is the network with states on one frame; beside it runs, in turns, the same network up
@@ -32,10 +32,10 @@ from affwildnet import experiments, models
 from affwildnet.devices import has_bfloat16
 from affwildnet.models.precision import PRECISIONS, with_precision
 from affwildnet.predict import Predictor
-from affwildnet.predict.clip_outputs import Options, predict, warm_up
-from affwildnet.predict.clips import Clip, find_clips
-from affwildnet.predict.runners import KerasNetwork
-from affwildnet.predict.timing import NAMES
+from affwildnet.predict.frame_sources import FrameSource, find_sources
+from affwildnet.predict.predict_source import PredictOptions, predict_source, warm_up
+from affwildnet.predict.stateful_networks import KerasNetwork
+from affwildnet.predict.timing import PHASES
 from benchmarks.results import show
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.records.schema import LANDMARKS
@@ -59,9 +59,10 @@ def speed(name: str, precision: str, model: keras.Model, videos: list[Path], sec
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for video in videos:
-            (clip,) = find_clips(video)
-            done = predict(clip, predictor, Options(Path(folder), progress=False, overwrite=True, seconds=seconds))
-            shares = {f"{stage} %": 100 * done.shares[stage] for stage in (*NAMES, "other")}
+            (source,) = find_sources(video)
+            options = PredictOptions(Path(folder), progress=False, overwrite=True, seconds=seconds)
+            done = predict_source(source, predictor, options)
+            shares = {f"{phase} %": 100 * done.shares[phase] for phase in (*PHASES, "other")}
             rows.append({
                 "network": name, "precision": precision, "video": video.name, "frames": done.frames,
                 "frames/s": done.frames / done.seconds, **shares,
@@ -103,8 +104,8 @@ def step_cost(name: str, precision: str, model: keras.Model, rounds: int) -> dic
     return {"network": name, "precision": precision, **ms, "ratio": statistics.median(ratios)}
 
 
-def looped(video: Path, minutes: float) -> Clip:
-    """A clip of any length at 25 frames per second: some frames forwards and backwards again and again."""
+def looped(video: Path, minutes: float) -> FrameSource:
+    """Return a video of any length at 25 frames per second: some frames forwards and backwards again and again."""
     images = [cv2.resize(frame.image, None, fx=0.5, fy=0.5) for frame in itertools.islice(read_frames(video), SHORT)]
     turn = [*images, *images[-2:0:-1]]
 
@@ -112,7 +113,7 @@ def looped(video: Path, minutes: float) -> Clip:
         for number, image in zip(range(1, round(25 * 60 * minutes) + 1), itertools.cycle(turn), strict=False):
             yield Frame(number, (number - 1) / 25, image.copy(), number)
 
-    return Clip("looped", "looped", frames, lambda: 25.0, lambda: None)
+    return FrameSource("looped", "looped", frames, lambda: 25.0, lambda: None)
 
 
 def memory(video: Path, minutes: float, overlay: bool) -> dict:
@@ -130,7 +131,8 @@ def child(video: Path, minutes: float, overlay: bool) -> None:
     predictor = Predictor(network, Aligner(network.image_size))
     warm_up(predictor)
     with tempfile.TemporaryDirectory() as folder:
-        done = predict(looped(video, minutes), predictor, Options(Path(folder), progress=False, overlay=overlay))
+        options = PredictOptions(Path(folder), progress=False, overlay=overlay)
+        done = predict_source(looped(video, minutes), predictor, options)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     row = {"minutes": minutes, "overlay": overlay, "frames": done.frames, "with face": done.frames_with_face}
     print(json.dumps({**row, "peak MiB": peak, "frames/s": done.frames / done.seconds}))

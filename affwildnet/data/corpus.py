@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
@@ -16,9 +17,6 @@ from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_columns, read_labels, read_records
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
-
-# What a network is trained for, as `ModelConfig.head` names it.
-VALENCE_AROUSAL, EXPRESSION = TARGETS = ("valence_arousal", "expression")
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Corpus:
       split: name of the split.
       manifest: the whole corpus's manifest.
       videos: the split's videos.
-      target: the labels that are read, one of `TARGETS`.
+      target: the labels that are read, an output of `models.signature`.
 
     Example:
       >>> corpus = Corpus.open("data/sample_packed", "test")
@@ -65,7 +63,7 @@ class Corpus:
           folder: the packed corpus's folder.
           split: one of `schema.SPLITS`.
           image_size: side of the crops that the network takes, in pixels; None accepts any.
-          target: one of `TARGETS`: which labels are read, and so which frames are labelled.
+          target: an output of `models.signature`: which labels are read, and so which frames are labelled.
           fold: the fold whose split it is, in place of the splits that the corpus was packed with; None uses these.
 
         Raises:
@@ -73,7 +71,7 @@ class Corpus:
             if the records hold no such labels, or if the folds are not those of this corpus.
         """
         folder = Path(folder)
-        check_choice("model.head", target, TARGETS)
+        check_choice("model.head", target, OUTPUTS)
         packed = manifest.load(folder)
         if image_size is not None and packed.image_size != image_size:
             raise UserError(

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.data import augmentation
-from affwildnet.data.corpus import EXPRESSION, VALENCE_AROUSAL, Corpus
+from affwildnet.data.corpus import Corpus
 from affwildnet.data.windows import (
     FIRST,
     LENGTH,
@@ -26,6 +26,7 @@ from affwildnet.data.windows import (
     training_stream,
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
+from affwildnet.models.signature import EXPRESSION, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.reader import parse_at

@@ -1,19 +1,16 @@
-"""A trained network for other programs: as a SavedModel, for ONNX Runtime, for TFLite: `python -m affwildnet.export`.
+"""A trained network for other programs: as a SavedModel, for ONNX Runtime, for TFLite.
 
-A new format is one file and one line in `FORMATS` of `formats.py`.
+`export_model` exports in Python, `python -m affwildnet.export` from the command line. A new format is one file and one
+line in `FORMATS` of `formats.py`.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from affwildnet.runs.card import Card
-
-if TYPE_CHECKING:
-    import keras
+__all__ = ["Export", "export_model"]
 
 
-def export(model: "keras.Model", folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
-    """Write a network as a SavedModel, see `affwildnet.export.saved_model.write`, which this calls."""
-    from affwildnet.export.saved_model import write  # brings in TensorFlow, which the command line does not wait for
+def __getattr__(name: str):
+    # Loaded on first use: the command line reports wrong flags without TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from affwildnet.export import exporting
 
-    write(model, folder, provenance, card)
+    return getattr(exporting, name)

@@ -1,4 +1,4 @@
-"""The formats by name."""
+"""The formats that a network can be exported in, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import numpy as np
 
 from affwildnet.export import onnx_file, saved_model, tflite
 
-# From inputs and states by name to predictions and new states by name; (1, T, ...) or (1, ...).
+# Takes inputs and states by name, returns predictions and new states by name; arrays are (1, T, ...) or (1, ...).
 Step = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written and run in a format.
+    """How to write and run a network in a format.
 
     Attributes:
       write: `write(model, folder, provenance, card)`.
-      load: makes a `Step` from the folder.
-      marker: the file by which an export of this format is known.
-      step: the file that `load` runs, "" where it is the folder.
-      one_frame: whether a step takes one frame and no more.
+      load: returns a `Step` that runs what is in the folder.
+      marker: the file that every export of this format has.
+      step: the file that `load` runs, "" if it is the whole folder.
+      one_frame: whether a step takes only one frame at a time.
     """
 
     write: Callable[..., None]
@@ -32,7 +32,7 @@ class Format:
     one_frame: bool = False
 
     def size(self, folder: Path) -> int:
-        """Return the bytes of what a program has to have to run the step form."""
+        """Return the bytes that a program needs to run the network step by step."""
         files = [folder / self.step] if self.step else folder.rglob("*")
         return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -1,7 +1,8 @@
-"""A trained network as ONNX files, for ONNX Runtime and whatever else reads them."""
+"""A trained network as ONNX files, for ONNX Runtime and other programs."""
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.export import description
-from affwildnet.export.folders import replacing
-from affwildnet.export.forms import forms, in_float32
+from affwildnet.export.export_folders import replacing
+from affwildnet.export.exported_functions import functions_of, in_float32
 from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError
 
@@ -21,45 +22,48 @@ if TYPE_CHECKING:
 
 MARKER = description.FILE
 SEQUENCE, STEP = "sequence.onnx", "step.onnx"
-# In a graph of ONNX no two tensors have one name.
+# Prefix of the new states: in an ONNX graph, no two tensors have the same name.
 NEXT = "next_"
 FILES = {
     SEQUENCE: "whole sequences: the states are zero before the first frame",
-    STEP: "a piece of a sequence, one frame or more: takes the states before it, and returns those after it under "
-    f"their names behind {NEXT}",
+    STEP: "the next frames of a sequence, one or more: takes the states before them and returns those after them, each "
+    f"named {NEXT} and its name",
 }
-# The newest that tf2onnx writes.
+# The newest version that tf2onnx writes.
 OPSET = 18
 _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
 
 
 def check_installed() -> None:
-    """Raise a `UserError` unless what it takes to write and to run ONNX files is installed."""
+    """Raise a `UserError` unless the packages that write and run ONNX files are installed."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f'ONNX files need {", ".join(missing)}: pip install "affwildnet[onnx]"')
+        raise UserError(f'ONNX files need {", ".join(missing)}: pip install -e ".[onnx]"')
 
 
-def write(model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
+def write(
+    model: keras.Model, folder: str | os.PathLike, provenance: dict | None = None, card: Card | None = None
+) -> None:
     """Write a folder with two ONNX files and the description; it appears whole, in place of an earlier export.
 
-    `sequence.onnx` takes and returns what the SavedModel's `serving_default` does, `step.onnx` what its `step` does;
-    but the new states are named `next_gru1_state1` and so on. B and T are free in both. The network computes in
-    float32. Each file's metadata holds the description under `affwildnet`.
+    `sequence.onnx` takes and returns what the SavedModel's `serving_default` does, and `step.onnx` what its `step`
+    does, except that the new states are named `next_gru1_state1` and so on. B and T are free in both. The network
+    computes in float32. The metadata of each file holds the description under `affwildnet`.
 
     Args:
       model: the network.
       folder: a new folder, or an earlier export.
-      provenance, card: as for a SavedModel.
+      provenance: as for a SavedModel.
+      card: as for a SavedModel.
 
     Raises:
-      UserError: if packages are missing, if `folder` holds something that is no export, or cannot be written; or as
-        `forms`.
+      UserError: if packages are missing, if `folder` holds something other than an export, or cannot be written; or as
+        `functions_of`.
     """
     check_installed()
     with replacing(Path(folder), MARKER) as partial:
-        made = forms(in_float32(model))
-        described = description.contents(made, card, provenance, FILES)
+        made = functions_of(in_float32(model))
+        described = description.describe(made, card, provenance, FILES)
 
         def step(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
             states = {spec.name for spec in made.states}
@@ -70,8 +74,8 @@ def write(model: keras.Model, folder: Path, provenance: dict | None = None, card
             (SEQUENCE, made.sequence, made.inputs),
             (STEP, step, [*made.inputs, *made.states]),
         ):
-            _write(function, specs, partial / file, described, {*inputs, made.output})
-        description.write(partial, described)
+            _write(function, specs, partial / file, described, {*inputs, made.signature.output})
+        description.write(partial / MARKER, described)
 
 
 def _write(
@@ -83,7 +87,7 @@ def _write(
     specs = list(specs)
     graph = tf.function(function, input_signature=specs)
     converted, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
-    # tf2onnx makes inputs of tensors that are no variables, as a normalisation holds.
+    # tf2onnx turns tensors that are not variables, such as those of a normalisation, into inputs.
     held = {placeholder.name: tensor for tensor, placeholder in graph.get_concrete_function().graph.captures}
     used = _used(converted.graph)
     for tensor in [tensor for tensor in converted.graph.input if tensor.name in held]:
@@ -112,7 +116,7 @@ def _used(graph: "onnx.GraphProto") -> set[str]:
 
 
 def load(folder: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Return `step.onnx` of an export as a function of arrays by name; new states have the names of the old."""
+    """Return `step.onnx` of an export as a function of arrays by name; the new states have their old names."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(folder / STEP, providers=["CPUExecutionProvider"])

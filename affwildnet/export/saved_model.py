@@ -1,5 +1,6 @@
 """A trained network as a SavedModel that needs nothing of this package."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,52 +9,53 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.export import description
-from affwildnet.export.folders import replacing
-from affwildnet.export.forms import forms
-from affwildnet.runs.card import Card
+from affwildnet.export.export_folders import replacing
+from affwildnet.export.exported_functions import functions_of
+from affwildnet.models.signature import SEQUENCE, STEP
+from affwildnet.runs.card import ASSET, SAVED_MODEL, Card
 
-MARKER = "saved_model.pb"
-SEQUENCE, STEP = "serving_default", "step"
+MARKER = SAVED_MODEL
 SIGNATURES = {
     SEQUENCE: "whole sequences: the states are zero before the first frame",
-    STEP: "a piece of a sequence, one frame or more: takes the states before it and returns those after it",
+    STEP: "the next frames of a sequence, one or more: takes the states before them and returns those after them",
 }
 
 
-def write(model: keras.Model, folder: Path, provenance: dict | None = None, card: Card | None = None) -> None:
+def write(
+    model: keras.Model, folder: str | os.PathLike, provenance: dict | None = None, card: Card | None = None
+) -> None:
     """Write a SavedModel; it appears whole, in place of an earlier export.
 
-    Its signature `serving_default` takes `frames`, uint8 RGB faces [B, T, S, S, 3], and, where the network uses them,
-    `landmarks`, float32 [B, T, 68, 2] in the crop divided by its side; it returns `valence_arousal`, float32 [B, T, 2],
-    or `expression`, float32 [B, T, 7]. `step` takes the states of the recurrent layers besides, such as `gru1_state1`,
-    float32 [B, 128], and returns them after the last frame under the same names; they are zero before the first frame
-    of a video. B and T are free. `assets.extra/affwildnet.json` says the same, with the card and the provenance.
+    Its signature `serving_default` takes `frames`, uint8 RGB crops [B, T, S, S, 3], and, where the network uses them,
+    `landmarks`, float32 [B, T, 68, 2] in the crop divided by its side. It returns `valence_arousal`, float32 [B, T, 2],
+    or `expression`, float32 [B, T, 7]. `step` also takes the states of the recurrent layers, such as `gru1_state1`,
+    float32 [B, 128], and returns them after the last frame under the same names; before the first frame of a video they
+    are zero. B and T are free. `assets.extra/affwildnet.json` says the same, with the card and the provenance.
 
     Args:
       model: the network.
       folder: a new folder, or an earlier export.
       provenance: further fields of the description, such as the checkpoint's name.
-      card: how faces were cut out for it; None where nobody knows.
+      card: how crops were cut out for it; None if that is not known.
 
     Raises:
-      UserError: if `folder` holds something that is no export, or cannot be written; or as `forms`.
+      UserError: if `folder` holds something other than an export, or cannot be written; or as `functions_of`.
     """
-    folder = Path(folder)
-    with replacing(folder, MARKER) as partial:
-        made = forms(model)
+    with replacing(Path(folder), MARKER) as partial:
+        made = functions_of(model)
         write_functions(
             partial, {SEQUENCE: (made.sequence, made.inputs), STEP: (made.step, [*made.inputs, *made.states])}
         )
-        extra = partial / "assets.extra"
-        extra.mkdir()
-        description.write(extra, description.contents(made, card, provenance, SIGNATURES))
+        (partial / ASSET).parent.mkdir()
+        description.write(partial / ASSET, description.describe(made, card, provenance, SIGNATURES))
 
 
 def write_functions(folder: Path, signatures: dict[str, tuple[Callable, Sequence[tf.TensorSpec]]]) -> None:
     """Write functions that use the variables of a network as a SavedModel.
 
     Args:
-      signatures: by name the function and what it takes.
+      folder: where to write it.
+      signatures: by name, a function and the specs of what it takes.
     """
     archive = keras.export.ExportArchive()  # tracks the variables that the functions use
     for name, (function, specs) in signatures.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from affwildnet.models.recurrent.recurrence import MOST_FRAMES_A_TURN, States, Tensor, run
-from affwildnet.models.signature import state_name
+from affwildnet.models.signature import Shape, Signature, state_name
 from tfrecords_tools.errors import UserError
 
 
@@ -53,11 +53,24 @@ class StatefulModel:
         it was made from. T is free, 1 included.
       inputs: number of the network's own inputs.
       state_shapes: shape of each state without B; empty where nothing is recurrent.
+      outputs: shapes of the network's own outputs, by name.
     """
 
     model: keras.Model
     inputs: int
     state_shapes: tuple[tuple[int, ...], ...]
+    outputs: dict[str, Shape]
+
+    @property
+    def signature(self) -> Signature:
+        """What the network takes and returns, states included.
+
+        Raises:
+          UserError: if its names or shapes are not those of a network of this package.
+        """
+        inputs = {tensor.name: tuple(tensor.shape) for tensor in self.model.inputs}
+        states = {name: shape for index, (name, shape) in enumerate(inputs.items()) if index >= self.inputs}
+        return Signature.of(inputs, {**self.outputs, **states})
 
     def __call__(self, inputs: Sequence[Tensor], states: States) -> tuple[Tensor, States]:
         """Return the predictions (B, T, D) for a piece of a video, and the states after its last frame.
@@ -124,7 +137,8 @@ def with_states(model: keras.Model) -> StatefulModel:
     after = [tensor for layer in recurrent for tensor in new[layer.name]]
     stepping = keras.Model([*model.inputs, *before], [*clone.outputs, *after], name=f"{model.name}_stateful")
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in before)
-    return StatefulModel(stepping, len(model.inputs), shapes)
+    outputs = {name: tuple(tensor.shape) for name, tensor in zip(model.output_names, model.outputs, strict=True)}
+    return StatefulModel(stepping, len(model.inputs), shapes, outputs)
 
 
 def _has_states(layer: keras.Layer) -> bool:

@@ -47,23 +47,34 @@ def _predict(paths: list[str]) -> int:
         )
     if FLAGS.upsample < 0:
         raise UserError(f"`--upsample` must be at least 0. Received: {FLAGS.upsample}")
-    from affwildnet.predict.clips import camera, find_clips
+    from affwildnet.predict.frame_sources import camera, find_sources
 
-    clips = find_clips(Path(paths[0]), FLAGS.image_fps) if paths else [camera(FLAGS.camera)]
+    sources = find_sources(Path(paths[0]), FLAGS.image_fps) if paths else [camera(FLAGS.camera)]
     import_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(FLAGS.gpu), flush=True)
-    from affwildnet.predict.clip_outputs import Options, predict_all
+    from affwildnet.predict.predict_source import PredictOptions, predict_all
     from affwildnet.predict.predictor import FaceFinder, Predictor
 
-    options = Options(Path(FLAGS.output), FLAGS.faces, FLAGS.every, FLAGS.overlay, FLAGS.overwrite, FLAGS.seconds)
+    options = PredictOptions(
+        Path(FLAGS.output), FLAGS.faces, FLAGS.every, FLAGS.overlay, FLAGS.overwrite, FLAGS.seconds
+    )
     finder = FaceFinder(FLAGS.upsample, FLAGS.yunet_model, FLAGS.landmark_model)
     predictor = Predictor.load(
         FLAGS.model, alignment=FLAGS.alignment, margin=FLAGS.margin, precision=FLAGS.precision, finder=finder
     )
-    print(*predictor.told, sep="\n", flush=True)
-    return predict_all(clips, predictor, options)
+    print(predictor.description, flush=True)
+    failed = 0
+    for source, outcome in predict_all(sources, predictor, options):
+        if isinstance(outcome, Exception):
+            failed += 1
+            print(f"error: {outcome}", file=sys.stderr, flush=True)
+        else:
+            print(outcome.summary(source.where), flush=True)
+    if len(sources) > 1:
+        print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

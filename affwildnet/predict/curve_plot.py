@@ -1,4 +1,4 @@
-"""A picture of the two curves over time, from a table of any length, in colours that the colour-blind can tell."""
+"""A plot of the two curves over time, from a table of any length, in colours that the colour-blind can tell apart."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from affwildnet.predict import prediction_table
 from tfrecords_tools.records.schema import DIMENSIONS
 
 FACES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-WITHOUT = "#DDDDDD"
-POINTS = 2000  # on the time axis at most: no screen shows more
+NO_FACE = "#DDDDDD"
+POINTS = 2000  # the most on the time axis: no screen shows more
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A table in few points.
+    """The curves of a table, reduced to few points. A point is the mean of several frames in a row.
 
     Attributes:
-      times: (P,) seconds, the means of the points' frames.
-      predictions: (P, 2) by track, the means of the points' frames that show the face; NaN where none does.
-      frames: how many are a point, rounded up.
+      times: (P,) seconds.
+      predictions: (P, 2) by track, the mean over the frames that show the face; NaN where none does.
+      frames: number of frames in a point; the last one may have fewer.
       tracks: number of faces in the table.
     """
 
@@ -34,7 +34,7 @@ class Curves:
 
 
 def read_curves(path: Path, points: int = POINTS, most: int = len(FACES)) -> Curves:
-    """Read the table of a prediction twice, line by line; of more than `most` faces those with most frames."""
+    """Read a table, line by line and twice; of more than `most` faces, return those in most frames."""
     frames, seen, before = 0, Counter(), None
     for line in prediction_table.lines(path):
         frames += line.time != before
@@ -61,12 +61,12 @@ def read_curves(path: Path, points: int = POINTS, most: int = len(FACES)) -> Cur
     return Curves(times / counts, predictions, each, len(seen))
 
 
-def plot(path: Path, title: str, picture: Path) -> None:
-    """Draw a table: valence and arousal of one face in one diagram, or a diagram of each for several faces.
+def plot_curves(table: Path, title: str, path: Path) -> None:
+    """Plot a table: valence and arousal of one face in one diagram, or one diagram each for several faces.
 
     Curves have gaps, on grey, where no face was found.
     """
-    curves = read_curves(path)
+    curves = read_curves(table)
     several = curves.tracks > 1
     figure, axes = pyplot.subplots(
         2 if several else 1, 1, figsize=(11, 5.6 if several else 3.8), sharex=True, squeeze=False, layout="constrained"
@@ -85,12 +85,12 @@ def plot(path: Path, title: str, picture: Path) -> None:
     if curves.frames > 1:
         parts.append(f"means of {curves.frames} frames")
     if curves.tracks > len(curves.predictions):
-        parts.append(f"the {len(curves.predictions)} faces of most frames, of {curves.tracks}")
+        parts.append(f"the {len(curves.predictions)} faces in most frames, of {curves.tracks}")
     figure.suptitle(", ".join(parts), fontsize=10, parse_math=False)
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside right upper")
-    save(figure, picture)
+    save(figure, path)
 
 
 def _draw(axis, times: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
@@ -106,7 +106,7 @@ def _finish(axis, curves: Curves) -> None:
     for index, (begin, end) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
         label = "no face" if index == 0 else None
         axis.axvspan(
-            curves.times[begin] - half, curves.times[end - 1] + half, color=WITHOUT, linewidth=0, zorder=0, label=label
+            curves.times[begin] - half, curves.times[end - 1] + half, color=NO_FACE, linewidth=0, zorder=0, label=label
         )
     axis.axhline(0, color="grey", linewidth=0.6)
     largest = max((np.nanmax(np.abs(values), initial=0) for values in curves.predictions.values()), default=0)

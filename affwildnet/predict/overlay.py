@@ -6,31 +6,31 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from affwildnet.predict.rows import Face, Recent, Row
+from affwildnet.predict.frame_faces import Face, FrameFaces, Recent
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.video.reading import IMAGE_FPS
 from tfrecords_tools.video.writing import VideoWriter
 
-# The bright colours of the Okabe-Ito palette, RGB, one after the other for the faces.
+# Colours of the faces in turn: the bright ones of the Okabe-Ito palette, RGB.
 FACES = ((86, 180, 233), (230, 159, 0), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0))
 LIGHT, DIM, DARK = (235, 235, 235), (150, 150, 150), (20, 20, 20)
-SMALLEST = 480  # pixels; images whose shorter side is smaller are enlarged
-PANEL = 0.3  # side of the plane, in shorter sides of the image
-WIDEST = 2.2  # of the curves, in sides of the plane
-SHADE = 0.72  # how much of the image the panels hide
-TRAIL = 2.0  # seconds
-CURVES = 10.0  # seconds
+SMALLEST = 480  # pixels; frames whose shorter side is smaller are enlarged
+PANEL = 0.3  # side of the plane, relative to the frame's shorter side
+WIDEST = 2.2  # greatest width of the curves, relative to the side of the plane
+SHADE = 0.72  # opacity of the panels
+TRAIL = 2.0  # seconds that the point in the plane leaves a trail
+CURVES = 10.0  # seconds that the curves show
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Overlay:
-    """Writes an MPEG-4 file with the rows' images; it has its name when it is whole.
+    """Writes an MPEG-4 file with the predictions drawn into the frames, at a constant rate.
 
-    Use as a context manager. Every row is one frame of it, at the constant rate `fps`.
+    Use it as a context manager: the file gets its name at the end, when it is whole.
 
     Args:
-      path: of the file.
-      fps: frames per second; 0 is taken for 25.
+      path: the file.
+      fps: frames per second; 0, which means unknown, is replaced by 25.
     """
 
     def __init__(self, path: Path, fps: float):
@@ -47,37 +47,37 @@ class Overlay:
         if self._writer is not None:
             self._writer.__exit__(*error)
 
-    def write(self, row: Row) -> None:
-        """Draw a row, which must have its image and predictions, and write it."""
-        self._history.append((row.timestamp, {face.track: face.prediction for face in row.faces}))
-        while row.timestamp - self._history[0][0] > CURVES:
+    def write(self, frame: FrameFaces) -> None:
+        """Draw into a frame, which must have its image and predictions, and write it."""
+        self._history.append((frame.timestamp, {face.track: face.prediction for face in frame.faces}))
+        while frame.timestamp - self._history[0][0] > CURVES:
             self._history.popleft()
-        image = self.drawn(row)
+        image = self.drawn(frame)
         if self._writer is None:
             self._writer = VideoWriter(self._path, self._fps, image.shape[1::-1])
             self._size = image.shape
-        if image.shape != self._size:  # images of a folder may differ; a video has one size
+        if image.shape != self._size:  # the images of a folder may differ in size; those of a video may not
             image = cv2.resize(image, self._size[1::-1])
         self._writer.write(image)
 
-    def drawn(self, row: Row) -> np.ndarray:
-        """Return the row's image, enlarged if it is small and with even sides, with all that is drawn into it."""
-        height, width = row.image.shape[:2]
+    def drawn(self, frame: FrameFaces) -> np.ndarray:
+        """Return the image with everything drawn into it, enlarged if it is small, with even sides."""
+        height, width = frame.image.shape[:2]
         scale = max(1.0, SMALLEST / min(height, width))
         size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))
         if size == (width, height):
-            image = row.image.copy()
+            image = frame.image.copy()
         else:
-            image = cv2.resize(row.image, size, interpolation=cv2.INTER_LINEAR)
-        for face in row.faces:
+            image = cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR)
+        for face in frame.faces:
             self._face(image, face, scale)
         side = round(PANEL * min(size))
         margin = side // 14
         top = size[1] - side - margin
-        # Not wider than it takes: what lies behind is the video.
+        # No wider than necessary: the panel hides the video.
         width = min(size[0] - side - 3 * margin, round(WIDEST * side))
-        self._curves(image, margin, top, width, side, row.timestamp)
-        self._plane(image, size[0] - side - margin, top, side, row)
+        self._curves(image, margin, top, width, side, frame.timestamp)
+        self._plane(image, size[0] - side - margin, top, side, frame)
         return image
 
     def _colour(self, track: int) -> tuple[int, int, int]:
@@ -101,7 +101,7 @@ class Overlay:
         y = max(height + 4, top - 6)
         _text(image, text, (x, y), size, colour)
 
-    def _plane(self, image: np.ndarray, left: int, top: int, side: int, row: Row) -> None:
+    def _plane(self, image: np.ndarray, left: int, top: int, side: int, frame: FrameFaces) -> None:
         _shade(image, left, top, side, side)
         pad = side // 9
         span = side - 2 * pad
@@ -117,8 +117,8 @@ class Overlay:
         _centred(image, DIMENSIONS[0], (left + side // 2, top + side - pad // 2), size)
         _centred(image, DIMENSIONS[1], (left + side // 2, top + pad // 2), size)
         for track in sorted({track for _, predictions in self._history for track in predictions}):
-            self._trail(image, track, place, row.timestamp, max(1, side // 70))
-        for face in row.faces:
+            self._trail(image, track, place, frame.timestamp, max(1, side // 70))
+        for face in frame.faces:
             cv2.circle(image, place(face.prediction), max(3, side // 32), self._colour(face.track), -1, cv2.LINE_AA)
             cv2.circle(image, place(face.prediction), max(3, side // 32), LIGHT, 1, cv2.LINE_AA)
 
@@ -133,7 +133,7 @@ class Overlay:
             before = point
 
     def _curves(self, image: np.ndarray, left: int, top: int, width: int, height: int, now: float) -> None:
-        """Valence above arousal, over the last seconds; now is at the right edge."""
+        """Draw valence above arousal over the last seconds; `now` is at the right edge."""
         _shade(image, left, top, width, height)
         size = height / 400
         pad = height // 16
@@ -176,7 +176,7 @@ def _shade(image: np.ndarray, left: int, top: int, width: int, height: int) -> N
 
 
 def _text(image: np.ndarray, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
-    for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):  # a thicker text is a wider one, not an outline
+    for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):  # a thicker font would be wider, not an outline
         cv2.putText(image, text, (at[0] + x, at[1] + y), FONT, size, DARK, 1, cv2.LINE_AA)
     cv2.putText(image, text, at, FONT, size, colour, 1, cv2.LINE_AA)
 

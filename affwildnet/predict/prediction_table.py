@@ -1,4 +1,4 @@
-"""The table of a prediction: a CSV file with a line for each frame, and its reading, line by line."""
+"""The table of predictions: a CSV file with a line for each frame, written and read line by line."""
 
 import csv
 from collections.abc import Iterator
@@ -6,24 +6,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from affwildnet.predict.rows import Face, Row
+from affwildnet.predict.frame_faces import Face, FrameFaces
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import DIMENSIONS
 
 SIDES = ("left", "top", "right", "bottom")
 COLUMNS = ("frame", "time", *SIDES, "face", *DIMENSIONS)
-TRACK = "face_id"  # the further column of a table of all faces
+TRACK = "face_id"  # a further column in a table of all faces
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """A line of a table.
 
     Attributes:
       time: seconds.
       prediction: valence and arousal; None where the frame has no face.
-      track: number of the face, 1 where the table has one face at a time, 0 without a face.
+      track: number of the face; 1 in a table of one face at a time, 0 without a face.
     """
 
     time: float
@@ -31,11 +31,11 @@ class Line:
     track: int
 
 
-class Table:
-    """Writes rows: one line for each face, and one with empty values for a frame without a face.
+class PredictionTable:
+    """Writes a line for each face, and a line with empty values for a frame without a face.
 
-    Columns: frame (from 1), time (seconds), left, top, right, bottom (source pixels, right and bottom exclusive), face
-    (1 or 0), valence, arousal; and face_id where a frame may have several lines.
+    Columns: frame (from 1), time (seconds), left, top, right, bottom (pixels of the frame, right and bottom exclusive),
+    face (1 or 0), valence, arousal; and face_id where a frame may have several lines.
     """
 
     def __init__(self, file, with_track: bool):
@@ -43,9 +43,10 @@ class Table:
         self._lines = csv.writer(file, lineterminator="\n")
         self._lines.writerow([*COLUMNS, *([TRACK] if with_track else [])])
 
-    def write(self, row: Row) -> None:
-        for face in row.faces or [None]:
-            values = [row.number, f"{row.timestamp:.6f}", *_values(face)]
+    def write(self, frame: FrameFaces) -> None:
+        """Write the lines of a frame, which must have its predictions."""
+        for face in frame.faces or [None]:
+            values = [frame.number, f"{frame.timestamp:.6f}", *_values(face)]
             if self._with_track:
                 values.append("" if face is None else face.track)
             self._lines.writerow(values)
@@ -60,19 +61,19 @@ def _values(face: Face | None) -> list:
 
 
 @contextmanager
-def writing(path: Path, with_track: bool) -> Iterator[Table]:
-    """Yield the table; the file has its name when the block is done, and is gone if an error ends it."""
+def writing(path: Path, with_track: bool) -> Iterator[PredictionTable]:
+    """Yield a table to write; the file gets its name at the end of the block, and is deleted on an error."""
     try:
         with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            yield Table(file, with_track)
+            yield PredictionTable(file, with_track)
     except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}). Name another `--output`.") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another `output`.") from None
 
 
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path) -> Iterator[TableLine]:
     """Yield the lines of a table, one held at a time."""
     with path.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
             found = line["face"] == "1"
             prediction = tuple(float(line[name]) for name in DIMENSIONS) if found else None
-            yield Line(float(line["time"]), prediction, int(line.get(TRACK, 1) or 0) if found else 0)
+            yield TableLine(float(line["time"]), prediction, int(line.get(TRACK, 1) or 0) if found else 0)

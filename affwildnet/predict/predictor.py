@@ -1,14 +1,13 @@
-"""Prediction in Python: one image in, one prediction out; or the crops of a sequence at once."""
+"""Prediction in Python: from one frame of a video after the other, or from the crops of a whole sequence at once."""
 
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from affwildnet.predict import loading
-from affwildnet.predict.runners import Network
+from affwildnet.predict.loading import load_network
+from affwildnet.predict.stateful_networks import StatefulNetwork
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.association import Seen, associate, histogram
@@ -18,17 +17,18 @@ from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.yunet import YuNetDetector
 from tfrecords_tools.video.images import IMAGE_FPS
 
-CALL = 64  # frames, the most that one call of the network takes: its memory does not grow with the sequence
+CALL = 64  # frames, the most in one call of the network: memory does not grow with the length of a sequence
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is told of one image.
+    """The prediction for the face in one frame.
 
     Attributes:
-      valence, arousal: the prediction, in the range of the corpus that the network was trained on.
-      box: the face, in the image's pixels.
-      landmarks: (68, 2) float32, in the image's pixels.
+      valence: in the range of the corpus that the network was trained on.
+      arousal: as valence.
+      box: box of the face, in the frame's pixels.
+      landmarks: (68, 2) float32, in the frame's pixels.
     """
 
     valence: float
@@ -38,11 +38,11 @@ class Prediction:
 
 
 class FaceFinder:
-    """Finds the faces of images and their landmarks, as packing does; its models are loaded when first needed.
+    """Finds faces and their landmarks as packing does; its models are loaded when they are first needed.
 
     Args:
-      upsample: times an image is doubled before dlib's detector sees it.
-      yunet_model: path of a YuNet model to find faces with instead.
+      upsample: how often a frame is doubled in size before dlib's detector sees it.
+      yunet_model: path of a YuNet model, to find faces with that instead of dlib's detector.
       landmark_model: path of the 68-point model, see `landmarks.find_model`.
     """
 
@@ -56,29 +56,41 @@ class FaceFinder:
 
     @cached_property
     def detector(self) -> Detector:
-        """Raise a `UserError` if there is no such model, or dlib is not installed."""
+        """The detector; raises a `UserError` if its model is missing, or dlib is not installed."""
         return YuNetDetector(self._yunet_model) if self._yunet_model else _with_dlib(FaceDetector, self._upsample)
 
     @cached_property
     def predictor(self) -> LandmarkPredictor:
-        """Raise a `UserError` if there is no such model, or dlib is not installed."""
+        """The landmark predictor; raises a `UserError` if its model is missing, or dlib is not installed."""
         return _with_dlib(LandmarkPredictor, find_model(self._landmark_model))
 
 
 class Predictor:
-    """A network that follows one face from image to image and remembers what it saw.
+    """A trained network that follows one face from frame to frame and carries its recurrent states.
 
-    Attributes:
-      network: as it was loaded.
-      aligner: cuts faces out as the packing of its corpus did.
-      finder: finds faces and landmarks.
-      told: lines that say what was loaded.
+    Example:
+
+    ```python
+    predictor = affwildnet.Predictor.load("runs/demo")  # or a .keras file, or a SavedModel
+    for frame in frames:  # (height, width, 3) uint8 RGB, of one video in order
+        prediction = predictor.step(frame)  # None where there is no face
+        if prediction is not None:
+            print(prediction.valence, prediction.arousal, prediction.box)
+    predictor.reset()  # before another video
+    ```
+
+    Args:
+      network: the network, such as `load_network` returns.
+      aligner: cuts out crops as the packing of the network's corpus did.
+      finder: finds faces and landmarks; by default as packing does by default.
+      description: lines of text on what was loaded.
     """
 
     def __init__(
-        self, network: Network, aligner: Aligner, finder: FaceFinder | None = None, told: tuple[str, ...] = ()
+        self, network: StatefulNetwork, aligner: Aligner, finder: FaceFinder | None = None, description: str = ""
     ):
-        self.network, self.aligner, self.finder, self.told = network, aligner, finder or FaceFinder(), told
+        self.network, self.aligner, self.finder = network, aligner, finder or FaceFinder()
+        self.description = description
         self.reset()
 
     @classmethod
@@ -91,98 +103,109 @@ class Predictor:
         precision: str | None = None,
         finder: FaceFinder | None = None,
     ) -> "Predictor":
-        """Load a `.keras` file, the best checkpoint of a working directory, or a SavedModel; see `loading.load`."""
-        loaded = loading.load(Path(model), alignment, margin, precision)
-        return cls(loaded.network, loaded.aligner, finder, loaded.told)
+        """Load a network; see `loading.load_network` for the arguments and errors.
+
+        Args:
+          model: a `.keras` file, the working directory of a run (its best checkpoint), or the folder of a SavedModel.
+          alignment: how crops are cut out, if the file does not say.
+          margin: as `alignment`.
+          precision: "float32" or "bfloat16"; None keeps that of the file.
+          finder: finds faces and landmarks.
+        """
+        loaded = load_network(model, alignment, margin, precision)
+        return cls(loaded.network, loaded.aligner, finder, loaded.description)
 
     def reset(self) -> None:
-        """Forget all that was seen: the next image is the first one of a video."""
+        """Forget everything seen so far: the next frame is the first one of a video."""
         self._states = self.network.initial_states()
         self._seen: Seen | None = None
-        self._images = 0
+        self._frames = 0
 
-    def step(self, image: np.ndarray) -> Prediction | None:
-        """Return the prediction for the next image of a video; None, changing nothing else, if no face is found.
+    def step(self, frame: np.ndarray) -> Prediction | None:
+        """Return the prediction for the next frame of a video, or None if there is no face in it.
 
-        The face is searched for near where it was, and else in the whole image. Where another one is found than before,
-        the largest, the states begin afresh.
+        The face is searched for near its last place, and otherwise in the whole frame. If only other faces are found,
+        the largest takes its place and the states start at zero. A frame without a face leaves the states as they are.
 
         Args:
-          image: (height, width, 3) uint8 RGB, upright.
+          frame: (height, width, 3) uint8 RGB, upright.
+
+        Raises:
+          UserError: if the frame has another shape or type, or if no detector is installed.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise UserError(
-                f"`image` must be uint8 RGB of the shape (height, width, 3). Received: {image.dtype} {image.shape}."
+                f"`frame` must be uint8 RGB of the shape (height, width, 3). Received: {frame.dtype} {frame.shape}."
             )
-        self._images += 1
-        box = self._find(image)
+        self._frames += 1
+        box = self._find(frame)
         if box is None:
             return None
-        landmarks = self.finder.predictor.predict(image, box)
-        valence, arousal = self.step_face(*self.aligner(image, box, landmarks))
+        landmarks = self.finder.predictor.predict(frame, box)
+        valence, arousal = self.step_crop(*self.aligner(frame, box, landmarks))
         return Prediction(float(valence), float(arousal), box, landmarks)
 
-    def step_face(self, face: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-        """Return (2,) float32 valence and arousal for the next face of a video.
+    def step_crop(self, crop: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
+        """Return (2,) float32 valence and arousal for the next crop of a video.
 
         Args:
-          face: (S, S, 3) uint8 RGB, cut out as `aligner` does.
-          landmarks: (68, 2) float32 in the crop, divided by its side, where the network looks at them.
+          crop: (S, S, 3) uint8 RGB, cut out as `aligner` does.
+          landmarks: (68, 2) float32 in the crop, divided by its side; needed if the network uses landmarks.
 
         Raises:
-          UserError: if they have another shape or type.
+          UserError: if crop or landmarks have another shape or type.
         """
         points = None if landmarks is None else np.asarray(landmarks)[None]
-        predictions, self._states = self.network.run(np.asarray(face)[None], points, self._states)
+        predictions, self._states = self.network.run(np.asarray(crop)[None], points, self._states)
         return predictions[0]
 
-    def prediction(self, faces: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-        """Return (T, 2) float32 for a whole sequence, which begins afresh; what `step` remembers is not touched.
+    def predict(self, crops: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
+        """Return (T, 2) float32 valence and arousal for a whole sequence, apart from the video that `step` follows.
 
         Args:
-          faces: (T, S, S, 3) uint8 RGB, cut out as `aligner` does.
-          landmarks: (T, 68, 2) float32 in the crops, divided by their side, where the network looks at them.
+          crops: (T, S, S, 3) uint8 RGB, cut out as `aligner` does.
+          landmarks: (T, 68, 2) float32 in the crops, divided by their side; needed if the network uses landmarks.
 
         Raises:
-          UserError: if they have another shape or type, or there is no face.
+          UserError: if crops or landmarks have another shape or type, or there is no crop.
         """
-        if landmarks is not None and len(landmarks) != len(faces):
-            raise UserError(f"`landmarks` must be as many as the {len(faces)} faces. Received: {len(landmarks)}.")
+        if landmarks is not None and len(landmarks) != len(crops):
+            raise UserError(f"`landmarks` must be as many as the {len(crops)} crops. Received: {len(landmarks)}.")
         states, found = self.network.initial_states(), []
-        for begin in range(0, max(1, len(faces)), CALL):
+        for begin in range(0, max(1, len(crops)), CALL):
             part = slice(begin, begin + CALL)
             points = None if landmarks is None else landmarks[part]
-            predictions, states = self.network.run(faces[part], points, states)
+            predictions, states = self.network.run(crops[part], points, states)
             found.append(predictions)
         return np.concatenate(found)
 
-    def _find(self, image: np.ndarray) -> Box | None:
+    def _find(self, frame: np.ndarray) -> Box | None:
         before = [] if self._seen is None else [self._seen]
         detector = self.finder.detector
-        found = detector.detect_near(image, before[0].box) if before else []
-        same = self._same(image, before, found)
+        found = detector.detect_near(frame, before[0].box) if before else []
+        same = self._same(frame, before, found)
         if same is None:
-            found = detector.detect(image)
-            same = self._same(image, before, found)
+            found = detector.detect(frame)
+            same = self._same(frame, before, found)
         if same is None:
             if not found:
                 return None
-            same = self._appearance(image, max(found, key=lambda box: box.area))
+            same = self._appearance(frame, max(found, key=lambda box: box.area))
             self._states = self.network.initial_states()
         self._seen = same
         return same.box
 
-    def _same(self, image: np.ndarray, before: list[Seen], found: list[Box]) -> Seen | None:
-        now = [self._appearance(image, box) for box in found]
+    def _same(self, frame: np.ndarray, before: list[Seen], found: list[Box]) -> Seen | None:
+        now = [self._appearance(frame, box) for box in found]
         return next((now[index] for index in associate(before, now)), None)
 
-    def _appearance(self, image: np.ndarray, box: Box) -> Seen:
-        # Images come without times: 25 of them are taken for a second.
-        return Seen(box, histogram(image, box), self._images / IMAGE_FPS)
+    def _appearance(self, frame: np.ndarray, box: Box) -> Seen:
+        # Frames come without times: assume the default rate.
+        return Seen(box, histogram(frame, box), self._frames / IMAGE_FPS)
 
 
 def _with_dlib(make, *arguments):
     try:
         return make(*arguments)
     except ImportError:
-        raise UserError('Finding faces needs dlib: pip install "affwildnet[faces]"') from None
+        raise UserError('Finding faces needs dlib: pip install -e ".[faces]"') from None

@@ -1,7 +1,7 @@
-"""What a network must be told about besides its weights: how its faces were cut out, and what its outputs mean.
+"""What a network needs besides its weights: how its crops were cut out, and what its outputs mean.
 
-A `.keras` file that this package writes carries it as a further member of its archive, so that the file alone is
-enough to predict from a video.
+A `.keras` file that this package writes carries its card as a further member of the archive, and a SavedModel in
+`assets.extra`, so that the file or folder alone is enough to predict from a video.
 """
 
 import dataclasses
@@ -15,6 +15,9 @@ from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
 
 MEMBER = "affwildnet.json"
+# In the folder of a SavedModel: what makes it one, and where the card lies, among other fields.
+SAVED_MODEL = "saved_model.pb"
+ASSET = Path("assets.extra") / MEMBER
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Card:
         )
 
 
+def is_saved_model(path: Path) -> bool:
+    """Return whether a path is the folder of a SavedModel."""
+    return (path / SAVED_MODEL).is_file()
+
+
 def put(path: Path, card: Card) -> None:
     """Add a card to a `.keras` file that has none yet."""
     with zipfile.ZipFile(path, "a") as archive:
@@ -67,11 +75,25 @@ def put(path: Path, card: Card) -> None:
 
 
 def read(path: Path) -> Card | None:
-    """Return the card of a `.keras` file, None if it has none."""
+    """Return the card of a `.keras` file or of a SavedModel's folder, None if it has none."""
+    if is_saved_model(path):
+        return _read_asset(path / ASSET)
     with zipfile.ZipFile(path) as archive:
         if MEMBER not in archive.namelist():
             return None
         return from_json(archive.read(MEMBER).decode())
+
+
+def _read_asset(path: Path) -> Card | None:
+    try:
+        fields = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    fields = fields.get("card", fields)  # earlier exports nest the card
+    if "image_size" not in fields or "alignment" not in fields:
+        return None
+    own = {field.name: fields[field.name] for field in dataclasses.fields(Card) if field.name in fields}
+    return from_json(json.dumps({"ranges": {}, **own}))
 
 
 def to_json(card: Card) -> str:

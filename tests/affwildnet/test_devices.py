@@ -1,6 +1,7 @@
-"""Which devices a process leaves itself, on a machine with no GPU and on one with two, and what TF_CONFIG may say."""
+"""The devices that a process keeps, on machines without a GPU and with several, and what TF_CONFIG may say."""
 
 import json
+import logging
 
 import pytest
 import tensorflow as tf
@@ -42,7 +43,7 @@ def test_without_a_gpu_it_goes_on_and_says_so(gpu, line, machine):
 
 
 @pytest.mark.parametrize(("gpu", "number"), [(None, 0), (0, 0), (1, 1)])
-def test_one_gpu_is_left_visible_and_its_memory_taken_as_needed(gpu, number, machine):
+def test_one_gpu_stays_visible_and_its_memory_is_allocated_as_needed(gpu, number, machine):
     asked = machine("first", "second")
     assert choose_device(gpu) == f"device: GPU {number} of 2"
     chosen = ("first", "second")[number]
@@ -85,8 +86,8 @@ def tf_config(index=0, kind="worker", **jobs):
 def test_several_gpus_are_mirrored(devices, numbers, line, machine):
     gpus = ("first", "second", "third")
     asked = machine(*gpus)
-    strategy, told = choose_strategy(None, devices)
-    assert told == line
+    strategy, description = choose_strategy(None, devices)
+    assert description == line
     assert strategy == ("mirrored", *(f"GPU:{index}" for index in range(len(numbers))))
     chosen = [gpus[number] for number in numbers]
     assert asked == [("visible", chosen, "GPU"), *(("growth", gpu, True) for gpu in chosen)]
@@ -96,9 +97,9 @@ def test_several_gpus_are_mirrored(devices, numbers, line, machine):
 def test_one_device_of_several_needs_no_strategy(devices, number, machine):
     gpus = ["first", "second"] if devices == "1" else ["first"]
     asked = machine(*gpus)
-    strategy, told = choose_strategy(None, devices)
+    strategy, description = choose_strategy(None, devices)
     assert strategy is tf.distribute.get_strategy()
-    assert told == f"device: GPU {number} of {len(gpus)}"
+    assert description == f"device: GPU {number} of {len(gpus)}"
     assert asked == [("visible", gpus[number], "GPU"), ("growth", gpus[number], True)]
 
 
@@ -110,9 +111,9 @@ def test_without_devices_it_is_one(machine):
 
 def test_devices_without_a_gpu_are_the_cpu_and_it_says_so(machine):
     assert machine() == []
-    strategy, told = choose_strategy(None, "all")
+    strategy, description = choose_strategy(None, "all")
     assert strategy is tf.distribute.get_strategy()
-    assert told == "device: CPU (no GPU found; --devices=all has no effect)"
+    assert description == "device: CPU (no GPU found; --devices=all has no effect)"
 
 
 @pytest.mark.parametrize(
@@ -141,13 +142,15 @@ def test_gpu_and_devices_exclude_each_other():
         choose_strategy(0, "all")
 
 
-def test_workers_are_told_who_they_are(machine, capsys):
+def test_each_worker_says_which_one_it_is(machine, caplog):
+    caplog.set_level(logging.INFO)
     machine("first", "second")
-    strategy, told = choose_strategy(None, "all", tf_config(1))
+    strategy, description = choose_strategy(None, "all", tf_config(1))
     assert strategy == ("workers",)
-    assert told == "worker 2 of 2, b:2: the chief is a:1"
-    assert "GPUs 0, 1 of 2; waiting for the 2 workers" in capsys.readouterr().out
-    assert Cluster.read(tf_config(0)).told() == "worker 1 of 2, a:1: the chief, which writes checkpoints and logs"
+    assert description == "worker 2 of 2, b:2: the chief is a:1"
+    assert caplog.messages == ["devices: GPUs 0, 1 of 2; waiting for the 2 workers"]
+    chief = Cluster.read(tf_config(0))
+    assert chief.description() == "worker 1 of 2, a:1: the chief, which writes checkpoints and logs"
 
 
 def test_a_cluster_of_one_is_none(machine):
@@ -176,9 +179,9 @@ def test_logical_devices_are_for_one_machine(machine):
         ("[]", "without an object `cluster`"),
         ('{"task": {}}', "without an object `cluster`"),
         ('{"cluster": {"worker": ["a:1"]}}', "without an object `task`"),
-        (tf_config(ps=["a:1"], worker=["b:2"]), "with the job ps; there are worker and chief"),
-        (tf_config(worker="a:1"), r"where `cluster\.worker` is no list of host:port"),
-        (tf_config(worker=["a:1", "b"]), r"where `cluster\.worker` is no list of host:port"),
+        (tf_config(ps=["a:1"], worker=["b:2"]), "with the job ps; the jobs are worker and chief"),
+        (tf_config(worker="a:1"), r"where `cluster\.worker` is not a list of host:port"),
+        (tf_config(worker=["a:1", "b"]), r"where `cluster\.worker` is not a list of host:port"),
         (tf_config(worker=[]), "where `cluster` has no worker"),
         (tf_config(worker=["a:1"], chief=["b:2", "c:3"]), "or several chiefs"),
         (tf_config(2), "where `task` has no `type` and `index` of one in `cluster`"),

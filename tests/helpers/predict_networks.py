@@ -21,7 +21,7 @@ HEADS = {
 }
 
 
-def small_network(name="gru", landmarks=True, seed=0, outputs=2):
+def small_network(name="gru", landmarks=True, seed=0, outputs=2, output="valence_arousal"):
     """A network of 16 brightnesses, the landmarks and a recurrent head of 16 and 12 units; predictions of about 0.5."""
     keras.utils.set_random_seed(seed)
     config = replace(TINY.model, width=1.0, recurrent_units=(16, 12), recurrent_dropout=0.0, **HEADS[name])
@@ -37,7 +37,7 @@ def small_network(name="gru", landmarks=True, seed=0, outputs=2):
     x = UnfoldTime(name="unfold")([x, frames])
     if config.recurrent != "none":
         x = head(x, config)
-    model = keras.Model(inputs, layers.Dense(outputs, name="valence_arousal", dtype="float32")(x))
+    model = keras.Model(inputs, layers.Dense(outputs, name=output, dtype="float32")(x))
     for layer in model.layers:
         if name == "indrnn" and hasattr(layer, "state_shapes"):  # starts so small that nothing would be seen to move
             kernel = next(weight for weight in layer.weights if len(weight.shape) == 2)

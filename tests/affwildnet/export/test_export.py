@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affwildnet import models
-from affwildnet.export import export
+from affwildnet.export import saved_model
 from affwildnet.runs.card import Card
 from tests.helpers.exported import SIZE, network
 from tests.helpers.networks import inputs, numpy, randomised
@@ -67,7 +67,7 @@ def test_a_stranger_gets_the_networks_numbers(tmp_path):
     expected = {}
     for name, config in (("faces", replace(CNN, recurrent="gru")), ("both", TINY.model)):
         model = randomised(models.build(config))
-        export(model, tmp_path / name, PROVENANCE)
+        saved_model.write(model, tmp_path / name, PROVENANCE)
         for index, (batch, steps) in enumerate(sizes):
             data = inputs(config, batch, steps, seed=index)
             np.savez(tmp_path / f"{name}-{index}.npz", **data)
@@ -91,7 +91,7 @@ def test_a_stranger_gets_the_networks_numbers(tmp_path):
 
 
 def test_it_says_what_goes_in_and_out(plain, tmp_path):
-    export(plain, tmp_path / "deep" / "saved", PROVENANCE)
+    saved_model.write(plain, tmp_path / "deep" / "saved", PROVENANCE)
     found = json.loads((tmp_path / "deep" / "saved" / "assets.extra" / "affwildnet.json").read_text())
     assert found["inputs"] == {
         "frames": {
@@ -109,7 +109,7 @@ def test_it_says_what_goes_in_and_out(plain, tmp_path):
 
 def test_it_says_how_faces_are_cut_out(plain, tmp_path):
     card = Card(SIZE, "procrustes", 0.2, ranges={"valence": (-1, 1), "arousal": (0, 1)}, corpus="OMG", experiment="omg")
-    export(plain, tmp_path / "saved", {"step": 7, "experiment": "mine"}, card)
+    saved_model.write(plain, tmp_path / "saved", {"step": 7, "experiment": "mine"}, card)
     found = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())
     assert (found["image_size"], found["alignment"], found["margin"]) == (SIZE, "procrustes", 0.2)
     assert found["ranges"] == {"valence": [-1, 1], "arousal": [0, 1]}
@@ -118,9 +118,9 @@ def test_it_says_how_faces_are_cut_out(plain, tmp_path):
 
 def test_an_earlier_export_is_replaced(plain, tmp_path):
     folder = tmp_path / "saved"
-    export(plain, folder, PROVENANCE)
+    saved_model.write(plain, folder, PROVENANCE)
     (folder / "stale").touch()
-    export(plain, folder, {**PROVENANCE, "step": 13})
+    saved_model.write(plain, folder, {**PROVENANCE, "step": 13})
     assert json.loads((folder / "assets.extra" / "affwildnet.json").read_text())["step"] == 13
     assert not (folder / "stale").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
@@ -137,9 +137,9 @@ def test_a_failed_export_leaves_the_earlier_one(error, plain, tmp_path, monkeypa
 
     monkeypatch.setattr("affwildnet.export.description.write", fail)
     with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
-        export(plain, folder, PROVENANCE)
+        saved_model.write(plain, folder, PROVENANCE)
     if isinstance(error, OSError):
-        assert str(caught.value) == f"{folder}: cannot be written (no space left). Name another folder, or make room."
+        assert str(caught.value) == f"{folder}: cannot be written (no space left). Choose another folder, or make room."
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
     assert (folder / "saved_model.pb").read_text() == "earlier"
 
@@ -157,11 +157,11 @@ def test_what_is_no_export_is_not_overwritten(kind, plain, tmp_path):
     with pytest.raises(
         UserError, match=f"^{folder}: must be a new folder or an earlier export, which holds saved_model.pb"
     ):
-        export(plain, folder, PROVENANCE)
+        saved_model.write(plain, folder, PROVENANCE)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_place_that_cannot_be_written_is_named(plain, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=f"^{tmp_path}/file/saved: cannot be written "):
-        export(plain, tmp_path / "file" / "saved", PROVENANCE)
+        saved_model.write(plain, tmp_path / "file" / "saved", PROVENANCE)

@@ -94,8 +94,8 @@ def test_the_scores_are_those_of_whole_videos(corpus, file, tmp_path, capsys):
         assert float(mean) == pytest.approx(np.mean(found), abs=1e-4)
         assert float(lost) == pytest.approx(np.mean(wanted) - np.mean(found), abs=2e-4)
         assert (float(deviation) > 1e-4) == (name == "tflite_int8")
-    told = json.loads((tmp_path / "out/tflite_int8/affwildnet.json").read_text())
-    assert (told["margin"], told["experiment"], told["checkpoint"]) == (0.3, "tests/gru", "net.keras")
+    described = json.loads((tmp_path / "out/tflite_int8/affwildnet.json").read_text())
+    assert (described["margin"], described["experiment"], described["checkpoint"]) == (0.3, "tests/gru", "net.keras")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["saved_model", "tflite_int8"]
 
 
@@ -119,9 +119,9 @@ def test_a_file_without_a_card_needs_the_corpus(corpus, tmp_path, capsys):
     write_model(network("none"), path)
     assert "Name the packed corpus that it was trained on" in refused([f"--model={path}", "--output=x"], capsys)
     assert main([f"--model={path}", f"--output={tmp_path / 'out'}", f"--data_dir={corpus}"]) == 0
-    told = json.loads((tmp_path / "out/saved_model/assets.extra/affwildnet.json").read_text())
-    assert (told["margin"], told["corpus"]) == (0.1, "tiny (aff_wild)")
-    assert "does not say how faces were cut out for it; taken from" in capsys.readouterr().out
+    described = json.loads((tmp_path / "out/saved_model/assets.extra/affwildnet.json").read_text())
+    assert (described["margin"], described["corpus"]) == (0.1, "tiny (aff_wild)")
+    assert "does not say how crops were cut out for it; taken from" in capsys.readouterr().out
 
 
 def test_what_is_refused(corpus, file, tmp_path, capsys):
@@ -155,14 +155,14 @@ def test_onnx_without_its_packages(file, tmp_path, capsys, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "onnx" else find(name, *more))
     line = refused([f"--model={file}", f"--output={tmp_path / 'out'}", "--formats=onnx"], capsys)
-    assert line == 'ONNX files need onnx: pip install "affwildnet[onnx]"'
+    assert line == 'ONNX files need onnx: pip install -e ".[onnx]"'
 
 
 def test_expressions_are_not_scored(corpus, tmp_path, capsys):
     path = tmp_path / "classes.keras"
     write_model(network("none", "expression"), path, Card(SIZE))
     line = refused([f"--model={path}", f"--output={tmp_path / 'out'}", f"--data_dir={corpus}"], capsys)
-    assert "Received: one of expression. Leave out `--data_dir`." in line
+    assert "Received: a network that predicts expression. Leave out `data_dir`." in line
 
 
 @pytest.mark.slow

@@ -76,11 +76,11 @@ def test_what_goes_in_and_out(written):
 
 def test_the_description_is_beside_and_inside(written):
     _, _, folder = written
-    told = json.loads((folder / "affwildnet.json").read_text())
-    assert (told["margin"], told["step"], set(told["use"])) == (0.25, 12, {"sequence.onnx", "step.onnx"})
-    for file in told["use"]:
+    described = json.loads((folder / "affwildnet.json").read_text())
+    assert (described["margin"], described["step"], set(described["use"])) == (0.25, 12, {"sequence.onnx", "step.onnx"})
+    for file in described["use"]:
         metadata = {entry.key: entry.value for entry in onnx.load(folder / file).metadata_props}
-        assert json.loads(metadata["affwildnet"]) == told
+        assert json.loads(metadata["affwildnet"]) == described
     assert sorted(path.name for path in folder.iterdir()) == ["affwildnet.json", "sequence.onnx", "step.onnx"]
 
 
@@ -103,7 +103,7 @@ def test_missing_packages_are_named(missing, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
     with pytest.raises(UserError) as caught:
         onnx_file.write(None, tmp_path / "onnx")
-    assert str(caught.value) == f'ONNX files need {", ".join(missing)}: pip install "affwildnet[onnx]"'
+    assert str(caught.value) == f'ONNX files need {", ".join(missing)}: pip install -e ".[onnx]"'
     assert not list(tmp_path.iterdir())
 
 

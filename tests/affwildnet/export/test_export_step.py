@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from affwildnet import models
-from affwildnet.export import export, saved_model
+from affwildnet.export import saved_model
 from affwildnet.models import fuse_decisions
 from tests.helpers.exported import STATES, data_for, expected, network, stepped
 from tests.helpers.networks import inputs, randomised
@@ -22,7 +22,7 @@ def saved(request, tmp_path_factory):
     """(head, network, folder of its export, its step as it is loaded)."""
     folder = tmp_path_factory.mktemp(request.param) / "saved"
     model = network(request.param)
-    export(model, folder)
+    saved_model.write(model, folder)
     return request.param, model, folder, saved_model.load(folder)
 
 
@@ -46,14 +46,14 @@ def test_whole_sequences_of_any_length_and_number(saved):
 
 def test_the_states_are_told(saved):
     head, _, folder, _ = saved
-    told = json.loads((folder / "assets.extra" / "affwildnet.json").read_text())
-    assert told["states"] == {name: [None, *shape] for name, shape in STATES[head].items()}
+    described = json.loads((folder / "assets.extra" / "affwildnet.json").read_text())
+    assert described["states"] == {name: [None, *shape] for name, shape in STATES[head].items()}
     step = tf.saved_model.load(str(folder)).signatures["step"]
     _, arguments = step.structured_input_signature
     assert arguments.keys() == {"frames", "landmarks", *STATES[head]}
     for name in STATES[head]:
-        assert arguments[name].shape.as_list() == told["states"][name]
-        assert step.structured_outputs[name].shape.as_list() == told["states"][name]
+        assert arguments[name].shape.as_list() == described["states"][name]
+        assert step.structured_outputs[name].shape.as_list() == described["states"][name]
 
 
 def test_each_row_of_a_batch_has_its_own_states(saved):
@@ -74,7 +74,7 @@ def test_each_weight_is_stored_once(tmp_path):
     model = network("none")
     model.compile(optimizer="adam")
     model.optimizer.build(model.trainable_variables)
-    export(model, tmp_path / "saved")
+    saved_model.write(model, tmp_path / "saved")
     stored = tf.train.list_variables(str(tmp_path / "saved" / "variables" / "variables"))
     kept = sum(int(np.prod(shape)) for name, shape in stored if not name.startswith("_CHECKPOINTABLE"))
     assert kept == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
@@ -82,23 +82,26 @@ def test_each_weight_is_stored_once(tmp_path):
 
 def test_expressions(tmp_path):
     model = network("none", "expression", landmarks=False)
-    export(model, tmp_path / "saved")
-    told = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())
+    saved_model.write(model, tmp_path / "saved")
+    described = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())
     classes = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
-    assert told["output"] == {"expression": classes, "shape": [None, None, 7]}
-    assert list(told["inputs"]) == ["frames"]
+    assert described["output"] == {"expression": classes, "shape": [None, None, 7]}
+    assert list(described["inputs"]) == ["frames"]
     data = data_for(model, 1, 5)
     found = stepped(saved_model.load(tmp_path / "saved"), data, {}, (2, 3), "expression")
     np.testing.assert_allclose(found, expected(model, data), atol=1e-5)
 
 
 def test_other_networks_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"put out `valence_arousal` or `expression`. Received: .* puts out smile."):
-        export(network("none", "smile"), tmp_path / "saved")
+    with pytest.raises(
+        UserError,
+        match=r"`valence_arousal` .* or `expression` .* to smile \(None, None, 3\)\.$",
+    ):
+        saved_model.write(network("none", "smile"), tmp_path / "saved")
     pixels = keras.Input((None, 4), name="pixels")
     other = keras.Model(pixels, keras.layers.Dense(2, name="valence_arousal")(pixels))
-    with pytest.raises(UserError, match=r"must take `frames` .* which takes pixels"):
-        export(other, tmp_path / "saved")
+    with pytest.raises(UserError, match=r"must take `frames` .*Received: pixels \(None, None, 4\) to "):
+        saved_model.write(other, tmp_path / "saved")
     assert not list(tmp_path.iterdir())
 
 
@@ -113,11 +116,11 @@ def test_several_stacks_and_networks(kind, states, tmp_path):
         stacks = ("pool2", "pool5", "fc")
         model = models.build(replace(one, rnn_inputs=stacks, recurrent_units=(60, 50), joined_hidden=(64,)))
     randomised(model)
-    export(model, tmp_path / "saved")
-    told = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())["states"]
-    assert len(told) == states
+    saved_model.write(model, tmp_path / "saved")
+    described = json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())["states"]
+    assert len(described) == states
     data = inputs(TINY.model, 2, 5)
-    shapes = {name: shape[1:] for name, shape in told.items()}
+    shapes = {name: shape[1:] for name, shape in described.items()}
     found = stepped(saved_model.load(tmp_path / "saved"), data, shapes, (1, 1, 3))
     np.testing.assert_allclose(found, model(data), atol=1e-5)
     assert np.ptp(found, axis=1).min() > 1e-4

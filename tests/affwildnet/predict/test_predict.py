@@ -1,4 +1,4 @@
-"""Prediction from whole videos: beside the network on crops that were cut out apart, and what can go wrong."""
+"""Prediction from whole videos: against the network on crops that were cut out separately; and what can go wrong."""
 
 import csv
 import shutil
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from affwildnet.predict import Prediction, Predictor
-from affwildnet.predict.clip_outputs import Options, predict, predict_all
-from affwildnet.predict.clips import Clip, camera, find_clips
+from affwildnet.predict.frame_sources import FrameSource, camera, find_sources
+from affwildnet.predict.predict_source import PredictOptions, predict_all, predict_source
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model
 from tests.helpers.paths import ROOT
@@ -42,11 +42,11 @@ def predictor(model, tmp_path_factory):
 
 
 def predicted(path, output, predictor, **options):
-    """Predict from what lies at a path; return what came of the last clip, and its table's lines."""
-    options = Options(output, progress=False, **options)
+    """Predict from what a path holds; return the result of the last source, and its table's lines."""
+    options = PredictOptions(output, progress=False, **options)
     output.mkdir(exist_ok=True)
-    for each in find_clips(path):
-        found = predict(each, predictor, options)
+    for each in find_sources(path):
+        found = predict_source(each, predictor, options)
     with found.paths["table"].open() as file:
         return found, list(csv.DictReader(file))
 
@@ -146,49 +146,49 @@ def test_images_are_a_video(model, predictor, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_face_is_no_error(predictor, tmp_path, capsys):
-    options = Options(tmp_path, progress=False, seconds=1)
-    assert predict_all(find_clips(clip("no_face.mp4")), predictor, options) == 0
-    told = capsys.readouterr().out
-    assert "24 frames, 0 with a face" in told
-    assert "the table has empty values" in told
+def test_no_face_is_no_error(predictor, tmp_path):
+    options = PredictOptions(tmp_path, progress=False, seconds=1)
+    ((_, found),) = predict_all(find_sources(clip("no_face.mp4")), predictor, options)
+    summary = found.summary("no_face.mp4")
+    assert summary.startswith("no_face.mp4: 24 frames, 0 with a face\n")
+    assert "the table has empty values" in summary
     assert len((tmp_path / "no_face.csv").read_text().splitlines()) == 25
 
 
-def test_one_bad_video_does_not_end_the_rest(predictor, tmp_path, capsys):
+def test_one_bad_video_does_not_end_the_rest(predictor, tmp_path):
     folder = tmp_path / "videos"
     folder.mkdir()
     (folder / "a.mp4").write_bytes(b"no video")
     (folder / "notes.txt").write_text("not looked at")
     shutil.copy(clip("single_face.mp4"), folder / "b.mp4")
     shutil.copy(clip("single_face.mp4"), folder / "b.mov")
-    options = Options(tmp_path / "out", progress=False, seconds=0.1)
-    assert predict_all(find_clips(folder), predictor, options) == 1
-    printed = capsys.readouterr()
-    assert printed.err == f"error: {folder / 'a.mp4'}: not a readable video. " + (
-        "Check that it plays, or remove it from the source folder.\n"
+    options = PredictOptions(tmp_path / "out", progress=False, seconds=0.1)
+    outcomes = {source.name: outcome for source, outcome in predict_all(find_sources(folder), predictor, options)}
+    assert list(outcomes) == ["a", "b.mov", "b.mp4"]
+    assert str(outcomes["a"]) == f"{folder / 'a.mp4'}: not a readable video. " + (
+        "Check that it plays, or remove it from the source folder."
     )
-    assert "2 of 3 videos predicted, 1 failed" in printed.out
+    assert outcomes["b.mov"].frames == outcomes["b.mp4"].frames == 3
     assert {path.name for path in options.output.iterdir()} == {"b.mp4.csv", "b.mp4.png", "b.mov.csv", "b.mov.png"}
-    with pytest.raises(UserError, match=r"b\.mov\.csv: is there already.*--overwrite"):
-        predict_all(find_clips(folder), predictor, options)
+    with pytest.raises(UserError, match=r"b\.mov\.csv: exists already.*`overwrite`"):
+        list(predict_all(find_sources(folder), predictor, options))
 
 
-def test_what_cannot_be_predicted_from_is_told(predictor, tmp_path):
+def test_what_cannot_be_read_or_written_is_an_error(predictor, tmp_path):
     for path in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(UserError, match=rf"{path}: must "):
-            find_clips(path)
+            find_sources(path)
     (tmp_path / "1.png").touch()
     (tmp_path / "v.mp4").touch()
     with pytest.raises(UserError, match="Received: both"):
-        find_clips(tmp_path)
+        find_sources(tmp_path)
     with pytest.raises(UserError, match="not a readable video"):
-        predict_all(find_clips(tmp_path / "v.mp4"), predictor, Options(tmp_path / "out"))
-    with pytest.raises(UserError, match=r"1\.png/out: cannot be made"):
-        predict_all(find_clips(clip("single_face.mp4")), predictor, Options(tmp_path / "1.png" / "out"))
+        list(predict_all(find_sources(tmp_path / "v.mp4"), predictor, PredictOptions(tmp_path / "out")))
+    with pytest.raises(UserError, match=r"1\.png/out: cannot be created"):
+        list(predict_all(find_sources(clip("single_face.mp4")), predictor, PredictOptions(tmp_path / "1.png" / "out")))
     for wrong in ({"every": 0}, {"faces": "both"}, {"seconds": 0}):
-        with pytest.raises(UserError, match=f"`--{next(iter(wrong))}` must be"):
-            Options(tmp_path, **wrong)
+        with pytest.raises(UserError, match=f"`{next(iter(wrong))}` must be"):
+            PredictOptions(tmp_path, **wrong)
 
 
 class Camera:
@@ -217,13 +217,13 @@ class Camera:
 
 def test_a_camera_is_predicted_from_until_it_is_interrupted(predictor, tmp_path, monkeypatch):
     names = {name: getattr(cv2, name) for name in ("cvtColor", "COLOR_BGR2RGB", "CAP_PROP_FPS")}
-    monkeypatch.setattr("affwildnet.predict.clips.cv2", SimpleNamespace(VideoCapture=Camera, **names))
-    found = predict(camera(0), predictor, Options(tmp_path, progress=False))
+    monkeypatch.setattr("affwildnet.predict.frame_sources.cv2", SimpleNamespace(VideoCapture=Camera, **names))
+    found = predict_source(camera(0), predictor, PredictOptions(tmp_path, progress=False))
     assert (found.frames, found.frames_with_face) == (6, 6)
     times = [float(line.split(",")[1]) for line in (tmp_path / "camera0.csv").read_text().splitlines()[1:]]
     assert times[0] == 0
     assert all(np.diff(times) > 0)
-    with pytest.raises(UserError, match=r"`--camera` must be the number of a camera.*Received: 1"):
+    with pytest.raises(UserError, match=r"`camera` must be the number of a camera.*Received: 1"):
         camera(1)
 
 
@@ -266,7 +266,7 @@ def test_the_command_line(model, tmp_path):
         (("a", "b"), "Received: a and b."),
         (("a", "--camera=0"), "Received: a and --camera."),
         ((tmp_path / "nowhere.mp4",), "Received: no such file."),
-        ((clip("single_face.mp4"), "--seconds=0.5"), "is there already"),
+        ((clip("single_face.mp4"), "--seconds=0.5"), "exists already"),
     ):
         run = command(*arguments, *flags)
         assert run.returncode == 2
@@ -279,8 +279,8 @@ def test_the_command_line(model, tmp_path):
 def test_times_that_do_not_rise_evenly_are_kept(predictor, tmp_path):
     times = [0.0, 0.5, 0.6, 2.0]
     frames = [Frame(n, time, np.zeros((64, 64, 3), np.uint8), n) for n, time in enumerate(times, 1)]
-    made = Clip("made", "made", lambda: iter(frames), lambda: 0.0, lambda: 9)
-    found = predict(made, predictor, Options(tmp_path, overlay=True, progress=False))
+    made = FrameSource("made", "made", lambda: iter(frames), lambda: 0.0, lambda: 9)
+    found = predict_source(made, predictor, PredictOptions(tmp_path, overlay=True, progress=False))
     assert [line.split(",")[1] for line in (tmp_path / "made.csv").read_text().splitlines()[1:]] == [
         f"{time:.6f}" for time in times
     ]

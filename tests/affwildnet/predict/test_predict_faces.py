@@ -1,12 +1,12 @@
-"""From frames to faces with a bounded look ahead: the same as packing where packing does not look further."""
+"""From frames to faces with a bounded look ahead: as in packing, where packing does not look further ahead."""
 
 import weakref
 
 import numpy as np
 import pytest
 
-from affwildnet.predict.face_rows import HELD, chosen, rows, without_jumps
-from affwildnet.predict.rows import REMEMBERED, Face, Recent, Row
+from affwildnet.predict.face_stream import HELD, face_stream, one_face, without_jumps
+from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.tracking import Followed, follow_faces, track_faces
@@ -62,7 +62,7 @@ def test_following_frame_by_frame_is_tracking_the_whole_video():
         frames += 1
         assert each.frame.number == frames
         waiting = [image for image in [*waiting, weakref.ref(each.frame.image)] if image() is not None]
-        assert len(waiting) <= 12  # the stretch at work: `every` + 1, and the one at hand
+        assert len(waiting) <= 12  # the frames between two searches: `every` + 1, and the one at hand
         followed.append((each.boxes, each.landmarks))
     assert frames == len(places)
     tracks = track_faces(drawn(places), Squares(), Corner())
@@ -74,7 +74,7 @@ def test_following_frame_by_frame_is_tracking_the_whole_video():
         assert boxes.keys() == landmarks.keys()
 
 
-def test_only_the_faces_seen_last_are_known_again():
+def test_only_the_faces_seen_last_are_recognised():
     # Each face is there for two seconds, and the first comes back at the end.
     places = [[(0, 20)]] * 60 + [[(1, 120)]] * 60 + [[(2, 220)]] * 60 + [[(0, 20)]] * 30
 
@@ -99,13 +99,13 @@ def test_the_largest_face_is_kept_until_it_is_away_for_a_second():
         seen(1), seen(2, (1, 30), (2, 40)), seen(3, (1, 90), (2, 40)), seen(4, (1, 90)),
         *(seen(number, (1, 50), (3, 60)) for number in range(5, 16)), seen(16, (2, 99), (3, 60)), seen(17, (2, 99)),
     ]  # fmt: skip
-    followed = [list(each.boxes) for each in chosen(frames)]
+    followed = [list(each.boxes) for each in one_face(frames)]
     # Face 2 was seen last in frame 3: it is away for more than a second from frame 14 on; then face 3 is the largest.
     assert followed == [[], [2], [2], *[[]] * 10, [3], [3], [3], []]
 
 
 def moved(places):
-    """Rows and a track with a face of side 10 at each place (frame number, left)."""
+    """Return frames and a track with a face of side 10 at each place (frame number, left)."""
     track, found = Track(1), []
     for number in range(1, max(number for number, _ in places) + 1):
         faces = []
@@ -113,7 +113,7 @@ def moved(places):
             track.boxes[number] = box = Box(left, 0, left + 10, 10)
             track.landmarks[number] = points = np.full((68, 2), left, np.float32)
             faces = [Face(1, box, points, None, None)]
-        found.append(Row(number, number / 30, None, faces))
+        found.append(FrameFaces(number, number / 30, None, faces))
     return found, track
 
 
@@ -128,10 +128,10 @@ def test_false_detections_are_removed_as_in_packing(lengths):
     lefts = [left for length, left in lengths for _ in range(length)]
     coming, track = moved([(number, left) for number, left in enumerate(lefts, 1)])
     kept, removed = remove_jumps(track)
-    rows = list(without_jumps(coming))
-    assert [row.number for row in rows] == list(range(1, len(lefts) + 1))
-    assert [row.number for row in rows if row.faces] == list(kept.boxes)
-    assert sum(row.removed for row in rows) == removed
+    frames = list(without_jumps(coming))
+    assert [frame.number for frame in frames] == list(range(1, len(lefts) + 1))
+    assert [frame.number for frame in frames if frame.faces] == list(kept.boxes)
+    assert sum(frame.removed for frame in frames) == removed
 
 
 def test_false_detections_at_random_are_removed_as_in_packing():
@@ -144,48 +144,48 @@ def test_false_detections_at_random_are_removed_as_in_packing():
         kept, removed = remove_jumps(track)
         if max(map(len, np.split(lefts, np.flatnonzero(np.diff(lefts)) + 1))) < 5:
             continue  # packing then believes the longest piece: it has seen all of them
-        found = [row.number for row in without_jumps(coming) if row.faces]
+        found = [frame.number for frame in without_jumps(coming) if frame.faces]
         assert found == list(kept.boxes)
         jumps += removed
     assert jumps > 500
 
 
-def test_rows_wait_for_a_few_frames_only():
+def test_frames_wait_for_a_few_others_only():
     coming, _ = moved([(1, 0), (2, 0), (200, 0)])
     arrived, ahead = iter(coming), 0
 
     def counted():
         nonlocal ahead
-        for row in arrived:
+        for frame in arrived:
             ahead += 1
-            yield row
+            yield frame
 
-    for left, row in enumerate(without_jumps(counted()), 1):
+    for left, frame in enumerate(without_jumps(counted()), 1):
         assert ahead - left <= HELD
-        assert len(row.faces) == (row.number in (1, 2, 200))
+        assert len(frame.faces) == (frame.number in (1, 2, 200))
 
 
 def test_what_began_with_a_jump_and_was_not_seen_again_is_removed():
     coming, track = moved([*((number, 0) for number in range(1, 10)), (10, 50), (11, 50), (90, 50)])
     kept, _ = remove_jumps(track)
-    assert [row.number for row in without_jumps(coming) if row.faces] == list(kept.boxes) == list(range(1, 10))
+    assert [frame.number for frame in without_jumps(coming) if frame.faces] == list(kept.boxes) == list(range(1, 10))
 
 
-def test_rows_hold_no_image_where_nothing_is_drawn():
+def test_frames_keep_no_image_where_nothing_is_drawn():
     places = [come_and_go(number) for number in range(1, 30)]
-    found = list(rows(drawn(places), Squares(), Corner(), Aligner(16), which="all"))
-    assert [len(row.faces) for row in found] == [len(squares) for squares in places]
-    assert all(row.image is None for row in found)
+    found = list(face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all"))
+    assert [len(frame.faces) for frame in found] == [len(squares) for squares in places]
+    assert all(frame.image is None for frame in found)
     images = [frame.image for frame in drawn(places)]
-    for row in rows(drawn(places), Squares(), Corner(), Aligner(16), which="all", keep_images=True):
-        assert np.array_equal(row.image, images[row.number - 1])
-        for face in row.faces:
-            crop, points = Aligner(16)(row.image, face.box, face.landmarks)
+    for frame in face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all", keep_images=True):
+        assert np.array_equal(frame.image, images[frame.number - 1])
+        for face in frame.faces:
+            crop, points = Aligner(16)(frame.image, face.box, face.landmarks)
             assert np.array_equal(face.crop, crop)
             assert np.array_equal(face.points, points)
 
 
-def test_what_was_not_used_for_longest_is_forgotten():
+def test_the_entry_set_longest_ago_is_dropped():
     recent = Recent()
     for number in range(REMEMBERED):
         recent[number] = number

@@ -1,14 +1,14 @@
-"""The table, its picture and the drawn video."""
+"""The files of a prediction: the table, the plot and the video with the predictions drawn into it."""
 
 import cv2
 import numpy as np
 import pytest
 
 from affwildnet.predict import prediction_table
-from affwildnet.predict.curve_plot import plot, read_curves
+from affwildnet.predict.curve_plot import plot_curves, read_curves
+from affwildnet.predict.frame_faces import Face, FrameFaces
 from affwildnet.predict.overlay import FACES, Overlay
 from affwildnet.predict.prediction_table import writing
-from affwildnet.predict.rows import Face, Row
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.video.reading import read_frames
@@ -19,16 +19,20 @@ def face(track, valence, arousal, left=10.0, image=None):
     return Face(track, Box(left, 20, left + 30, 50), points, None, None, np.array([valence, arousal], np.float32))
 
 
-def written(path, rows, with_track=False):
-    with writing(path, with_track) as lines:
-        for row in rows:
-            lines.write(row)
+def written(path, frames, with_track=False):
+    with writing(path, with_track) as table:
+        for frame in frames:
+            table.write(frame)
     return path.read_text().splitlines()
 
 
 def test_a_line_for_each_frame_with_empty_values_where_there_is_no_face(tmp_path):
-    rows = [Row(1, 0.0, None, [face(1, 0.25, -0.5)]), Row(2, 1 / 30, None), Row(5, 0.1, None, [face(1, 1.2, 0)])]
-    assert written(tmp_path / "t.csv", rows) == [
+    frames = [
+        FrameFaces(1, 0.0, None, [face(1, 0.25, -0.5)]),
+        FrameFaces(2, 1 / 30, None),
+        FrameFaces(5, 0.1, None, [face(1, 1.2, 0)]),
+    ]
+    assert written(tmp_path / "t.csv", frames) == [
         "frame,time,left,top,right,bottom,face,valence,arousal",
         "1,0.000000,10.00,20.00,40.00,50.00,1,0.250000,-0.500000",
         "2,0.033333,,,,,0,,",
@@ -36,9 +40,9 @@ def test_a_line_for_each_frame_with_empty_values_where_there_is_no_face(tmp_path
     ]
 
 
-def test_a_line_for_each_face_where_all_are_told(tmp_path):
-    rows = [Row(1, 0.0, None, [face(1, 0.25, -0.5), face(3, 0, 1, 70)]), Row(2, 0.5, None)]
-    lines = written(tmp_path / "t.csv", rows, with_track=True)
+def test_a_line_for_each_face_in_a_table_of_all(tmp_path):
+    frames = [FrameFaces(1, 0.0, None, [face(1, 0.25, -0.5), face(3, 0, 1, 70)]), FrameFaces(2, 0.5, None)]
+    lines = written(tmp_path / "t.csv", frames, with_track=True)
     assert lines[0].endswith(",arousal,face_id")
     assert [line.split(",")[-1] for line in lines[1:]] == ["1", "3", ""]
     assert [line.track for line in prediction_table.lines(tmp_path / "t.csv")] == [1, 3, 0]
@@ -46,7 +50,7 @@ def test_a_line_for_each_face_where_all_are_told(tmp_path):
 
 def test_a_table_is_whole_or_not_there(tmp_path):
     def broken():
-        yield Row(1, 0.0, None)
+        yield FrameFaces(1, 0.0, None)
         assert not (tmp_path / "t.csv").exists()
         assert len((tmp_path / ".partial-t.csv").read_text().splitlines()) == 2  # it can be watched as it grows
         raise KeyboardInterrupt
@@ -61,11 +65,11 @@ def test_a_table_is_whole_or_not_there(tmp_path):
 def test_a_long_table_is_read_in_few_points(tmp_path):
     # 10 frames in 4 points of 3: frames 4 to 6 have no face, frame 8 has none either.
     valences = [0.1, 0.2, 0.6, None, None, None, 0.5, None, 0.7, -1.0]
-    rows = [
-        Row(number, number / 10, None, [] if value is None else [face(1, value, -value)])
+    frames = [
+        FrameFaces(number, number / 10, None, [] if value is None else [face(1, value, -value)])
         for number, value in enumerate(valences)
     ]
-    written(tmp_path / "t.csv", rows)
+    written(tmp_path / "t.csv", frames)
     curves = read_curves(tmp_path / "t.csv", points=4)
     assert (curves.frames, curves.tracks, list(curves.predictions)) == (3, 1, [1])
     np.testing.assert_allclose(curves.times, [0.1, 0.4, 0.7, 0.9])
@@ -74,22 +78,24 @@ def test_a_long_table_is_read_in_few_points(tmp_path):
 
 
 def test_of_many_faces_those_of_most_frames_are_drawn(tmp_path):
-    rows = [
-        Row(number, number / 10, None, [face(track, 0.1 * track, 0) for track in (1, 2, 3) if number % track == 0])
+    frames = [
+        FrameFaces(
+            number, number / 10, None, [face(track, 0.1 * track, 0) for track in (1, 2, 3) if number % track == 0]
+        )
         for number in range(12)
     ]
-    written(tmp_path / "t.csv", rows, with_track=True)
+    written(tmp_path / "t.csv", frames, with_track=True)
     curves = read_curves(tmp_path / "t.csv", points=6, most=2)
     assert curves.tracks == 3
     np.testing.assert_allclose([curves.predictions[1][:, 0], curves.predictions[2][:, 0]], [[0.1] * 6, [0.2] * 6])
 
 
 @pytest.mark.parametrize("kind", ["one", "several", "none", "single frame"])
-def test_every_table_has_a_picture(kind, tmp_path):
+def test_every_table_has_a_plot(kind, tmp_path):
     tracks = {"one": (1,), "several": (1, 2), "none": (), "single frame": (1,)}[kind]
-    rows = [Row(n, n / 10, None, [face(track, 0.5, 0) for track in tracks if n % 3]) for n in range(1, 9)]
-    written(tmp_path / "t.csv", rows[: 1 if kind == "single frame" else None], with_track=True)
-    plot(tmp_path / "t.csv", "a_clip", tmp_path / "t.png")
+    frames = [FrameFaces(n, n / 10, None, [face(track, 0.5, 0) for track in tracks if n % 3]) for n in range(1, 9)]
+    written(tmp_path / "t.csv", frames[: 1 if kind == "single frame" else None], with_track=True)
+    plot_curves(tmp_path / "t.csv", "a_clip", tmp_path / "t.png")
     image = cv2.imread(str(tmp_path / "t.png"))[..., ::-1]
     # The curves' colours are there: blue for valence, orange for arousal, or for one face and the other.
     blue, orange = ((np.abs(image.astype(int) - colour).max(-1) < 8).sum() for colour in ((0, 114, 178), (230, 159, 0)))
@@ -106,9 +112,9 @@ def test_the_overlay_shows_box_landmarks_plane_and_curves(tmp_path):
     with Overlay(tmp_path / "o.mp4", 30) as overlay:
         for number in range(1, 21):
             faces = [] if number == 8 else [face(1, 0.8, -0.8, left=100)]
-            overlay.write(Row(number, number / 30, image, faces))
-            drawn = overlay.drawn(Row(number, number / 30, image, faces))
-        bare = overlay.drawn(Row(21, 21 / 30, image, []))
+            overlay.write(FrameFaces(number, number / 30, image, faces))
+            drawn = overlay.drawn(FrameFaces(number, number / 30, image, faces))
+        bare = overlay.drawn(FrameFaces(21, 21 / 30, image, []))
     assert drawn.shape == (480, 768, 3)  # 2.4 times as large
     scale = 2.4
     left, top, right, bottom = (round(scale * side) for side in (100, 20, 130, 50))
@@ -135,7 +141,7 @@ def test_an_overlay_that_is_broken_off_leaves_nothing(tmp_path):
 
     def broken_off():
         with Overlay(tmp_path / "o.mp4", 0) as overlay:
-            overlay.write(Row(1, 0.0, image))
+            overlay.write(FrameFaces(1, 0.0, image))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

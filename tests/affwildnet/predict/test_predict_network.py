@@ -1,4 +1,4 @@
-"""Prediction from crops: piece by piece as at once, from either kind of file, and what is refused."""
+"""Prediction from crops: frame by frame as at once, from each kind of file, and what is refused."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from affwildnet import models
-from affwildnet.export import export
+from affwildnet.export import saved_model
 from affwildnet.models.precision import with_precision
-from affwildnet.predict import Predictor, loading
-from affwildnet.predict.runners import KerasNetwork
+from affwildnet.predict import Predictor
+from affwildnet.predict.loading import load_network
+from affwildnet.predict.stateful_networks import KerasNetwork
 from affwildnet.runs import checkpoints
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model
@@ -42,17 +43,17 @@ def test_one_face_after_the_other_is_the_whole_sequence(head, sequence, monkeypa
     model = small_network(head, landmarks=head != "none")
     expected = at_once(model, *sequence)
     predictor = Predictor(KerasNetwork(model), Aligner(SIZE))
-    stepped = [predictor.step_face(face, points) for face, points in zip(*sequence, strict=True)]
+    stepped = [predictor.step_crop(face, points) for face, points in zip(*sequence, strict=True)]
     np.testing.assert_allclose(stepped, expected, atol=1e-5)
     first = [part[0] for part in sequence]
     # Now the states are those after the sequence: unless nothing is recurrent, the prediction must be another one.
-    carried = np.abs(predictor.step_face(*first) - expected[0]).max()
+    carried = np.abs(predictor.step_crop(*first) - expected[0]).max()
     assert carried < 1e-5 if head == "none" else carried > 1e-3
     predictor.reset()
-    np.testing.assert_allclose(predictor.step_face(*first), expected[0], atol=1e-5)
-    np.testing.assert_allclose(predictor.prediction(*sequence), expected, atol=1e-5)
+    np.testing.assert_allclose(predictor.step_crop(*first), expected[0], atol=1e-5)
+    np.testing.assert_allclose(predictor.predict(*sequence), expected, atol=1e-5)
     # A sequence of its own does not touch what was remembered.
-    np.testing.assert_allclose(predictor.step_face(*(part[1] for part in sequence)), expected[1], atol=1e-5)
+    np.testing.assert_allclose(predictor.step_crop(*(part[1] for part in sequence)), expected[1], atol=1e-5)
 
 
 def test_a_frame_alone_is_no_loop(plain):
@@ -64,17 +65,17 @@ def test_a_frame_alone_is_no_loop(plain):
 
 @pytest.mark.slow
 def test_an_export_gives_what_the_network_gives_and_knows_its_crops(plain, tmp_path, sequence):
-    export(plain, tmp_path / "saved", card=Card(SIZE, "procrustes", 0.0))
+    saved_model.write(plain, tmp_path / "saved", card=Card(SIZE, "procrustes", 0.0))
     predictor = Predictor.load(tmp_path / "saved")
     assert predictor.aligner == Aligner(SIZE, "procrustes", 0.0)
     expected = at_once(plain, *sequence)
-    stepped = [predictor.step_face(face, points) for face, points in zip(*sequence, strict=True)]
+    stepped = [predictor.step_crop(face, points) for face, points in zip(*sequence, strict=True)]
     np.testing.assert_allclose(stepped, expected, atol=1e-5)
-    np.testing.assert_allclose(predictor.prediction(*sequence), expected, atol=1e-5)
-    with pytest.raises(UserError, match="has its precision for good"):
+    np.testing.assert_allclose(predictor.predict(*sequence), expected, atol=1e-5)
+    with pytest.raises(UserError, match="the precision of a SavedModel is fixed"):
         Predictor.load(tmp_path / "saved", precision="float32")
     (tmp_path / "saved/assets.extra/affwildnet.json").unlink()
-    assert "assumed: alignment crop, margin 0.1" in loading.load(tmp_path / "saved").told[1]
+    assert "assumed: alignment crop, margin 0.1" in load_network(tmp_path / "saved").description
 
 
 @pytest.mark.slow
@@ -84,37 +85,37 @@ def test_an_export_without_states_is_refused(plain, tmp_path):
     archive.add_endpoint("serving_default", lambda *inputs: plain(list(inputs)), [tensor for tensor in plain.inputs])
     archive.write_out(tmp_path / "saved", verbose=False)
     with pytest.raises(UserError, match=r"signature `step`.*Received: serving_default\. Export it again"):
-        loading.load(tmp_path / "saved")
+        load_network(tmp_path / "saved")
 
 
 def test_a_file_says_how_faces_are_cut_out_and_is_not_contradicted(plain, tmp_path):
     path = tmp_path / "model.keras"
     write_model(plain, path, Card(SIZE, "crop", 0.25))
-    assert loading.load(path).aligner == Aligner(SIZE, "crop", 0.25)
-    assert loading.load(path, alignment="crop", margin=0.25).aligner == Aligner(SIZE, "crop", 0.25)
-    with pytest.raises(UserError, match=r"`--margin` must be 0\.25.*Received: 0\.1"):
-        loading.load(path, margin=0.1)
+    assert load_network(path).aligner == Aligner(SIZE, "crop", 0.25)
+    assert load_network(path, alignment="crop", margin=0.25).aligner == Aligner(SIZE, "crop", 0.25)
+    with pytest.raises(UserError, match=r"`margin` must be 0\.25.*Received: 0\.1"):
+        load_network(path, margin=0.1)
     write_model(plain, path)
-    loaded = loading.load(path, margin=0.3)
+    loaded = load_network(path, margin=0.3)
     assert loaded.aligner == Aligner(SIZE, "crop", 0.3)
-    assert loaded.told[1].endswith("assumed: alignment crop")
-    told = loading.load(path, alignment="procrustes", margin=0.0).told
-    assert told == (f"model: {path}", f"faces: {SIZE}x{SIZE}, procrustes, as asked")
+    assert loaded.description.endswith("assumed: alignment crop")
+    given = load_network(path, alignment="procrustes", margin=0.0)
+    assert given.description == f"model: {path}\nfaces: {SIZE}x{SIZE}, procrustes, as given"
 
 
 def test_a_working_directory_is_its_best_checkpoint_else_the_latest(plain, tmp_path):
     workdir = Workdir(tmp_path / "run")
     workdir.start(Run(TINY, tmp_path))
     with pytest.raises(UserError, match="no checkpoint yet"):
-        loading.load(workdir.path)
+        load_network(workdir.path)
     latest = checkpoints.path_of(workdir.checkpoints, 10)
     write_model(plain, latest)
     write_model(plain, checkpoints.path_of(workdir.checkpoints, 5))
-    assert loading.load(workdir.path).told[0] == f"model: {latest}"
+    assert load_network(workdir.path).description.startswith(f"model: {latest}\n")
     best = workdir.best / "best_mean.keras"
     best.parent.mkdir()
     best.write_bytes(latest.read_bytes())
-    assert loading.load(workdir.path, precision="bfloat16").told[0] == f"model: {best}, bfloat16"
+    assert load_network(workdir.path, precision="bfloat16").description.startswith(f"model: {best}, bfloat16\n")
 
 
 @pytest.mark.slow
@@ -141,9 +142,11 @@ def test_bfloat16_is_what_the_network_is_when_it_is_built_so(changes, sequence):
     assert {layer.compute_dtype for layer in back.layers} == {"float32"}
 
 
-def test_networks_that_do_not_estimate_valence_and_arousal_are_refused():
-    with pytest.raises(UserError, match=r"Received: valence_arousal \(None, None, 7\).* expressions are scored"):
+def test_networks_that_do_not_predict_valence_and_arousal_are_refused():
+    with pytest.raises(UserError, match=r"must predict .*Received: .* to valence_arousal \(None, None, 7\)"):
         KerasNetwork(small_network(outputs=7))
+    with pytest.raises(UserError, match=r"must predict `valence_arousal`.*Received: `expression`\. Score networks for"):
+        KerasNetwork(small_network(outputs=7, output="expression"))
     entrance = keras.Input((4,), name="x")
     with pytest.raises(UserError, match=r"must take `frames`.*Received: x \(None, 4\)"):
         KerasNetwork(keras.Model(entrance, keras.layers.Dense(2, name="valence_arousal")(entrance)))
@@ -160,23 +163,23 @@ def test_files_that_hold_no_network_are_refused(tmp_path):
         (tmp_path / "saved", "not a readable SavedModel"),
     ):
         with pytest.raises(UserError, match=message):
-            loading.load(path)
+            load_network(path)
     with pytest.raises(UserError, match="Did you mean bfloat16"):
-        loading.load(tmp_path, precision="bfloat")
+        load_network(tmp_path, precision="bfloat")
 
 
 def test_faces_of_another_form_are_refused(plain, sequence):
     predictor = Predictor(KerasNetwork(plain), Aligner(SIZE))
     faces, points = sequence
     for arguments, message in (
-        ((faces[:, :20], points), rf"`faces` must be uint8 of the shape \({FRAMES}, {SIZE}, {SIZE}, 3\)"),
+        ((faces[:, :20], points), rf"`crops` must be uint8 of the shape \({FRAMES}, {SIZE}, {SIZE}, 3\)"),
         ((faces.astype("float32"), points), "Received: float32"),
-        ((faces, points[:3]), "as many as the 7 faces. Received: 3"),
+        ((faces, points[:3]), "as many as the 7 crops. Received: 3"),
         ((faces, points[:, :60]), "`landmarks` must be float32"),
-        ((faces, None), "must come with the faces"),
-        ((faces[:0], points[:0]), "at least one face"),
+        ((faces, None), "must be given with the crops"),
+        ((faces[:0], points[:0]), "at least one crop"),
     ):
         with pytest.raises(UserError, match=message):
-            predictor.prediction(*arguments)
-    with pytest.raises(UserError, match="`image` must be uint8 RGB"):
+            predictor.predict(*arguments)
+    with pytest.raises(UserError, match="`frame` must be uint8 RGB"):
         predictor.step(faces[0][..., 0])

@@ -1,4 +1,4 @@
-"""What goes from one stage of a prediction to the next: frames with their faces."""
+"""A frame with its faces, as it passes through a prediction from detection to the table."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.video.reading import Frame
 
-REMEMBERED = 256  # faces, those seen last, that are known again when they come back
+REMEMBERED = 256  # faces: the ones seen last are recognised when they come back
 
 
 @dataclass(eq=False)
@@ -17,11 +17,11 @@ class Face:
 
     Attributes:
       track: number of the face in the video, from 1.
-      box: in source pixels.
-      landmarks: (68, 2) float32 source pixels.
+      box: its box in the frame's pixels.
+      landmarks: (68, 2) float32 in the frame's pixels.
       crop: (S, S, 3) uint8 RGB, what the network sees.
       points: (68, 2) float32, the landmarks in the crop divided by its side.
-      prediction: (2,) float32 valence and arousal, once there.
+      prediction: (2,) float32 valence and arousal; None until the network has run.
     """
 
     track: int
@@ -33,15 +33,15 @@ class Face:
 
 
 @dataclass(eq=False)
-class Row:
-    """A frame on its way.
+class FrameFaces:
+    """A frame and the faces in it.
 
     Attributes:
-      number: 1-based.
+      number: the frame's number, 1-based.
       timestamp: in seconds.
-      image: (height, width, 3) uint8 RGB; None where nothing is drawn, so that images are not held.
-      faces: those that are predicted from, by track.
-      removed: how many faces were false detections.
+      image: (height, width, 3) uint8 RGB; None where nothing is drawn, to save memory.
+      faces: the faces to predict from, by track.
+      removed: number of faces that were false detections.
     """
 
     number: int
@@ -51,12 +51,13 @@ class Row:
     removed: int = 0
 
     @classmethod
-    def of(cls, frame: Frame, faces: list[Face], keep_image: bool) -> "Row":
+    def of(cls, frame: Frame, faces: list[Face], keep_image: bool) -> "FrameFaces":
+        """Return a frame with these faces, with its image or without."""
         return cls(frame.number, frame.timestamp, frame.image if keep_image else None, faces)
 
 
 class Recent(OrderedDict):
-    """A dict that forgets the entries not used for longest, beyond `REMEMBERED`."""
+    """A dict of at most `REMEMBERED` entries: it drops those that were set longest ago."""
 
     def __setitem__(self, key, value) -> None:
         super().__setitem__(key, value)

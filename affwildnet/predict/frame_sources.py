@@ -1,4 +1,4 @@
-"""What is predicted from: a video, a folder of videos, an image sequence, or a camera."""
+"""Where frames come from: a video, a folder of videos, a folder of images, or a camera."""
 
 import itertools
 import signal
@@ -17,15 +17,15 @@ from tfrecords_tools.video.reading import VIDEO_SUFFIXES, Frame, frame_rate, rea
 
 
 @dataclass(frozen=True)
-class Clip:
-    """One sequence of frames.
+class FrameSource:
+    """A video, a folder of images or a camera, read when its turn comes.
 
     Attributes:
-      name: what its files are named after.
-      where: where it comes from, for the reader.
-      frames: starts reading; raises a `UserError`, then or later, where it cannot be read.
-      fps: frames per second, 0 where unknown; called when the clip's turn comes.
-      count: how many frames there should be, None where unknown.
+      name: the stem of its files' names.
+      where: its path or number, for messages.
+      frames: returns the frames in order; raises a `UserError`, at once or later, if it cannot be read.
+      fps: returns the frames per second, 0 where unknown.
+      count: returns the expected number of frames, None where unknown.
     """
 
     name: str
@@ -35,11 +35,15 @@ class Clip:
     count: Callable[[], int | None]
 
 
-def find_clips(path: Path, image_fps: float = IMAGE_FPS) -> list[Clip]:
-    """Return what lies at a path: a video, each video of a folder, or a folder's images, named by numbers, as one.
+def find_sources(path: Path, image_fps: float = IMAGE_FPS) -> list[FrameSource]:
+    """Return what a path holds: a video, the videos of a folder, or a folder of images named by their numbers.
+
+    Args:
+      path: a video file or a folder.
+      image_fps: frames per second of a folder of images.
 
     Raises:
-      UserError: if there is nothing of that kind.
+      UserError: if there are neither videos nor images, or both.
     """
     if path.is_file():
         return [_video(path, path.stem)]
@@ -59,7 +63,7 @@ def find_clips(path: Path, image_fps: float = IMAGE_FPS) -> list[Clip]:
         )
     numbered = image_files(path, first=_first(path))
     return [
-        Clip(
+        FrameSource(
             path.resolve().name,
             str(path),
             lambda: read_frames(path, image_fps=image_fps, first=_first(path)),
@@ -74,14 +78,14 @@ def _shown(file: Path) -> bool:
 
 
 def _first(folder: Path) -> int:
-    """The number of a folder's first image: 0 where there is one of that number, else 1."""
+    """Return the number of a folder's first image: 0 if there is an image of that number, else 1."""
     numbers = [int(file.stem) for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES
                and file.stem.isdecimal()]  # fmt: skip
     return min(1, min(numbers, default=1))
 
 
-def _video(path: Path, name: str) -> Clip:
-    return Clip(name, str(path), lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path))
+def _video(path: Path, name: str) -> FrameSource:
+    return FrameSource(name, str(path), lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path))
 
 
 def _count(path: Path) -> int | None:
@@ -91,16 +95,16 @@ def _count(path: Path) -> int | None:
     return count if count > 0 else None
 
 
-def camera(number: int) -> Clip:
-    """Return a camera as a clip, whose frames end at Ctrl-C; times are those at which they came, from 0.
+def camera(number: int) -> FrameSource:
+    """Return a camera, whose frames end at Ctrl-C and are timed as they arrive, from 0.
 
     Raises:
-      UserError: if there is no such camera, or it gives no image.
+      UserError: if there is no such camera, or it delivers no image.
     """
     capture = cv2.VideoCapture(number)
     if not capture.isOpened() or not capture.read()[0]:
         capture.release()
-        raise UserError(f"`--camera` must be the number of a camera that gives images. Received: {number}.")
+        raise UserError(f"`camera` must be the number of a camera that delivers images. Received: {number}.")
     rate = capture.get(cv2.CAP_PROP_FPS)
 
     def frames() -> Iterator[Frame]:
@@ -117,12 +121,12 @@ def camera(number: int) -> Clip:
         finally:
             capture.release()
 
-    return Clip(f"camera{number}", f"camera {number}", frames, lambda: max(0.0, rate), lambda: None)
+    return FrameSource(f"camera{number}", f"camera {number}", frames, lambda: max(0.0, rate), lambda: None)
 
 
 @contextmanager
 def _until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Yield whether Ctrl-C was pressed; the first one ends the frames, so that what came is written."""
+    """Yield a function that says whether Ctrl-C was pressed; the second Ctrl-C interrupts as usual."""
     pressed = []
 
     def note(*_) -> None:
@@ -137,7 +141,7 @@ def _until_interrupted() -> Iterator[Callable[[], bool]]:
 
 
 def until(frames: Iterator[Frame], seconds: float | None) -> Iterator[Frame]:
-    """Yield the frames of the first so many seconds; None is all."""
+    """Yield the frames of the first `seconds`; None is all."""
     for frame in frames:
         if seconds is not None and frame.timestamp >= seconds:
             break

@@ -1,0 +1,128 @@
+"""Exporting a trained network to one or several formats, each in a folder of its name."""
+
+import logging
+import os
+import time
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from affwildnet.data import Corpus
+from affwildnet.export import format_scores, onnx_file
+from affwildnet.export.export_folders import check_replaceable
+from affwildnet.export.exported_functions import functions_of
+from affwildnet.export.format_scores import FormatRunner
+from affwildnet.export.formats import FORMATS
+from affwildnet.runs import best, checkpoints
+from affwildnet.runs import card as network_card
+from affwildnet.runs.card import Card
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records import manifest
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Export:
+    """What `export_model` wrote.
+
+    Attributes:
+      folders: the folder of each format, by name.
+      sizes: bytes that a program needs to run each format.
+      scores: a table of each format's scores, as lines of text; "" if none were asked for.
+    """
+
+    folders: dict[str, Path]
+    sizes: dict[str, int]
+    scores: str = ""
+
+
+def export_model(
+    model: keras.Model | str | os.PathLike,
+    output: str | os.PathLike,
+    formats: Iterable[str] = ("saved_model",),
+    *,
+    card: Card | None = None,
+    data_dir: str | os.PathLike | None = None,
+    split: str = "test",
+) -> Export:
+    """Export a trained network for other programs, and compare the scores of the formats if `data_dir` is given.
+
+    Args:
+      model: a network, a `.keras` file, or the working directory of a run (its best checkpoint).
+      output: folder in which each format gets a folder of its name.
+      formats: names of `FORMATS`: "saved_model", "onnx", "tflite_float16", "tflite_int8".
+      card: how crops were cut out for the network; by default what its file says.
+      data_dir: a packed corpus to score every format on, beside the network itself. A file without a card is described
+        by this corpus.
+      split: the split to score on.
+
+    Returns:
+      What was written. Each format is logged when it is done.
+
+    Raises:
+      UserError: if an argument cannot be used, a package is missing, or a folder cannot be written. All arguments are
+        checked before anything is written.
+
+    Example:
+      >>> export_model("runs/demo", "runs/demo/exported", ["saved_model", "onnx"]).folders["onnx"]
+      PosixPath('runs/demo/exported/onnx')
+    """
+    names = list(dict.fromkeys([formats] if isinstance(formats, str) else formats))
+    for name in names:
+        check_choice("formats", name, FORMATS)
+    if "onnx" in names:
+        onnx_file.check_installed()
+    data_dir = None if data_dir is None else Path(data_dir)
+    path = None if isinstance(model, keras.Model) else best.model_file(Path(model))
+    if path is not None and card is None:
+        card = card_of(path, data_dir)
+    folders = {name: Path(output) / name for name in names}
+    for name, folder in folders.items():
+        check_replaceable(folder, FORMATS[name].marker)
+    network = model if path is None else checkpoints.load(path)
+    functions = functions_of(network)
+    corpus = None
+    if data_dir is not None:
+        corpus = Corpus.open(data_dir, split, functions.signature.image_size)
+        format_scores.check_scorable(corpus, functions)
+    sizes, provenance = {}, {} if path is None else {"checkpoint": path.name}
+    for name, folder in folders.items():
+        began = time.monotonic()
+        FORMATS[name].write(network, folder, provenance, card)
+        sizes[name] = FORMATS[name].size(folder)
+        _log.info(f"{name:<16}{sizes[name] / 1e6:8.2f} MB{time.monotonic() - began:7.1f} s  {folder}")
+    if corpus is None:
+        return Export(folders, sizes)
+    runners = {"network": FormatRunner(format_scores.keras_step(functions))}
+    for name, folder in folders.items():
+        runners[name] = FormatRunner(FORMATS[name].load(folder), FORMATS[name].one_frame)
+    format_scores.score_formats(corpus, functions, runners)
+    own = sum(weight.nbytes for weight in network.get_weights())
+    videos = len(corpus.videos)
+    title = f"{corpus.frames_labelled} labelled frames of {videos} {split} video{'s' * (videos != 1)}, CCC:"
+    return Export(folders, sizes, f"{title}\n{format_scores.score_table(runners, {'network': own, **sizes})}")
+
+
+def card_of(path: Path, data_dir: Path | None) -> Card:
+    """Return the card of a `.keras` file; for a file without one, the card of the packed corpus.
+
+    Raises:
+      UserError: if there is neither, or the file is not one that Keras wrote.
+    """
+    try:
+        card = network_card.read(path)
+    except zipfile.BadZipFile:
+        raise UserError(f"{path}: must be a .keras file. Received: a file of another kind, or one cut off.") from None
+    if card is not None:
+        return card
+    if data_dir is None:
+        raise UserError(
+            f"{path}: must say how crops were cut out for it ({network_card.MEMBER} inside the file). Received: a file "
+            "without. Name the packed corpus that it was trained on with `data_dir`."
+        )
+    _log.info(f"{path}: does not say how crops were cut out for it; taken from {data_dir}")
+    return Card.of(manifest.load(data_dir))

@@ -1,0 +1,156 @@
+"""From frames to the faces to predict from: followed as in packing, but with a bounded look ahead."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
+from affwildnet.predict.timing import PhaseTimes, TimedDetector, TimedLandmarks
+from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.tracking import EVERY, Followed, follow_faces
+from tfrecords_tools.faces.tracks import SHORTEST, jumps
+from tfrecords_tools.video.reading import Frame
+
+FACES = ("one", "all")
+AWAY = 1.0  # seconds without the followed face, after which another one may take its place
+HELD = 15  # frames, the most that wait until a detection is confirmed as a face
+
+
+def face_stream(
+    frames: Iterable[Frame],
+    detector: Detector,
+    predictor: LandmarkPredictor,
+    aligner: Aligner,
+    *,
+    which: str = "one",
+    every: int = EVERY,
+    keep_images: bool = False,
+    times: PhaseTimes | None = None,
+) -> Iterator[FrameFaces]:
+    """Yield every frame with the faces to predict from, cut out.
+
+    Args:
+      frames: the frames of one video, in order.
+      detector: finds faces.
+      predictor: finds their landmarks.
+      aligner: cuts them out.
+      which: "one" face at a time, see `one_face`; or "all".
+      every: see `tracking.follow_faces`; the result lags by this many frames, and by up to `HELD` more.
+      keep_images: whether frames keep their images.
+      times: where to add the time of each phase.
+    """
+    times = times or PhaseTimes()
+    followed = follow_faces(
+        times.decoding(frames),
+        TimedDetector(detector, times),
+        TimedLandmarks(predictor, times),
+        every,
+        remembered=REMEMBERED,
+    )
+    if which == "one":
+        followed = one_face(followed)
+    return without_jumps(_cut_out(followed, aligner, keep_images, times))
+
+
+def one_face(followed: Iterable[Followed]) -> Iterator[Followed]:
+    """Keep one face in each frame: the largest at first, and then the same one.
+
+    When that face has been away for more than a second, the largest face of the frame takes its place. (Packing sees
+    the whole video before it chooses, and takes the face of most frames.)
+    """
+    current, seen = None, 0.0
+    for each in followed:
+        time = each.frame.timestamp
+        if current not in each.boxes and each.boxes and (current is None or time - seen > AWAY):
+            current = max(each.boxes, key=lambda number: each.boxes[number].area)
+        if current in each.boxes:
+            seen = time
+            yield Followed(each.frame, {current: each.boxes[current]}, {current: each.landmarks[current]})
+        else:
+            yield Followed(each.frame)
+
+
+def _cut_out(
+    followed: Iterable[Followed], aligner: Aligner, keep_images: bool, times: PhaseTimes
+) -> Iterator[FrameFaces]:
+    for each in followed:
+        faces = []
+        with times.of("crop"):
+            for number, box in each.boxes.items():
+                landmarks = each.landmarks[number]
+                faces.append(Face(number, box, landmarks, *aligner(each.frame.image, box, landmarks)))
+        yield FrameFaces.of(each.frame, faces, keep_images)
+
+
+@dataclass(eq=False)
+class _Piece:
+    """The part of a track between two jumps.
+
+    Attributes:
+      after_jump: whether it begins with a jump.
+      frames: number of its frames so far.
+      waiting: those of its faces that are neither confirmed nor removed yet, with their frames.
+      last: frame number, box and landmarks of the newest face.
+    """
+
+    after_jump: bool
+    frames: int = 0
+    waiting: list[tuple[FrameFaces, Face]] = field(default_factory=list)
+    last: tuple[int, Box, np.ndarray] | None = None
+
+
+def without_jumps(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
+    """Remove false detections from the frames, as `tracks.remove_jumps` does, holding at most `HELD` frames.
+
+    The part of a track beside a jump is confirmed when it has five frames. If it has fewer after `HELD` frames, it is
+    removed if it began with a jump, and confirmed if it is the first part of its track. Unlike in packing, the longest
+    part of a track has no privilege.
+    """
+    pieces: Recent[int, _Piece] = Recent()
+    held: deque[FrameFaces] = deque()
+    undecided: dict[Face, _Piece] = {}
+    for frame in frames:
+        held.append(frame)
+        for face in list(frame.faces):
+            pieces[face.track] = _extended(pieces.get(face.track), frame, face, undecided)
+        while held:
+            oldest = [face for face in held[0].faces if face in undecided]
+            if oldest and len(held) <= HELD:
+                break
+            for face in oldest:
+                _settle(undecided[face], not undecided[face].after_jump, undecided)
+            yield held.popleft()
+    for piece in set(undecided.values()):
+        _settle(piece, not piece.after_jump, undecided)
+    yield from held
+
+
+def _extended(piece: _Piece | None, frame: FrameFaces, face: Face, undecided: dict[Face, _Piece]) -> _Piece:
+    """Return the piece with one more face, or the new one that begins with it."""
+    if piece is None:
+        piece = _Piece(after_jump=False)
+    else:
+        number, box, landmarks = piece.last
+        if jumps((box, landmarks), (face.box, face.landmarks), frame.number - number):
+            _settle(piece, False, undecided)
+            piece = _Piece(after_jump=True)
+    piece.frames += 1
+    piece.last = (frame.number, face.box, face.landmarks)
+    piece.waiting.append((frame, face))
+    undecided[face] = piece
+    if piece.frames >= SHORTEST:
+        _settle(piece, True, undecided)
+    return piece
+
+
+def _settle(piece: _Piece, confirmed: bool, undecided: dict[Face, _Piece]) -> None:
+    for frame, face in piece.waiting:
+        del undecided[face]
+        if not confirmed:
+            frame.faces.remove(face)
+            frame.removed += 1
+    piece.waiting = []

@@ -1,0 +1,191 @@
+"""Predicting from a video, images or a camera: a table, a plot and, if wanted, a video with the predictions."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from affwildnet.predict import prediction_table
+from affwildnet.predict.curve_plot import plot_curves
+from affwildnet.predict.face_stream import FACES, face_stream
+from affwildnet.predict.frame_sources import FrameSource, until
+from affwildnet.predict.overlay import Overlay
+from affwildnet.predict.predictor import Predictor
+from affwildnet.predict.timing import PhaseTimes
+from affwildnet.predict.track_states import CHUNK, with_predictions
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.faces.tracking import EVERY
+from tfrecords_tools.records.schema import LANDMARKS
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to predict from a source, and what to write.
+
+    Attributes:
+      output: folder of the files.
+      faces: "one" face at a time, or "all".
+      every: every how many frames the whole frame is searched for faces, see `tracking.follow_faces`.
+      overlay: whether to write a video with the predictions drawn into it.
+      overwrite: whether to replace the files of an earlier prediction.
+      seconds: predict only the first so many seconds; None is all.
+      progress: whether to show a progress bar.
+    """
+
+    output: Path
+    faces: str = "one"
+    every: int = EVERY
+    overlay: bool = False
+    overwrite: bool = False
+    seconds: float | None = None
+    progress: bool = True
+
+    def __post_init__(self):
+        check_choice("faces", self.faces, FACES)
+        if self.every < 1:
+            raise UserError(f"`every` must be at least 1. Received: {self.every}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise UserError(f"`seconds` must be above 0. Received: {self.seconds:g}")
+
+    def paths(self, source: FrameSource) -> dict[str, Path]:
+        """Return the files that are written for a source, by what they hold."""
+        found = {"table": self.output / f"{source.name}.csv", "curves": self.output / f"{source.name}.png"}
+        return {**found, **({"overlay": self.output / f"{source.name}-overlay.mp4"} if self.overlay else {})}
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What a prediction found in one source.
+
+    Attributes:
+      frames: number of frames.
+      frames_with_face: number of frames with at least one face.
+      tracks: number of faces that were predicted from.
+      removed: number of false detections that were removed.
+      expected: number of frames according to the file; None where it does not say.
+      seconds: time that the prediction took.
+      shares: each phase's share of that time.
+      paths: the files, by what they hold.
+    """
+
+    frames: int
+    frames_with_face: int
+    tracks: int
+    removed: int
+    expected: int | None
+    seconds: float
+    shares: dict[str, float]
+    paths: dict[str, Path]
+
+    def summary(self, where: str) -> str:
+        """Return lines of text on the result for the source `where`."""
+        parts = [f"{_counted(self.frames, 'frame')}, {self.frames_with_face:,} with a face"]
+        if self.tracks > 1:
+            parts.append(f"{self.tracks} faces")
+        if self.removed:
+            parts.append(f"{_counted(self.removed, 'false detection')} removed")
+        lines = [f"{where}: {', '.join(parts)}"]
+        if not self.frames_with_face:
+            lines.append("  no face was found: the table has empty values. `--upsample=1` finds smaller faces.")
+        if self.expected and self.frames < 0.9 * self.expected:
+            lines.append(f"  the file says {_counted(self.expected, 'frame')}: the others cannot be decoded")
+        lines += [f"  {name:<9}{path}" for name, path in self.paths.items()]
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.shares.items())
+        lines.append(f"  {self.frames / self.seconds:.1f} frames/s: {shares}")
+        return "\n".join(lines)
+
+
+def predict_all(
+    sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions
+) -> Iterator[tuple[FrameSource, SourceResult | Exception]]:
+    """Yield each source with its result, or with the error that it could not be read for.
+
+    Nothing is read if a file would be overwritten. An error of the only source is raised instead.
+
+    Raises:
+      UserError: if files would be overwritten, the output folder cannot be created, or the only source not be read.
+    """
+    _create_output(sources, options)
+    warm_up(predictor)
+    for source in sources:
+        try:
+            outcome = predict_source(source, predictor, options)
+        except (UserError, OSError, cv2.error) as error:
+            if len(sources) == 1:
+                raise
+            outcome = error
+        yield source, outcome
+
+
+def _create_output(sources: Sequence[FrameSource], options: PredictOptions) -> None:
+    existing = [path for source in sources for path in options.paths(source).values() if path.exists()]
+    if existing and not options.overwrite:
+        raise UserError(f"{existing[0]}: exists already. Replace it with `overwrite`, or choose another `output`.")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{options.output}: cannot be created ({error.strerror}). Choose another `output`.") from None
+
+
+def warm_up(predictor: Predictor) -> None:
+    """Load what finds faces and compile the network, so that no source's time includes it."""
+    network, _, _ = predictor.network, predictor.finder.detector, predictor.finder.predictor
+    for count in (1, CHUNK):
+        crops = np.zeros((count, network.image_size, network.image_size, 3), np.uint8)
+        network.run(crops, np.zeros((count, LANDMARKS, 2), np.float32), network.initial_states())
+
+
+def predict_source(source: FrameSource, predictor: Predictor, options: PredictOptions) -> SourceResult:
+    """Predict from one source in one pass, in memory that does not grow with its length.
+
+    Raises:
+      UserError: if the source cannot be read, or a file cannot be written.
+    """
+    times, paths = PhaseTimes(), options.paths(source)
+    expected = source.count() if options.seconds is None else None
+    frames = tqdm(
+        until(source.frames(), options.seconds),
+        total=expected,
+        unit="frame",
+        desc=source.name,
+        file=sys.stderr,
+        leave=False,
+        disable=not options.progress,
+    )
+    stream = face_stream(
+        frames,
+        predictor.finder.detector,
+        predictor.finder.predictor,
+        predictor.aligner,
+        which=options.faces,
+        every=options.every,
+        keep_images=options.overlay,
+        times=times,
+    )
+    count, with_face, removed, tracks = 0, 0, 0, set()
+    with ExitStack() as stack:
+        table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all"))
+        overlay = stack.enter_context(Overlay(paths["overlay"], source.fps())) if options.overlay else None
+        for frame in with_predictions(stream, predictor.network, times):
+            count += 1
+            with_face += bool(frame.faces)
+            removed += frame.removed
+            tracks.update(face.track for face in frame.faces)
+            with times.of("writing"):
+                table.write(frame)
+                if overlay is not None:
+                    overlay.write(frame)
+        if not count:
+            raise UserError(f"{source.where}: must hold at least one frame. Received: none.")
+    with times.of("writing"):
+        plot_curves(paths["table"], source.name, paths["curves"])
+    return SourceResult(count, with_face, len(tracks), removed, expected, times.total, times.shares(), paths)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
