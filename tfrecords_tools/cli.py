@@ -1,93 +1,151 @@
-"""`python -m tfrecords_tools sample | pack | inspect | verify | stats | agreement | partition`."""
+"""`python -m tfrecords_tools COMMAND`: from raw video to a packed corpus, and what can be known about it."""
 
 import argparse
 import os
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tfrecords_tools.errors import UserError, exit_status
-from tfrecords_tools.faces.alignment import ALIGNMENTS, Aligner
-from tfrecords_tools.layouts import LAYOUTS
-from tfrecords_tools.packing.job_runners import RUNNERS
+from tfrecords_tools import face_options
+from tfrecords_tools.commands import Parser, Switch, count, positive, run, whole
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
+from tfrecords_tools.records.manifest import Manifest
+
+COMMANDS = {
+    "sample": "write a small synthetic corpus of videos to try things on",
+    "pack": "find faces and landmarks, match annotations, write TFRecords",
+    "inspect": "print what is in a packed corpus; write a contact sheet",
+    "verify": "read every record again and compare it with the manifest",
+    "stats": "show how the labels are distributed: numbers and histograms",
+    "agreement": "show how well annotators agree, with each other and with the landmarks",
+    "partition": "divide a corpus by subject into similar splits or folds",
+}
+
+# The names of `layouts.LAYOUTS` and `job_runners.RUNNERS`, which bring in OpenCV: help and errors do not wait for it.
+LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "thesis")
+RUNNERS = ("beam", "local")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet") -> int:
     """Run one command; return the exit status."""
-    options = _parser().parse_args(arguments)
-    return exit_status(lambda: options.run(options))
+    return run(_parser(prog), lambda options: options.run(options), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tfrecords_tools", description="From raw video to a packed corpus.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    sample = commands.add_parser("sample", help="write a small synthetic corpus of videos to try things on")
-    sample.add_argument("--output", type=Path, required=True, help="new folder, in the layout aff_wild")
-    sample.add_argument("--clips", type=int, default=20)
-    sample.add_argument("--seed", type=int, default=0)
-    sample.add_argument("--min_seconds", type=float, default=8.0)
-    sample.add_argument("--max_seconds", type=float, default=12.0)
-    sample.add_argument("--landmark_model", type=Path, help="path of the 68-point model")
-    sample.set_defaults(run=_sample)
-
-    pack = commands.add_parser("pack", help="detect faces and landmarks, match annotations, write TFRecords")
-    pack.add_argument("--layout", choices=sorted(LAYOUTS), required=True, help="how the dataset lies on disk")
-    pack.add_argument("--source", type=Path, required=True, help="the dataset's folder")
-    pack.add_argument("--output", type=Path, required=True, help="new folder for the packed corpus")
-    pack.add_argument("--name", help="name of the corpus, part of its files' names (default: the layout's)")
-    pack.add_argument("--workers", type=int, default=os.cpu_count(), help="videos packed at once (default: all cores)")
-    pack.add_argument("--size", type=int, default=96, help="side of the face crop in pixels (default: 96)")
-    pack.add_argument("--alignment", choices=ALIGNMENTS, default="crop")
-    pack.add_argument("--margin", type=float, default=0.1, help="widening of the face's box on each side")
-    pack.add_argument("--upsample", type=int, default=0, help="double the image so many times to find small faces")
-    pack.add_argument("--length_tolerance", type=int, default=1, help="frames by which annotation and video may differ")
-    pack.add_argument("--every", type=int, default=10, help="search every n-th image whole, follow faces in between")
-    pack.add_argument("--fps", type=float, help="bring frames to this rate, by the nearest timestamp")
-    pack.add_argument("--detect", action="store_true", help="find faces afresh although the dataset brings them")
-    pack.add_argument("--yunet_model", type=Path, help="find faces with this YuNet model instead of dlib's detector")
-    pack.add_argument("--annotators", default="", help="names, with commas: label with the mean of these annotators")
-    pack.add_argument("--partition", type=Path, help="splits from a file that the command `partition` wrote")
-    pack.add_argument("--runner", choices=sorted(RUNNERS), default="local", help="who packs: this machine, or Beam")
-    pack.add_argument("--beam_options", default="", help='flags of Beam in one string, such as "--runner=FlinkRunner"')
-    pack.add_argument("--landmark_model", type=Path, help="path of the 68-point model")
-    pack.add_argument("--overwrite", action="store_true", help="replace the packed corpus in --output")
-    pack.add_argument("--allow_left_out", action="store_true", help="exit with 0 though videos were left out")
-    pack.set_defaults(run=_pack)
-
-    inspect = commands.add_parser("inspect", help="print what is in a packed corpus; write a contact sheet")
-    inspect.add_argument("folder", type=Path)
-    inspect.add_argument("--sheet", type=Path, help="where the contact sheet goes (default: contact_sheet.png in it)")
-    inspect.set_defaults(run=_inspect)
-
-    verify = commands.add_parser("verify", help="re-read every record against the manifest")
-    verify.add_argument("folder", type=Path)
-    verify.set_defaults(run=_verify)
-
-    stats = commands.add_parser("stats", help="how the labels are spread: numbers and histograms")
-    stats.add_argument("folder", type=Path)
-    stats.add_argument("--output", type=Path, help="folder for stats.json and the pictures (default: the corpus's)")
-    stats.set_defaults(run=_stats)
-
-    agreement = commands.add_parser("agreement", help="how well annotators agree, and with the landmarks")
-    agreement.add_argument("folder", type=Path)
-    agreement.add_argument("--selected", type=Path, help="CSV of the annotators selected: video,annotators[,dimension]")
-    agreement.add_argument("--best", type=int, default=0, help="instead select so many that agree best in each video")
-    agreement.add_argument("--output", type=Path, help="folder for agreement.json and pictures (default: the corpus's)")
-    agreement.set_defaults(run=_agreement)
-
-    partition = commands.add_parser("partition", help="splits or folds by subject that are alike")
-    partition.add_argument("folder", type=Path)
-    parts = partition.add_mutually_exclusive_group(required=True)
-    parts.add_argument("--fractions", help="of train, validation and test, such as 0.6,0.2,0.2")
-    parts.add_argument("--folds", type=int, help="number of equal folds instead")
-    partition.add_argument("--genders", type=Path, help="CSV with the columns subject,gender")
-    partition.add_argument("--seed", type=int, default=0)
-    partition.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    partition.set_defaults(run=_partition)
+def _parser(prog: str) -> Parser:
+    parser = Parser(prog=prog, description="From raw video to a packed corpus.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for name, (add_options, command) in _COMMANDS.items():
+        added = commands.add_parser(name, help=COMMANDS[name], description=f"{COMMANDS[name].capitalize()}.")
+        add_options(added)
+        added.set_defaults(run=command)
     return parser
+
+
+def _sample_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--output", type=Path, required=True, metavar="DIR", help="new folder, in the layout aff_wild")
+    add("--clips", type=whole(least=3), default=20, metavar="N", help="number of clips (default: 20)")
+    add("--min_seconds", type=positive, default=8.0, metavar="N", help="length of the shortest clip (default: 8)")
+    add("--max_seconds", type=positive, default=12.0, metavar="N", help="length of the longest clip (default: 12)")
+    add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
+    face_options.add_option(parser, "landmark_model")
+
+
+def _pack_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--layout", choices=LAYOUTS, required=True, help="how the dataset lies on disk")
+    add("--source", type=Path, required=True, metavar="DIR", help="the dataset's folder")
+    add("--output", type=Path, required=True, metavar="DIR", help="new folder for the packed corpus")
+    add("--name", metavar="NAME", help="of the corpus, part of its files' names (default: the layout's)")
+    add("--overwrite", action=Switch, help="replace the packed corpus in --output")
+    add("--allow_left_out", action=Switch, help="exit with 0 although videos were left out")
+
+    labels = parser.add_argument_group("labels and splits")
+    add = labels.add_argument
+    add("--annotators", default="", metavar="NAMES", help="label with the mean of these, with commas between them")
+    add("--partition", type=Path, metavar="FILE", help="splits from a file that the command `partition` wrote")
+    add(
+        "--length_tolerance",
+        type=whole(least=0),
+        default=1,
+        metavar="FRAMES",
+        help="by how many an annotation may be longer or shorter than its video (default: 1)",
+    )
+    add("--fps", type=positive, metavar="N", help="bring frames to this rate, by the nearest timestamp")
+
+    faces = parser.add_argument_group("faces")
+    faces.add_argument("--detect", action=Switch, help="find faces afresh although the dataset brings them")
+    face_options.add_finding(faces)
+    for name in ("size", "alignment", "margin"):
+        face_options.add_option(faces, name)
+
+    work = parser.add_argument_group("work")
+    add = work.add_argument
+    add(
+        "--workers",
+        type=whole(least=1),
+        default=os.cpu_count(),
+        metavar="N",
+        help="videos packed at once (default: one a core)",
+    )
+    add("--runner", choices=RUNNERS, default="local", help="who packs: this machine, or Apache Beam (default: local)")
+    add(
+        "--beam_options",
+        default="",
+        metavar="FLAGS",
+        help='flags of Beam in one string, such as "--runner=FlinkRunner"',
+    )
+
+
+def _corpus_options(parser: Parser) -> None:
+    parser.add_argument("folder", type=Path, metavar="CORPUS", help="the packed corpus")
+
+
+def _inspect_options(parser: Parser) -> None:
+    _corpus_options(parser)
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="the contact sheet (default: contact_sheet.png in the corpus)"
+    )
+
+
+def _stats_options(parser: Parser) -> None:
+    _corpus_options(parser)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder for stats.json and the plots (default: the corpus)"
+    )
+
+
+def _agreement_options(parser: Parser) -> None:
+    _corpus_options(parser)
+    add = parser.add_argument
+    add("--selected", type=Path, metavar="FILE", help="CSV of the annotators selected: video,annotators[,dimension]")
+    add(
+        "--best", type=whole(least=0), default=0, metavar="N", help="instead select the N that agree best in each video"
+    )
+    add("--output", type=Path, metavar="DIR", help="folder for agreement.json and the plots (default: the corpus)")
+
+
+def _partition_options(parser: Parser) -> None:
+    _corpus_options(parser)
+    parts = parser.add_mutually_exclusive_group(required=True)
+    parts.add_argument(
+        "--fractions", type=_fractions, metavar="LIST", help="of train, validation and test, such as 0.6,0.2,0.2"
+    )
+    parts.add_argument("--folds", type=whole(), metavar="N", help="number of equal folds instead")
+    add = parser.add_argument
+    add("--genders", type=Path, metavar="FILE", help="CSV with the columns subject,gender")
+    add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
+    add("--output", type=Path, required=True, metavar="FILE", help="the JSON file to write")
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between. Received: {text}") from None
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -106,22 +164,16 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from tfrecords_tools.faces.landmarks import find_model
-    from tfrecords_tools.packing.pack import PackOptions, check_output, pack
-
-    _at_least("workers", options.workers, 1)
-    _at_least("upsample", options.upsample, 0)
-    _at_least("length_tolerance", options.length_tolerance, 0)
-    _at_least("every", options.every, 1)
-    if options.fps is not None and not 0 < options.fps <= 1000:
-        raise UserError(f"`--fps` must be above 0 and at most 1000. Received: {options.fps:g}")
+    if options.fps is not None and options.fps > 1000:
+        raise UserError(f"`--fps` must be at most 1000. Received: {options.fps:g}")
     if options.yunet_model is not None and not options.yunet_model.is_file():
         raise UserError(f"`--yunet_model` must be a file. Received: {options.yunet_model}")
-    splits = None
-    if options.partition is not None:
-        from tfrecords_tools.study import partition_file
+    from tfrecords_tools.faces.alignment import Aligner
+    from tfrecords_tools.faces.landmarks import find_model
+    from tfrecords_tools.packing.pack import PackOptions, check_output, pack
+    from tfrecords_tools.study import partition_file
 
-        splits = partition_file.load(options.partition)
+    splits = None if options.partition is None else partition_file.load(options.partition)
     check_output(options.output, options.overwrite)
     packed = pack(
         options.layout,
@@ -146,22 +198,25 @@ def _pack(options: argparse.Namespace) -> int:
         splits=splits,
         progress=True,
     )
-    frames = sum(entry.frames for entry in packed.videos)
-    faceless = sum(entry.frames_without_face for entry in packed.videos)
-    splits = ", ".join(
-        f"{number} {split}"
-        for split in schema.SPLITS
-        if (number := sum(entry.split == split for entry in packed.videos))
-    )
-    print(f"packed {len(packed.videos)} videos ({splits}) into {options.output}: {frames} frames")
-    removed = sum(entry.frames_removed for entry in packed.videos)
-    print(
-        f"left out: {faceless} frames without a face, {removed} with what jumps like no face; "
-        f"{len(packed.left_out)} videos"
-    )
+    print("\n".join(_packed(packed, options.output)))
     for left in packed.left_out:
         print(f"  {left.split}/{left.video}: {left.reason}", file=sys.stderr)
     return 1 if packed.left_out and not options.allow_left_out else 0
+
+
+def _packed(packed: Manifest, output: Path) -> list[str]:
+    """Two lines on what was packed, and what was not."""
+    in_split = {split: sum(entry.split == split for entry in packed.videos) for split in schema.SPLITS}
+    splits = ", ".join(f"{number} {split}" for split, number in in_split.items() if number)
+    frames, faceless, removed = (
+        sum(getattr(entry, name) for entry in packed.videos)
+        for name in ("frames", "frames_without_face", "frames_removed")
+    )
+    return [
+        f"packed {count(len(packed.videos), 'video')} ({splits}) into {output}: {count(frames, 'frame')}",
+        f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
+        f"{count(len(packed.left_out), 'video')}",
+    ]
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -181,7 +236,8 @@ def _verify(options: argparse.Namespace) -> int:
     problems = verify(options.folder, progress=True)
     for problem in problems:
         print(problem)
-    print(f"{options.folder}: {f'{len(problems)} problems' if problems else 'every record is as the manifest says'}")
+    found = count(len(problems), "problem") if problems else "every record is as the manifest says"
+    print(f"{options.folder}: {found}")
     return 1 if problems else 0
 
 
@@ -212,20 +268,19 @@ def _partition(options: argparse.Namespace) -> None:
     if options.folds is not None:
         wanted = partition_report.folds(options.folds)
     else:
-        wanted = partition_report.splits(_fractions(options.fractions))
+        wanted = partition_report.splits(options.fractions)
     found = partition_report.partition(options.folder, wanted, options.genders, options.seed)
     print(partition_report.table(found))
     partition_file.save(found, options.output)
     print(f"wrote {options.output}")
 
 
-def _fractions(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"`--fractions` must be numbers with commas between. Received: {text}") from None
-
-
-def _at_least(flag: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"`--{flag}` must be at least {least}. Received: {value}")
+_COMMANDS: dict[str, tuple[Callable[[Parser], None], Callable[[argparse.Namespace], int | None]]] = {
+    "sample": (_sample_options, _sample),
+    "pack": (_pack_options, _pack),
+    "inspect": (_inspect_options, _inspect),
+    "verify": (_corpus_options, _verify),
+    "stats": (_stats_options, _stats),
+    "agreement": (_agreement_options, _agreement),
+    "partition": (_partition_options, _partition),
+}

@@ -10,6 +10,7 @@ and errors of usage come at once.
 """
 
 import argparse
+import inspect
 import logging
 import math
 import re
@@ -73,11 +74,10 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):
         """Parse; unlike in the base class, what is not known is an error here, also in the parser of a subcommand."""
         given = sys.argv[1:] if args is None else list(args)
+        if self._subparsers is None:
+            self._check_flags(given)
         options, rest = super().parse_known_args([part for each in given for part in self._plain(each)], namespace)
-        if unknown := [each for each in rest if each.startswith("-") and each != "-"]:
-            flag = unknown[0].partition("=")[0]
-            near = suggestion(flag, (name for name in self._option_string_actions if name.startswith("--")))
-            self.error(f"`{flag}` is not a flag of {self.prog}.{near} `{self.prog} --help` lists the flags.")
+        self._check_flags(rest)
         if stray := [each for each in rest if not (self._extra and "=" in each)]:
             allowed = "Only `name=value` may follow the flags." if self._extra else "Nothing may follow the flags."
             self.error(f"{allowed} Received: {' '.join(stray)}")
@@ -101,6 +101,13 @@ class Parser(argparse.ArgumentParser):
             action.dest: name for name, action in self._option_string_actions.items() if name == f"--{action.dest}"
         }
         return re.sub(r"`(\w+)`", lambda found: f"`{flags.get(found[1], found[1])}`", message)
+
+    def _check_flags(self, given: Sequence[str]) -> None:
+        # A value with a blank in it may begin with "--", as Beam's options do.
+        for flag in (each.partition("=")[0] for each in given if re.match(r"--\w|-[A-Za-z]", each)):
+            if flag not in self._option_string_actions and " " not in flag:
+                near = suggestion(flag, (name for name in self._option_string_actions if name.startswith("--")))
+                self.error(f"`{flag}` is not a flag of {self.prog}.{near} `{self.prog} --help` lists the flags.")
 
     def _plain(self, argument: str) -> list[str]:
         """Write --switch=true as --switch, and --list=a as --list a, after which more of the list may follow."""
@@ -173,6 +180,14 @@ def real(least: float | None = None, most: float | None = None) -> Callable[[str
     return _numbers(float, "a number", least, most)
 
 
+def positive(text: str) -> float:
+    """Return a finite number above 0: a type of `add_argument`."""
+    number = real()(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+    return number
+
+
 def _not_one_of(names: Iterable[str], name: str) -> str:
     return f"must be one of {', '.join(names)}. Received: {name}.{suggestion(name, names)}"
 
@@ -196,6 +211,22 @@ def _numbers(kind: type, what: str, least: float | None, most: float | None) -> 
         return number
 
     return parsed
+
+
+def count(number: int, thing: str) -> str:
+    """Return "1 video" or "2 videos"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def attributes_of(kind: type) -> dict[str, str]:
+    """Return what the docstring of a class says of each attribute, by its name: one home for reference and help."""
+    _, _, section = (inspect.getdoc(kind) or "").partition("Attributes:\n")
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n  (?=\w)", f"\n{section}"):
+        names, colon, text = entry.partition(": ")
+        if colon:
+            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return found
 
 
 def show_log(level: int = logging.INFO) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from affwildnet.experiments.config import Experiment
 from tfrecords_tools.errors import UserError, suggestion
 
+# What an experiment is, not how it is run.
+_FIXED = ("name", "published")
 # Names of fields in working directories of earlier versions.
 _RENAMED = {"trunk": "backbone"}
 
@@ -41,11 +43,23 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
         if len(path) == 1:
             raise UserError(f"`--set` must name one field of {whole}. Received: {whole} itself.")
         new = _replaced(value, path[1:], text, whole)
-    elif len(path) > 1 or path[0] in ("name", "published") or not _is_plain(kinds[path[0]]):
+    elif len(path) > 1 or path[0] in _FIXED or not _is_plain(kinds[path[0]]):
         raise UserError(f"`--set` must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
     return dataclasses.replace(config, **{path[0]: new})
+
+
+def names() -> list[str]:
+    """Return the names of the fields that `override` can replace, such as `training.batch_size`."""
+    found = {name: _kind(Experiment, name.split(".")) for name in _field_names(Experiment)}
+    return [name for name, kind in found.items() if name not in _FIXED and _is_plain(kind)]
+
+
+def _kind(kind: Any, path: list[str]) -> Any:
+    for name in path:
+        kind = typing.get_type_hints(kind)[name]
+    return kind
 
 
 def _field_names(kind: type, prefix: str = "") -> list[str]:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from affwildnet.experiments.config import scaled as scaled
+
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class FoldTime(keras.layers.Layer):

@@ -92,7 +92,7 @@ def chosen(folder: Path, number: int | None, path: Path | None = None) -> Fold |
     if number is not None:
         return read(folder, number, path)
     if path is not None:
-        raise UserError(f"`folds` needs `fold`, the number of one of them. Received: {path} alone.")
+        raise UserError(f"`fold_file` needs `fold`, the number of one of its folds. Received: {path} alone.")
     return None
 
 

@@ -96,7 +96,7 @@ def test_numbers_may_be_negative_and_follow_a_blank():
         ([], "`--name` must be given. See `try.py --help`."),
         (["--name=x", "--gup=1"], "`--gup` is not a flag of try.py. Did you mean --gpu? `try.py --help` lists"),
         (["--name=x", "--carri"], "Did you mean --carry?"),
-        (["--nam=x"], "`--name` must be given."),
+        (["--nam=x"], "`--nam` is not a flag of try.py. Did you mean --name?"),
         (["--name=x", "-v"], "`-v` is not a flag of try.py."),
         (["--name=x", "--gpu=one"], "`--gpu` must be a whole number. Received: one"),
         (["--name=x", "--gpu=-2"], "`--gpu` must be at least -1. Received: -2"),

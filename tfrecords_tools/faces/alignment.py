@@ -8,8 +8,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.boxes import Box
-
-ALIGNMENTS = ("crop", "procrustes")
+from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
 
 # Where the five anchors of the procrustes alignment (omg2019 chapter 4) come to lie, as shares of the crop's side:
 # centres of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
@@ -27,16 +26,16 @@ class Aligner:
       margin: for "crop": by how much of its side the box is widened on each side.
     """
 
-    size: int = 96
-    alignment: str = "crop"
-    margin: float = 0.1
+    size: int = FaceSettings.size
+    alignment: str = FaceSettings.alignment
+    margin: float = FaceSettings.margin
 
     def __post_init__(self):
-        check_choice("--alignment", self.alignment, ALIGNMENTS)
+        check_choice("alignment", self.alignment, ALIGNMENTS)
         if not 16 <= self.size <= 1024:
-            raise UserError(f"`--size` must be from 16 to 1024 pixels. Received: {self.size}")
+            raise UserError(f"`size` must be from 16 to 1024 pixels. Received: {self.size}")
         if not 0 <= self.margin <= 1:
-            raise UserError(f"`--margin` must be from 0 to 1. Received: {self.margin}")
+            raise UserError(f"`margin` must be from 0 to 1. Received: {self.margin}")
 
     def __call__(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the face, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.

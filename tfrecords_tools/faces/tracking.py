@@ -8,11 +8,12 @@ import numpy as np
 
 from tfrecords_tools.faces.association import SAME_PLACE, Seen, associate, histogram, similarity
 from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.face_settings import FaceSettings
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracks import Track
 from tfrecords_tools.video.reading import Frame
 
-EVERY = 10  # frames: a third of a second, in which few faces come and go unseen
+EVERY = FaceSettings.every
 AGREE = 0.15  # sides of the box; dlib's boxes lie on a grid of 0.1 of their side, and its landmarks bear that much
 UNSEEN = 5  # frames, the most from one searched image to the next: a head that nods turns round between two others
 TAKEN = 0.5  # overlap by which a box found is another face's

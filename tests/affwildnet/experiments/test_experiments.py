@@ -11,9 +11,10 @@ from itertools import pairwise
 import pytest
 
 from affwildnet import experiments, models
-from affwildnet.experiments import EXPERIMENTS, PAPERS, __main__, get
+from affwildnet.commands import experiments_command
+from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, settings
 from affwildnet.experiments.config import PROTOCOLS, Experiment
-from affwildnet.experiments.overrides import from_json, to_json
+from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
 
@@ -22,9 +23,9 @@ ALL = pytest.mark.parametrize("name", list(EXPERIMENTS))
 
 def test_every_paper_is_registered_under_its_own_name():
     papers = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
-    papers = [
-        name for name in papers if name not in ("config", "costs", "networks", "overrides", "published", "__main__")
-    ]
+    others = ("config", "costs", "descriptions", "networks", "overrides", "published", "settings", "__main__")
+    papers = [name for name in papers if name not in others]
+
     assert set(papers) == set(PAPERS)
     found = []
     for paper in papers:
@@ -152,7 +153,7 @@ def cells(line):
 
 
 def test_the_listing_is_by_paper():
-    parts = __main__.listing().split("\n\n")
+    parts = descriptions.listing().split("\n\n")
     assert [part.splitlines()[0] for part in parts] == [paper.title for paper in PAPERS.values()]
     for part, paper in zip(parts, PAPERS.values(), strict=True):
         head, *lines = part.splitlines()[1:]
@@ -164,7 +165,7 @@ def test_the_listing_is_by_paper():
 
 
 def test_the_listing_has_the_published_numbers():
-    lines = [cells(line) for line in __main__.listing().splitlines() if line.startswith("  ")]
+    lines = [cells(line) for line in descriptions.listing().splitlines() if line.startswith("  ")]
     by_name, key = {}, ""
     for name, *numbers, _ in lines:
         key = name or key  # the lines below the first have none
@@ -182,7 +183,7 @@ def test_the_listing_has_the_published_numbers():
 
 
 def test_a_description_has_every_field_and_the_published_rows(capsys):
-    __main__.main(["ijcv2019/affwildnet_vggface"])
+    experiments_command.main(["ijcv2019/affwildnet_vggface"])
     text = capsys.readouterr().out
     experiment = get("ijcv2019/affwildnet_vggface")
     for part in (experiment.model, experiment.training, experiment.evaluation):
@@ -191,7 +192,7 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
     assert "published in ijcv2019, table 9, row 'AffWildNet', on Aff-Wild, test set:" in text
     assert "ccc: valence 0.57, arousal 0.43, mean 0.5\n" in text
     assert "published in ijcv2019, table 8, row '2 layers, 128', on Aff-Wild, test set:" in text
-    __main__.main(["ijcv2019/vgg16"])
+    experiments_command.main(["ijcv2019/vgg16"])
     assert f"\nnotes: {get('ijcv2019/vgg16').notes}" in capsys.readouterr().out
     assert "\ntrainable weights: 35,871,554\n" in text
     # 13 convolutions at 96x96, FC on 4,744 values, and the recurrent layers' matrices: 2 operations each.
@@ -203,14 +204,14 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
 
 
 def test_a_description_has_a_line_for_each_stage_and_member(monkeypatch):
-    monkeypatch.setattr(__main__, "_cost", lambda model: [])
-    text = __main__.description(get("thesis2018/vggface_attention_c3"))
+    monkeypatch.setattr(descriptions, "_cost", lambda model: [])
+    text = descriptions.description(get("thesis2018/vggface_attention_c3"))
     assert "\n  stages:\n    name = 'c2'; trainable = ('*',); " in text
     assert (
         "\n    name = 'c3'; trainable = ('*',); starts = (('*', 'c2'), ('conv*', 'init')); learning_rate = 1e-05"
         in text
     )
-    text = __main__.description(get("omg2019/model_fusion_fc"))
+    text = descriptions.description(get("omg2019/model_fusion_fc"))
     assert text.count("landmarks = True; ") == 2
     assert "landmarks = False" not in text  # the fused network's own field, which means nothing
     assert "rnn_inputs = ('pool2', 'pool5', 'fc')\n" in text
@@ -225,10 +226,35 @@ def test_the_command_line_lists_and_refuses():
 
     listed = run()
     assert (listed.returncode, listed.stderr) == (0, "")
-    assert listed.stdout == __main__.listing() + "\n"
+    assert listed.stdout == descriptions.listing() + "\n"
     refused = run("ijcv2019/vgface")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("error: ")
     assert refused.stderr.endswith("Did you mean ijcv2019/vggface?\n")
     assert refused.stderr.count("\n") == 1
     assert run("one", "two").returncode == 2
+
+
+def test_the_page_of_settings_is_as_the_dataclasses_say():
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    command = "python -m affwildnet.experiments.settings > docs/reference/settings.md"
+    assert page == settings.page(), f"Write the page again: {command}"
+
+
+def test_every_field_has_a_meaning_and_every_number_a_unit():
+    found = {setting.name: setting for setting in settings.settings()}
+    assert found["training.batch_size"] == settings.Setting(
+        "training.batch_size", "int", "4", "windows", "windows in a batch."
+    )
+    assert found["model.hidden"].default == "4096"
+    assert found["model.pixel_mean"].type == "float, float, float"
+    assert {"name", "published", "model.members", "training.stages"}.isdisjoint(found)
+    assert all(setting.meaning for setting in found.values())
+    assert {name for name, each in found.items() if each.type.split(",")[0] in ("int", "float")} == set(settings.UNITS)
+
+
+def test_every_field_is_overridden_by_the_default_that_is_shown():
+    plain = Experiment("a/b", "title")
+    for setting in settings.settings():
+        if setting.name.partition(".")[0] in settings.PARTS:
+            assert override(plain, [f"{setting.name}={setting.default}"]) == plain

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from affwildnet.export.__main__ import NAMES, main
+from affwildnet.commands.export_command import NAMES, main
 from affwildnet.export.formats import FORMATS
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model

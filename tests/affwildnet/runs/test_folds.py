@@ -268,9 +268,9 @@ def test_train_takes_a_fold_into_its_own_folder(corpus, tmp_path):
     assert workdir.step_finished() == 2
     assert workdir.open().fold == fold(corpus, 1)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["fold-1"]
-    run = command(*flags, f"--folds={corpus / 'folds.json'}")
+    run = command(*flags, f"--fold_file={corpus / 'folds.json'}")
     assert run.returncode == 2
-    assert "`folds` needs `fold`" in run.stderr.splitlines()[-1].replace("--", "")
+    assert "`--fold_file` needs `--fold`" in run.stderr.splitlines()[-1]
 
 
 def test_folds_are_of_the_videos_that_were_packed(corpus):

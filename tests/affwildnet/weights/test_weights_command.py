@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from affwildnet import experiments
+from affwildnet.commands import weights_command
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import checkpoints
-from affwildnet.weights import SOURCES, __main__, import_weights
+from affwildnet.weights import SOURCES, import_weights
 from affwildnet.weights.conversion import batch_normalisation
 from affwildnet.weights.import_report import ImportedWeight, ImportReport
 from tests.helpers.networks import inputs, numpy
@@ -49,7 +50,7 @@ def weights(tmp_path):
 
 
 def run(*arguments):
-    return __main__.main([str(argument) for argument in arguments])
+    return weights_command.main([str(argument) for argument in arguments])
 
 
 def importing(path, output, *more, experiment="tiny", source="vgg_face_h5"):
@@ -128,8 +129,8 @@ def test_names_that_there_are_not(tiny, weights, tmp_path, capsys):
 
 
 def test_an_experiment_and_a_network_by_name():
-    assert __main__.network("vgg_face_2000") is NETWORKS["vgg_face_2000"]
-    assert __main__.network("ijcv2019/affwildnet_vggface").landmarks
+    assert weights_command.network("vgg_face_2000") is NETWORKS["vgg_face_2000"]
+    assert weights_command.network("ijcv2019/affwildnet_vggface").landmarks
 
 
 def test_the_list_has_a_line_for_each_source(capsys):
@@ -141,7 +142,7 @@ def test_the_list_has_a_line_for_each_source(capsys):
 
 def test_the_list_needs_nothing_heavy():
     probe = (
-        "import sys, affwildnet.weights.__main__\n"
+        "import sys, affwildnet.commands.weights_command\n"
         "heavy = {'tensorflow', 'keras', 'scipy', 'h5py', 'cv2', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -158,12 +158,12 @@ def test_procrustes_neither_shears_nor_mirrors():
 @pytest.mark.parametrize(
     ("arguments", "flag"),
     [
-        ({"size": 15}, "--size"),
-        ({"size": 1025}, "--size"),
-        ({"margin": -0.1}, "--margin"),
-        ({"margin": 1.5}, "--margin"),
-        ({"margin": float("nan")}, "--margin"),
-        ({"alignment": "affine"}, "--alignment"),
+        ({"size": 15}, "size"),
+        ({"size": 1025}, "size"),
+        ({"margin": -0.1}, "margin"),
+        ({"margin": 1.5}, "margin"),
+        ({"margin": float("nan")}, "margin"),
+        ({"alignment": "affine"}, "alignment"),
     ],
 )
 def test_settings_out_of_range_are_errors(arguments, flag):

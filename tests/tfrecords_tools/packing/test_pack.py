@@ -202,7 +202,7 @@ def test_a_bad_clip_does_not_stop_the_others(mixed):
     packed = manifest.load(folder / "out/corpus")
     assert [entry.split for entry in packed.videos] == ["train"]
     assert verify(folder / "out/corpus") == []
-    assert "packed 1 videos (1 train)" in out
+    assert "packed 1 video (1 train)" in out
     assert f"{len(BAD)} videos" in out
 
 

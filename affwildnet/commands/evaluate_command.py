@@ -1,0 +1,205 @@
+"""`affwildnet evaluate`: a checkpoint with a report, or each new checkpoint beside the trainer."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from affwildnet.commands import run_options
+from tfrecords_tools.commands import Parser, Switch, count, real, run, whole
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import schema
+
+DESCRIPTION = """\
+Score a checkpoint of a run and write a report, or, with --watch, score each new checkpoint beside the trainer."""
+
+EXAMPLES = """\
+examples:
+  {prog} --workdir=runs/aff_wild --watch --patience=10 --gpu=1
+  {prog} --workdir=runs/aff_wild --split=test --checkpoint=best_mean --export=runs/aff_wild/saved_model
+  {prog} --workdir=runs/aff_wild --split=test --against=runs/other --compare
+  {prog} --workdir=runs/fused --fuse=runs/aff_wild,runs/other --split=test
+  {prog} --workdir=runs/afew_va --split=test --all_folds"""
+
+# The keys of `submissions.FORMATS`, which bring in TensorFlow.
+PREDICTIONS = ("aff_wild2", "image_location", "omg", "frames")
+# The options of one of the two ways to evaluate.
+_ONCE = (
+    "export",
+    "report",
+    "compare",
+    "checkpoint",
+    "against",
+    "all_folds",
+    "fuse",
+    "overlap",
+    "carry_state",
+    "set",
+    "resamples",
+    "predictions",
+    "devices",
+)
+_WATCH = ("patience", "timeout")
+# What is of one network, and cannot be of the networks of several folds.
+_OF_ONE_NETWORK = ("fuse", "export")
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet evaluate") -> int:
+    """Evaluate; return the exit status."""
+    return run(_parser(prog), _evaluate, arguments)
+
+
+def _parser(prog: str) -> Parser:
+    parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog))
+    add = parser.add_argument
+    add("--workdir", type=Path, required=True, metavar="DIR", help="the run's folder")
+    add("--data_dir", type=Path, metavar="DIR", help="the packed corpus (default: the one it was trained on)")
+    add("--split", choices=schema.SPLITS, help="what to score (default: validation; with --all_folds test)")
+    add(
+        "--checkpoint",
+        default="best_mean",
+        metavar="NAME",
+        help="best_mean, best_valence, best_arousal, latest, or a .keras file (default: best_mean)",
+    )
+    add("--all_folds", action=Switch, help="score the folds that were trained in --workdir, each and together")
+    add("--folds", action=run_options.Renamed, now="--all_folds")
+    add(
+        "--fuse",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="DIRS",
+        help="runs whose networks are fused into a new one in --workdir, with commas between them",
+    )
+    watching = parser.add_argument_group("beside the trainer")
+    add = watching.add_argument
+    add("--watch", action=Switch, help="score each new checkpoint until the trainer has finished")
+    add(
+        "--patience",
+        type=whole(least=0),
+        metavar="N",
+        help="stop the trainer after N checkpoints without a better mean CCC",
+    )
+    add(
+        "--timeout",
+        type=real(least=0),
+        default=0.0,
+        metavar="MINUTES",
+        help="give up after so long without a new checkpoint (default: wait)",
+    )
+    scoring = parser.add_argument_group("scoring")
+    add = scoring.add_argument
+    add(
+        "--overlap",
+        type=whole(least=0),
+        metavar="FRAMES",
+        help="frames that two windows share; their predictions are averaged",
+    )
+    add(
+        "--carry_state",
+        action=Switch,
+        default=None,
+        help="carry the recurrent state from window to window, so that a video is one sequence",
+    )
+    run_options.add_set(scoring, "fields of evaluation", "evaluation.window=40")
+    add(
+        "--resamples",
+        type=whole(least=0),
+        default=1000,
+        metavar="N",
+        help="bootstrap samples of the videos for the intervals; 0 leaves them out (default: 1000)",
+    )
+    output = parser.add_argument_group("output")
+    add = output.add_argument
+    add("--compare", action=Switch, help="print the published rows beside the scores")
+    add("--against", type=Path, metavar="DIR", help="another run, scored on the same frames, and the difference")
+    add("--predictions", choices=PREDICTIONS, help="write the predictions too, in this format")
+    add("--report", type=Path, metavar="FILE", help="a second place for the report's JSON")
+    add("--export", type=Path, metavar="DIR", help="write the checkpoint's network as a SavedModel")
+    run_options.add_devices(parser)
+    return parser
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    _check(options)
+    import_tensorflow()
+    from affwildnet.devices import choose_strategy
+    from affwildnet.runs.workdir import Workdir
+
+    strategy, told = choose_strategy(options.gpu, options.devices)
+    print(told, flush=True)
+    workdir = Workdir(options.workdir)
+    if options.watch:
+        from affwildnet.evaluation.watching import watch
+
+        return watch(workdir, options.data_dir, options.patience, options.timeout)
+    from affwildnet.evaluation import fused_run, scored_run
+    from affwildnet.evaluation.trained import Choices
+
+    split = options.split or ("test" if options.all_folds else "validation")
+    choices = Choices(split, options.checkpoint, options.data_dir, _settings(options), options.resamples, strategy)
+    if options.fuse:
+        fused_run.fuse([Path(path) for path in options.fuse], workdir, choices)
+    score = scored_run.folds if options.all_folds else scored_run.once
+    outcome = score(workdir, choices, Workdir(options.against) if options.against else None)
+    _show(outcome, options.compare)
+    _write_more(outcome, options)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> list[str]:
+    given = {"overlap": options.overlap, "carry_state": options.carry_state}
+    return [*options.set, *(f"evaluation.{name}={value}" for name, value in given.items() if value is not None)]
+
+
+def _write_more(outcome, options: argparse.Namespace) -> None:
+    from affwildnet.runs.json_files import write_json
+
+    predicted = outcome.predicted
+    if options.predictions:
+        from affwildnet.evaluation.reporting import submissions
+
+        path = outcome.paths["report"].with_name(f"predictions-{options.predictions}-{predicted.final.split}")
+        path = path if options.predictions == "aff_wild2" else path.with_suffix(".csv")
+        config = predicted.experiment.evaluation
+        told = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
+        print("\n".join([f"{'predictions':<12}{path}", *told]))
+    if options.report:
+        write_json(options.report, outcome.report)
+        print(f"{'report':<12}{options.report}")
+    if options.export:
+        from affwildnet.export import saved_model
+        from affwildnet.runs import card
+
+        keys = ("experiment", "checkpoint", "step", "versions")
+        provenance = {key: outcome.report[key] for key in keys}
+        saved_model.write(predicted.model, options.export, provenance, card.read(predicted.checkpoint))
+        print(f"{'SavedModel':<12}{options.export}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.watch and options.split not in (None, "validation"):
+        raise UserError(f"`--watch` chooses checkpoints, so `--split` must be validation. Received: {options.split}")
+    for name in _given(options, _ONCE if options.watch else _WATCH):
+        raise UserError(f"`--{name}` {'cannot be used with' if options.watch else 'needs'} `--watch`.")
+    if options.all_folds:
+        for name in _given(options, _OF_ONE_NETWORK):
+            raise UserError(
+                f"`--{name}` is of one network, and cannot be used with `--all_folds`, which scores several."
+            )
+
+
+def _given(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    return [name for name in names if getattr(options, name) != options.parser.get_default(name)]
+
+
+def _show(outcome, compare: bool) -> None:
+    from affwildnet.evaluation.reporting.score_tables import score_table
+
+    report = outcome.report
+    print(
+        f"{report['experiment']}, {report['checkpoint']}: {report['frames_scored']} of {report['frames_labelled']} "
+        f"labelled frames of {count(report['videos'], report['split'] + ' video')} scored"
+    )
+    print(score_table(report, published=compare))
+    for name, path in outcome.paths.items():
+        print(f"{name:<12}{path}")

@@ -1,0 +1,95 @@
+"""`affwildnet predict`: valence and arousal of a video, of each video in a folder, of images, or from a camera."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from affwildnet.commands import run_options
+from tfrecords_tools import face_options
+from tfrecords_tools.commands import Parser, Switch, positive, run, whole
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.quiet import import_tensorflow
+
+DESCRIPTION = """\
+Predict valence and arousal for every frame of a video, of each video in a folder, of a folder of images, or from a
+camera. Finding faces needs the extra [faces]: pip install -e ".[faces]"."""
+
+EXAMPLES = """\
+examples:
+  {prog} talk.mp4 --model=runs/demo --output=runs/demo/predicted --overlay
+  {prog} videos --model=runs/demo/best/best_mean.keras --output=predicted --faces=all
+  {prog} --camera=0 --model=runs/demo --output=predicted"""
+
+FACES = ("one", "all")
+PRECISIONS = ("float32", "bfloat16")
+_MODELS_OWN = "that of the model's corpus"
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet predict") -> int:
+    """Predict; return the exit status."""
+    return run(_parser(prog), _predict, arguments)
+
+
+def _parser(prog: str) -> Parser:
+    usage = f"{prog} VIDEO --model=FILE --output=DIR [options]"
+    parser = Parser(prog=prog, usage=usage, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog))
+    add = parser.add_argument
+    add("paths", nargs="*", type=Path, metavar="VIDEO", help="a video, a folder of videos, or a folder of images")
+    add("--camera", type=whole(least=0), metavar="N", help="predict from this camera instead, until Ctrl-C")
+    add("--model", required=True, metavar="FILE", help="a .keras file, the folder of a run, or a SavedModel")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder for the tables, plots and videos")
+    add("--overlay", action=Switch, help="write a video with faces, landmarks and predictions drawn into it")
+    add("--overwrite", action=Switch, help="replace the files of an earlier prediction")
+    add("--seconds", type=positive, metavar="N", help="predict only the first N seconds")
+    add("--image_fps", type=positive, default=25.0, metavar="N", help="frame rate of a folder of images (default: 25)")
+    add("--precision", choices=PRECISIONS, help="of the network (default: that of the model's file)")
+    faces = parser.add_argument_group("faces")
+    faces.add_argument(
+        "--faces", choices=FACES, default="one", help="one face at a time, or all of each frame (default: one)"
+    )
+    face_options.add_finding(faces)
+    face_options.add_option(faces, "alignment", _MODELS_OWN)
+    face_options.add_option(faces, "margin", _MODELS_OWN)
+    run_options.add_gpu(parser)
+    return parser
+
+
+def _predict(options: argparse.Namespace) -> int:
+    if len(options.paths) + (options.camera is not None) != 1:
+        given = [*map(str, options.paths), *(["--camera"] if options.camera is not None else [])]
+        raise UserError(
+            "One video, folder of videos or folder of images must be named, or `--camera`. "
+            f"Received: {' and '.join(given) or 'none'}."
+        )
+    from affwildnet.predict.frame_sources import camera, find_sources
+
+    sources = find_sources(options.paths[0], options.image_fps) if options.paths else [camera(options.camera)]
+    import_tensorflow()
+    from affwildnet.devices import choose_device
+
+    print(choose_device(options.gpu), flush=True)
+    from affwildnet.predict.predict_source import PredictOptions, predict_all
+    from affwildnet.predict.predictor import FaceFinder, Predictor
+
+    outputs = PredictOptions(
+        options.output, options.faces, options.every, options.overlay, options.overwrite, options.seconds
+    )
+    predictor = Predictor.load(
+        options.model,
+        alignment=options.alignment,
+        margin=options.margin,
+        precision=options.precision,
+        finder=FaceFinder(options.upsample, options.yunet_model, options.landmark_model),
+    )
+    print(predictor.description, flush=True)
+    failed = 0
+    for source, outcome in predict_all(sources, predictor, outputs):
+        if isinstance(outcome, Exception):
+            failed += 1
+            print(f"error: {outcome}", file=sys.stderr, flush=True)
+        else:
+            print(outcome.summary(source.where), flush=True)
+    if len(sources) > 1:
+        print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0

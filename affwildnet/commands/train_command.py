@@ -1,0 +1,66 @@
+"""`affwildnet train`: an experiment, one of its stages, or one fold of a cross-validation."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from affwildnet import experiments
+from affwildnet.commands import run_options
+from affwildnet.experiments.overrides import override
+from affwildnet.runs import folds
+from affwildnet.runs.run import Run
+from tfrecords_tools.commands import Parser, run
+from tfrecords_tools.quiet import import_tensorflow
+
+DESCRIPTION = """\
+Train an experiment on a packed corpus. The same command goes on where a run was stopped. An experiment with stages
+trains all of them in order, or with --stage one."""
+
+EXAMPLES = """\
+examples:
+  {prog} --experiment=ijcv2019/affwildnet_vggface --data_dir=data/aff_wild --workdir=runs/aff_wild --gpu=0
+  {prog} --experiment=ijcv2019/cnn_m --data_dir=data/aff_wild --workdir=runs/small --set training.batch_size=2
+
+Each fold of a cross-validation has a folder of its own in --workdir:
+  python -m tfrecords_tools partition data/afew_va --folds=5 --output=data/afew_va/folds.json
+  for i in 1 2 3 4 5; do
+    {prog} --experiment=ijcv2019/afew_va_affwildnet --data_dir=data/afew_va --workdir=runs/afew_va --fold=$i
+  done
+
+On several devices (docs/guides/devices.md):
+  {prog} --experiment=ijcv2019/cnn_m --data_dir=data/aff_wild --workdir=runs/cnn_m --devices=all"""
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet train") -> int:
+    """Train; return the exit status."""
+    return run(_parser(prog), _train, arguments)
+
+
+def _parser(prog: str) -> Parser:
+    parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog), extra="set")
+    add = parser.add_argument
+    add("--experiment", required=True, metavar="NAME", help="`python -m affwildnet.experiments` lists them")
+    add("--data_dir", type=Path, required=True, metavar="DIR", help="the packed corpus")
+    add("--workdir", type=Path, required=True, metavar="DIR", help="where checkpoints and logs go")
+    add("--stage", default="", metavar="NAME", help="the one stage to train (default: all, in order)")
+    run_options.add_set(parser, "fields of the experiment", "training.batch_size=2 model.width=0.5")
+    run_options.add_fold(parser)
+    run_options.add_devices(parser)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> int:
+    experiment = override(experiments.get(options.experiment), options.set)
+    new = Run(experiment, options.data_dir, fold=folds.chosen(options.data_dir, options.fold, options.fold_file))
+    import_tensorflow()
+    from affwildnet.devices import choose_strategy
+
+    strategy, description = choose_strategy(options.gpu, options.devices, os.environ.get("TF_CONFIG", ""))
+    print(description, flush=True)
+    from affwildnet.runs.workdir import Workdir
+    from affwildnet.training import train
+
+    workdir = Workdir(options.workdir)
+    with strategy.scope():
+        return train(new, workdir.of_fold(new.fold.number) if new.fold else workdir, options.stage)

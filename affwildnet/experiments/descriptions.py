@@ -1,0 +1,129 @@
+"""The experiments as text: all of them as a list, or one with its settings, its cost and its published numbers."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from affwildnet.experiments import PAPERS, Paper, costs
+from affwildnet.experiments.config import PROTOCOLS, Experiment, scaled
+from affwildnet.experiments.published import Published
+
+# Fields of the network that its width multiplies.
+SCALED = ("landmark_encoder", "hidden", "recurrent_units", "joined_hidden")
+METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE"}
+_COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
+_NOT_OURS = "(other groups)"
+# What of a fused network is in its members.
+_MEMBERS_OWN = (
+    "backbone",
+    "landmarks",
+    "landmarks_join",
+    "landmark_encoder",
+    "standardise_landmarks",
+    "hidden",
+    "dropout",
+    "dropout_layers",
+    "rnn_inputs",
+    "separate",
+)
+
+
+def listing() -> str:
+    """Return the experiments paper by paper, with a line for each set of published numbers.
+
+    A line has the experiment's name, the tables that print the numbers, their metric, and valence and arousal (or the
+    accuracy over all videos). Where an experiment has several lines, all but the first name the row of the table.
+    """
+    parts = []
+    for paper in PAPERS.values():
+        head = _COLUMNS.format("experiment", "tables", "metric", "valence", "arousal", "network")
+        parts.append("\n".join([paper.title, head, *_lines(paper)]))
+    return "\n\n".join(parts)
+
+
+def _lines(paper: Paper) -> Iterator[str]:
+    for experiment in paper.experiments:
+        by_numbers: dict[tuple, list[Published]] = {}
+        for row in experiment.published:
+            by_numbers.setdefault(_numbers(row), []).append(row)
+        if not by_numbers:
+            yield _COLUMNS.format(experiment.name, "-", "-", "-", "-", experiment.title)
+        for index, (numbers, rows) in enumerate(by_numbers.items()):
+            tables = ", ".join(sorted({row.table for row in rows}, key=float))
+            name, last = (experiment.name, experiment.title) if index == 0 else ("", f"  {rows[0].row}")
+            yield _COLUMNS.format(name, tables, *numbers, last)
+    for row in paper.others:
+        yield _COLUMNS.format(_NOT_OURS, row.table, *_numbers(row), row.row)
+
+
+def _numbers(row: Published) -> tuple[str, str, str]:
+    """The first metric of a row and its two numbers, as they are listed."""
+    metric = next(metric for metric in METRICS if metric in row.scores)
+    scores = row.scores[metric]
+    if metric == "accuracy":
+        return METRICS[metric], "", f"{scores['total']:.3f}"
+    return METRICS[metric], f"{scores['valence']:.3f}", f"{scores['arousal']:.3f}"
+
+
+def description(experiment: Experiment) -> str:
+    """Return an experiment as lines of text: the cost of its network, every field, the published rows, the notes.
+
+    Fields of a fused network that its members have instead are left out.
+    """
+    source = experiment.name.split("/")[0]
+    lines = [
+        experiment.name,
+        experiment.title,
+        PAPERS[source].title,
+        "",
+        f"corpus: {experiment.corpus}",
+        f"scored: {PROTOCOLS[experiment.protocol]}",
+        *_cost(experiment),
+    ]
+    for part in ("model", "training", "evaluation"):
+        lines += ["", f"{part}:", *_fields(getattr(experiment, part))]
+    for row in experiment.published:
+        lines += ["", f"published in {row.source}, table {row.table}, row {row.row!r}, on {row.corpus}:"]
+        for metric, scores in row.scores.items():
+            lines.append(f"  {metric}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
+        if row.note:
+            lines.append(f"  note: {row.note}")
+    if experiment.notes:
+        lines += ["", f"notes: {experiment.notes}"]
+    return "\n".join(lines)
+
+
+def _fields(config) -> Iterator[str]:
+    """A line for each field; each stage and member has a line of its own, with the fields that are not the default."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in _MEMBERS_OWN and getattr(config, "members", ()):
+            continue
+        inside = isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0])
+        if not inside:
+            yield f"  {field.name} = {value!r}{_as_built(config, field.name)}"
+            continue
+        yield f"  {field.name}:"
+        for item in value:
+            changed = [
+                f"{inner.name} = {getattr(item, inner.name)!r}"
+                for inner in dataclasses.fields(item)
+                if getattr(item, inner.name) != inner.default
+            ]
+            yield "    " + "; ".join(changed)
+
+
+def _as_built(config, name: str) -> str:
+    """What a field of units comes to in a network of another width than 1."""
+    if name not in SCALED or config.width == 1 or not getattr(config, name):
+        return ""
+    units = getattr(config, name)
+    built = (
+        tuple(scaled(each, config.width) for each in units) if isinstance(units, tuple) else scaled(units, config.width)
+    )
+    return f", at this width {built!r}"
+
+
+def _cost(experiment: Experiment) -> list[str]:
+    cost = costs.load()[experiment.name]
+    side = experiment.model.image_size
+    return [f"trainable weights: {cost.weights:,}", f"cost: {cost.gflops:.3g} GFLOPs a frame of {side}x{side} pixels"]
