@@ -12,7 +12,6 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
     install_requires=[
-        "absl-py>=2.1",
         "h5py>=3.11",
         "joblib>=1.4",
         "keras>=3.15,<3.16",
