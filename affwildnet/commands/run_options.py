@@ -32,7 +32,10 @@ def add_fold(parser: Parser) -> None:
         "--fold", type=whole(least=1), metavar="N", help="the fold, from 1 on (default: the corpus's own splits)"
     )
     group.add_argument(
-        "--fold_file", type=Path, metavar="FILE", help="with --fold: the file of the folds (default: folds.json in --data_dir)"
+        "--fold_file",
+        type=Path,
+        metavar="FILE",
+        help="with --fold: where the folds are (default: folds.json in --data_dir)",
     )
     group.add_argument("--folds", action=Renamed, now="--fold_file=FILE")
 

@@ -162,7 +162,7 @@ def test_expressions_are_not_scored(corpus, tmp_path, capsys):
     path = tmp_path / "classes.keras"
     write_model(network("none", "expression"), path, Card(SIZE))
     line = refused([f"--model={path}", f"--output={tmp_path / 'out'}", f"--data_dir={corpus}"], capsys)
-    assert "Received: a network that predicts expression. Leave out `data_dir`." in line
+    assert "Received: a network that predicts expression. Leave out `--data_dir`." in line
 
 
 @pytest.mark.slow
