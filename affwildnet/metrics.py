@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,25 @@ WITH_MEAN = (*DIMENSIONS, "mean")
 Scores = dict[str, dict[str, float | None]]
 # Scores of several sets of frames at once: the same form, each value an array.
 ScoreArrays = dict[str, dict[str, np.ndarray]]
+
+
+class ScoreKey(NamedTuple):
+    """The place of one score in `Scores`.
+
+    Attributes:
+      metric: such as "ccc".
+      name: a dimension, a class of expression, "mean" or "total".
+    """
+
+    metric: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.metric}.{self.name}"
+
+
+# Why scores are not defined, by their place.
+Reasons = dict[ScoreKey, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,8 +203,8 @@ class Moments:
             found[name]["mean"] = columns.mean(axis=-1)
         return found
 
-    def undefined(self) -> dict[str, str]:
-        """Return why a score of `scores` is None, by such names as "pearson.valence"; empty where none is."""
+    def undefined(self) -> Reasons:
+        """Return why a score of `scores` is None; empty where none is."""
         reasons = {}
         for index, name in enumerate(DIMENSIONS):
             if math.isnan(self.pearson()[index]):
@@ -192,10 +212,10 @@ class Moments:
                 constant = " and ".join(what for what, square in squares.items() if square == 0)
                 which = f"the {constant} are constant" if constant else "the values hardly differ"
                 reason = "there is only one value" if self.count[index] == 1 else which
-                reasons[f"pearson.{name}"] = reason
+                reasons[ScoreKey("pearson", name)] = reason
         if reasons:
-            lacking = " and ".join(key.removeprefix("pearson.") for key in reasons)
-            reasons["pearson.mean"] = f"not defined for {lacking}"
+            lacking = " and ".join(key.name for key in reasons)
+            reasons[ScoreKey("pearson", "mean")] = f"not defined for {lacking}"
         return reasons
 
     def _require_frames(self) -> None:

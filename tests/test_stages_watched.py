@@ -194,8 +194,8 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
     model = keras.Model([frames, landmarks], predictions)
     path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
     written = scored_run.once(workdir, Choices(checkpoint="latest"))
-    assert written.report["checkpoint"] == str(path)
-    assert written.report["step"] == 7
+    assert written.report.checkpoint == path
+    assert written.report.step == 7
     assert (own.path / "report-validation.json").is_file()
     assert not list(workdir.path.glob("report-*"))
 

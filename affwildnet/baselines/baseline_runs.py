@@ -11,7 +11,9 @@ from affwildnet.baselines import sift_svr as sift
 from affwildnet.baselines.sift_svr import Settings
 from affwildnet.data import Corpus
 from affwildnet.evaluation import scored_run
-from affwildnet.evaluation.reporting import report, score_tables
+from affwildnet.evaluation.reporting import report_files, score_rows, score_tables
+from affwildnet.evaluation.reporting.assembly import Source, assemble
+from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices
 from affwildnet.evaluation.watching import watch
@@ -34,7 +36,7 @@ SIFT_SVR = Experiment(
 )
 
 
-def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Settings) -> dict:
+def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Settings) -> Report:
     """Fit SIFT + SVR on the train split and score it; return the report, which is written with the regressors.
 
     Args:
@@ -54,20 +56,14 @@ def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Sett
     with whole(path) as partial:
         joblib.dump(fitted, partial)
     evaluation = sift.evaluate(fitted, scored)
-    contents = report.contents(
-        evaluation,
-        protocols.score(evaluation, "frames", EvaluationConfig()),
-        run.experiment,
-        scored,
-        path,
-        None,
-        scored_run.baselines(train_split, scored),
-    )
+    scores = protocols.score(evaluation, "frames", EvaluationConfig())
+    baselines = scored_run.baselines(train_split, scored)
     chosen = dict(zip(DIMENSIONS, fitted.penalties, strict=True))
     configuration = {**dataclasses.asdict(settings), "frames_fitted": fitted.frames, "chosen_penalty": chosen}
-    contents = {**contents, "configuration": configuration}
-    report.write(contents, evaluation, scored, workdir)
-    return contents
+    report = assemble(Source(run.experiment, scored, path), evaluation, scores, baselines=baselines)
+    report = replace(report, configuration=configuration)
+    report_files.write(report, evaluation, scored, workdir)
+    return report
 
 
 def cnn_m_experiment(data_dir: Path, settings: list[str]) -> Experiment:
@@ -89,7 +85,7 @@ def cnn_m_experiment(data_dir: Path, settings: list[str]) -> Experiment:
     )
 
 
-def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> dict:
+def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> Report:
     """Train CNN-M, score its checkpoints, and return the report of the best one.
 
     Args:
@@ -105,12 +101,11 @@ def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> dict:
     return scored_run.once(workdir, Choices(split)).report
 
 
-def table(reports: dict[str, dict]) -> str:
+def table(reports: dict[str, Report]) -> str:
     """Return the scores of several reports on one split as lines of text."""
     rows = []
-    for name, contents in reports.items():
-        own = score_tables.own_row(contents)
-        rows += [replace(own, name=name), *score_tables.interval_rows(contents)]
+    for name, report in reports.items():
+        rows += [score_rows.own_row(report, name), *score_rows.interval_rows(report)]
     last = list(reports.values())[-1]
-    rows += [score_tables.Row(name, scores, {}) for name, scores in last["baselines"].items()]
-    return "\n".join(score_tables.lines(rows, score_tables.columns(last)))
+    rows += [score_rows.ScoreRow(name, scores) for name, scores in last.baselines.items()]
+    return "\n".join(score_tables.lines(rows, score_rows.columns(last)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import run_options
-from tfrecords_tools.commands import Parser, Switch, count, real, run, whole
+from tfrecords_tools.commands import Parser, Switch, real, run, whole
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
@@ -164,14 +164,14 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         told = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *told]))
     if options.report:
-        write_json(options.report, outcome.report)
+        write_json(options.report, outcome.report.to_json())
         print(f"{'report':<12}{options.report}")
     if options.export:
         from affwildnet.export import saved_model
         from affwildnet.runs import card
 
-        keys = ("experiment", "checkpoint", "step", "versions")
-        provenance = {key: outcome.report[key] for key in keys}
+        report = outcome.report.to_json()
+        provenance = {key: report[key] for key in ("experiment", "checkpoint", "step", "versions")}
         saved_model.write(predicted.model, options.export, provenance, card.read(predicted.checkpoint))
         print(f"{'SavedModel':<12}{options.export}")
 
@@ -196,10 +196,7 @@ def _show(outcome, compare: bool) -> None:
     from affwildnet.evaluation.reporting.score_tables import score_table
 
     report = outcome.report
-    print(
-        f"{report['experiment']}, {report['checkpoint']}: {report['frames_scored']} of {report['frames_labelled']} "
-        f"labelled frames of {count(report['videos'], report['split'] + ' video')} scored"
-    )
+    print(report.summary())
     print(score_table(report, published=compare))
     for name, path in outcome.paths.items():
         print(f"{name:<12}{path}")

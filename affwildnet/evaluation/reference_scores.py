@@ -7,6 +7,7 @@ from affwildnet.data import Corpus
 from affwildnet.evaluation.evaluator import evaluate
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.metrics import Scores
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.reader import read_columns
@@ -17,7 +18,7 @@ MOST_FRAMES = 200_000
 
 def baselines(
     train: Corpus, scored: Corpus, protocol: str = "frames", config: EvaluationConfig | None = None
-) -> dict[str, dict]:
+) -> dict[str, Scores]:
     """Return the scores on one split of estimators fitted on another, by name.
 
     Raises:

@@ -1,19 +1,21 @@
 """Scoring a run, or all folds of a cross-validation, with a report."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation.reference_scores import baselines
-from affwildnet.evaluation.reporting import report
-from affwildnet.evaluation.scoring import protocols
+from affwildnet.evaluation.reporting import report_files
+from affwildnet.evaluation.reporting.assembly import Source, assemble
+from affwildnet.evaluation.reporting.report import Against, PostProcessed, Report
+from affwildnet.evaluation.scoring import postprocessing, protocols
+from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment
+from affwildnet.metrics import Scores
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
@@ -30,7 +32,7 @@ class RunPredictions:
       step: training step of the checkpoint; None where it is not known.
       plain: as the network predicts them.
       final: after post-processing.
-      post_processing: what was chosen, as JSON can hold it; None where the experiment has no such step.
+      post_processing: what was chosen; None where the experiment has no such step.
       model: the network; None for folds.
     """
 
@@ -41,7 +43,7 @@ class RunPredictions:
     step: int | None
     plain: Evaluation
     final: Evaluation
-    post_processing: dict | None
+    post_processing: Chosen | None
     model: keras.Model | None = None
 
 
@@ -51,12 +53,12 @@ class Outcome:
 
     Attributes:
       predicted: the predictions that were scored.
-      report: as it was written.
+      report: what was written.
       paths: the files that were written, by what they hold: `report`, `page`, `predictions` and the plots.
     """
 
     predicted: RunPredictions
-    report: dict
+    report: Report
     paths: dict[str, Path]
 
 
@@ -101,7 +103,7 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
         trained.step,
         plain,
         post.apply(plain),
-        post.contents() if trained.experiment.evaluation.post_process else None,
+        post.chosen() if trained.experiment.evaluation.post_process else None,
         trained.model,
     )
 
@@ -135,52 +137,28 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         None,
         protocols.gather([each.plain for each in every]),
         protocols.gather([each.final for each in every]),
-        _of_all([each.post_processing for each in every]) if every[0].post_processing else None,
+        postprocessing.over_folds([each.post_processing for each in every]) if every[0].post_processing else None,
     )
-
-
-def _of_all(chosen: Sequence[dict]) -> dict:
-    """Return what was chosen for each fold, and the mean of the CCCs on their validation parts."""
-    steps = {
-        f"fold {number}, {step}": sizes
-        for number, each in enumerate(chosen, start=1)
-        for step, sizes in each["chosen"].items()
-    }
-    validation = {
-        when: {name: float(np.mean([each["validation"][when][name] for each in chosen])) for name in row}
-        for when, row in chosen[0]["validation"].items()
-    }
-    return {"chosen": steps, "validation": validation}
 
 
 def _reported(
-    predicted: RunPredictions, choices: Choices, references: dict[str, dict], other: RunPredictions | None
+    predicted: RunPredictions, choices: Choices, references: dict[str, Scores], other: RunPredictions | None
 ) -> Outcome:
     protocol, config = predicted.experiment.protocol, predicted.experiment.evaluation
     scored = protocols.score(predicted.final, protocol, config, choices.resamples)
-    post = predicted.post_processing
-    if post:
-        post = {**post, "without": protocols.score(predicted.plain, protocol, config, 0).scores}
-    against = None
+    post = against = None
+    if predicted.post_processing:
+        without = protocols.score(predicted.plain, protocol, config, 0).scores
+        post = PostProcessed(predicted.post_processing, without)
     if other:
         difference = protocols.paired(predicted.final, other.final, protocol, config, choices.resamples or 1000)
-        against = {"workdir": str(other.workdir.path), "checkpoint": str(other.checkpoint), "difference": difference}
-    contents = report.contents(
-        predicted.final,
-        scored,
-        predicted.experiment,
-        predicted.corpus,
-        predicted.checkpoint,
-        predicted.step,
-        references,
-        post,
-        against,
-    )
-    print("writing the report", flush=True)
-    return Outcome(predicted, contents, report.write(contents, predicted.final, predicted.corpus, predicted.workdir))
+        against = Against(other.workdir.path, other.checkpoint, difference)
+    source = Source(predicted.experiment, predicted.corpus, predicted.checkpoint, predicted.step)
+    report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
+    return Outcome(predicted, report, report_files.write(report, predicted.final, predicted.corpus, predicted.workdir))
 
 
-def _references(trained: Trained, corpus: Corpus) -> dict[str, dict]:
+def _references(trained: Trained, corpus: Corpus) -> dict[str, Scores]:
     # A corpus without a train split has nothing to fit them on; expressions have other measures.
     if trained.experiment.model.head != "valence_arousal":
         return {}

@@ -203,8 +203,8 @@ def test_an_undefined_score_has_a_reason(labels, predictions, reason):
     other = np.linspace(0, 1, len(labels))
     moments = Moments.from_arrays(np.stack([labels, other], 1), np.stack([predictions, other], 1))
     found = moments.undefined()
-    assert found["pearson.valence"] == reason
-    lacking = {f"pearson.{name}" for name, value in scores(moments)["pearson"].items() if value is None}
+    assert found["pearson", "valence"] == reason
+    lacking = {("pearson", name) for name, value in scores(moments)["pearson"].items() if value is None}
     assert found.keys() == lacking
 
 

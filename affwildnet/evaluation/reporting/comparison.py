@@ -1,7 +1,8 @@
-"""What has to be known before a published row is read beside one's own scores: in what the two differ, in words."""
+"""In what a published row and a report differ, in sentences: what to know before their scores are compared."""
 
 from dataclasses import dataclass
 
+from affwildnet.evaluation.reporting.report import Report
 from affwildnet.experiments.config import PROTOCOLS
 from affwildnet.experiments.published import Published
 from tfrecords_tools.records.schema import SPLITS
@@ -13,24 +14,24 @@ class Dataset:
 
     Attributes:
       title: how `Published.corpus` begins.
-      layout: of its reader; "" where no reader is for it.
-      protocol: how its published scores came about, a key of `PROTOCOLS`.
-      telling: whether nothing else is likely to be packed with that layout.
+      layout: that reads it.
+      protocol: of its published scores, a key of `PROTOCOLS`.
+      layout_is_its_own: whether that layout is hardly used for anything else.
       videos: number of videos of a split, where the paper gives it.
     """
 
     title: str
     layout: str
     protocol: str
-    telling: bool = True
+    layout_is_its_own: bool = True
     videos: tuple[tuple[str, int], ...] = ()
 
 
-# A title that another one begins with stands behind it. The numbers of videos are those of ijcv2019 table 4.
+# A title stands before those that it begins with. The numbers of videos are those of ijcv2019 table 4.
 DATASETS = (
     Dataset("Aff-Wild, the thesis's 159 videos", "thesis", "frames"),
     Dataset("Aff-Wild2", "aff_wild2", "frames"),
-    Dataset("Aff-Wild", "aff_wild", "frames", telling=False, videos=(("train", 252), ("test", 46))),
+    Dataset("Aff-Wild", "aff_wild", "frames", layout_is_its_own=False, videos=(("train", 252), ("test", 46))),
     Dataset("OMG-Emotion", "omg", "utterances"),
     Dataset("AFEW-VA", "afew_va", "folds"),
     Dataset("RECOLA", "recola", "frames"),
@@ -42,15 +43,11 @@ DATASETS = (
 FOLDS = 5
 
 
-def differences(published: Published, report: dict) -> list[str]:
-    """Return a sentence for each thing in which a published row and a report are not of the same kind.
-
-    Args:
-      report: as `report.contents` returns it; `corpus`, `split`, `folds`, `videos`, `protocol`, `post_processing` and
-        the scores are read.
+def differences(published: Published, report: Report) -> list[str]:
+    """Return a sentence for each thing in which a published row and a report differ.
 
     Returns:
-      Nothing where corpus, split, protocol and post-processing agree and there is a score that both have.
+      Nothing where corpus, split, protocol and post-processing agree and both have a score in common.
     """
     dataset = next((known for known in DATASETS if published.corpus.startswith(known.title)), None)
     found = [
@@ -64,61 +61,64 @@ def differences(published: Published, report: dict) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def told(report: dict) -> str:
-    """Return what was scored, as sentences name it: the corpus with its layout, and the split."""
-    corpus = report["corpus"]
-    name = corpus["name"] if corpus["name"] == corpus["layout"] else f"{corpus['name']} (layout {corpus['layout']})"
-    where = f"{len(report['folds'])} folds" if report.get("folds") else f"{report['split']} split"
+def _scored_split(report: Report) -> str:
+    """Return what was scored, as the sentences name it: the corpus with its layout, and the split."""
+    corpus = report.corpus
+    name = corpus.name if corpus.name == corpus.layout else f"{corpus.name} (layout {corpus.layout})"
+    where = f"{len(report.folds)} folds" if report.folds else f"{report.split} split"
     return f"{name}, {where}"
 
 
-def _corpus(published: Published, dataset: Dataset | None, report: dict) -> str:
-    corpus = report["corpus"]
+def _corpus(published: Published, dataset: Dataset | None, report: Report) -> str:
+    corpus, videos = report.corpus, report.counts.videos
     where = f"The row is of {published.corpus}"
     if dataset is None:
-        return f"{where}; whether these scores, of {told(report)}, are of that corpus cannot be known."
-    if corpus["layout"] != dataset.layout:
-        return f"{where}; these scores are of {told(report)}: another corpus."
-    if dataset.telling:
+        return f"{where}; whether these scores, of {_scored_split(report)}, are of that corpus cannot be known."
+    if corpus.layout != dataset.layout:
+        return f"{where}; these scores are of {_scored_split(report)}: another corpus."
+    if dataset.layout_is_its_own:
         return ""
-    number = dict(dataset.videos).get(report["split"])
-    named = corpus["name"].replace("_", "") == dataset.layout.replace("_", "")
-    if named and report["videos"] == number:
+    number = dict(dataset.videos).get(report.split)
+    named = corpus.name.replace("_", "") == dataset.layout.replace("_", "")
+    if named and videos == number:
         return ""
-    unknown = f"{where}; these scores are of {told(report)}. Whether that corpus is {dataset.title} cannot be known "
-    if number and number != report["videos"]:
-        return (
-            f"{unknown}from its layout, which any videos can be packed with; its {report['split']} split has "
-            f"{report['videos']} videos, that of {dataset.title} {number}."
-        )
-    return f"{unknown}from its layout, which any videos can be packed with."
+    unknown = (
+        f"{where}; these scores are of {_scored_split(report)}. Whether that corpus is {dataset.title} cannot be known "
+        "from its layout, with which any videos can be packed"
+    )
+    if number and number != videos:
+        plural = "" if videos == 1 else "s"
+        return f"{unknown}; its {report.split} split has {videos} video{plural}, that of {dataset.title} {number}."
+    return f"{unknown}."
 
 
-def _split(published: Published, report: dict) -> str:
+def _split(published: Published, report: Report) -> str:
     for split in SPLITS:
-        if f"{split} set" in published.corpus and report["split"] != split:
-            return f"The row is of the {split} set; these scores are of the {report['split']} split."
+        if f"{split} set" in published.corpus and report.split != split:
+            return f"The row is of the {split} set; these scores are of the {report.split} split."
     return ""
 
 
-def _protocol(dataset: Dataset | None, report: dict) -> str:
+def _protocol(dataset: Dataset | None, report: Report) -> str:
     if dataset is None:
         return ""
-    if dataset.protocol != report["protocol"]:
+    if dataset.protocol != report.protocol:
         return (
             f"Another protocol: the row is scored by {dataset.protocol} ({PROTOCOLS[dataset.protocol]}), these scores "
-            f"are by {report['protocol']} ({PROTOCOLS[report['protocol']]})."
+            f"are by {report.protocol} ({report.protocol_summary})."
         )
-    folds = len(report.get("folds") or [])
+    folds = len(report.folds)
     if dataset.protocol == "folds" and folds != FOLDS:
-        own = f"{folds} folds" if folds else f"the {report['split']} split alone"
+        own = f"{folds} folds" if folds else f"the {report.split} split alone"
         return f"The row's scores are of {FOLDS} folds by subject, pooled; these are of {own}."
     return ""
 
 
 def _region(published: Published) -> str:
     return (
-        "The row is of one region of the plane: it belongs beside that region's error." if region_of(published) else ""
+        "The row is of one region of the plane: compare it with the error of that region."
+        if region_of(published)
+        else ""
     )
 
 
@@ -128,8 +128,8 @@ def region_of(published: Published) -> str:
     return f"V in {region}" if found else ""
 
 
-def _post_processing(published: Published, report: dict) -> str:
-    done = report.get("post_processing") is not None
+def _post_processing(published: Published, report: Report) -> str:
+    done = report.post_processing is not None
     if "with post-processing" in published.row and not done:
         return "The row is with post-processing; these scores are without."
     if "without post-processing" in published.row and done:
@@ -137,17 +137,15 @@ def _post_processing(published: Published, report: dict) -> str:
     return ""
 
 
-def _metrics(published: Published, report: dict) -> str:
+def _metrics(published: Published, report: Report) -> str:
     shared = any(
-        value is not None and (report.get(metric) or {}).get(own_name(name)) is not None
+        value is not None and report.scored.scores.get(metric, {}).get(own_name(name)) is not None
         for metric, values in published.scores.items()
         for name, value in values.items()
     )
     if shared:
         return ""
-    return (
-        f"The row gives {' and '.join(published.scores) or 'no number'}, which these scores do not have: no comparison."
-    )
+    return f"The row gives {' and '.join(published.scores) or 'no number'}, which these scores lack: no comparison."
 
 
 def own_name(name: str) -> str:

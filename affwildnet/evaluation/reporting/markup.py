@@ -1,4 +1,4 @@
-"""Parts of an HTML page that needs no other file: tables that sort, numbers that say why they are missing, pictures."""
+"""Parts of an HTML page that needs no other file: tables that sort, dashes that say why they are there, images."""
 
 import base64
 import html
@@ -27,7 +27,7 @@ td.heat { min-width: 4em; text-align: center } details { margin: .6em 0 } summar
 @media print { nav { display: none } }
 """
 
-# Numbers by value, text by letters; cells without a value come last whichever way.
+# Numbers are sorted by value, text by letters; cells without a value come last in both directions.
 SCRIPT = """
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
@@ -54,10 +54,10 @@ class Cell:
 
     Attributes:
       shown: its text.
-      value: what it is sorted by, a number or a text; None is empty, and comes last.
+      value: a number or a text to sort by; None comes last.
       title: shown under the pointer: why there is a dash, or a name in full.
-      kind: class of the cell: "", "text", "missing" or "heat".
-      colour: of the background, as CSS has it.
+      kind: CSS class: "", "text", "missing" or "heat".
+      colour: of the background, in CSS.
     """
 
     shown: str
@@ -68,19 +68,22 @@ class Cell:
 
 
 def escaped(value: Any) -> str:
+    """Return a value as text in which HTML's own characters are escaped."""
     return html.escape(str(value))
 
 
 def text(value: Any, title: str = "") -> Cell:
+    """Return a cell of text, aligned to the left."""
     return Cell(str(value), str(value), title, "text")
 
 
 def count(value: int) -> Cell:
+    """Return a cell with a whole number."""
     return Cell(f"{value:,}", value)
 
 
 def missing(reason: str) -> Cell:
-    """Return a dash that says why it is one."""
+    """Return a dash that says why there is no value."""
     return Cell("–", None, reason, "missing")
 
 
@@ -88,8 +91,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], sortable: bool = 
     """Return a table.
 
     Args:
-      head: titles of the columns; empty leaves the head out.
-      sortable: clicking a title sorts by its column.
+      head: titles of the columns; empty for a table without a head.
+      sortable: whether a click on a title sorts by its column.
       strong: index of the row that stands out.
     """
     lines = [f'<div class="wide"><table class="{"sortable" if sortable else "facts" if not head else ""}">']
@@ -109,25 +112,27 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], sortable: bool = 
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> str:
-    """Return a table of names and what is known by them."""
+    """Return a table of names and values."""
     return table([], [[text(name), text(value)] for name, value in rows])
 
 
 def paragraphs(lines: Sequence[str], kind: str = "note") -> str:
+    """Return a paragraph for each line; `kind` is its CSS class."""
     return "".join(f'<p class="{kind}">{escaped(line)}</p>' for line in lines)
 
 
 def image(data: bytes, alt: str, form: str = "png") -> str:
-    """Return a picture that lies in the page itself."""
+    """Return an image that is part of the page itself."""
     return f'<img alt="{escaped(alt)}" src="data:image/{form};base64,{base64.b64encode(data).decode()}">'
 
 
-def picture(data: bytes, caption: str) -> str:
-    """Return a PNG with its caption above it."""
+def captioned(data: bytes, caption: str) -> str:
+    """Return a PNG image with its caption above it."""
     return f"<figure><figcaption>{escaped(caption)}</figcaption>{image(data, caption)}</figure>"
 
 
 def details(summary: str, inner: str) -> str:
+    """Return HTML that a click on its summary unfolds."""
     return f"<details><summary>{escaped(summary)}</summary>{inner}</details>"
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that opens from disk and needs no other file."""
+"""The report as one HTML page, which opens from disk and needs no other file."""
 
 from collections.abc import Sequence
 
@@ -6,31 +6,31 @@ from affwildnet.evaluation.reporting import page_scores as scores
 from affwildnet.evaluation.reporting.markup import (
     SCRIPT,
     STYLE,
+    captioned,
     details,
     escaped,
     facts,
     image,
     paragraphs,
-    picture,
     table,
     text,
 )
 from affwildnet.evaluation.reporting.plots import CAPTIONS
+from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.worst_moments import Moment, WorstVideo
 from affwildnet.plotting import elided
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 OVER_TIME = ("split", "segments", "curves", "probabilities")
 DISTRIBUTIONS = ("histograms", "residuals")
-NO_CURVES = "There are none: the working directory holds no log of a training and no scored checkpoints."
+NO_CURVES = "There are none: the working directory holds no training log and no scored checkpoints."
 
 
-def page(report: dict, pictures: dict[str, bytes], worst: Sequence[WorstVideo]) -> str:
+def page(report: Report, drawn: dict[str, bytes], worst: Sequence[WorstVideo]) -> str:
     """Return the page.
 
     Args:
-      report: as `report.contents` returns it.
-      pictures: PNG files by a key of `plots.CAPTIONS`; those that are not there are told of.
+      drawn: plots as PNG files, by a key of `plots.CAPTIONS`.
       worst: the videos with the largest errors.
     """
     sections: list[tuple[str, str]] = [
@@ -41,21 +41,21 @@ def page(report: dict, pictures: dict[str, bytes], worst: Sequence[WorstVideo]) 
         ("Against another checkpoint", scores.against(report)),
         ("Regions", scores.regions(report)),
         ("Confusion", scores.confusion(report)),
-        ("Over time", _pictures(pictures, OVER_TIME)),
-        ("Distributions", _pictures(pictures, DISTRIBUTIONS)),
+        ("Over time", _plots(drawn, OVER_TIME)),
+        ("Distributions", _plots(drawn, DISTRIBUTIONS)),
         ("Worst moments", _worst(worst)),
         ("Videos", scores.per_video(report)),
-        ("Learning curves", _pictures(pictures, ("training",)) or paragraphs([NO_CURVES])),
+        ("Learning curves", _plots(drawn, ("training",)) or paragraphs([NO_CURVES])),
         ("Configuration", _configuration(report)),
     ]
     sections = [(title, inner) for title, inner in sections if inner]
-    head = escaped(f"{report['experiment']}: {report['split']} split")
+    head = escaped(f"{report.experiment}: {report.split} split")
     return "\n".join([
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{head}</title><style>{STYLE}</style></head><body>",
         f"<h1>{head}</h1>",
-        f"<p>{escaped(report['configuration'].get('title', ''))}</p>",
+        f"<p>{escaped(report.configuration.get('title', ''))}</p>",
         "<nav>",
         *(f'<a href="#{_anchor(title)}">{title}</a>' for title, _ in sections),
         "</nav>",
@@ -68,65 +68,64 @@ def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _what(report: dict) -> str:
-    lost, corpus = report["dropped"], report["corpus"]
-    step = "" if report["step"] is None else f", step {report['step']:,}"
-    split = f"{report['split']}, {len(report['folds'])} folds gathered" if report["folds"] else report["split"]
-    decoded = lost["frames_decoded"]
+def _what(report: Report) -> str:
+    counts, lost, corpus, scored = report.counts, report.dropped, report.corpus, report.scored
+    step = "" if report.step is None else f", step {report.step:,}"
+    split = f"{report.split}, {len(report.folds)} folds gathered" if report.folds else report.split
     rows = [
-        ("Experiment", report["experiment"]),
-        ("Checkpoint", f"{report['checkpoint']}{step}"),
-        ("Corpus", f"{corpus['name']} (layout {corpus['layout']}), {corpus['folder']}"),
-        ("Split", f"{split}: {report['videos']:,} videos"),
-        ("Protocol", f"{report['protocol']}: {report['protocol_told']}"),
-        ("Scored", f"{report['units']:,} {report['unit']}"),
+        ("Experiment", report.experiment),
+        ("Checkpoint", f"{report.checkpoint}{step}"),
+        ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),
+        ("Split", f"{split}: {counts.videos:,} video{'' if counts.videos == 1 else 's'}"),
+        ("Protocol", f"{report.protocol}: {report.protocol_summary}"),
+        ("Scored", f"{scored.units:,} {scored.unit.removesuffix('s') if scored.units == 1 else scored.unit}"),
         (
             "Labelled frames",
-            f"{report['frames_scored']:,} of {report['frames_labelled']:,} scored, in {report['frames']:,} frames with "
-            "a face",
+            f"{counts.frames_scored:,} of {counts.frames_labelled:,} scored, among {counts.frames:,} frames with a "
+            "face",
         ),
         (
             "Dropped",
-            f"of {decoded:,} frames decoded: {_share(lost['frames_without_face'], decoded)} without a face, "
-            f"{_share(lost['frames_removed'], decoded)} where what was found jumps like no face; of the frames with a "
-            f"face {_share(lost['frames_unlabelled'], report['frames'])} without a label",
+            f"of {lost.frames_decoded:,} decoded frames: {_share(lost.frames_without_face, lost.frames_decoded)} "
+            f"without a face, {_share(lost.frames_removed, lost.frames_decoded)} where the detections jump as no face "
+            f"does; of the frames with a face {_share(lost.frames_unlabelled, counts.frames)} without a label",
         ),
-        ("Videos left out", f"{len(lost['left_out'])} in packing"),
+        ("Videos left out", f"{len(lost.left_out)} in packing"),
     ]
-    left_out = [[text(elided(left["video"]), left["video"]), text(left["reason"])] for left in lost["left_out"]]
-    more = details(f"The {len(left_out)} videos left out, and why", table(["video", "reason"], left_out))
-    return facts(rows) + (more if left_out else "")
+    left_out = [[text(elided(left.video), left.video), text(left.reason)] for left in lost.left_out]
+    title = f"The {len(left_out)} videos left out, and why" if len(left_out) > 1 else "The video left out, and why"
+    return facts(rows) + (details(title, table(["video", "reason"], left_out)) if left_out else "")
 
 
 def _share(part: int, whole: int) -> str:
     return f"{part:,} ({100 * part / whole:.1f} %)" if whole else f"{part:,}"
 
 
-def _pictures(pictures: dict[str, bytes], names: Sequence[str]) -> str:
-    return "".join(picture(pictures[name], CAPTIONS[name]) for name in names if name in pictures)
+def _plots(drawn: dict[str, bytes], names: Sequence[str]) -> str:
+    return "".join(captioned(drawn[name], CAPTIONS[name]) for name in names if name in drawn)
 
 
 def _worst(worst: Sequence[WorstVideo]) -> str:
     parts = [
         "<p class=note>The videos with the largest mean squared error (summed over the outputs), and their frames with "
-        "the largest, at least a tenth of the video apart. Faces are as the network sees them.</p>"
+        "the largest error, at least a tenth of the video apart. The crops are as the network sees them.</p>"
     ]
     for video in worst:
         name = escaped(elided(video.video, 60))
         parts.append(f'<h3 title="{escaped(video.video)}">{name}: mean squared error {video.error:.3f}</h3>')
-        parts.append(f'<div class="faces">{"".join(map(_face, video.moments))}</div>')
+        parts.append(f'<div class="faces">{"".join(map(_figure, video.moments))}</div>')
     return "".join(parts) if worst else ""
 
 
-def _face(moment: Moment) -> str:
-    lines = [f"{moment.time:.2f} s, frame {moment.frame}", *_told(moment)]
+def _figure(moment: Moment) -> str:
+    lines = [f"{moment.time:.2f} s, frame {moment.frame}", *_label_and_prediction(moment)]
     below = "<br>".join(map(escaped, lines))
-    if moment.face is None:
-        return f"<figure>no face: the video is not in the corpus<br>{below}</figure>"
-    return f"<figure>{image(moment.face, lines[0], 'jpeg')}<div>{below}</div></figure>"
+    if moment.crop is None:
+        return f"<figure>no crop: the video is not in the corpus<br>{below}</figure>"
+    return f"<figure>{image(moment.crop, lines[0], 'jpeg')}<div>{below}</div></figure>"
 
 
-def _told(moment: Moment) -> list[str]:
+def _label_and_prediction(moment: Moment) -> list[str]:
     if len(moment.label) == len(DIMENSIONS):
         return [
             f"{name} {label:+.2f}, prediction {prediction:+.2f}"
@@ -139,15 +138,15 @@ def _told(moment: Moment) -> list[str]:
     ]
 
 
-def _configuration(report: dict) -> str:
-    configuration = report["configuration"]
+def _configuration(report: Report) -> str:
+    configuration = report.configuration
     parts = {name: value for name, value in configuration.items() if isinstance(value, dict)}
     single = [
-        ({"corpus": "corpus of the experiment"}.get(name, name), value)
+        ({"corpus": "the experiment's corpus"}.get(name, name), value)
         for name, value in configuration.items()
         if name not in parts and name not in ("published", "name", "title") and value not in ("", None)
     ]
-    versions = facts(list(report["versions"].items()))
+    versions = facts(list(report.versions.items()))
     inner = {name: facts([(key, _setting(item)) for key, item in value.items()]) for name, value in parts.items()}
     return facts(single) + "".join(details(*each) for each in {**inner, "versions": versions}.items())
 

@@ -1,111 +1,215 @@
-"""The report of one scored split: what it holds, and its files: JSON, per-frame CSV, plots, and a page of it all."""
+"""The report of one scored split, as data; `to_json` returns what `report-<split>.json` holds."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from affwildnet.data import Corpus
-from affwildnet.evaluation.reporting import page, plots, submissions, worst_moments
-from affwildnet.evaluation.reporting.comparison import differences
-from affwildnet.evaluation.scoring import intervals
-from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.evaluation.scoring.intervals import Differences
+from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.protocols import Scored
-from affwildnet.experiments.config import PROTOCOLS, Experiment
-from affwildnet.experiments.overrides import to_json
-from affwildnet.runs.json_files import read_lines, write_json
-from affwildnet.runs.workdir import Workdir, versions
-from tfrecords_tools.files import whole
+from affwildnet.experiments.config import PROTOCOLS
+from affwildnet.experiments.published import Published
+from affwildnet.metrics import Scores
 
 
-def contents(
-    evaluation: Evaluation,
-    scored: Scored,
-    experiment: Experiment,
-    corpus: Corpus,
-    checkpoint: Path,
-    step: int | None,
-    baselines: dict[str, dict],
-    post_processing: dict | None = None,
-    against: dict | None = None,
-) -> dict:
-    """Return the report as what `json` can write.
+@dataclass(frozen=True)
+class PackedCorpus:
+    """The corpus that was scored.
 
-    Args:
-      evaluation: what was scored, after post-processing.
-      scored: its scores.
-      corpus: the split that was scored.
-      step: of the checkpoint; None where it is not known.
-      baselines: scores by name.
-      post_processing: `{"chosen": {step: {dimension: size}}, "validation": {"before", "after"}, "without": scores}`.
-      against: `{"workdir", "checkpoint", "difference": as protocols.paired returns it}`.
+    Attributes:
+      name: as its manifest has it.
+      layout: of the dataset that it was packed from.
+      folder: where it lies.
     """
-    packed = corpus.manifest
-    report = {
-        "experiment": experiment.name,
-        "checkpoint": str(checkpoint),
-        "step": step,
-        "split": evaluation.split,
-        "folds": list(evaluation.folds),
-        "corpus": {"name": packed.name, "layout": packed.layout, "folder": str(corpus.folder)},
-        "videos": len(evaluation.videos),
-        "frames": sum(len(video.frames) for video in evaluation.videos),
-        "frames_labelled": evaluation.frames_labelled,
-        "frames_scored": evaluation.frames_scored,
-        "dropped": dropped(evaluation, corpus),
-        "protocol": experiment.protocol,
-        "protocol_told": PROTOCOLS[experiment.protocol],
-        "unit": scored.unit,
-        "units": scored.units,
-        **scored.scores,
-        "intervals": scored.intervals,
-        "interval": {"level": intervals.LEVEL, "resamples": scored.resamples, "over": scored.over},
-        "undefined": scored.undefined,
-        "others": scored.others,
-        "regions": scored.regions,
-        **({} if scored.confusion is None else {"confusion": scored.confusion}),
-        "post_processing": post_processing,
-        "baselines": baselines,
-    }
-    return {
-        **report,
-        "published": [{**dataclasses.asdict(row), "differs": differences(row, report)} for row in experiment.published],
-        "per_video": scored.per_video,
-        "against": against,
-        "configuration": to_json(experiment),
-        "versions": versions(),
-    }
+
+    name: str
+    layout: str
+    folder: Path
+
+    def to_json(self) -> dict:
+        return {"name": self.name, "layout": self.layout, "folder": str(self.folder)}
 
 
-def dropped(evaluation: Evaluation, corpus: Corpus) -> dict:
-    """Return what of the split's source videos was not scored: frames by reason, and videos left out with theirs."""
-    keys = {video.key for video in evaluation.videos}
-    entries = [entry for entry in corpus.manifest.videos if (entry.video, entry.subject) in keys]
-    return {
-        "frames_decoded": sum(entry.frames_decoded for entry in entries),
-        "frames_without_face": sum(entry.frames_without_face for entry in entries),
-        "frames_removed": sum(entry.frames_removed for entry in entries),
-        "frames_unlabelled": sum(len(video.frames) - int(video.labelled.sum()) for video in evaluation.videos),
-        "left_out": [
-            {"video": left.video, "reason": left.reason}
-            for left in corpus.manifest.left_out
-            if left.split == corpus.split or evaluation.folds  # each fold tests on videos of every split
-        ],
-    }
+@dataclass(frozen=True)
+class Counts:
+    """How much was scored.
+
+    Attributes:
+      videos: number of videos.
+      frames: number of frames with a face.
+      frames_labelled: number of labelled frames that the manifest lists.
+      frames_scored: number of labelled frames that were scored.
+    """
+
+    videos: int
+    frames: int
+    frames_labelled: int
+    frames_scored: int
 
 
-def write(report: dict, evaluation: Evaluation, corpus: Corpus, workdir: Workdir) -> dict[str, Path]:
-    """Write `report-<split>.json`, `.csv`, `.html` and its plots; return their paths by what they hold."""
-    stem = f"report-{evaluation.split}"
-    names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
-    logs = read_lines(workdir.training_log), read_lines(workdir.metrics)
-    paths = plots.draw(evaluation, *logs, report["step"], names)
-    for name in names.keys() - paths.keys():
-        names[name].unlink(missing_ok=True)  # an earlier report's, which this one has nothing to draw for
-    paths["page"] = workdir.path / f"{stem}.html"
-    pictures = {name: path.read_bytes() for name, path in paths.items() if name in names}
-    with whole(paths["page"]) as partial:
-        partial.write_text(page.page(report, pictures, worst_moments.worst(evaluation, corpus)), "utf-8")
-    paths["predictions"] = workdir.path / f"{stem}.csv"
-    submissions.write(evaluation, "frames", paths["predictions"])
-    paths["report"] = workdir.path / f"{stem}.json"
-    write_json(paths["report"], report)
-    return paths
+@dataclass(frozen=True)
+class LeftOutVideo:
+    """A video that packing left out, and why."""
+
+    video: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What was not scored of the split's source videos.
+
+    Attributes:
+      frames_decoded: number of frames of the source videos.
+      frames_without_face: how many of them have no face.
+      frames_removed: in how many the track jumps as no face does.
+      frames_unlabelled: how many frames with a face have no label.
+      left_out: videos that packing left out.
+    """
+
+    frames_decoded: int
+    frames_without_face: int
+    frames_removed: int
+    frames_unlabelled: int
+    left_out: tuple[LeftOutVideo, ...]
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A row of a paper's table.
+
+    Attributes:
+      row: as it was published.
+      differs: a sentence for each thing in which the row and the report differ.
+    """
+
+    row: Published
+    differs: tuple[str, ...]
+
+    def to_json(self) -> dict:
+        return {**dataclasses.asdict(self.row), "differs": list(self.differs)}
+
+
+@dataclass(frozen=True)
+class PostProcessed:
+    """What post-processing changed.
+
+    Attributes:
+      chosen: what was chosen, and what it changed on the validation split.
+      without: the scores of the network's own predictions.
+    """
+
+    chosen: Chosen
+    without: Scores
+
+    def to_json(self) -> dict:
+        return {**self.chosen.to_json(), "without": self.without}
+
+
+@dataclass(frozen=True)
+class Against:
+    """The comparison with another checkpoint on the same videos.
+
+    Attributes:
+      workdir: its working directory.
+      checkpoint: its file.
+      difference: this checkpoint's scores minus those of the other.
+    """
+
+    workdir: Path
+    checkpoint: Path
+    difference: Differences
+
+    def to_json(self) -> dict:
+        difference = {
+            metric: {name: each.to_json() for name, each in row.items()} for metric, row in self.difference.items()
+        }
+        return {"workdir": str(self.workdir), "checkpoint": str(self.checkpoint), "difference": difference}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of one scored split.
+
+    Attributes:
+      experiment: its name.
+      checkpoint: the network's file; of folds, the folder of all of them.
+      step: training step of the checkpoint; None where it is not known.
+      split: its name.
+      folds: number of videos of each fold; empty without folds.
+      corpus: that was scored.
+      counts: how much was scored.
+      dropped: what was not scored.
+      protocol: a key of `experiments.config.PROTOCOLS`.
+      scored: the scores, after post-processing.
+      post_processing: None where none was asked for.
+      baselines: scores of simple predictors on the same split, by name.
+      published: rows of the papers' tables.
+      against: the comparison with another checkpoint, if any.
+      configuration: the experiment's fields, as JSON can hold them.
+      versions: of the packages.
+    """
+
+    experiment: str
+    checkpoint: Path
+    step: int | None
+    split: str
+    folds: tuple[int, ...]
+    corpus: PackedCorpus
+    counts: Counts
+    dropped: Dropped
+    protocol: str
+    scored: Scored
+    post_processing: PostProcessed | None
+    baselines: dict[str, Scores]
+    published: tuple[PublishedRow, ...]
+    against: Against | None
+    configuration: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def protocol_summary(self) -> str:
+        """How the protocol scores."""
+        return PROTOCOLS[self.protocol]
+
+    def summary(self) -> str:
+        """Return what was scored, in one line."""
+        counts = self.counts
+        videos = f"{counts.videos} {self.split} video{'' if counts.videos == 1 else 's'}"
+        return (
+            f"{self.experiment}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled "
+            f"frames of {videos} scored"
+        )
+
+    def to_json(self) -> dict:
+        """Return what `report-<split>.json` holds."""
+        scored, intervals = self.scored, self.scored.intervals
+        return {
+            "experiment": self.experiment,
+            "checkpoint": str(self.checkpoint),
+            "step": self.step,
+            "split": self.split,
+            "folds": list(self.folds),
+            "corpus": self.corpus.to_json(),
+            **vars(self.counts),
+            "dropped": dataclasses.asdict(self.dropped),
+            "protocol": self.protocol,
+            "protocol_summary": self.protocol_summary,
+            "unit": scored.unit,
+            "units": scored.units,
+            **scored.scores,
+            "intervals": intervals.ends,
+            "interval": {"level": intervals.level, "resamples": intervals.resamples, "over": intervals.over},
+            "undefined": {str(each): each.reason for each in scored.undefined},
+            "others": [other.to_json() for other in scored.others],
+            "regions": [region.to_json() for region in scored.regions],
+            **({} if scored.confusion is None else {"confusion": scored.confusion}),
+            "post_processing": self.post_processing and self.post_processing.to_json(),
+            "baselines": self.baselines,
+            "published": [row.to_json() for row in self.published],
+            "per_video": [row.to_json() for row in scored.per_video],
+            "against": self.against and self.against.to_json(),
+            "configuration": self.configuration,
+            "versions": self.versions,
+        }

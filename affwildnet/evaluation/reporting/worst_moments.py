@@ -1,4 +1,4 @@
-"""Where the predictions are farthest from the labels: the worst videos, and the faces at their worst moments."""
+"""Where the predictions are farthest from the labels: the worst videos, and the crops at their worst moments."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tfrecords_tools.records.reader import decode_face, read_records
 
 VIDEOS = 4
 MOMENTS = 5
-# Neighbouring moments of a video are at least this share of it apart: else all of them would be one.
+# Moments of a video are at least this share of it apart; otherwise all would be neighbours of the worst one.
 APART = 0.1
 
 
@@ -24,19 +24,25 @@ class Moment:
       frame: its number.
       time: in seconds.
       label, prediction: (D,).
-      face: JPEG of the face as the network sees it; None where the corpus does not hold the video.
+      crop: JPEG of the face as the network sees it; None where the corpus does not hold the video.
     """
 
     frame: int
     time: float
     label: np.ndarray
     prediction: np.ndarray
-    face: bytes | None
+    crop: bytes | None
 
 
 @dataclass(frozen=True)
 class WorstVideo:
-    """A video, the mean over its labelled frames of the squared error, summed over the outputs, and its moments."""
+    """One of the videos with the largest errors.
+
+    Attributes:
+      video: its name.
+      error: squared error, summed over the outputs, averaged over the labelled frames.
+      moments: its worst frames, in time order.
+    """
 
     video: str
     error: float
@@ -44,10 +50,10 @@ class WorstVideo:
 
 
 def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments: int = MOMENTS) -> list[WorstVideo]:
-    """Return the videos of the largest mean squared error, the worst first, with their worst moments in time order.
+    """Return the videos with the largest mean squared error, the worst first.
 
     Raises:
-      UserError: if a record is corrupt, or its face is no image.
+      UserError: if a record is corrupt, or its crop is no image.
     """
     entries = {(entry.video, entry.subject): entry for entry in (*corpus.manifest.videos, *corpus.videos)}
     scored = [(_errors(video), video) for video in evaluation.videos if video.labelled.any()]
@@ -55,7 +61,7 @@ def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments:
     found = []
     for errors, video in scored[:videos]:
         indices = worst_moments(errors, moments)
-        faces = _faces(corpus, entries.get(video.key), video.frames[indices])
+        crops = _crops(corpus, entries.get(video.key), video.frames[indices])
         found.append(
             WorstVideo(
                 video.video,
@@ -66,9 +72,9 @@ def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments:
                         float(video.timestamps[index]),
                         video.labels[index],
                         video.predictions[index],
-                        face,
+                        crop,
                     )
-                    for index, face in zip(indices, faces, strict=True)
+                    for index, crop in zip(indices, crops, strict=True)
                 ),
             )
         )
@@ -76,7 +82,7 @@ def worst(evaluation: Evaluation, corpus: Corpus, videos: int = VIDEOS, moments:
 
 
 def worst_moments(errors: np.ndarray, most: int) -> list[int]:
-    """Return at most `most` indices of the largest errors, rising, no two of them nearer than a tenth of the video.
+    """Return at most `most` indices of the largest errors, in time order, a tenth of the video or more apart.
 
     Args:
       errors: (N,), NaN where there is none.
@@ -92,20 +98,20 @@ def worst_moments(errors: np.ndarray, most: int) -> list[int]:
 
 
 def _errors(video: VideoPredictions) -> np.ndarray:
-    """(N,) float64 squared error, summed over the outputs; NaN without a label."""
+    """Return the squared error of each frame, summed over the outputs: (N,) float64, NaN without a label."""
     return np.sum((video.predictions.astype(np.float64) - video.labels) ** 2, axis=1)
 
 
-def _faces(corpus: Corpus, entry: VideoEntry | None, frames: np.ndarray) -> list[bytes | None]:
+def _crops(corpus: Corpus, entry: VideoEntry | None, frames: np.ndarray) -> list[bytes | None]:
     if entry is None:
         return [None] * len(frames)
     numbers = entry.frame_numbers
     indices = np.searchsorted(numbers, frames)
-    faces = []
+    crops = []
     for index, record in zip(indices, read_records(corpus.folder, entry, indices.tolist()), strict=True):
         if decode_face(record) is None:
             raise UserError(
                 f"{corpus.folder / entry.file}, record {index + 1}: the face is no image. Pack the corpus again."
             )
-        faces.append(record["face"])
-    return faces
+        crops.append(record["face"])
+    return crops

@@ -1,9 +1,10 @@
-"""Videos by label and prediction: the mergeable counts behind the accuracies of expressions."""
+"""Counts of videos by label and prediction, which merge; the accuracies of expressions follow from them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from affwildnet.metrics import Reasons, ScoreArrays, ScoreKey
 from tfrecords_tools.records.schema import EXPRESSIONS
 
 
@@ -25,13 +26,13 @@ class Confusion:
         return Confusion(self.counts + other.counts)
 
     def weighted(self, weights: np.ndarray) -> "Confusion":
-        """Return (R, C, C) counts: these videos, each taken `weights` (R,) times."""
+        """Return the counts (R, C, C) of R sets, in which these videos occur `weights` (R,) times."""
         return Confusion(np.asarray(weights, np.float64)[:, None, None] * self.counts)
 
-    def values(self) -> dict[str, dict[str, np.ndarray]]:
+    def values(self) -> ScoreArrays:
         """Return `{"accuracy": {class: share of its videos that are recognised, ..., "total": share of all}}`.
 
-        NaN for a class without a video (ijcv2019 table 12: the accuracy of each class, and the total one).
+        As ijcv2019 table 12 has it. NaN for a class without a video.
         """
         videos = self.counts.sum(axis=-1)
         right = np.diagonal(self.counts, axis1=-2, axis2=-1)
@@ -39,8 +40,8 @@ class Confusion:
         total = right.sum(axis=-1) / videos.sum(axis=-1)
         return {"accuracy": {**{name: each[..., i] for i, name in enumerate(EXPRESSIONS)}, "total": total}}
 
-    def undefined(self) -> dict[str, str]:
-        """Return why an accuracy is not defined, by such names as "accuracy.fear"."""
+    def undefined(self) -> Reasons:
+        """Return why an accuracy is not defined; empty where all are."""
         videos = self.counts.sum(axis=-1)
         empty = [name for name, count in zip(EXPRESSIONS, videos, strict=True) if count == 0]
-        return {f"accuracy.{name}": "no video has this class" for name in empty}
+        return {ScoreKey("accuracy", name): "no video has this class" for name in empty}

@@ -1,8 +1,11 @@
 """Each frame, pooled over the split (ijcv2019 section 4.1), and each video's own scores."""
 
-from affwildnet.evaluation.scoring.details import Details, mean_of
+from collections.abc import Sequence
+
+from affwildnet.evaluation.scoring.details import Details, OtherScores, mean_of
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.scoring.regions import regions
+from affwildnet.evaluation.scoring.video_scores import VideoScores
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Moments
 
@@ -16,17 +19,18 @@ def parts(evaluation: Evaluation, config: EvaluationConfig | None = None) -> lis
 
 
 def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:
+    """Return each video's scores, their mean, and the error by region."""
     rows = evaluation.per_video()
     labels, predictions = (
         [getattr(video, what)[video.labelled] for video in evaluation.videos] for what in ("labels", "predictions")
     )
-    found, undefined = regions(labels, predictions)
-    return Details(evaluation.frames_scored, rows, [mean_of_videos(rows)], regions=found, undefined=undefined)
+    return Details(evaluation.frames_scored, rows, (mean_of_videos(rows),), regions(labels, predictions))
 
 
-def mean_of_videos(rows: list[dict]) -> dict:
-    """Return the mean of the videos' own CCC, each video the same weight; 0 for one whose values are constant."""
-    own = [{"ccc": row["scores"]["ccc"]} for row in rows if row["scores"]]
+def mean_of_videos(rows: Sequence[VideoScores]) -> OtherScores:
+    """Return the mean of the videos' own CCC, each with the same weight; 0 for one whose values are constant."""
+    own = [{"ccc": row.scores["ccc"]} for row in rows if row.scores]
     left_out = len(rows) - len(own)
-    note = f"over {len(own)} videos" + (f"; {left_out} without a label are left out" if left_out else "")
-    return {"name": "mean of the videos' own CCC", "scores": mean_of(own), "note": note}
+    note = f"over {len(own)} video{'s' if len(own) > 1 else ''}"
+    note += f"; {left_out} without a label {'are' if left_out > 1 else 'is'} left out" if left_out else ""
+    return OtherScores("mean of the videos' own CCC", mean_of(own), note, {})

@@ -1,9 +1,9 @@
-"""The chain of omg2019 section 6.3: a median filter of the frames' predictions, then smoothing of the utterances'.
+"""The post-processing of omg2019 section 6.3: a median filter over frames, then smoothing over utterances.
 
-How much of each is chosen for valence and for arousal apart, on the validation split, and kept only where it raises
-the CCC there under the experiment's protocol; then it is applied as it is to any other split. A choice can be made on
-nothing but a validation split: `choose` refuses every other one, and nothing else makes a `PostProcessing` that does
-anything.
+The size of each step is chosen for valence and arousal separately, on the validation split, and kept only where it
+raises the CCC there under the experiment's protocol. The same sizes are then applied to any other split. Only a
+validation split can make the choice: `choose` refuses every other one, and no other function makes a `PostProcessing`
+that changes predictions.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,12 +28,49 @@ _CHOSEN = object()
 
 
 @dataclass(frozen=True)
-class PostProcessing:
-    """What is done to predictions; made by `choose` and `none` alone.
+class ChosenStep:
+    """The size of one step that was chosen.
 
     Attributes:
-      median_filter: frames that the filter spans, odd, of valence and of arousal; 1 leaves the predictions.
-      smoothing: utterances on each side that an utterance is averaged with, of valence and of arousal; 0 is none.
+      step: one of `STEPS`.
+      sizes: by dimension.
+      fold: number of the fold that it was chosen for; None without folds.
+    """
+
+    step: str
+    sizes: dict[str, int]
+    fold: int | None = None
+
+    def __str__(self) -> str:
+        return self.step if self.fold is None else f"fold {self.fold}, {self.step}"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen, and what it changed on the validation split.
+
+    Attributes:
+      steps: each step, of each fold where there are folds.
+      before: CCC of the validation split without it: `valence`, `arousal`, `mean`; of folds the mean over them.
+      after: the same with it.
+    """
+
+    steps: tuple[ChosenStep, ...]
+    before: dict[str, float]
+    after: dict[str, float]
+
+    def to_json(self) -> dict:
+        steps = {str(step): step.sizes for step in self.steps}
+        return {"chosen": steps, "validation": {"before": self.before, "after": self.after}}
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """What is done to predictions; only `choose` and `none` make one.
+
+    Attributes:
+      median_filter: frames that the filter spans, odd, for valence and for arousal; 1 leaves the predictions.
+      smoothing: utterances on each side that an utterance is averaged with, for valence and for arousal; 0 is none.
       before: CCC of the validation split without it: `valence`, `arousal`, `mean`; empty where nothing was tried.
       after: the same with it.
     """
@@ -46,13 +83,13 @@ class PostProcessing:
 
     def __post_init__(self, made: object) -> None:
         if made is not _CHOSEN:
-            raise TypeError("A PostProcessing is made by `postprocessing.choose`, on a validation split, or by `none`.")
+            raise TypeError("Only `postprocessing.choose`, on a validation split, and `none` make a PostProcessing.")
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
-        """Return the evaluation with its frames' predictions filtered, and told how its utterances are smoothed.
+        """Return the evaluation with filtered predictions and with `smoothing` set for its utterances.
 
-        The utterances themselves come about in `protocols.utterances`. An evaluation is processed once: what this
-        returns is not to be processed again.
+        The protocol `utterances` computes and smooths the utterances themselves. Apply it once: what it returns must
+        not be processed again.
 
         Raises:
           ValueError: if the predictions are not valence and arousal.
@@ -61,30 +98,43 @@ class PostProcessing:
             return evaluation
         outputs = evaluation.videos[0].predictions.shape[1]
         if outputs != len(DIMENSIONS):
-            raise ValueError(f"Post-processing is for valence and arousal. Received: predictions of {outputs} outputs.")
+            raise ValueError(
+                f"Post-processing is for valence and arousal. Received: {outputs} predicted values a frame."
+            )
         videos = [_filtered(video, self.median_filter) for video in evaluation.videos]
         return Evaluation.of(evaluation.split, videos, folds=evaluation.folds, smoothing=self.smoothing)
 
-    def contents(self) -> dict:
-        """Return what was chosen and what it did on the validation split, as JSON can hold it."""
-        steps = {name: dict(zip(DIMENSIONS, getattr(self, name), strict=True)) for name in STEPS}
-        return {"chosen": steps, "validation": {"before": dict(self.before), "after": dict(self.after)}}
+    def chosen(self) -> Chosen:
+        """Return what was chosen, for the report."""
+        steps = [ChosenStep(name, dict(zip(DIMENSIONS, getattr(self, name), strict=True))) for name in STEPS]
+        return Chosen(tuple(steps), self.before, self.after)
 
 
 def none() -> PostProcessing:
-    """Return the one that leaves predictions as they are."""
+    """Return the post-processing that leaves predictions as they are."""
     return _make()
 
 
-def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> PostProcessing:
-    """Return what raises the CCC of a validation split most, step by step.
+def over_folds(chosen: Sequence[Chosen]) -> Chosen:
+    """Return the steps of all folds, and the mean of the CCCs on their validation parts."""
+    steps = [replace(step, fold=number) for number, each in enumerate(chosen, start=1) for step in each.steps]
+    before, after = (
+        {name: float(np.mean([getattr(each, when)[name] for each in chosen])) for name in getattr(chosen[0], when)}
+        for when in ("before", "after")
+    )
+    return Chosen(tuple(steps), before, after)
 
-    First the filter, then, on what it leaves, the smoothing. Of equal ones the least is taken, so that a step which
-    does not help is left out. The protocols "frames" and "folds" have no utterances to smooth.
+
+def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> PostProcessing:
+    """Return the sizes that raise the CCC of a validation split most, step by step.
+
+    The filter is chosen first, then the smoothing of the filtered predictions. Of sizes with the same CCC the smallest
+    is chosen, so that a step which does not help is left out. The protocols "frames" and "folds" have no utterances to
+    smooth.
 
     Args:
-      validation: predictions of the validation split, as the network gives them.
-      protocol: what the CCC is computed by, a key of `experiments.config.PROTOCOLS`.
+      validation: the network's own predictions for the validation split.
+      protocol: how the CCC is computed, a key of `experiments.config.PROTOCOLS`.
       config: `post_process` names the steps that are tried.
 
     Raises:
@@ -92,7 +142,7 @@ def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> P
       UserError: if a step is unknown, or the protocol has no CCC.
     """
     if validation.split != "validation":
-        raise ValueError(f"Post-processing is chosen on the split validation alone. Received: {validation.split}")
+        raise ValueError(f"Post-processing must be chosen on the split validation. Received: {validation.split}")
     for step in config.post_process:
         check_choice("evaluation.post_process", step, STEPS)
     if not config.post_process:
@@ -124,7 +174,7 @@ def _make(
 
 
 def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, float]]) -> tuple[int, int]:
-    """Return the choice of the highest score of each dimension, the first of equal ones: that which does least."""
+    """Return the choice with the highest score for each dimension; of equal ones the first, which changes least."""
     if len(choices) == 1:
         return choices[0], choices[0]
     rows = {choice: scored(choice) for choice in tqdm(choices, desc=what, unit="choice", leave=False, disable=None)}
@@ -133,10 +183,10 @@ def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, f
 
 
 def _filtered(video: VideoPredictions, sizes: tuple[int, int]) -> VideoPredictions:
-    """Return a video whose predictions are running medians of each run of consecutive frames.
+    """Return a video whose predictions are running medians within each segment of consecutive frames.
 
-    At a run's ends its values are mirrored (edge included): a run shorter than the filter then tends to its own
-    median, where repeated edges would outvote the frames between them.
+    At the ends of a segment its values are mirrored (edge included): a segment shorter than the filter then tends to
+    its own median, where repeated edges would outvote the frames between them.
     """
     predictions = video.predictions.copy()
     edges = [0, *(np.flatnonzero(np.diff(video.frames) != 1) + 1), len(video.frames)]
@@ -147,6 +197,6 @@ def _filtered(video: VideoPredictions, sizes: tuple[int, int]) -> VideoPredictio
 
 
 def _median(values: np.ndarray, size: int) -> np.ndarray:
-    # Mirrored here, because SciPy 1.17's own mirroring is wrong where the filter is many times longer than the run.
+    # SciPy 1.17's own mirroring is wrong where the filter is many times longer than the segment.
     half = size // 2
     return median_filter(np.pad(values, half, mode="symmetric"), size)[half : half + len(values)]

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affwildnet.metrics import Moments, scores
+from affwildnet.evaluation.scoring.video_scores import VideoScores
+from affwildnet.metrics import Moments, Scores, scores
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
-
-# Why a video's row has no scores.
-UNLABELLED = "no frame has a label"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Evaluation:
     split: str
     videos: tuple[VideoPredictions, ...]
     frames_labelled: int
-    scores: dict[str, dict[str, float | None]]
+    scores: Scores
     folds: tuple[int, ...] = ()
     smoothing: tuple[int, ...] = (0, 0)
 
@@ -97,19 +95,18 @@ class Evaluation:
     def frames_scored(self) -> int:
         return sum(int(video.labelled.sum()) for video in self.videos)
 
-    def per_video(self) -> list[dict]:
-        """Return a row for each video: its name, its counts, its own scores, and why one of them is None."""
+    def per_video(self) -> tuple[VideoScores, ...]:
+        """Return the scores of each video over its own frames."""
         rows = []
         for video in self.videos:
-            row = {**counts(video), "scores": None, "undefined": {"scores": UNLABELLED}}
-            if row["frames_scored"]:
-                moments = video.moments
-                row |= {"scores": scores(moments), "undefined": moments.undefined()}
-            rows.append(row)
-        return rows
+            own, undefined = None, {}
+            if video.labelled.any():
+                own, undefined = scores(video.moments), video.moments.undefined()
+            rows.append(VideoScores(**counts(video), scores=own, undefined=undefined))
+        return tuple(rows)
 
 
 def counts(video: VideoPredictions) -> dict:
-    """Return what begins a video's row: its name, who is seen, how many frames it has and how many are scored."""
+    """Return the first fields of `VideoScores`: the video's name, who is seen, its frames and those with a label."""
     labelled = int(video.labelled.sum())
     return {"video": video.video, "subject": video.subject, "frames": len(video.frames), "frames_scored": labelled}

@@ -1,8 +1,8 @@
-"""How a split is scored, as each paper does it: every frame, every utterance, every video, or every fold.
+"""How a split is scored, as each paper does it: by frame, by utterance, by video, or over folds.
 
 A protocol is a module with
 
-    UNIT, OVER                   what is counted, and what intervals are taken over
+    UNIT, OVER                   what is counted, and what is resampled for intervals
     parts(evaluation, config)    mergeable moments or counts, one for each video (or source video) with a label
     details(evaluation, config)  what stands beside the scores
 
@@ -14,16 +14,42 @@ from dataclasses import dataclass
 
 from affwildnet.evaluation.scoring import fold_scores, frames, intervals, utterances, videos
 from affwildnet.evaluation.scoring.confusion import Confusion
+from affwildnet.evaluation.scoring.details import Details, OtherScores
 from affwildnet.evaluation.scoring.fold_scores import gather
+from affwildnet.evaluation.scoring.intervals import Differences, Intervals
 from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.evaluation.scoring.regions import EMPTY, RegionError
+from affwildnet.evaluation.scoring.video_scores import VideoScores
 from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.metrics import Moments, plain
+from affwildnet.metrics import Moments, Reasons, ScoreKey, Scores, plain
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
-__all__ = ["MODULES", "Scored", "gather", "paired", "ranking", "score"]
+__all__ = ["MODULES", "Scored", "Undefined", "gather", "paired", "ranking", "score"]
 
 MODULES = {"frames": frames, "utterances": utterances, "folds": fold_scores, "videos": videos}
+REGIONS = "regions"
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A value that is not defined.
+
+    Attributes:
+      part: "" for the split's own scores and their intervals, the name of the `OtherScores`, or `REGIONS`.
+      key: its place among the scores of that part; for regions the metric and the region.
+      reason: why it is not defined.
+    """
+
+    part: str
+    key: ScoreKey
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the place: "pearson.valence", "mean over the folds: ccc.valence", "regions.V in [0, 1], ..."."""
+        if self.part == REGIONS:
+            return f"{REGIONS}.{self.key.name}"
+        return f"{self.part}: {self.key}" if self.part else str(self.key)
 
 
 @dataclass(frozen=True)
@@ -32,81 +58,93 @@ class Scored:
 
     Attributes:
       unit: what is counted: "frames", "utterances" or "videos".
-      units: how many of them are scored.
-      scores: `{"ccc": {"valence", "arousal", "mean"}, ...}` for each of `metrics.METRICS`; of classes of expression
-        `{"accuracy": {each of schema.EXPRESSIONS, "total"}}`. None where a value is not defined.
-      intervals: of the same form, [low, high] of 95 % or None; empty without resamples.
-      undefined: why a value is None, by such names as "pearson.valence" (the score, or else its interval),
-        "regions.<region>" and "<name of others>: pearson.valence".
-      per_video: a row for each video: `video`, `subject`, `frames`, `frames_scored`, `scores` (None without a label),
-        `undefined` (why one of them is None), and what the protocol knows besides: of an utterance `sequences`, `label`
-        and `prediction`, of an expression `label` and `predicted`.
-      others: the split scored in other ways: `name`, `scores`, `note`.
-      confusion: videos by label (rows) and prediction (columns), in the order of `schema.EXPRESSIONS`; None of
-        valence and arousal.
-      regions: the mean squared error by where the label lies in the plane: `region`, `units`, `mse`.
-      ranking: what checkpoints are chosen by, the larger the better: CCC of `mean`, `valence`, `arousal`, or the total
-        accuracy as `mean`.
-      over: what was drawn anew for the intervals.
-      resamples: how often.
+      scores: each of `metrics.METRICS`; of classes of expression `{"accuracy": {each of schema.EXPRESSIONS, "total"}}`.
+        None where a value is not defined.
+      reasons: why one of the scores is None.
+      intervals: of the scores.
+      ranking: what checkpoints are compared by, the larger the better: CCC of `mean`, `valence`, `arousal`, or the
+        total accuracy as `mean`.
+      details: what stands beside the scores.
     """
 
     unit: str
-    units: int
-    scores: dict[str, dict[str, float | None]]
-    intervals: dict[str, dict[str, list[float] | None]]
-    undefined: dict[str, str]
-    per_video: list[dict]
-    others: list[dict]
-    confusion: list[list[int]] | None
-    regions: list[dict]
+    scores: Scores
+    reasons: Reasons
+    intervals: Intervals
     ranking: dict[str, float]
-    over: str = "videos"
-    resamples: int = 0
+    details: Details
+
+    @property
+    def units(self) -> int:
+        """Number of scored frames, utterances or videos."""
+        return self.details.units
+
+    @property
+    def per_video(self) -> tuple[VideoScores, ...]:
+        """A row for each video."""
+        return self.details.per_video
+
+    @property
+    def others(self) -> tuple[OtherScores, ...]:
+        """The split scored in other ways."""
+        return self.details.others
+
+    @property
+    def regions(self) -> tuple[RegionError, ...]:
+        """The error by where the label lies."""
+        return self.details.regions
+
+    @property
+    def confusion(self) -> tuple[tuple[int, ...], ...] | None:
+        """Videos by label (rows) and prediction (columns); None for valence and arousal."""
+        return self.details.confusion
+
+    @property
+    def undefined(self) -> tuple[Undefined, ...]:
+        """Everything that is not defined: scores or else their intervals, errors of regions, other scores."""
+        own = {**self.intervals.undefined, **self.reasons}
+        return (
+            *(Undefined("", key, reason) for key, reason in own.items()),
+            *(Undefined(REGIONS, ScoreKey("mse", row.region), EMPTY) for row in self.regions if row.units == 0),
+            *(Undefined(other.name, key, reason) for other in self.others for key, reason in other.undefined.items()),
+        )
 
 
 def score(evaluation: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000) -> Scored:
     """Score an evaluation under a protocol.
 
     Args:
-      evaluation: as the evaluator gives it, or after post-processing (`PostProcessing.apply`).
+      evaluation: as the evaluator returns it, or after post-processing (`PostProcessing.apply`).
       protocol: a key of `experiments.config.PROTOCOLS`.
       config: `sequence` and `aggregation` of utterances.
       resamples: bootstrap samples for the intervals; 0 leaves them out.
 
     Raises:
-      UserError: if nothing has a label, or the predictions or labels are not of the kind that the protocol scores.
+      UserError: if no frame has a label, or the protocol cannot score predictions or labels of this kind.
     """
     parts = _parts(evaluation, protocol, config)
     module = MODULES[protocol]
     total = _merged(parts)
-    details = module.details(evaluation, config)
     found = plain(total.values())
-    spans, reasons = intervals.of(parts, resamples, module.OVER) if resamples else ({}, {})
+    spans = intervals.of(parts, resamples, module.OVER) if resamples else Intervals(over=module.OVER)
     return Scored(
         unit=module.UNIT,
-        units=details.units,
         scores=found,
+        reasons=total.undefined(),
         intervals=spans,
-        undefined={**reasons, **details.undefined, **total.undefined()},
-        per_video=details.per_video,
-        others=details.others,
-        confusion=details.confusion,
-        regions=details.regions,
         ranking=_ranking(found),
-        over=module.OVER,
-        resamples=resamples,
+        details=module.details(evaluation, config),
     )
 
 
 def ranking(evaluation: Evaluation, protocol: str, config: EvaluationConfig) -> dict[str, float]:
-    """Return `Scored.ranking` alone, for choices among many evaluations; raise as `score`."""
+    """Return `Scored.ranking` alone, to compare many evaluations; raise as `score`."""
     return _ranking(plain(_merged(_parts(evaluation, protocol, config)).values()))
 
 
 def paired(
     first: Evaluation, second: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000
-) -> dict[str, dict[str, dict]]:
+) -> Differences:
     """Return the differences of two evaluations of the same videos under a protocol; see `intervals.paired`."""
     return intervals.paired(first, second, lambda evaluation: _parts(evaluation, protocol, config), resamples)
 
@@ -122,8 +160,7 @@ def _parts(evaluation: Evaluation, protocol: str, config: EvaluationConfig) -> S
             )
     if not any(video.labelled.any() for video in evaluation.videos):
         raise UserError(
-            f"The split {evaluation.split} has no frame with a label among its {len(evaluation.videos)} videos, so "
-            "nothing is scored. Choose another split."
+            f"The split {evaluation.split} has no frame with a label, so nothing is scored. Choose another split."
         )
     return MODULES[protocol].parts(evaluation, config)
 
@@ -135,7 +172,7 @@ def _merged(parts: Sequence[Moments | Confusion]) -> Moments | Confusion:
     return total
 
 
-def _ranking(scores: dict) -> dict[str, float]:
+def _ranking(scores: Scores) -> dict[str, float]:
     if "accuracy" in scores:
         return {"mean": scores["accuracy"]["total"]}
     return {name: scores["ccc"][name] for name in ("mean", *DIMENSIONS)}

@@ -1,7 +1,8 @@
-"""Each utterance one prediction and one label, pooled over utterances (omg2019 sections 5.1 and 7).
+"""One prediction and one label for each utterance, pooled over utterances (omg2019 sections 5.1 and 7).
 
-A packed video is an utterance, its subject the source video that it was cut from. Its records are split into sequences;
-each sequence's prediction is the median (or mean) of its frames', the utterance's is the mean of its sequences'.
+A packed video is an utterance; its subject is the source video that it was cut from. Its records are split into
+sequences. The prediction of a sequence is the median (or mean) over its frames, that of the utterance the mean over its
+sequences.
 """
 
 import re
@@ -9,33 +10,34 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from affwildnet.evaluation.scoring.details import Details, mean_of
-from affwildnet.evaluation.scoring.predictions import UNLABELLED, Evaluation, VideoPredictions, counts
+from affwildnet.evaluation.scoring.details import Details, OtherScores, mean_of, reasons_for_none
+from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions, counts
 from affwildnet.evaluation.scoring.regions import regions
+from affwildnet.evaluation.scoring.video_scores import UtteranceScores
 from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.metrics import Moments, scores
+from affwildnet.metrics import WITH_MEAN, Moments, scores
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 
 UNIT = "utterances"
-# Utterances of one source video have a speaker, a scene and an annotators' context in common, so that they are no
-# independent draws; source videos are.
+# Utterances of one source video share the speaker, the scene and the annotators' context, so they are not independent;
+# source videos are.
 OVER = "source videos"
 AGGREGATIONS = {"median": np.median, "mean": np.mean}
-# What labels of one utterance may differ by: float32 of the same decimal never does.
+# How much the labels of one utterance may differ.
 _TOLERANCE = 1e-6
 _ONE_POINT = ("mse", "rmse", "sagr")
 
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """What was predicted for one utterance.
+    """The prediction for one utterance.
 
     Attributes:
       video: name of the packed video.
-      source: the video that the utterance is of.
-      frames: how many were predicted.
-      sequences: how many they were split into.
+      source: the source video.
+      frames: number of frames.
+      sequences: number of sequences that they were split into.
       label: (2,) float64 valence and arousal, NaN where no frame has a label.
       prediction: (2,) float64.
     """
@@ -53,10 +55,10 @@ class Utterance:
 
 
 def predicted(evaluation: Evaluation, config: EvaluationConfig) -> list[Utterance]:
-    """Return the utterances of an evaluation, in its order, smoothed where it says so.
+    """Return the utterances of an evaluation, in its order, smoothed as `evaluation.smoothing` says.
 
     Raises:
-      UserError: if the labels of one differ, or `evaluation.sequence` or `evaluation.aggregation` is no valid one.
+      UserError: if the labels of one differ, or `evaluation.sequence` or `evaluation.aggregation` is not valid.
     """
     check_choice("evaluation.aggregation", config.aggregation, AGGREGATIONS)
     if config.sequence < 1:
@@ -65,14 +67,14 @@ def predicted(evaluation: Evaluation, config: EvaluationConfig) -> list[Utteranc
 
 
 def smoothed(utterances: list[Utterance], radii: tuple[int, ...]) -> list[Utterance]:
-    """Return utterances whose predictions are means over their neighbours in the source video (omg2019 section 6.3).
+    """Return utterances whose predictions are averaged with their neighbours in the source video (omg2019 6.3).
 
-    Each is replaced by the mean over itself and the `radius` utterances before and after it, weighted by their frames,
-    so that one of few frames leans on its neighbours. At the ends of a source video there are fewer neighbours.
-    Neighbours are those in the order of the numbers in the names; a label is not needed to be one.
+    Each prediction becomes the mean over the utterance and the `radius` utterances before and after it, weighted by
+    their number of frames, so that a short utterance leans on its neighbours. At the ends of a source video there are
+    fewer neighbours. The order is that of the numbers in the names; utterances without a label count too.
 
     Args:
-      radii: utterances on each side, of valence and of arousal; 0 leaves the predictions.
+      radii: utterances on each side, for valence and for arousal; 0 leaves the predictions.
     """
     found = list(utterances)
     for places in _sources(utterances).values():
@@ -89,26 +91,29 @@ def smoothed(utterances: list[Utterance], radii: tuple[int, ...]) -> list[Uttera
 
 
 def parts(evaluation: Evaluation, config: EvaluationConfig) -> list[Moments]:
-    """Return the moments of each source video, over those of its utterances that have a label; raise as above."""
+    """Return the moments of each source video, over its utterances with a label; raise as `predicted`."""
     return [_moments(group) for group in _labelled_by_source(predicted(evaluation, config))]
 
 
 def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:
+    """Return each utterance with its errors, two other ways of scoring, and the error by region."""
     utterances = predicted(evaluation, config)
-    rows = []
-    for video, utterance in zip(evaluation.videos, utterances, strict=True):
-        row = {**counts(video), "scores": None, "undefined": {"scores": UNLABELLED}, "label": None}
-        if utterance.labelled:
-            own = scores(_moments([utterance]))
-            row |= {"scores": {metric: own[metric] for metric in _ONE_POINT}, "undefined": {}}
-            row["label"] = _named(utterance.label)
-        rows.append({**row, "prediction": _named(utterance.prediction), "sequences": utterance.sequences})
+    rows = tuple(_row(*pair) for pair in zip(evaluation.videos, utterances, strict=True))
     labelled = [utterance for utterance in utterances if utterance.labelled]
-    found, undefined = regions([u.label[None] for u in labelled], [u.prediction[None] for u in labelled])
-    first, first_lacks = _first_version(utterances)
-    pooled, pooled_lacks = _each_frame(evaluation)
-    undefined = {**undefined, **first_lacks, **pooled_lacks}
-    return Details(len(labelled), rows, [first, pooled], regions=found, undefined=undefined)
+    errors = regions([u.label[None] for u in labelled], [u.prediction[None] for u in labelled])
+    return Details(len(labelled), rows, (_first_version(utterances), _each_frame(evaluation)), errors)
+
+
+def _row(video: VideoPredictions, utterance: Utterance) -> UtteranceScores:
+    own = label = None
+    if utterance.labelled:
+        label = _named(utterance.label)
+        every = scores(_moments([utterance]))
+        own = {metric: every[metric] for metric in _ONE_POINT}
+    prediction = _named(utterance.prediction)
+    return UtteranceScores(
+        **counts(video), scores=own, label=label, prediction=prediction, sequences=utterance.sequences
+    )
 
 
 def _utterance(video: VideoPredictions, config: EvaluationConfig) -> Utterance:
@@ -127,14 +132,14 @@ def _label_of(video: VideoPredictions) -> np.ndarray:
         low, high = labels[:, dimension].min(), labels[:, dimension].max()
         if high - low > _TOLERANCE:
             raise UserError(
-                f"The protocol utterances wants one {name} for all frames of an utterance. Received: from {low:g} to "
+                f"The protocol utterances needs one {name} for all frames of an utterance. Received: from {low:g} to "
                 f"{high:g} in {video.video}. Its corpus is labelled by frame; choose the protocol frames."
             )
     return labels.mean(axis=0)
 
 
 def _sources(utterances: list[Utterance]) -> dict[str, list[int]]:
-    """Return the places of each source video's utterances, in the order of the numbers in their names."""
+    """Return the indices of each source video's utterances, in the order of the numbers in their names."""
     found: dict[str, list[int]] = {}
     for place, utterance in enumerate(utterances):
         found.setdefault(utterance.source, []).append(place)
@@ -144,7 +149,7 @@ def _sources(utterances: list[Utterance]) -> dict[str, list[int]]:
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
-    """Return what sorts utterance_2 before utterance_10."""
+    """Return a sort key that puts utterance_2 before utterance_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
@@ -158,31 +163,28 @@ def _moments(utterances: list[Utterance]) -> Moments:
     return Moments.from_arrays(*(np.array([getattr(u, what) for u in utterances]) for what in ("label", "prediction")))
 
 
-def _first_version(utterances: list[Utterance]) -> tuple[dict, dict[str, str]]:
-    """The challenge's first way: the CCC of each source video over its utterances, averaged.
+def _first_version(utterances: list[Utterance]) -> OtherScores:
+    """Return the mean of the source videos' own CCC over their utterances, the challenge's first way of scoring.
 
-    A source video of one utterance has no CCC worth the name (0, whatever is predicted): it is left out and counted.
+    A source video with one utterance is left out and counted: its CCC is 0, whatever is predicted.
     """
-    name = "mean of the videos' own CCC"
     groups = _labelled_by_source(utterances)
     own = [{"ccc": scores(_moments(group))["ccc"]} for group in groups if len(group) > 1]
     single = len(groups) - len(own)
-    note = f"over {len(own)} source videos" + (f"; {single} of one utterance are left out" if single else "")
-    if own:
-        return {"name": name, "scores": mean_of(own), "note": note}, {}
-    lacking = dict.fromkeys((*DIMENSIONS, "mean"))
-    reasons = {f"{name}: ccc.{key}": "no source video has two utterances" for key in lacking}
-    return {"name": name, "scores": {"ccc": lacking}, "note": note}, reasons
+    note = f"over {len(own)} source video{'' if len(own) == 1 else 's'}"
+    note += f"; {single} with one utterance {'are' if single > 1 else 'is'} left out" if single else ""
+    found = mean_of(own) if own else {"ccc": dict.fromkeys(WITH_MEAN)}
+    undefined = reasons_for_none(found, "no source video has two utterances")
+    return OtherScores("mean of the videos' own CCC", found, note, undefined)
 
 
-def _each_frame(evaluation: Evaluation) -> tuple[dict, dict[str, str]]:
-    name = "each frame, pooled"
+def _each_frame(evaluation: Evaluation) -> OtherScores:
     total = Moments.empty()
     for video in evaluation.videos:
         total = total.merge(video.moments)
-    note = f"over {evaluation.frames_scored} frames, each with the label of its utterance"
-    reasons = {f"{name}: {key}": reason for key, reason in total.undefined().items()}
-    return {"name": name, "scores": scores(total), "note": note}, reasons
+    count = evaluation.frames_scored
+    note = f"over {count} frame{'' if count == 1 else 's'}, each with the label of its utterance"
+    return OtherScores("each frame, pooled", scores(total), note, total.undefined())
 
 
 def _named(values: np.ndarray) -> dict[str, float]:

@@ -65,16 +65,16 @@ def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
 def test_sift_svr_is_reported(folder, tmp_path, capsys):
     report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, folder), tmp_path, "test", SMALL)
     stored = json.loads((tmp_path / "report-test.json").read_text())
-    assert stored == json.loads(json.dumps(report))
+    assert stored == json.loads(json.dumps(report.to_json()))
     assert stored["experiment"] == "baselines/sift_svr"
     assert stored["frames_scored"] == 10
     assert stored["configuration"]["grid"] == 2
     assert set(stored["configuration"]["chosen_penalty"].values()) <= {0.1, 10.0}
     assert joblib.load(tmp_path / "sift_svr.joblib").frames == 67
     assert (tmp_path / "report-test.html").is_file()
-    told = baseline_runs.table({"SIFT + SVR": report})
-    assert f"{report['ccc']['valence']:.3f}" in told
-    assert "mean of the training labels" in told
+    table = baseline_runs.table({"SIFT + SVR": report})
+    assert f"{report.scored.scores['ccc']['valence']:.3f}" in table
+    assert "mean of the training labels" in table
 
 
 def test_a_corpus_without_labels_is_refused(tmp_path):
@@ -95,7 +95,7 @@ def test_cnn_m_is_trained_scored_and_chosen_on_validation(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "cnn_m" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10, 12]
     best = max(lines, key=lambda line: line["ranking"]["mean"])
-    assert report["step"] == best["step"]
-    assert report["experiment"] == "ijcv2019/cnn_m"
-    assert report["frames_scored"] == 12
-    assert "Baseline" in json.dumps(report["published"])
+    assert report.step == best["step"]
+    assert report.experiment == "ijcv2019/cnn_m"
+    assert report.counts.frames_scored == 12
+    assert "Baseline" in json.dumps(report.to_json()["published"])

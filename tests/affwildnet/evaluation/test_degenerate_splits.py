@@ -38,16 +38,16 @@ def nones(value, path=""):
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_whatever_is_not_defined_is_none_with_a_reason(case, protocol):
     scored = score(DEGENERATE[case], protocol, CONFIG, 200)
-    json.dumps(vars(scored), allow_nan=False)
-    for path in {*nones(scored.scores), *nones(scored.intervals)}:
-        assert scored.undefined[path], path
-    for entry in scored.others:
-        for path in nones(entry["scores"]):
-            assert scored.undefined[f"{entry['name']}: {path}"], path
-    for row in scored.regions:
-        assert (row["mse"]["mean"] is None) == (f"regions.{row['region']}" in scored.undefined)
+    parts = [[each.to_json() for each in rows] for rows in (scored.per_video, scored.others, scored.regions)]
+    json.dumps([scored.scores, scored.intervals.ends, *parts], allow_nan=False)
+    reasons = {str(each): each.reason for each in scored.undefined}
+    expected = {*nones(scored.scores), *nones(scored.intervals.ends)}
+    expected |= {f"{other.name}: {path}" for other in scored.others for path in nones(other.scores)}
+    expected |= {f"regions.{row.region}" for row in scored.regions if row.mse["mean"] is None}
+    assert reasons.keys() == expected
+    assert all(reasons.values())
     for row in scored.per_video:
-        assert set(nones(row["scores"] or {})) == row["undefined"].keys() - {"scores"}
+        assert set(nones(row.scores or {})) == {str(key) for key in row.undefined}
     assert None not in scored.ranking.values()
 
 
@@ -62,7 +62,8 @@ def test_whatever_is_not_defined_is_none_with_a_reason(case, protocol):
     ],
 )
 def test_reasons(case, key, reason):
-    assert score(DEGENERATE[case], "frames", CONFIG, 100).undefined[key] == reason
+    undefined = score(DEGENERATE[case], "frames", CONFIG, 100).undefined
+    assert {str(each): each.reason for each in undefined}[key] == reason
 
 
 def test_without_a_label_nothing_is_scored():

@@ -331,21 +331,21 @@ def test_labels_are_those_of_the_records_and_missing_ones_nan(evaluation):
 
 def test_scores_per_video_are_of_that_video_alone(evaluation):
     rows = evaluation.per_video()
-    assert [(row["video"], row["frames"], row["frames_scored"]) for row in rows] == [("v2", 22, 19), ("v3", 13, 13)]
+    assert [(row.video, row.frames, row.frames_scored) for row in rows] == [("v2", 22, 19), ("v3", 13, 13)]
     for row, video in zip(rows, evaluation.videos, strict=True):
         expected = scores_by_numpy(video.labels[video.labelled], video.predictions[video.labelled])
         for metric, values in expected.items():
-            assert row["scores"][metric] == pytest.approx(values, abs=1e-9)
+            assert row.scores[metric] == pytest.approx(values, abs=1e-9)
     # Pooling is not averaging: what the challenge's scores are, and what they are not.
-    mean = np.mean([row["scores"]["ccc"]["mean"] for row in rows])
+    mean = np.mean([row.scores["ccc"]["mean"] for row in rows])
     assert abs(mean - evaluation.scores["ccc"]["mean"]) > 1e-4
 
 
 def test_a_video_without_labels_is_predicted_and_not_scored(folder, model):
     evaluation = Evaluator(Corpus.open(folder, "test", 32), TINY.evaluation)(model)
     rows = evaluation.per_video()
-    assert [(row["frames"], row["frames_scored"]) for row in rows] == [(11, 0), (10, 10)]
-    assert rows[0]["scores"] is None
+    assert [(row.frames, row.frames_scored) for row in rows] == [(11, 0), (10, 10)]
+    assert rows[0].scores is None
     assert np.isfinite(evaluation.videos[0].predictions).all()
     assert evaluation.frames_scored == evaluation.frames_labelled == 10
 

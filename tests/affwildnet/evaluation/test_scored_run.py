@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from affwildnet.evaluation import scored_run
-from affwildnet.evaluation.reporting import report, score_tables
+from affwildnet.evaluation.reporting import plots, score_tables
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.run import Run
@@ -23,7 +23,7 @@ LATEST = Choices(checkpoint="latest", resamples=50)
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
     """Drawing takes seconds and is tested by itself."""
-    monkeypatch.setattr(report.plots, "draw", lambda *_: {})
+    monkeypatch.setattr(plots, "draw", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def test_the_difference_is_that_of_both_reports(folder, tmp_path):
     one, two = (trained(tmp_path / str(seed), folder, seed) for seed in (1, 2))
     done = scored_run.once(one, LATEST, two)
     other = scored_run.once(two, LATEST)
-    found = done.report["against"]["difference"]
+    found = done.report.against.difference
     for metric in ("ccc", "mse", "sagr"):
         for name in ("valence", "arousal", "mean"):
-            expected = done.report[metric][name] - other.report[metric][name]
-            assert found[metric][name]["value"] == pytest.approx(expected, abs=1e-12)
-    assert done.report["against"]["workdir"] == str(two.path)
-    told = " ".join(score_tables.score_table(done.report).split())
-    assert f"on the same frames: valence {found['ccc']['valence']['value']:+.3f} (" in told
+            expected = done.report.scored.scores[metric][name] - other.report.scored.scores[metric][name]
+            assert found[metric][name].value == pytest.approx(expected, abs=1e-12)
+    assert done.report.against.workdir == two.path
+    table = " ".join(score_tables.score_table(done.report).split())
+    assert f"on the same frames: valence {found['ccc']['valence'].value:+.3f} (" in table
 
 
 def test_settings_change_the_evaluation_alone(folder, tmp_path):
@@ -66,23 +66,24 @@ def test_settings_change_the_evaluation_alone(folder, tmp_path):
         scored_run.once(workdir, replace(LATEST, settings=settings)).report
         for settings in ((), ("evaluation.carry_state=True", "evaluation.window=3"))
     )
-    assert other["configuration"]["evaluation"]["window"] == 3
-    assert plain["configuration"]["evaluation"]["window"] == 6
-    assert other["ccc"] != plain["ccc"]
-    assert other["frames_scored"] == plain["frames_scored"] == 32
+    assert other.configuration["evaluation"]["window"] == 3
+    assert plain.configuration["evaluation"]["window"] == 6
+    assert other.scored.scores["ccc"] != plain.scored.scores["ccc"]
+    assert other.counts.frames_scored == plain.counts.frames_scored == 32
     with pytest.raises(UserError, match=r"must name a field of evaluation here. Received: training.steps=1"):
         scored_run.once(workdir, replace(LATEST, settings=["training.steps=1"]))
 
 
 @pytest.mark.slow
-def test_post_processing_is_chosen_on_validation_and_told(folder, tmp_path):
+def test_post_processing_is_chosen_on_validation_and_reported(folder, tmp_path):
     asked = replace(TINY, evaluation=replace(TINY.evaluation, post_process=("median_filter",)))
     done = scored_run.once(trained(tmp_path, folder, 1, asked), replace(LATEST, split="test")).report
-    post = done["post_processing"]
-    assert post["validation"]["after"]["mean"] >= post["validation"]["before"]["mean"]
+    post = done.post_processing
+    assert post.chosen.after["mean"] >= post.chosen.before["mean"]
     chosen = Trained(Workdir(tmp_path), LATEST).post_processing
-    assert tuple(post["chosen"]["median_filter"].values()) == chosen.median_filter
-    assert set(post["without"]) == {"ccc", "pearson", "mse", "rmse", "sagr"}
+    assert post.chosen == chosen.chosen()
+    assert tuple(post.chosen.steps[0].sizes.values()) == chosen.median_filter
+    assert set(post.without) == {"ccc", "pearson", "mse", "rmse", "sagr"}
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +104,13 @@ def folds(tmp_path_factory):
 @pytest.mark.slow
 def test_each_fold_is_scored_by_the_network_that_has_not_seen_it(folds):
     done = scored_run.folds(folds, replace(LATEST, split="test"))
-    assert done.report["folds"] == [2, 2, 2]
-    assert done.report["frames_scored"] == sum(range(8, 14))
-    assert done.report["protocol"] == "folds"
+    assert done.report.folds == (2, 2, 2)
+    assert done.report.counts.frames_scored == sum(range(8, 14))
+    assert done.report.protocol == "folds"
     labels, predictions = written(folds.path / "report-test.csv")
     expected = by_definition(labels, predictions)
     for metric in ("ccc", "pearson", "mse"):
-        assert done.report[metric] == pytest.approx(expected[metric], abs=1e-6)
+        assert done.report.scored.scores[metric] == pytest.approx(expected[metric], abs=1e-6)
     for number in (1, 2, 3):
         own = Trained(folds.of_fold(number), LATEST)
         for video in own.predictions("test").videos:

@@ -1,10 +1,17 @@
 """In what a published row and a report differ, in words; and that every published row is known."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from affwildnet.evaluation.reporting.comparison import DATASETS, differences, region_of
+from affwildnet.evaluation.reporting.report import Counts, PackedCorpus, PostProcessed, Report
+from affwildnet.evaluation.scoring.details import Details
+from affwildnet.evaluation.scoring.intervals import Intervals
+from affwildnet.evaluation.scoring.postprocessing import Chosen
+from affwildnet.evaluation.scoring.protocols import Scored
+from affwildnet.evaluation.scoring.regions import regions
 from affwildnet.experiments import PAPERS
 from affwildnet.experiments.published import Published
 from tfrecords_tools.layouts import LAYOUTS
@@ -16,19 +23,24 @@ AFEW_VA = Published("ijcv2019", "11", "Fine-tuned AffWildNet", "AFEW-VA, five fo
 EMOTIW = Published("ijcv2019", "12", "AffWildNet", "EmotiW 2017, validation set", {"accuracy": {"happy": 0.7}})
 
 
-def report(layout="aff_wild", name="", split="test", protocol="frames", videos=46, folds=(), **more):
+PROCESSED = PostProcessed(Chosen((), {}, {}), {})
+
+
+def report(layout="aff_wild", name="", split="test", protocol="frames", videos=46, **more):
     scores = {"ccc": {"valence": 0.1, "arousal": 0.2}, "pearson": {"valence": None, "arousal": 0.2}}
-    corpus = {"name": name or layout, "layout": layout, "folder": "packed"}
-    known = {"corpus": corpus, "split": split, "protocol": protocol, "videos": videos, "folds": list(folds)}
-    return {**known, "post_processing": None, **scores, **more}
+    scores |= more.pop("scores", {})
+    scored = Scored("frames", scores, {}, Intervals(), {}, Details(0, ()))
+    others = dict.fromkeys(field.name for field in fields(Report))
+    known = {"corpus": PackedCorpus(name or layout, layout, Path("packed")), "counts": Counts(videos, 0, 0, 0)}
+    return Report(**{**others, **known, "split": split, "protocol": protocol, "folds": (), "scored": scored, **more})
 
 
 ALIKE = [
     (AFF_WILD, report()),
     (AFF_WILD, report(name="affwild")),
-    (OMG, report("omg", protocol="utterances", post_processing={"chosen": {}})),
+    (OMG, report("omg", protocol="utterances", post_processing=PROCESSED)),
     (replace(AFEW_VA, scores=CCC), report("afew_va", protocol="folds", folds=(3, 3, 3, 3, 3))),
-    (EMOTIW, report("afew", split="validation", protocol="videos", accuracy={"happiness": 0.3})),
+    (EMOTIW, report("afew", split="validation", protocol="videos", scores={"accuracy": {"happiness": 0.3}})),
 ]
 
 
@@ -69,7 +81,7 @@ def test_what_is_of_one_kind_differs_in_nothing(row, scored):
         ),
         (
             replace(OMG, row="CNN-3RNN, without post-processing"),
-            report("omg", protocol="utterances", post_processing={"chosen": {}}),
+            report("omg", protocol="utterances", post_processing=PROCESSED),
             ["without post-processing; these scores are with it"],
         ),
         (
@@ -125,9 +137,7 @@ def test_datasets_have_readers_and_are_found_by_the_longer_title_first():
 
 
 def test_regions_of_omg_table_7_are_those_that_are_scored():
-    from affwildnet.evaluation.scoring.regions import regions
-
     rows = [row for experiment in PAPERS["omg2019"].experiments for row in experiment.published if row.table == "7"]
-    scored, _ = regions([[[0.1, 0.2]]], [[[0.1, 0.2]]])
-    assert {region_of(row) for row in rows} == {row["region"] for row in scored}
+    scored = regions([[[0.1, 0.2]]], [[[0.1, 0.2]]])
+    assert {region_of(row) for row in rows} == {row.region for row in scored}
     assert len(rows) == 5

@@ -5,14 +5,19 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from affwildnet.data import Corpus
-from affwildnet.evaluation.reporting import page, report, worst_moments
+from affwildnet.evaluation.reporting import page, worst_moments
+from affwildnet.evaluation.reporting.assembly import Source, assemble
+from affwildnet.evaluation.reporting.report import Against, PostProcessed
 from affwildnet.evaluation.scoring import protocols
+from affwildnet.evaluation.scoring.intervals import Difference
+from affwildnet.evaluation.scoring.postprocessing import Chosen, ChosenStep
 from affwildnet.experiments.published import Published
 from tests.helpers.corpora import identity_of, make_corpus
 from tests.helpers.evaluations import evaluation, expression_video, random_utterances, random_video, video
@@ -73,9 +78,9 @@ def built(split, corpus, experiment=TINY, protocol="frames", pictures=None, wors
     """The report of an evaluation, and its page."""
     experiment = replace(experiment, protocol=protocol)
     scored = protocols.score(split, protocol, experiment.evaluation, resamples=20)
-    contents = report.contents(split, scored, experiment, corpus, "step-00000020.keras", 20, {}, **more)
-    text = page.page(contents, {"split": PICTURE} if pictures is None else pictures, worst)
-    return contents, text
+    report = assemble(Source(experiment, corpus, Path("step-00000020.keras"), 20), split, scored, **more)
+    text = page.page(report, {"split": PICTURE} if pictures is None else pictures, worst)
+    return report, text
 
 
 def test_the_page_needs_no_other_file_and_escapes_names(corpus):
@@ -102,18 +107,18 @@ def test_every_dash_says_why(corpus):
     split = evaluation(
         video("constant", [[0.1, 0.2]] * 3, [[0.5, 0.5]] * 3), video("unlabelled", [[np.nan] * 2] * 2, [[0, 0]] * 2)
     )
-    contents, text = built(split, corpus, replace(TINY, published=(PUBLISHED,)))
+    report, text = built(split, corpus, replace(TINY, published=(PUBLISHED,)))
     cells = [cell for rows in Tables(text).tables for row in rows for cell in row]
     dashes = [attributes for shown, attributes in cells if shown == "–"]
     assert len(dashes) > 20
     assert all(attributes.get("title") for attributes in dashes)
-    told = {attributes["title"] for attributes in dashes}
+    titles = {attributes["title"] for attributes in dashes}
     assert {
         "no frame has a label",
         "the labels and predictions are constant",
         "the paper's table does not give it",
-    } <= told
-    assert contents["pearson"]["valence"] is None
+    } <= titles
+    assert report.scored.scores["pearson"]["valence"] is None
     assert "No value for Pearson of valence and arousal: the labels and predictions are constant." in text
     assert not re.search(r"\bnan\b|\bNone\b", " ".join(Tables(text).texts))
 
@@ -123,13 +128,13 @@ def test_the_table_of_videos_holds_its_numbers_for_sorting(corpus):
     split = evaluation(
         random_video(rng, "a", 9), video("b" * 60, [[np.nan] * 2], [[0, 0]]), random_video(rng, "c", 1234)
     )
-    contents, text = built(split, corpus)
+    report, text = built(split, corpus)
     head, *rows = Tables(text).starting("video", "subject")
     assert [cell[0] for cell in head[2:7]] == ["frames", "scored", "CCC valence", "CCC arousal", "CCC mean"]
     assert [cell[1]["data-kind"] for cell in head] == ["text", "text"] + ["number"] * (len(head) - 2)
     assert [row[2][0] for row in rows] == ["9", "1", "1,234"]
     assert [row[2][1]["data-value"] for row in rows] == ["9", "1", "1234"]
-    assert float(rows[0][4][1]["data-value"]) == contents["per_video"][0]["scores"]["ccc"]["valence"]
+    assert float(rows[0][4][1]["data-value"]) == report.scored.per_video[0].scores["ccc"]["valence"]
     assert "data-value" not in rows[1][4][1]
     assert rows[1][0][1]["title"] == "b" * 60
     assert len(rows[1][0][0]) < 40
@@ -141,7 +146,7 @@ def test_a_browser_sorts_numbers_as_numbers_and_what_is_empty_last(corpus, tmp_p
     rng = np.random.default_rng(2)
     empty = video("b", [[np.nan] * 2] * 500, np.zeros((500, 2)))
     split = evaluation(random_video(rng, "c", 1000), empty, random_video(rng, "a", 9), random_video(rng, "d", 20))
-    contents, text = built(split, corpus)
+    report, text = built(split, corpus)
     clicks = """<script>
       const heads = document.querySelectorAll("table.sortable th button"), order = [];
       for (const column of [2, 2, 0, 4, 4]) {
@@ -156,7 +161,7 @@ def test_a_browser_sorts_numbers_as_numbers_and_what_is_empty_last(corpus, tmp_p
     shown = subprocess.run(
         [*command, "--dump-dom", f"file://{tmp_path / 'page.html'}"], capture_output=True, text=True, timeout=120
     )
-    own = {row["video"]: row["scores"] for row in contents["per_video"]}
+    own = {row.video: row.scores for row in report.scored.per_video}
     rising = "".join(sorted("acd", key=lambda name: own[name]["ccc"]["valence"]))
     title = re.search("<title>(.*?)</title>", shown.stdout)[1]
     assert title.split() == ["adbc", "cbda", "abcd", rising + "b", rising[::-1] + "b"]
@@ -164,15 +169,15 @@ def test_a_browser_sorts_numbers_as_numbers_and_what_is_empty_last(corpus, tmp_p
 
 def test_published_regions_stand_beside_their_own(corpus):
     split = random_utterances(np.random.default_rng(3), [[3, 4], [5, 6, 2]], split="test")
-    contents, text = built(split, corpus, replace(TINY, published=(PUBLISHED,)), protocol="utterances")
+    report, text = built(split, corpus, replace(TINY, published=(PUBLISHED,)), protocol="utterances")
     head, *rows = Tables(text).starting("region of the label")
     assert [cell[0] for cell in head[1:]] == [
         "utterances", "MSE valence", "MSE arousal", "published valence", "published arousal",
     ]  # fmt: skip
     by_name = {row[0][0]: [cell[0] for cell in row[1:]] for row in rows}
-    region = next(row for row in contents["regions"] if row["region"] == "V in [0, 1], A in [0, 0.5)")
-    assert by_name[region["region"]][0] == str(region["units"])
-    assert by_name[region["region"]][3:] == ["0.101", "0.031"]
+    region = next(row for row in report.scored.regions if row.region == "V in [0, 1], A in [0, 0.5)")
+    assert by_name[region.region][0] == str(region.units)
+    assert by_name[region.region][3:] == ["0.101", "0.031"]
     assert by_name["V in [-1, 1], A in [0, 1]"][3:] == ["–", "–"]
 
 
@@ -180,14 +185,14 @@ def test_post_processing_and_another_checkpoint_are_shown(corpus):
     rng = np.random.default_rng(4)
     split = evaluation(random_video(rng, "a", 9), random_video(rng, "b", 8))
     ccc = {"valence": 0.111, "arousal": 0.222, "mean": 0.1665}
-    processed = {
-        "chosen": {"median_filter": {"valence": 81, "arousal": 3}, "smoothing": {"valence": 0, "arousal": 2}},
-        "validation": {"before": ccc, "after": {name: value + 0.3 for name, value in ccc.items()}},
-        "without": {"ccc": {name: value + 0.5 for name, value in ccc.items()}},
-    }
-    difference = {"value": -0.25, "low": -0.5, "high": 0.01, "p": 0.04}
-    nothing = {"value": None, "low": None, "high": None, "p": None, "reason": "not defined for one of the two"}
-    other = {"workdir": "runs/b", "checkpoint": "best", "difference": {"ccc": {"valence": difference, "mean": nothing}}}
+    steps = (
+        ChosenStep("median_filter", {"valence": 81, "arousal": 3}),
+        ChosenStep("smoothing", {"valence": 0, "arousal": 2}),
+    )
+    chosen = Chosen(steps, ccc, {name: value + 0.3 for name, value in ccc.items()})
+    processed = PostProcessed(chosen, {"ccc": {name: value + 0.5 for name, value in ccc.items()}})
+    difference, nothing = Difference(-0.25, -0.5, 0.01, 0.04), Difference(reason="not defined for one of the two")
+    other = Against(Path("runs/b"), Path("best"), {"ccc": {"valence": difference, "mean": nothing}})
     _, text = built(split, corpus, post_processing=processed, against=other)
     parsed = Tables(text)
     _, *sizes = parsed.starting("size of")
@@ -207,12 +212,12 @@ def test_expressions_have_a_confusion_matrix_and_no_ccc(corpus):
     experiment = replace(
         TINY, published=(Published("p", "12", "net", "EmotiW 2017, validation set", {"accuracy": {"happy": 0.746}}),)
     )
-    contents, text = built(split, corpus, experiment, protocol="videos", worst=worst_moments.worst(split, corpus))
+    report, text = built(split, corpus, experiment, protocol="videos", worst=worst_moments.worst(split, corpus))
     parsed = Tables(text)
     _, *rows = parsed.starting("label", "anger")
     assert [cell[0] for cell in rows[2]] == ["fear", "1 (50 %)", "0", "1 (50 %)", *["0"] * 4, "2"]
     assert [cell[0] for cell in rows[0]] == ["anger", "1 (100 %)", *["0"] * 6, "1"]
-    assert contents["accuracy"]["total"] == pytest.approx(2 / 3)
+    assert report.scored.scores["accuracy"]["total"] == pytest.approx(2 / 3)
     assert "CCC" not in "".join(cell[0] for rows in parsed.tables for cell in rows[0])
     # The tables' "happy" is the schema's "happiness".
     _, *compared = next(rows for rows in parsed.tables if rows[-1][0][0].startswith("[1] p table 12"))
@@ -249,7 +254,7 @@ def test_worst_moments_are_the_largest_errors_that_stand_apart():
     assert worst_moments.worst_moments(np.array([1.0, 2.0, 3.0]), 5) == [0, 1, 2]
 
 
-def test_worst_videos_show_the_faces_of_their_worst_frames(corpus):
+def test_worst_videos_show_the_crops_of_their_worst_frames(corpus):
     labels = np.zeros((5, 2))
     near, far = labels + 0.1, labels + [0.2, 0.3]
     far[3] = [1, -2]
@@ -261,18 +266,18 @@ def test_worst_videos_show_the_faces_of_their_worst_frames(corpus):
     assert [moment.frame for moment in first.moments] == [2, 6]
     assert first.moments[1].time == pytest.approx(5 / 30)
     for moment in first.moments:
-        face = cv2.imdecode(np.frombuffer(moment.face, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        face = cv2.imdecode(np.frombuffer(moment.crop, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         assert identity_of(face) == (1, moment.frame)
     by_name = {each.video: each for each in others}
     # Which the corpus does not hold.
-    assert [moment.face for moment in by_name["c"].moments] == [None, None]
+    assert [moment.crop for moment in by_name["c"].moments] == [None, None]
     assert len(worst_moments.worst(split, corpus, videos=1)) == 1
     _, text = built(split, corpus, worst=[first])
     assert text.count("data:image/jpeg;base64,") == 2
     assert "0.17 s, frame 6<br>valence +0.00, prediction +1.00<br>arousal +0.00, prediction -2.00" in text
 
 
-def test_a_face_that_is_no_image_is_named(corpus, monkeypatch):
+def test_a_crop_that_is_no_image_is_named(corpus, monkeypatch):
     monkeypatch.setattr(worst_moments, "decode_face", lambda _: None)
     with pytest.raises(UserError, match=r"record 1: the face is no image\. Pack the corpus again"):
         worst_moments.worst(evaluation(video("a", [[0, 0]], [[1, 1]])), corpus)

@@ -11,7 +11,8 @@ import pytest
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation import scored_run
-from affwildnet.evaluation.reporting import plots, report, score_tables
+from affwildnet.evaluation.reporting import plots, report_files, score_tables
+from affwildnet.evaluation.reporting.assembly import Source, assemble
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import EvaluationConfig
@@ -58,9 +59,9 @@ def without_pictures(monkeypatch):
     monkeypatch.setattr(plots, "draw", lambda *_: {})
 
 
-def contents(split, corpus, experiment=TINY, baselines=None, resamples=20, **more):
+def report_of(split, corpus, experiment=TINY, resamples=20, **more):
     scored = protocols.score(split, experiment.protocol, experiment.evaluation, resamples)
-    return report.contents(split, scored, experiment, corpus, Path("step-00000020.keras"), 20, baselines or {}, **more)
+    return assemble(Source(experiment, corpus, Path("step-00000020.keras"), 20), split, scored, **more)
 
 
 def rows_of(path):
@@ -88,7 +89,7 @@ def test_scores_are_those_of_the_predictions_that_were_written(batch_size, windo
     path, _ = add_checkpoint(workdir, 30)
     done = scored_run.once(workdir, LATEST)
     stored = json.loads((tmp_path / "report-validation.json").read_text())
-    assert stored == json.loads(json.dumps(done.report))
+    assert stored == json.loads(json.dumps(done.report.to_json()))
     expected = {
         "experiment": "tests/tiny",
         "checkpoint": str(path),
@@ -119,8 +120,8 @@ def test_a_corpus_to_score_on_only_has_no_baselines(folder, tmp_path, without_pi
     add_checkpoint(workdir, 1)
     make_corpus(tmp_path / "other", [{"frames": 7, "split": "test"}])
     done = scored_run.once(workdir, replace(LATEST, split="test", data_dir=tmp_path / "other"))
-    assert done.report["baselines"] == {}
-    assert done.report["frames_scored"] == 7
+    assert done.report.baselines == {}
+    assert done.report.counts.frames_scored == 7
 
 
 def test_what_is_missing_is_named(folder, tmp_path):
@@ -149,18 +150,18 @@ def test_what_was_dropped_is_counted(corpus):
     left_out = (LeftOut("x", "validation", "no face"), LeftOut("y", "train", "cut off"))
     packed = replace(corpus, manifest=replace(corpus.manifest, left_out=left_out))
     entries = {entry.video: entry for entry in corpus.videos}
-    assert contents(own, packed)["dropped"] == {
+    assert report_of(own, packed).to_json()["dropped"] == {
         "frames_decoded": 26 + 13,
         "frames_without_face": 4,
         "frames_removed": sum(entries[name].frames_removed for name in ("v2", "v3")),
         "frames_unlabelled": 3 + 1,
-        "left_out": [{"video": "x", "reason": "no face"}],
+        "left_out": ({"video": "x", "reason": "no face"},),
     }
 
 
-def test_the_report_tells_what_was_scored_and_how(split, corpus):
+def test_the_report_says_what_was_scored_and_how(split, corpus):
     experiment = replace(TINY, published=(PUBLISHED,))
-    stored = json.loads(json.dumps(contents(split, corpus, experiment), allow_nan=False))
+    stored = json.loads(json.dumps(report_of(split, corpus, experiment).to_json(), allow_nan=False))
     assert stored["corpus"] == {"name": "tiny", "layout": "aff_wild", "folder": str(corpus.folder)}
     assert (stored["unit"], stored["units"], stored["protocol"]) == ("frames", 17, "frames")
     assert stored["interval"] == {"level": 0.95, "resamples": 20, "over": "videos"}
@@ -176,7 +177,7 @@ def test_the_report_tells_what_was_scored_and_how(split, corpus):
 
 @pytest.mark.slow
 def test_all_files_are_written_and_named(split, corpus, tmp_path):
-    paths = report.write(contents(split, corpus), split, corpus, Workdir(tmp_path))
+    paths = report_files.write(report_of(split, corpus), split, corpus, Workdir(tmp_path))
     names = ("split", "segments", "curves", "histograms", "residuals", "page", "predictions", "report")
     assert tuple(paths) == names
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths.values()}
@@ -189,17 +190,17 @@ def test_all_files_are_written_and_named(split, corpus, tmp_path):
 def test_a_picture_of_an_earlier_report_does_not_stay(split, corpus, tmp_path, without_pictures):
     for name in ("report-validation-training.png", "report-test-training.png"):
         (tmp_path / name).write_bytes(b"")
-    report.write(contents(split, corpus), split, corpus, Workdir(tmp_path))
+    report_files.write(report_of(split, corpus), split, corpus, Workdir(tmp_path))
     assert [path.name for path in tmp_path.glob("*.png")] == ["report-test-training.png"]
 
 
 def test_a_report_that_fails_leaves_the_earlier_one(split, corpus, tmp_path, monkeypatch, without_pictures):
-    built = contents(split, corpus)
-    paths = report.write(built, split, corpus, Workdir(tmp_path))
+    built = report_of(split, corpus)
+    paths = report_files.write(built, split, corpus, Workdir(tmp_path))
     before = {name: path.read_bytes() for name, path in paths.items()}
-    monkeypatch.setattr(report.page, "page", lambda *_: 1 / 0)
+    monkeypatch.setattr(report_files.page, "page", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        report.write(built, split, corpus, Workdir(tmp_path))
+        report_files.write(built, split, corpus, Workdir(tmp_path))
     assert {name: path.read_bytes() for name, path in paths.items()} == before
     assert not list(tmp_path.glob(".partial-*"))
 
@@ -213,8 +214,8 @@ def cells(line):
 
 def test_what_is_not_defined_shows_as_a_dash(corpus):
     constant = evaluation(video("v", [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.5]] * 2))
-    built = contents(constant, corpus)
-    assert built["pearson"] == {"valence": None, "arousal": None, "mean": None}
+    built = report_of(constant, corpus)
+    assert built.scored.scores["pearson"] == {"valence": None, "arousal": None, "mean": None}
     lines = score_tables.score_table(built, published=False).splitlines()
     assert cells(lines[2])[:10] == ["this checkpoint", *["0.000"] * 3, *["-"] * 3, "0.100", "0.090", "0.095"]
     assert "Pearson of arousal: the labels and predictions are constant." in " ".join(lines)
@@ -223,7 +224,8 @@ def test_what_is_not_defined_shows_as_a_dash(corpus):
 
 
 def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
-    built = contents(split, corpus, replace(TINY, published=(PUBLISHED,)), {"the mean": split.scores})
+    experiment = replace(TINY, published=(PUBLISHED,))
+    built = report_of(split, corpus, experiment, baselines={"the mean": split.scores})
     lines = score_tables.score_table(built).splitlines()
     assert [cells(line)[0] for line in lines[2:7]] == [
         "this checkpoint",
@@ -239,7 +241,7 @@ def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
     assert lines[1].split() == ["valence", "arousal", "mean"] * 4
     column = lines[0].index("MSE")
     assert lines[2][column:].split()[0] == lines[6][column:].split()[0] == f"{split.scores['mse']['valence']:.3f}"
-    low, high = built["intervals"]["mse"]["valence"]
+    low, high = built.scored.intervals.ends["mse"]["valence"]
     assert [line[column:].split()[0] for line in lines[3:5]] == [f"{low:.3f}", f"{high:.3f}"]
     assert f"SAGR): valence {split.scores['sagr']['valence']:.3f}" in " ".join(lines)
     assert max(map(len, lines)) <= 150
@@ -248,7 +250,7 @@ def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
 def test_differences_stand_below_the_published_rows_each_said_once(split, corpus):
     rows = tuple(replace(PUBLISHED, row=f"net {i}", note="A doubtful digit." if i == 1 else "") for i in range(4))
     other = replace(PUBLISHED, corpus="OMG-Emotion, validation set")
-    text = score_tables.score_table(contents(split, corpus, replace(TINY, published=(*rows, other, rows[0]))))
+    text = score_tables.score_table(report_of(split, corpus, replace(TINY, published=(*rows, other, rows[0]))))
     below = " ".join(text[text.index("Scored over") :].split())
     assert below.count("[1-4, 6] The row is of the test set; these scores are of the validation split.") == 1
     assert "[2] A doubtful digit." in below
@@ -256,7 +258,7 @@ def test_differences_stand_below_the_published_rows_each_said_once(split, corpus
 
 
 def test_an_experiment_without_published_rows_says_so(split, corpus):
-    built = contents(split, corpus)
+    built = report_of(split, corpus)
     assert score_tables.score_table(built).endswith("No published row belongs to this experiment.")
     assert "published" not in score_tables.score_table(built, published=False)
 
@@ -265,7 +267,7 @@ def test_a_published_row_of_the_same_kind_is_called_so(corpus):
     omg = replace(corpus, manifest=replace(corpus.manifest, layout="omg", name="omg"))
     split = random_utterances(np.random.default_rng(2), [[3, 4], [5, 6, 2]], split="test")
     row = replace(PUBLISHED, corpus="OMG-Emotion, test set")
-    text = score_tables.score_table(contents(split, omg, replace(TINY, published=(row,), protocol="utterances")))
+    text = score_tables.score_table(report_of(split, omg, replace(TINY, published=(row,), protocol="utterances")))
     assert text.endswith("[1] Of the same corpus, split and protocol as the scores above.")
     assert "each frame, pooled" in text
     assert "Scored over 5 utterances" in text
@@ -276,7 +278,7 @@ def test_expressions_have_a_column_each(corpus):
     row = Published(
         "ijcv2019", "12", "net", "EmotiW 2017, validation set", {"accuracy": {"sad": 0.709, "total": 0.454}}
     )
-    built = contents(split, corpus, replace(TINY, published=(row,), protocol="videos"))
+    built = report_of(split, corpus, replace(TINY, published=(row,), protocol="videos"))
     lines = score_tables.score_table(built).splitlines()
     assert lines[1].split() == ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "total"]
     assert cells(lines[2]) == ["this checkpoint", "0.000", "-", "1.000", *["-"] * 4, "0.500"]
@@ -286,4 +288,4 @@ def test_expressions_have_a_column_each(corpus):
         "No value for accuracy of disgust, happiness, neutral, sadness and surprise: no video has this class."
         in " ".join(lines)
     )
-    assert built["confusion"][2][2] == built["confusion"][0][2] == 1
+    assert built.scored.confusion[2][2] == built.scored.confusion[0][2] == 1

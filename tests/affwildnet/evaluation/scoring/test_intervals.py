@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from affwildnet.evaluation.scoring import intervals
+from affwildnet.evaluation.scoring.intervals import Difference
 from affwildnet.evaluation.scoring.protocols import paired, score
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Moments
@@ -52,10 +53,10 @@ def test_intervals_are_percentiles_over_videos_drawn_anew():
     found.videos[2].labels[3:7] = np.nan
     bare = video("bare", np.full((9, 2), np.nan), np.ones((9, 2)))  # which is never drawn
     scored = score(replace(found, videos=(*found.videos, bare)), "frames", CONFIG, 60)
-    assert (scored.over, scored.resamples) == ("videos", 60)
+    assert (scored.intervals.over, scored.intervals.resamples) == ("videos", 60)
     pairs = [(part.labels[part.labelled], part.predictions[part.labelled]) for part in found.videos]
-    assert_percentiles(scored.intervals, drawn_by_loop(pairs, 60))
-    for metric, row in scored.intervals.items():
+    assert_percentiles(scored.intervals.ends, drawn_by_loop(pairs, 60))
+    for metric, row in scored.intervals.ends.items():
         for name, (low, high) in row.items():
             assert low < scored.scores[metric][name] < high
 
@@ -63,7 +64,7 @@ def test_intervals_are_percentiles_over_videos_drawn_anew():
 def test_intervals_of_utterances_are_over_source_videos():
     found = random_utterances(np.random.default_rng(1), [[5, 9, 4], [3, 8], [6, 6, 7], [12], [2, 2, 2, 2]])
     scored = score(found, "utterances", CONFIG, 60)
-    assert scored.over == "source videos"
+    assert scored.intervals.over == "source videos"
     pairs = []
     for source in range(5):
         own = [part for part in found.videos if part.subject == f"s{source}"]
@@ -72,13 +73,13 @@ def test_intervals_of_utterances_are_over_source_videos():
     loops = drawn_by_loop(pairs, 60)
     # A resample of s3 alone, one utterance, has no Pearson; percentiles are of the others.
     assert not any(np.isnan(loop["pearson"]["valence"]) for loop in loops)
-    assert_percentiles(scored.intervals, loops)
+    assert_percentiles(scored.intervals.ends, loops)
 
 
 def test_a_seed_gives_the_same_intervals_and_another_others():
     parts = [part.moments for part in some_videos().videos]
     assert intervals.of(parts, 50) == intervals.of(parts, 50)
-    assert intervals.of(parts, 50)[0] != intervals.of(parts, 50, seed=1)[0]
+    assert intervals.of(parts, 50).ends != intervals.of(parts, 50, seed=1).ends
 
 
 def test_each_resample_draws_as_many_videos_as_there_are():
@@ -97,23 +98,24 @@ def test_accuracies_have_intervals_where_their_class_is_mostly_drawn():
     told += [("sadness", "fear"), ("neutral", "fear")]
     found = evaluation(*(sure(index, *pair) for index, pair in enumerate(told)))
     scored = score(found, "videos", CONFIG, 4000)
-    low, high = scored.intervals["accuracy"]["total"]
+    low, high = scored.intervals.ends["accuracy"]["total"]
     # 16 of 22 are right, so that the number of right ones among 22 drawn is binomial.
     assert [low * 22, high * 22] == pytest.approx(binom.ppf([0.025, 0.975], 22, 16 / 22).tolist())
-    low, high = scored.intervals["accuracy"]["anger"]
+    low, high = scored.intervals.ends["accuracy"]["anger"]
     assert 0.2 < low < 0.4
     assert 0.8 < high < 1
-    assert scored.intervals["accuracy"]["fear"] == [1, 1]
-    assert scored.intervals["accuracy"]["sadness"] is None  # drawn in 1 - (21/22)^22 = 64 % of the resamples
-    assert "too few videos" in scored.undefined["accuracy.sadness"]
-    assert scored.undefined["accuracy.happiness"] == "no video has this class"
+    assert scored.intervals.ends["accuracy"]["fear"] == (1, 1)
+    assert scored.intervals.ends["accuracy"]["sadness"] is None  # drawn in 1 - (21/22)^22 = 64 % of the resamples
+    reasons = {str(each): each.reason for each in scored.undefined}
+    assert "too few videos" in reasons["accuracy.sadness"]
+    assert reasons["accuracy.happiness"] == "no video has this class"
 
 
 def test_one_video_has_no_interval():
-    found, reasons = intervals.of([some_videos(1).videos[0].moments])
-    assert found["ccc"] == dict.fromkeys(NAMES)
-    assert reasons["ccc.valence"] == "no interval: it needs two videos with a label"
-    assert len(reasons) == 15
+    found = intervals.of([some_videos(1).videos[0].moments])
+    assert found.ends["ccc"] == dict.fromkeys(NAMES)
+    assert found.undefined["ccc", "valence"] == "no interval: it needs two videos with a label"
+    assert len(found.undefined) == 15
 
 
 def simulated(rng, videos=40, frames=30):
@@ -134,8 +136,8 @@ def test_95_percent_intervals_cover_the_truth_about_as_often():
         videos = simulated(rng)
         shuffled = rng.permutation(np.concatenate(videos, axis=2).reshape(-1, 4)).reshape(40, 30, 4)
         for what, values in (("videos", videos), ("frames", (shuffled[..., :2], shuffled[..., 2:]))):
-            found, _ = intervals.of([Moments.from_arrays(*pair) for pair in zip(*values, strict=True)], 200)
-            covered[what] += [low <= truth <= high for low, high in list(found["ccc"].values())[:2]]
+            found = intervals.of([Moments.from_arrays(*pair) for pair in zip(*values, strict=True)], 200).ends["ccc"]
+            covered[what] += [low <= truth <= high for low, high in list(found.values())[:2]]
     # 92 % in longer runs: percentiles are a little narrow where videos are few (93 % with 100 of them).
     assert 0.86 < np.mean(covered["videos"]) < 0.985
     # As if frames were independent, which is what drawing them one by one comes to: far too narrow.
@@ -156,39 +158,39 @@ def test_differences_are_on_the_same_resamples():
     for metric, row in found.items():
         for name, entry in row.items():
             differences = np.array([a[metric][name] - b[metric][name] for a, b in zip(*loops, strict=True)])
-            assert entry["value"] == pytest.approx(first.scores[metric][name] - second.scores[metric][name])
-            assert [entry["low"], entry["high"]] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=1e-9)
+            assert entry.value == pytest.approx(first.scores[metric][name] - second.scores[metric][name])
+            assert [entry.low, entry.high] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=1e-9)
             rarer = min((differences <= 0).sum(), (differences >= 0).sum())
-            assert entry["p"] == pytest.approx(min(1, 2 * (rarer + 1) / 81))
+            assert entry.p == pytest.approx(min(1, 2 * (rarer + 1) / 81))
     assert intervals.paired(first, second, resamples=80) == found
 
 
 def test_the_same_predictions_do_not_differ():
     found = paired(some_videos(), some_videos(), "frames", CONFIG, 50)
     for row in found.values():
-        assert all(entry == {"value": 0, "low": 0, "high": 0, "p": 1} for entry in row.values())
+        assert all(entry == Difference(0, 0, 0, 1) for entry in row.values())
 
 
 def test_pairing_sees_what_the_single_intervals_hide():
     first = some_videos(12)
     worse = evaluation(*(video(v.video, v.labels, 0.93 * v.predictions) for v in first.videos))
     entry = paired(first, worse, "frames", CONFIG)["ccc"]["mean"]
-    one, other = (score(each, "frames", CONFIG).intervals["ccc"]["mean"] for each in (first, worse))
+    one, other = (score(each, "frames", CONFIG).intervals.ends["ccc"]["mean"] for each in (first, worse))
     assert one[0] < other[1]  # they overlap
-    assert entry["low"] > 0
-    assert entry["p"] == pytest.approx(2 / 1001)
+    assert entry.low > 0
+    assert entry.p == pytest.approx(2 / 1001)
     swapped = paired(worse, first, "frames", CONFIG)["ccc"]["mean"]
-    assert swapped["value"] == -entry["value"]
-    assert [swapped["low"], swapped["high"]] == pytest.approx([-entry["high"], -entry["low"]])
+    assert swapped.value == -entry.value
+    assert [swapped.low, swapped.high] == pytest.approx([-entry.high, -entry.low])
 
 
 def test_few_videos_make_nothing_sure():
     first = some_videos(3)
     worse = evaluation(*(video(v.video, v.labels, -v.predictions) for v in first.videos))
     entry = paired(first, worse, "frames", CONFIG)["mse"]["mean"]
-    assert entry["high"] < 0
-    assert entry["p"] == 2 / 8  # of eight ways in which the signs of three differences can fall, two are all the same
-    assert {type(value) for value in entry.values()} == {float}
+    assert entry.high < 0
+    assert entry.p == 2 / 8  # of eight ways in which the signs of three differences can fall, two are all the same
+    assert {type(value) for value in entry.to_json().values()} == {float}
 
 
 def test_the_order_of_videos_does_not_matter():
@@ -200,7 +202,7 @@ def test_the_order_of_videos_does_not_matter():
 
 def test_differences_of_one_video_have_no_interval():
     entry = paired(some_videos(1), some_videos(1), "frames", CONFIG)["ccc"]["valence"]
-    assert entry == {
+    assert entry.to_json() == {
         "value": 0,
         "low": None,
         "high": None,
@@ -214,8 +216,8 @@ def test_a_difference_from_what_is_not_defined_is_not_defined():
     constant = evaluation(*(video(v.video, v.labels, np.ones_like(v.predictions)) for v in first.videos))
     found = paired(first, constant, "frames", CONFIG, 50)
     entry = found["pearson"]["arousal"]
-    assert (entry["value"], entry["reason"]) == (None, "not defined for one of the two")
-    assert found["ccc"]["arousal"]["low"] is not None
+    assert (entry.value, entry.reason) == (None, "not defined for one of the two")
+    assert found["ccc"]["arousal"].low is not None
 
 
 def with_first(part, **changes):
@@ -230,11 +232,11 @@ def test_differences_are_of_the_same_videos_frames_and_labels():
     unlabelled = one.labels.copy()
     unlabelled[4] = np.nan
     for second, message in (
-        (evaluation(*first.videos[1:]), "1 videos in the first alone: v0"),
-        (evaluation(*first.videos, video("w", [[0, 0]], [[0, 0]])), "1 videos in the second alone: w"),
-        (with_first(first, frames=one.frames + 1), r"other frames of the video v0 \(frame 1 is in one alone\)"),
-        (with_first(first, labels=other_labels), "another label of the frame 3 of the video v0"),
-        (with_first(first, labels=unlabelled), "another label of the frame 5 of the video v0"),
+        (evaluation(*first.videos[1:]), "1 video in the first only: v0"),
+        (evaluation(*first.videos, video("w", [[0, 0]], [[0, 0]])), "1 video in the second only: w"),
+        (with_first(first, frames=one.frames + 1), r"different frames of the video v0 \(frame 1 is in only one\)"),
+        (with_first(first, labels=other_labels), "different labels of frame 3 of the video v0"),
+        (with_first(first, labels=unlabelled), "different labels of frame 5 of the video v0"),
     ):
         with pytest.raises(UserError, match=message):
             paired(first, second, "frames", CONFIG)

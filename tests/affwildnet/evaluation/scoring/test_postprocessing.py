@@ -198,7 +198,7 @@ def test_both_steps_are_a_chain():
     predictions = [utterance_by_loop(part, 10, np.median) for part in filtered.videos]
     unsmoothed = score(filtered, "utterances", BOTH, 0).per_video
     for row, prediction in zip(unsmoothed, predictions, strict=True):
-        assert list(row["prediction"].values()) == pytest.approx(prediction)
+        assert list(row.prediction.values()) == pytest.approx(prediction)
 
 
 def outliers(seed=7):
@@ -251,7 +251,7 @@ def test_nothing_asked_for_is_nothing_done():
     validation = noisy(videos=1)
     assert choose(validation, "frames", EvaluationConfig()) == none()
     assert none().apply(validation) is validation
-    assert none().contents()["chosen"] == {
+    assert none().chosen().to_json()["chosen"] == {
         "median_filter": {"valence": 1, "arousal": 1},
         "smoothing": {"valence": 0, "arousal": 0},
     }
@@ -259,9 +259,21 @@ def test_nothing_asked_for_is_nothing_done():
 
 def test_json_holds_what_was_chosen():
     chosen = choose(noisy(videos=2), "frames", BOTH)
-    told = json.loads(json.dumps(chosen.contents()))
-    assert told["chosen"]["median_filter"] == {"valence": chosen.median_filter[0], "arousal": 1}
-    assert told["validation"] == {"before": chosen.before, "after": chosen.after}
+    stored = json.loads(json.dumps(chosen.chosen().to_json()))
+    assert stored["chosen"]["median_filter"] == {"valence": chosen.median_filter[0], "arousal": 1}
+    assert stored["validation"] == {"before": chosen.before, "after": chosen.after}
+
+
+def test_steps_of_folds_stand_beside_each_other_and_their_ccc_is_averaged():
+    own = [choose(noisy(seed=seed, videos=2), "frames", BOTH) for seed in (1, 2)]
+    together = postprocessing.over_folds([each.chosen() for each in own])
+    assert [str(step) for step in together.steps] == [
+        f"fold {fold}, {step}" for fold in (1, 2) for step in ("median_filter", "smoothing")
+    ]
+    assert tuple(together.steps[2].sizes.values()) == own[1].median_filter
+    for name in ("valence", "arousal", "mean"):
+        assert together.before[name] == pytest.approx((own[0].before[name] + own[1].before[name]) / 2)
+        assert together.after[name] == pytest.approx((own[0].after[name] + own[1].after[name]) / 2)
 
 
 # On the validation split alone.
@@ -269,15 +281,15 @@ def test_json_holds_what_was_chosen():
 
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_nothing_is_chosen_on_another_split(split):
-    with pytest.raises(ValueError, match=f"chosen on the split validation alone. Received: {split}"):
+    with pytest.raises(ValueError, match=f"must be chosen on the split validation. Received: {split}"):
         choose(noisy(split, videos=1), "frames", BOTH)
 
 
 def test_nothing_else_makes_one_that_does_anything():
-    with pytest.raises(TypeError, match=r"made by `postprocessing\.choose`"):
+    with pytest.raises(TypeError, match=r"Only `postprocessing\.choose`.* make a PostProcessing"):
         PostProcessing((81, 3), (0, 2))
     chosen = choose(noisy(videos=1), "frames", BOTH)
-    with pytest.raises(TypeError, match=r"made by `postprocessing\.choose`"):
+    with pytest.raises(TypeError, match=r"Only `postprocessing\.choose`.* make a PostProcessing"):
         replace(chosen, median_filter=(5, 5))
     with pytest.raises(AttributeError):
         chosen.median_filter = (5, 5)
@@ -293,7 +305,7 @@ def test_settings_are_checked():
 def test_probabilities_are_not_filtered():
     found = evaluation(expression_video("v", "fear", np.eye(7)))
     assert none().apply(found) is found
-    with pytest.raises(ValueError, match=r"for valence and arousal\. Received: predictions of 7 outputs"):
+    with pytest.raises(ValueError, match=r"for valence and arousal\. Received: 7 predicted values a frame"):
         filtering(3, 3).apply(found)
 
 

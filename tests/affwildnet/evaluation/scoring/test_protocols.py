@@ -26,8 +26,12 @@ CONFIG = EvaluationConfig(sequence=4)
 
 
 def other(scored, name):
-    (found,) = (entry for entry in scored.others if entry["name"] == name)
+    (found,) = (entry for entry in scored.others if entry.name == name)
     return found
+
+
+def reasons(scored):
+    return {str(each): each.reason for each in scored.undefined}
 
 
 def assert_scores(found, expected, abs=1e-9):
@@ -63,24 +67,24 @@ def test_frames_are_pooled(three):
     assert (scored.unit, scored.units) == ("frames", 40 + 7 + 90 - 21)
     assert_scores(scored.scores, by_definition(*pooled(three.videos)))
     assert scored.ranking == {name: scored.scores["ccc"][name] for name in ("mean", "valence", "arousal")}
-    assert (scored.confusion, scored.intervals, scored.resamples) == (None, {}, 0)
+    assert (scored.confusion, scored.intervals.ends, scored.intervals.resamples) == (None, {}, 0)
 
 
 def test_each_video_has_its_row_and_each_the_same_weight_in_the_mean(three):
     scored = score(three, "frames", CONFIG, 0)
-    counted = [(row["video"], row["subject"], row["frames"], row["frames_scored"]) for row in scored.per_video]
+    counted = [(row.video, row.subject, row.frames, row.frames_scored) for row in scored.per_video]
     assert counted == [("v0", "v0", 40, 40), ("v1", "v1", 7, 7), ("v2", "v2", 90, 69), ("none", "none", 5, 0)]
     own = [by_definition(*pooled([part])) for part in three.videos[:3]]
     for row, expected in zip(scored.per_video, own, strict=False):
-        assert_scores(row["scores"], expected)
-        assert row["undefined"] == {}
-    assert scored.per_video[3]["scores"] is None
-    assert scored.per_video[3]["undefined"] == {"scores": "no frame has a label"}
+        assert_scores(row.scores, expected)
+        assert row.undefined == {}
+    assert scored.per_video[3].scores is None
+    assert scored.per_video[3].to_json()["undefined"] == {"scores": "no frame has a label"}
     mean = other(scored, "mean of the videos' own CCC")
     expected = {name: np.mean([each["ccc"][name] for each in own]) for name in ("valence", "arousal", "mean")}
-    assert mean["scores"]["ccc"] == pytest.approx(expected)
-    assert mean["note"] == "over 3 videos; 1 without a label are left out"
-    assert mean["scores"]["ccc"]["mean"] != pytest.approx(scored.scores["ccc"]["mean"], abs=1e-3)
+    assert mean.scores["ccc"] == pytest.approx(expected)
+    assert mean.note == "over 3 videos; 1 without a label is left out"
+    assert mean.scores["ccc"]["mean"] != pytest.approx(scored.scores["ccc"]["mean"], abs=1e-3)
 
 
 # Utterances.
@@ -94,11 +98,11 @@ def test_an_utterance_is_the_mean_of_its_sequences(aggregation, middle):
     predictions = np.array([utterance_by_loop(part, 4, middle) for part in found.videos])
     assert (scored.unit, scored.units) == ("utterances", 6)
     assert_scores(scored.scores, by_definition(labels, predictions), 1e-7)
-    assert [row["sequences"] for row in scored.per_video] == [3, 1, 1, 1, 4, 2]
+    assert [row.sequences for row in scored.per_video] == [3, 1, 1, 1, 4, 2]
     for row, label, prediction in zip(scored.per_video, labels, predictions, strict=True):
-        assert list(row["label"].values()) == pytest.approx(label, abs=1e-7)
-        assert list(row["prediction"].values()) == pytest.approx(prediction, abs=1e-9)
-        assert row["scores"]["mse"]["valence"] == pytest.approx((label[0] - prediction[0]) ** 2, abs=1e-7)
+        assert list(row.label.values()) == pytest.approx(label, abs=1e-7)
+        assert list(row.prediction.values()) == pytest.approx(prediction, abs=1e-9)
+        assert row.scores["mse"]["valence"] == pytest.approx((label[0] - prediction[0]) ** 2, abs=1e-7)
 
 
 def test_the_utterance_of_a_worked_example():
@@ -106,9 +110,9 @@ def test_the_utterance_of_a_worked_example():
     predictions = [[1, 0], [2, 0], [9, 0], [3, 0], [5, 1]]
     found = evaluation(video("a_utterance_1", np.full((5, 2), 0.25), predictions, "a"))
     (row,) = score(found, "utterances", CONFIG, 0).per_video
-    assert row["prediction"] == {"valence": 3.75, "arousal": 0.5}
+    assert row.prediction == {"valence": 3.75, "arousal": 0.5}
     (row,) = score(found, "utterances", replace(CONFIG, aggregation="mean"), 0).per_video
-    assert row["prediction"] == {"valence": (3.75 + 5) / 2, "arousal": 0.5}
+    assert row.prediction == {"valence": (3.75 + 5) / 2, "arousal": 0.5}
 
 
 def test_the_challenges_first_version_is_the_mean_over_source_videos():
@@ -121,9 +125,9 @@ def test_the_challenges_first_version_is_the_mean_over_source_videos():
         own.append(by_definition([part.labels[0] for part in parts], predictions)["ccc"])
     first = other(scored, "mean of the videos' own CCC")
     expected = {name: np.mean([each[name] for each in own]) for name in ("valence", "arousal", "mean")}
-    assert first["scores"]["ccc"] == pytest.approx(expected, abs=1e-7)
-    assert first["note"] == "over 3 source videos; 1 of one utterance are left out"
-    assert_scores(other(scored, "each frame, pooled")["scores"], by_definition(*pooled(found.videos)))
+    assert first.scores["ccc"] == pytest.approx(expected, abs=1e-7)
+    assert first.note == "over 3 source videos; 1 with one utterance is left out"
+    assert_scores(other(scored, "each frame, pooled").scores, by_definition(*pooled(found.videos)))
 
 
 def test_utterances_without_a_label_are_left_out():
@@ -135,9 +139,9 @@ def test_utterances_without_a_label_are_left_out():
     predictions = np.array([utterance_by_loop(part, 4, np.median) for part in keep])
     assert scored.units == 3
     assert_scores(scored.scores, by_definition([part.labels[0] for part in keep], predictions), 1e-7)
-    assert scored.per_video[1]["scores"] is None
-    assert scored.per_video[1]["label"] is None
-    assert scored.per_video[1]["prediction"]["valence"] == pytest.approx(
+    assert scored.per_video[1].scores is None
+    assert scored.per_video[1].label is None
+    assert scored.per_video[1].prediction["valence"] == pytest.approx(
         utterance_by_loop(found.videos[1], 4, np.median)[0]
     )
 
@@ -197,17 +201,17 @@ def test_a_video_has_the_class_of_its_mean_probability():
     accuracy = {"anger": 0.5, "neutral": 1.0, "sadness": 1.0, "total": 0.75}
     assert scored.scores == {"accuracy": {name: accuracy.get(name) for name in (*EXPRESSIONS, "total")}}
     missing = {f"accuracy.{name}" for name in ("disgust", "fear", "happiness", "surprise")}
-    assert scored.undefined == dict.fromkeys(missing, "no video has this class")
+    assert reasons(scored) == dict.fromkeys(missing, "no video has this class")
     assert scored.ranking == {"mean": 0.75}
     confusion = np.zeros((7, 7), int)
     for label, predicted in (("anger", "anger"), ("anger", "sadness"), ("sadness", "sadness"), ("neutral", "neutral")):
         confusion[EXPRESSIONS.index(label), EXPRESSIONS.index(predicted)] += 1
-    assert scored.confusion == confusion.tolist()
-    told = [(row["label"], row["predicted"], row["frames_scored"]) for row in scored.per_video]
-    assert told[0] == ("anger", "anger", 3)
-    assert told[1] == ("anger", "sadness", 1)
-    assert told[4] == (None, "fear", 0)
-    assert scored.per_video[4]["scores"] is None
+    np.testing.assert_array_equal(scored.confusion, confusion)
+    rows = [(row.label, row.predicted, row.frames_scored) for row in scored.per_video]
+    assert rows[0] == ("anger", "anger", 3)
+    assert rows[1] == ("anger", "sadness", 1)
+    assert rows[4] == (None, "fear", 0)
+    assert scored.per_video[4].scores is None
 
 
 def test_accuracies_are_those_of_scikit_learns_confusion_matrix():
@@ -223,7 +227,7 @@ def test_accuracies_are_those_of_scikit_learns_confusion_matrix():
     scored = score(found, "videos", CONFIG, 0)
     predicted = [np.float32(p).mean(axis=0).argmax() for p in probabilities]
     matrix = confusion_matrix(labels, predicted, labels=range(7))
-    assert scored.confusion == matrix.tolist()
+    np.testing.assert_array_equal(scored.confusion, matrix)
     assert 0.3 < scored.scores["accuracy"]["total"] < 1
     assert scored.scores["accuracy"]["total"] == pytest.approx(np.trace(matrix) / 60)
     each = np.diag(matrix) / matrix.sum(axis=1)
@@ -256,11 +260,11 @@ def test_gathered_folds_are_pooled_and_averaged(folds):
     assert_scores(scored.scores, by_definition(*pooled(videos)))
     own = [by_definition(*pooled(fold.videos)) for fold in folds]
     mean = other(scored, "mean over the folds")
-    for metric, row in mean["scores"].items():
+    for metric, row in mean.scores.items():
         assert row == pytest.approx({name: np.mean([each[metric][name] for each in own]) for name in row})
-    assert list(mean["scores"]) == ["ccc", "pearson", "mse", "rmse", "sagr"]
-    assert mean["note"] == "over 3 folds, each of the same weight"
-    assert abs(mean["scores"]["pearson"]["valence"] - scored.scores["pearson"]["valence"]) > 1e-3
+    assert list(mean.scores) == ["ccc", "pearson", "mse", "rmse", "sagr"]
+    assert mean.note == "over 3 folds, each with the same weight"
+    assert abs(mean.scores["pearson"]["valence"] - scored.scores["pearson"]["valence"]) > 1e-3
 
 
 def test_one_fold_is_scored_as_frames_are(folds):
@@ -270,14 +274,14 @@ def test_one_fold_is_scored_as_frames_are(folds):
 def test_a_fold_without_a_pearson_leaves_the_mean_without_one(folds):
     constant = evaluation(video("constant", np.full((4, 2), 0.5), np.ones((4, 2))), split="test")
     scored = score(gather([*folds, constant]), "folds", CONFIG, 0)
-    mean = other(scored, "mean over the folds")["scores"]
+    mean = other(scored, "mean over the folds").scores
     assert mean["pearson"] == {"valence": None, "arousal": None, "mean": None}
     assert mean["ccc"]["valence"] is not None
-    assert scored.undefined["mean over the folds: pearson.valence"] == "not defined for one of the folds"
+    assert reasons(scored)["mean over the folds: pearson.valence"] == "not defined for one of the folds"
 
 
 def test_a_video_stands_in_one_fold(folds):
-    with pytest.raises(UserError, match=r"must stand in one fold\. Received: v10 in evaluations 2 and 4 of 4"):
+    with pytest.raises(UserError, match=r"must be in one fold only\. Received: v10 in evaluations 2 and 4 of 4"):
         gather([*folds, folds[1]])
     # A name is unique in its split only, and folds are of videos of all splits.
     namesake = replace(folds[1].videos[0], subject="somebody else")
@@ -305,38 +309,38 @@ def test_regions_are_by_label_with_0_among_the_positive():
         "V in [-1, 0), A in [0.5, 1]": [6, 7],
         "V in [-1, 1], A in [0, 1]": [1, 2, 3, 4, 5, 6, 7],
     }
-    assert [row["region"] for row in scored.regions] == list(expected)
+    assert [row.region for row in scored.regions] == list(expected)
     for row, numbers in zip(scored.regions, expected.values(), strict=True):
-        assert row["units"] == len(numbers)
+        assert row.units == len(numbers)
         mse = [np.mean([(step * number) ** 2 for number in numbers]) for step in (0.1, 0.2)]
-        assert list(row["mse"].values()) == pytest.approx([*mse, np.mean(mse)], rel=1e-5)
+        assert list(row.mse.values()) == pytest.approx([*mse, np.mean(mse)], rel=1e-5)
 
 
 def test_regions_have_the_names_of_table_7():
     published = [row.row for row in EXPERIMENTS["omg2019/cnn_3rnn"].published if row.table == "7"]
     found = score(evaluation(video("v", [[0, 0]], [[0, 0]])), "frames", CONFIG, 0).regions
-    assert [name.split(", ", 1)[1] for name in published] == [row["region"] for row in found]
+    assert [name.split(", ", 1)[1] for name in published] == [row.region for row in found]
 
 
 def test_negative_arousal_brings_the_quadrants_and_empty_regions_have_a_reason():
     labels = [[0.5, 0.2], [0, -0.1], [-0.2, -0.9], [-0.2, -0.3]]
     scored = score(evaluation(video("v", labels, np.zeros((4, 2)))), "frames", CONFIG, 0)
-    rows = {row["region"]: row for row in scored.regions}
+    rows = {row.region: row for row in scored.regions}
     quadrants = [f"V in {v}, A in {a}" for a in ("[0, 1]", "[-1, 0)") for v in ("[0, 1]", "[-1, 0)")]
     assert list(rows)[5:] == quadrants
-    assert [rows[name]["units"] for name in quadrants] == [1, 0, 1, 2]
-    assert rows[quadrants[3]]["mse"]["arousal"] == pytest.approx((0.81 + 0.09) / 2)
-    assert rows[quadrants[1]]["mse"] == {"valence": None, "arousal": None, "mean": None}
-    assert scored.undefined[f"regions.{quadrants[1]}"] == "no label lies there"
+    assert [rows[name].units for name in quadrants] == [1, 0, 1, 2]
+    assert rows[quadrants[3]].mse["arousal"] == pytest.approx((0.81 + 0.09) / 2)
+    assert rows[quadrants[1]].mse == {"valence": None, "arousal": None, "mean": None}
+    assert reasons(scored)[f"regions.{quadrants[1]}"] == "no label lies there"
 
 
 def test_regions_of_utterances_count_utterances():
     scored = score(random_utterances(np.random.default_rng(9), [[5, 6], [30]]), "utterances", CONFIG, 0)
-    rows = {row["region"]: row for row in scored.regions}
-    negative = [row for name, row in rows.items() if name.endswith("A in [-1, 0)") and row["units"]]
+    rows = {row.region: row for row in scored.regions}
+    negative = [row for name, row in rows.items() if name.endswith("A in [-1, 0)") and row.units]
     counted = [rows["V in [-1, 1], A in [0, 1]"], *negative]
-    assert sum(row["units"] for row in counted) == 3
+    assert sum(row.units for row in counted) == 3
     # Each utterance lies in one of these, so that their errors make up that of all.
     for name in ("valence", "arousal"):
-        total = sum(row["units"] * row["mse"][name] for row in counted if row["units"])
+        total = sum(row.units * row.mse[name] for row in counted if row.units)
         assert total / 3 == pytest.approx(scored.scores["mse"][name])

@@ -1,0 +1,104 @@
+"""Assemble the report of one scored split from its scores, its experiment and its corpus."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation.reporting.comparison import differences
+from affwildnet.evaluation.reporting.report import (
+    Against,
+    Counts,
+    Dropped,
+    LeftOutVideo,
+    PackedCorpus,
+    PostProcessed,
+    PublishedRow,
+    Report,
+)
+from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.evaluation.scoring.protocols import Scored
+from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.overrides import to_json
+from affwildnet.metrics import Scores
+from affwildnet.runs.workdir import versions
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the predictions of a split were made by and for.
+
+    Attributes:
+      experiment: how they are scored.
+      corpus: the split.
+      checkpoint: the network's file; of folds, the folder of all of them.
+      step: its training step; None where it is not known.
+    """
+
+    experiment: Experiment
+    corpus: Corpus
+    checkpoint: Path
+    step: int | None = None
+
+
+def assemble(
+    source: Source,
+    evaluation: Evaluation,
+    scored: Scored,
+    *,
+    baselines: dict[str, Scores] | None = None,
+    post_processing: PostProcessed | None = None,
+    against: Against | None = None,
+) -> Report:
+    """Return the report of an evaluation.
+
+    Args:
+      source: what the evaluation is of.
+      evaluation: the predictions, after post-processing.
+      scored: their scores.
+      baselines: scores of simple predictors on the same split, by name.
+      post_processing: what it changed; None where none was asked for.
+      against: the comparison with another checkpoint.
+    """
+    experiment, packed = source.experiment, source.corpus.manifest
+    report = Report(
+        experiment=experiment.name,
+        checkpoint=source.checkpoint,
+        step=source.step,
+        split=evaluation.split,
+        folds=evaluation.folds,
+        corpus=PackedCorpus(packed.name, packed.layout, source.corpus.folder),
+        counts=Counts(
+            videos=len(evaluation.videos),
+            frames=sum(len(video.frames) for video in evaluation.videos),
+            frames_labelled=evaluation.frames_labelled,
+            frames_scored=evaluation.frames_scored,
+        ),
+        dropped=dropped(evaluation, source.corpus),
+        protocol=experiment.protocol,
+        scored=scored,
+        post_processing=post_processing,
+        baselines=baselines or {},
+        published=(),
+        against=against,
+        configuration=to_json(experiment),
+        versions=versions(),
+    )
+    published = [PublishedRow(row, tuple(differences(row, report))) for row in experiment.published]
+    return replace(report, published=tuple(published))
+
+
+def dropped(evaluation: Evaluation, corpus: Corpus) -> Dropped:
+    """Return what was not scored of the split's source videos: frames by reason, and videos with theirs."""
+    keys = {video.key for video in evaluation.videos}
+    entries = [entry for entry in corpus.manifest.videos if (entry.video, entry.subject) in keys]
+    return Dropped(
+        frames_decoded=sum(entry.frames_decoded for entry in entries),
+        frames_without_face=sum(entry.frames_without_face for entry in entries),
+        frames_removed=sum(entry.frames_removed for entry in entries),
+        frames_unlabelled=sum(len(video.frames) - int(video.labelled.sum()) for video in evaluation.videos),
+        left_out=tuple(
+            LeftOutVideo(left.video, left.reason)
+            for left in corpus.manifest.left_out
+            if left.split == corpus.split or evaluation.folds  # each fold tests on videos of every split
+        ),
+    )

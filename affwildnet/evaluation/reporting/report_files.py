@@ -1,0 +1,36 @@
+"""Write the files of a report: JSON, per-frame CSV, plots, and a page with all of it."""
+
+from pathlib import Path
+
+from affwildnet.data import Corpus
+from affwildnet.evaluation.reporting import page, plots, submissions, worst_moments
+from affwildnet.evaluation.reporting.report import Report
+from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.runs.json_files import read_lines, write_json
+from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.files import whole
+
+
+def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir) -> dict[str, Path]:
+    """Write `report-<split>.json`, `.csv`, `.html` and the plots; return their paths by what they hold.
+
+    Args:
+      evaluation: what the report is of.
+      corpus: the split that was scored, for the faces at the worst moments.
+      workdir: where the files go; its logs give the learning curves.
+    """
+    stem = f"report-{evaluation.split}"
+    names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
+    logs = read_lines(workdir.training_log), read_lines(workdir.metrics)
+    paths = plots.draw(evaluation, *logs, report.step, names)
+    for name in names.keys() - paths.keys():
+        names[name].unlink(missing_ok=True)  # of an earlier report
+    paths["page"] = workdir.path / f"{stem}.html"
+    drawn = {name: path.read_bytes() for name, path in paths.items() if name in names}
+    with whole(paths["page"]) as partial:
+        partial.write_text(page.page(report, drawn, worst_moments.worst(evaluation, corpus)), "utf-8")
+    paths["predictions"] = workdir.path / f"{stem}.csv"
+    submissions.write(evaluation, "frames", paths["predictions"])
+    paths["report"] = workdir.path / f"{stem}.json"
+    write_json(paths["report"], report.to_json())
+    return paths
