@@ -1,5 +1,6 @@
 """What every test begins with: seeded random numbers; small real clips, and the corpus packed from them."""
 
+import logging
 import os
 import random
 import sys
@@ -35,6 +36,19 @@ def pytest_fixture_setup(fixturedef):
     """Seed before a fixture that several tests share; the first of them asks for it before it is seeded itself."""
     if fixturedef.scope != "function":
         seed_everything()
+
+
+@pytest.fixture
+def shown(caplog):
+    """Return, at each call, the lines that a command would have shown of the log since the call before."""
+    caplog.set_level(logging.INFO)
+
+    def lines():
+        text = "".join(f"{message}\n" for message in caplog.messages)
+        caplog.clear()
+        return text
+
+    return lines
 
 
 @pytest.fixture(scope="session")

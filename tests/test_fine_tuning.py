@@ -103,14 +103,14 @@ def assert_begun(model, experiment, given):
 
 
 @pytest.mark.parametrize("layout", ["recola", "afew"])  # AFEW-VA's network is RECOLA's
-def test_the_start_alone_is_enough(layout, corpora, given, capsys):
+def test_the_start_alone_is_enough(layout, corpora, given, shown):
     experiment = tuned(layout, given)
     model = built(experiment)
-    capsys.readouterr()
+    shown()
     run = Run(experiment, corpora[layout])
     begin(model, run, Corpus.of_run(run, "train"))
     assert_begun(model, experiment, given)
-    printed = capsys.readouterr().out
+    printed = shown()
     left = "left out: valence_arousal\n"
     assert (left in printed) == ("random: expression\n" in printed) == (layout == "afew")
     assert "The paper starts from" not in printed

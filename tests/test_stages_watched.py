@@ -92,7 +92,7 @@ def scripted(monkeypatch):
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
 
 
-def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, capsys):
+def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, shown):
     own = {}
 
     def start(name, step):
@@ -113,7 +113,7 @@ def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted
     assert clock.script == []
     assert scored(workdir) == {"c0": [10, 20], "c2": [30], "c3": [40]}
     assert (own["c2"].best / "best_mean.keras").is_file()
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage ")]
+    printed = [line for line in shown().splitlines() if line.startswith("stage ")]
     assert printed == ["stage c0", "stage c2", "stage c3"]
 
 
@@ -162,13 +162,13 @@ def chosen(workdir, checkpoint):
     return None if found == workdir else found.path.name
 
 
-def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, capsys, tmp_path):
+def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, shown, tmp_path):
     assert chosen(workdir, "latest") is None
     for name in ("c0", "c2", "c3"):
         own = begin(workdir, name, corpus)
     paths = {name: planned(workdir.of_stage(name), 10, 0.1) for name in ("c0", "c2")}
     assert chosen(workdir, "latest") == "c2"
-    assert capsys.readouterr().out == "stage c2\n"
+    assert shown() == "stage c2\n"
     assert chosen(workdir, "best_mean") is None
     best.keep(
         best.hold(paths["c0"], workdir.of_stage("c0")),
@@ -225,7 +225,7 @@ def test_without_an_evaluator_nothing_is_waited_for(workdir, clock):
 
 
 @pytest.mark.parametrize("fate", ["ccc", "passed_over"])
-def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate, workdir, clock, capsys):
+def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate, workdir, clock, shown):
     own = ended(workdir, "c2")
     workdir.of_stage("c0").path.mkdir()
     append_line(workdir.of_stage("c0").metrics, {"step": 2, "ccc": {}})  # it is still at an earlier stage
@@ -248,12 +248,12 @@ def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate
     clock.script = [lambda: None, choose, lambda: pause(25), score_last]
     assert stages._checkpoint_of(workdir, "c2").path == best
     assert clock.script == []
-    assert capsys.readouterr().out.count("waiting for the evaluator, which has not scored step 2 of c2 yet") == 1
+    assert shown().count("waiting for the evaluator, which has not scored step 2 of c2 yet") == 1
 
 
-def test_an_evaluator_that_has_gone_is_not_waited_for_for_ever(workdir, clock, capsys):
+def test_an_evaluator_that_has_gone_is_not_waited_for_for_ever(workdir, clock, shown):
     own = ended(workdir, "c2")
     own.metrics.touch()
     assert stages._checkpoint_of(workdir, "c2").path == own.checkpoints / "step-00000002.keras"
     assert stages.EVALUATOR_MINUTES * 60 <= clock.now < stages.EVALUATOR_MINUTES * 60 + 10
-    assert "going on with what there is" in capsys.readouterr().out
+    assert "going on with what there is" in shown()

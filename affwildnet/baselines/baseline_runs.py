@@ -1,6 +1,7 @@
 """The baselines one after the other, each trained, scored and reported in a working directory of its own."""
 
 import dataclasses
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.schema import DIMENSIONS
 
+_log = logging.getLogger(__name__)
+
 # Checkpoints of CNN-M that the validation split chooses from.
 CHECKPOINTS = 10
 
@@ -45,7 +48,7 @@ def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Sett
     Raises:
       UserError: as `sift_svr.fit`, or if there is no such split.
     """
-    print("SIFT + SVR", flush=True)
+    _log.info("SIFT + SVR")
     workdir = Workdir.at(workdir)
     train_split, validation, scored = (
         Corpus.open(run.data_dir, name, fold=run.fold) for name in ("train", "validation", split)
@@ -94,7 +97,7 @@ def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> Report:
     Raises:
       UserError: as `training.train` and `scored_run.once`.
     """
-    print("CNN-M", flush=True)
+    _log.info("CNN-M")
     if status := train(run, workdir):
         raise SystemExit(status)
     watch(workdir, patience=0)

@@ -1,5 +1,6 @@
 """Decision-level fusion of trained networks (omg2019 section 5.4.2): a working directory made from others."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
     for workdir in workdirs:
         member = _member(Trained(workdir, choices))
         ccc = ", ".join(f"{name} {value:.3f}" for name, value in zip(DIMENSIONS, member.ccc, strict=True))
-        print(f"{member.trained.checkpoint}: validation CCC {ccc}", flush=True)
+        _log.info(f"{member.trained.checkpoint}: validation CCC {ccc}")
         members.append(member)
     _check(members)
     model = fuse_decisions([member.trained.model for member in members], np.stack([member.ccc for member in members]))

@@ -1,5 +1,6 @@
 """Scoring a run, or all folds of a cross-validation, with a report."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         )
     every = []
     for number in range(1, count + 1):
-        print(f"fold {number} of {count}", flush=True)
+        _log.info(f"fold {number} of {count}")
         every.append(_predicted(Trained(workdir.of_fold(number), choices), choices.split))
         keras.backend.clear_session()
     corpora = [each.corpus for each in every]
@@ -155,6 +158,7 @@ def _reported(
         against = Against(other.workdir.path, other.checkpoint, difference)
     source = Source(predicted.experiment, predicted.corpus, predicted.checkpoint, predicted.step)
     report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
+    _log.info("writing the report")
     return Outcome(predicted, report, report_files.write(report, predicted.final, predicted.corpus, predicted.workdir))
 
 

@@ -1,6 +1,7 @@
 """A run opened to be scored: the network of one checkpoint, its data, its predictions."""
 
 import json
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from affwildnet.runs import best, checkpoints
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Trained:
         config = self.experiment.evaluation
         if not config.post_process:
             return postprocessing.none()
-        print("choosing the post-processing on the validation split", flush=True)
+        _log.info("choosing the post-processing on the validation split")
         return postprocessing.choose(self._validation, self.experiment.protocol, config)
 
     @cached_property
@@ -126,6 +129,6 @@ def _stage_with(workdir: Workdir, checkpoint: str) -> Workdir:
         with suppress(UserError):
             best.find(stage, checkpoint)
             if not file.is_file() or file.is_relative_to(stage.path.resolve()):
-                print(f"stage {stage.path.name}")
+                _log.info(f"stage {stage.path.name}")
                 return stage
     return workdir  # which has none, or the file is from elsewhere

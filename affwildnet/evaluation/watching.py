@@ -1,5 +1,6 @@
 """Watching a run beside its trainer: score each new checkpoint on validation, keep the best, say when to stop."""
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,8 @@ from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 # What chooses checkpoints, and nothing else may.
@@ -50,7 +53,7 @@ def watch(
     if not run.stages:
         return Watcher(replace(run, data_dir=data_dir or run.data_dir), workdir, patience).run(timeout_minutes)
     for stage in _stages_as_they_begin(workdir, timeout_minutes):
-        print(f"stage {stage.path.name}", flush=True)
+        _log.info(f"stage {stage.path.name}")
         watch(stage, data_dir, patience, timeout_minutes)
     return 0
 
@@ -118,7 +121,7 @@ class Watcher:
         """
         waiting_since = time.monotonic()
         self._workdir.metrics.touch()  # lets the trainer of a later stage know that this one is watched
-        print(f"watching {self._workdir.checkpoints}", flush=True)
+        _log.info(f"watching {self._workdir.checkpoints}")
         while True:
             # Read before the folder: a checkpoint that was written before this mark is then seen.
             finished = self._workdir.reason_finished()
@@ -131,7 +134,7 @@ class Watcher:
             elif finished:
                 number = len(self._good)
                 scored = "1 checkpoint was" if number == 1 else f"{number} checkpoints were"
-                print(f"the trainer has finished; {scored} scored ({finished})", flush=True)
+                _log.info(f"the trainer has finished; {scored} scored ({finished})")
                 return 0
             elif timeout_minutes and time.monotonic() - waiting_since > timeout_minutes * 60:
                 raise UserError(
@@ -181,10 +184,10 @@ class Watcher:
         self._writer.flush()
         note = f"  best {', '.join(beaten)}" if beaten else ""
         took = time.monotonic() - began
-        print(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}", flush=True)
+        _log.info(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}")
 
     def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
-        print(f"passed over: {path}: {reason}", flush=True)
+        _log.warning(f"skipped: {path}: {reason}")
         self._bad.add(state)
         self._note({"step": checkpoints.step_of(path), "passed_over": f"{path}: {reason}"})
 
@@ -205,7 +208,7 @@ class Watcher:
                 f"no better {what} in {since} {'checkpoint' if since == 1 else 'checkpoints'} since step {best_step:,}"
             )
             write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
-            print(f"stop: {reason}", flush=True)
+            _log.info(f"stop: {reason}")
 
 
 def _summary(scores: dict) -> str:

@@ -5,6 +5,7 @@ Both appear whole: they are written under another name and renamed, the `.keras`
 """
 
 import json
+import logging
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from affwildnet.runs.card import Card
 from affwildnet.runs.json_files import write_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 
@@ -120,7 +123,7 @@ def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
             model = load(path)
             state = TrainingState(**json.loads(state_path(path).read_text("utf-8")))
         except (UserError, OSError, ValueError, TypeError) as error:
-            print(f"passed over: {error}")
+            _log.warning(f"skipped: {error}")
             continue
         for variable, value in zip(random_variables(model), state.random_states, strict=True):
             variable.assign(value)

@@ -1,10 +1,13 @@
 """JSON files and JSON lines of a working directory, written whole or not at all."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
 from tfrecords_tools.files import whole
+
+_log = logging.getLogger(__name__)
 
 
 def write_json(path: Path, value: dict) -> None:
@@ -34,5 +37,5 @@ def read_lines(path: Path) -> list[dict]:
             if line:
                 values.append(json.loads(line))
         except ValueError:
-            print(f"{path}, line {number}: cut off, passed over")
+            _log.warning(f"{path}, line {number}: cut off, skipped")
     return values

@@ -1,11 +1,14 @@
 """What a training run says of itself: a line per N steps, `training.jsonl`, TensorBoard."""
 
+import logging
 import time
 
 import tensorflow as tf
 
 from affwildnet.runs.json_files import append_line
 from affwildnet.runs.workdir import Workdir
+
+_log = logging.getLogger(__name__)
 
 
 class TrainingLog:
@@ -35,10 +38,9 @@ class TrainingLog:
         counted = min(len(self._losses), step - self._first_step)
         rate = counted * self._frames_per_step / max(now - self._since, 1e-9)
         left = (self._steps - step) * (now - self._begin) / max(step - self._first_step, 1)
-        print(
+        _log.info(
             f"step {step:>6,}/{self._steps:,}  epoch {epoch:>3}  loss {loss:.4f}  gradient {norm:7.3f}  "
-            f"{rate:7.0f} frames/s  {clock(left)} left",
-            flush=True,
+            f"{rate:7.0f} frames/s  {clock(left)} left"
         )
         values = {"loss": loss, "gradient_norm": norm, "learning_rate": learning_rate, "frames_per_second": rate}
         append_line(self._path, {"step": step, "epoch": epoch, **values})

@@ -1,5 +1,6 @@
 """The training loop: from where a run stands until its steps are done, the evaluator stops it, or a signal comes."""
 
+import logging
 import math
 import signal
 import time
@@ -20,6 +21,8 @@ from affwildnet.training.log import NoLog, TrainingLog
 from affwildnet.training.start import Earlier, resumed_or_new
 from affwildnet.training.workers import Workers, alone
 from tfrecords_tools.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 ALL_DONE, STOPPED = "all steps are done", "the evaluator said stop"
 
@@ -72,7 +75,7 @@ class _Trainer:
         workers, workdir = self._workers, self._workdir
         if not workers.of_chief(workdir.stop.exists()):
             return False
-        print(f"training was stopped by the evaluator. To train on, delete {workdir.stop}")
+        _log.info(f"training was stopped by the evaluator. To train on, delete {workdir.stop}")
         if not workers.of_chief(bool(workdir.reason_finished())):
             # The trainer was killed before it could obey, and a watcher waits for the mark.
             workdir.finish(max(map(checkpoints.step_of, checkpoints.listed(workdir.checkpoints)), default=0), STOPPED)
@@ -93,7 +96,7 @@ class _Trainer:
         if self._step < self._config.steps:
             self._workdir.finished.unlink(missing_ok=True)
             return False
-        print(f"training is done: step {self._step:,} of {self._config.steps:,}. To train on, raise training.steps")
+        _log.info(f"training is done: step {self._step:,} of {self._config.steps:,}. To train on, raise training.steps")
         self._workdir.finish(self._step, ALL_DONE)
         return True
 
@@ -111,13 +114,13 @@ class _Trainer:
             if reason or number or self._save_is_due():
                 self._save()
             if reason:
-                print(f"finished at step {self._step:,}: {reason}", flush=True)
+                _log.info(f"finished at step {self._step:,}: {reason}")
                 self._workdir.finish(self._step, reason)
                 return 128 + number if number else 0
             if number:
                 workers.wait()  # for the chief's checkpoint: the end of one worker is the end of all
                 name = signal.Signals(number).name
-                print(f"{name}: saved step {self._step:,} and left. The same command goes on from there.", flush=True)
+                _log.info(f"{name}: saved step {self._step:,} and left. The same command goes on from there.")
                 return 128 + number
         raise AssertionError("the training data have no end")
 

@@ -1,6 +1,7 @@
 """A run trained in one go, or in stages, each in a working directory of its own (thesis table 6.3)."""
 
 import json
+import logging
 import re
 import time
 from functools import partial
@@ -20,6 +21,8 @@ from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
 from affwildnet.training.workers import Workers
 from tfrecords_tools.errors import UserError, check_choice
+
+_log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 # An evaluator that has scored no further checkpoint for so long is taken to have ended.
@@ -48,12 +51,11 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
     workdir = Workers(tf.distribute.get_strategy()).shared(Workdir.at(workdir))
     _check_labels(run.experiment)
     if run.fold:
-        print(run.fold.summary(), flush=True)
+        _log.info(run.fold.summary())
     elif run.experiment.protocol == "folds":
-        print(
+        _log.info(
             f"{run.experiment.name} is scored by folds: train each of them, --fold=1 and so on, of "
-            f"{folds.how_to_make(run.data_dir)} This run trains on the split train.",
-            flush=True,
+            f"{folds.how_to_make(run.data_dir)} This run trains on the split train."
         )
     names = [each.name for each in run.stages]
     if not names:
@@ -123,9 +125,9 @@ def _train_stage(run: Run, workdir: Workdir) -> int:
     own = workdir.of_stage(name)
     reason, last = own.reason_finished(), own.step_finished()
     if reason and (own.stop.exists() or last >= steps):
-        print(f"stage {name} is done: step {last:,}, {reason}", flush=True)
+        _log.info(f"stage {name} is done: step {last:,}, {reason}")
         return 0
-    print(f"stage {name}: learning rate {run.stage.learning_rate:g}, {steps:,} steps, in {own.path}", flush=True)
+    _log.info(f"stage {name}: learning rate {run.stage.learning_rate:g}, {steps:,} steps, in {own.path}")
     try:
         return loop.train_one(run, own, partial(_checkpoint_of, workdir))
     except UserError:
@@ -149,7 +151,7 @@ def _checkpoint_of(workdir: Workdir, name: str) -> Earlier:
     if saved and own.reason_finished():
         _wait_for_the_evaluator(workdir, name, checkpoints.step_of(saved[-1]))
     elif saved:
-        print(f"stage {name} has not finished; the next one starts from what it has so far")
+        _log.info(f"stage {name} has not finished; the next one starts from what it has so far")
     path = best.path_of(own)
     if path.is_file():
         step = json.loads(checkpoints.state_path(path).read_text("utf-8"))["step"]
@@ -175,14 +177,13 @@ def _wait_for_the_evaluator(workdir: Workdir, name: str, last: int) -> None:
             return
         scored = sum(log.stat().st_size for log in logs if log.exists())
         if before is None:
-            print(
+            _log.info(
                 f"waiting for the evaluator, which has not scored step {last:,} of {name} yet; "
-                f"for at most {EVALUATOR_MINUTES:g} minutes without a newly scored checkpoint",
-                flush=True,
+                f"for at most {EVALUATOR_MINUTES:g} minutes without a newly scored checkpoint"
             )
         if scored != before:
             before, since = scored, time.monotonic()
         elif time.monotonic() - since > EVALUATOR_MINUTES * 60:
-            print(f"no checkpoint was scored in {EVALUATOR_MINUTES:g} minutes: going on with what there is", flush=True)
+            _log.info(f"no checkpoint was scored in {EVALUATOR_MINUTES:g} minutes: going on with what there is")
             return
         time.sleep(POLL_SECONDS)

@@ -1,5 +1,6 @@
 """What training starts from: the latest checkpoint, or a new network with random weights, a file's, or a stage's."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from affwildnet.training import step as training_step
 from affwildnet.training import weight_copies
 from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary, trained_by
 from tfrecords_tools.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 HOW_TO_GIVE = (
     "Weights are given with --set training.init=FILE.keras; `python -m affwildnet.weights import` writes such files."
@@ -51,7 +54,7 @@ def resumed_or_new(
     """
     config = run.experiment.training
     if resumed := checkpoints.resume(workdir.checkpoints):
-        print(f"resumed from {checkpoints.path_of(workdir.checkpoints, resumed[1].step)}")
+        _log.info(f"resumed from {checkpoints.path_of(workdir.checkpoints, resumed[1].step)}")
         return resumed
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
@@ -83,7 +86,7 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     sources = sources_of(names, run)
     anew = [name for name in names if sources[name] == RANDOM]
     from_random = ", from random ones" if anew == names else ""
-    print(f"{run.experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
+    _log.info(f"{run.experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
     if statistics := _statistics(model, anew):
         models.fit_landmarks(model, corpus.landmarks())
         anew = [name for name in anew if name not in statistics]
@@ -94,9 +97,9 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
         elif source != RANDOM:
             _from_stage(model, earlier(source), taken)
     if not from_random:
-        print(f"random: {summary(anew)}" + (f"; from the corpus: {summary(statistics)}" if statistics else ""))
+        _log.info(f"random: {summary(anew)}" + (f"; from the corpus: {summary(statistics)}" if statistics else ""))
     if config.pretrained and not config.init and stage is None:
-        print(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
+        _log.info(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
     if stage:
         _freeze(model, stage, names)
 
@@ -130,11 +133,11 @@ def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> 
             f"--set training.init_skip={','.join([*config.init_skip, *wrong])}"
         )
     weight_copies.copy(source, model, names)
-    print(f"from {path}: {summary(names)}")
+    _log.info(f"from {path}: {summary(names)}")
     if statistics := _statistics(model, names):
-        print(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {summary(statistics)}")
+        _log.info(f"the landmarks' mean and deviation are those of {path}, not the corpus's: {summary(statistics)}")
     if left := weight_copies.left_out(source, model):
-        print(f"left out: {', '.join(left)}")
+        _log.info(f"left out: {', '.join(left)}")
 
 
 def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
@@ -142,7 +145,7 @@ def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
     if wrong := weight_copies.mismatches(source, model, names):
         raise UserError(f"{earlier.path}: is of another network: {next(iter(wrong.values()))}. Use a new --workdir.")
     weight_copies.copy(source, model, names)
-    print(f"from {earlier.title}: {summary(names)}")
+    _log.info(f"from {earlier.title}: {summary(names)}")
 
 
 def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfig) -> None:
@@ -177,4 +180,4 @@ def _freeze(model: keras.Model, stage: Stage, names: list[str]) -> None:
         model.get_layer(name).trainable = name in trained
     if not model.trainable_variables:
         raise UserError(f"Stage {stage.name}: `trainable` must match layers that can be trained. Received: {trained}")
-    print(f"trained: {summary(trained)}; frozen: {summary([name for name in names if name not in trained])}")
+    _log.info(f"trained: {summary(trained)}; frozen: {summary([name for name in names if name not in trained])}")

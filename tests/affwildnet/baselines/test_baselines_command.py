@@ -62,7 +62,7 @@ def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
         assert both.penalties[column] == max(ccc, key=ccc.get)
 
 
-def test_sift_svr_is_reported(folder, tmp_path, capsys):
+def test_sift_svr_is_reported(folder, tmp_path, shown):
     report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, folder), tmp_path, "test", SMALL)
     stored = json.loads((tmp_path / "report-test.json").read_text())
     assert stored == json.loads(json.dumps(report.to_json()))

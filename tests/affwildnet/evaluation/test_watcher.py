@@ -149,7 +149,7 @@ def test_killed_in_the_middle_it_begins_that_one_again(workdir, corpus, trainer,
     assert score_in(workdir.best / "best_mean.keras") == [0.2, 0.0]
 
 
-def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, corpus, trainer, scripted, capsys):
+def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, corpus, trainer, scripted, shown):
     planned(workdir, 10, 0.1)
     gone = planned(workdir, 20, 0.2)
     planned(workdir, 30, 0.3)
@@ -158,7 +158,7 @@ def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, corpus, trainer,
     assert watch(workdir, corpus) == 0
     assert scored(workdir) == [10, 30]
     assert scored(workdir, "passed_over") == [20]
-    assert f"passed over: {gone}: deleted before it could be scored" in capsys.readouterr().out
+    assert f"skipped: {gone}: deleted before it could be scored" in shown()
 
 
 def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, corpus, trainer, scripted):
@@ -171,7 +171,7 @@ def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, 
 
 
 @pytest.mark.parametrize("broken", [10, 20])
-def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus, trainer, scripted, capsys):
+def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus, trainer, scripted, shown):
     paths = {step: planned(workdir, step, step / 100) for step in (10, 20, 30)}
     truncate(paths[broken])
     finish(workdir)
@@ -180,7 +180,7 @@ def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus
     (line,) = (line for line in read_lines(workdir.metrics) if "passed_over" in line)
     assert line["step"] == broken
     assert line["passed_over"].startswith(f"{paths[broken]}: not a whole checkpoint")
-    assert f"passed over: {paths[broken]}: not a whole checkpoint" in capsys.readouterr().out
+    assert f"skipped: {paths[broken]}: not a whole checkpoint" in shown()
     assert not list(workdir.best.glob(".*"))
 
 
@@ -223,7 +223,7 @@ def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir,
     assert found == {10, 20, 30}
 
 
-def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, corpus, trainer, scripted, capsys):
+def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, corpus, trainer, scripted, shown):
     for step, valence in ((10, 0.1), (20, 0.4), (30, 0.3), (40, 0.4)):
         planned(workdir, step, valence)
     seen = []
@@ -239,7 +239,7 @@ def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, 
     assert seen == [False, stop]
     assert json.loads(workdir.stop.read_text()) == stop
     assert scored(workdir) == [10, 20, 30, 40, 50, 60]  # those that came before the trainer saw it
-    assert capsys.readouterr().out.count("stop: no better mean CCC in 3 checkpoints since step 20") == 1
+    assert shown().count("stop: no better mean CCC in 3 checkpoints since step 20") == 1
 
 
 def test_patience_goes_on_counting_after_a_restart(workdir, corpus, trainer, scripted):
@@ -287,10 +287,10 @@ def test_the_last_checkpoint_is_scored_though_the_trainer_ends_right_after_it(
     assert scored(workdir) == [10]
 
 
-def test_a_finished_trainer_without_checkpoints_ends_it(workdir, corpus, trainer, scripted, capsys):
+def test_a_finished_trainer_without_checkpoints_ends_it(workdir, corpus, trainer, scripted, shown):
     finish(workdir)
     assert watch(workdir, corpus) == 0
-    assert "the trainer has finished; 0 checkpoints were scored" in capsys.readouterr().out
+    assert "the trainer has finished; 0 checkpoints were scored" in shown()
 
 
 def test_it_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, corpus, trainer, scripted):

@@ -90,37 +90,37 @@ def test_a_broken_later_one_does_not_push_out_the_one_just_saved(model, tmp_path
     assert checkpoints.resume(tmp_path)[1].step == 25
 
 
-def test_the_latest_whole_one_is_resumed_and_the_truncated_ones_are_named(model, tmp_path, capsys):
+def test_the_latest_whole_one_is_resumed_and_the_truncated_ones_are_named(model, tmp_path, shown):
     paths = saved(model, tmp_path, [5, 10, 15, 20])
     truncate(paths[3], 0.9)
     truncate(paths[2], 0)
     resumed, found = checkpoints.resume(tmp_path)
     assert found.step == 10
-    printed = capsys.readouterr().out.splitlines()
+    printed = shown().splitlines()
     assert len(printed) == 2
-    assert printed[0].startswith(f"passed over: {paths[3]}: not a whole checkpoint (")
-    assert printed[1].startswith(f"passed over: {paths[2]}: not a whole checkpoint (")
+    assert printed[0].startswith(f"skipped: {paths[3]}: not a whole checkpoint (")
+    assert printed[1].startswith(f"skipped: {paths[2]}: not a whole checkpoint (")
     for mine, theirs in zip(resumed.weights, model.weights, strict=True):
         np.testing.assert_array_equal(numpy(mine), numpy(theirs))
 
 
-def test_a_changed_byte_is_noticed(model, tmp_path, capsys):
+def test_a_changed_byte_is_noticed(model, tmp_path, shown):
     paths = saved(model, tmp_path, [5, 10])
     data = bytearray(paths[1].read_bytes())
     place = data.rindex(numpy(model.get_layer("fc1").kernel).tobytes()[:32])
     data[place] ^= 1
     paths[1].write_bytes(data)
     assert checkpoints.resume(tmp_path)[1].step == 5
-    assert "CRC" in capsys.readouterr().out
+    assert "CRC" in shown()
 
 
 @pytest.mark.parametrize("content", [None, "", '{"step": 10', '{"step": 10}', "[]"])
-def test_a_checkpoint_without_its_state_is_passed_over(content, model, tmp_path, capsys):
+def test_a_checkpoint_without_its_state_is_passed_over(content, model, tmp_path, shown):
     paths = saved(model, tmp_path, [5, 10])
     beside = checkpoints.state_path(paths[1])
     beside.unlink() if content is None else beside.write_text(content)
     assert checkpoints.resume(tmp_path)[1].step == 5
-    assert "passed over: " in capsys.readouterr().out
+    assert "skipped: " in shown()
 
 
 def test_when_none_is_whole_that_is_an_error(model, tmp_path):

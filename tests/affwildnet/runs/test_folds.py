@@ -177,13 +177,13 @@ def quick(monkeypatch):
 SMALL_TINY = replace(tiny(steps=1), model=replace(TINY.model, **SMALL))
 
 
-def test_a_fold_is_trained_on_its_own_videos_and_kept_in_mind(corpus, tmp_path, quick, capsys):
+def test_a_fold_is_trained_on_its_own_videos_and_kept_in_mind(corpus, tmp_path, quick, shown):
     workdir, given = Workdir(tmp_path).of_fold(2), fold(corpus, 2)
     assert workdir.path == tmp_path / "fold-2"
     assert train(Run(SMALL_TINY, corpus, fold=given), workdir) == 0
     (opened,) = quick
     assert [(entry.split, entry.video) for entry in opened.videos] == clips(corpus, 2, "train")
-    assert f"{given.summary()}\n" in capsys.readouterr().out
+    assert f"{given.summary()}\n" in shown()
     again = Workdir(workdir.path)
     assert again.open() == Run(SMALL_TINY, corpus.resolve(), fold=given)
     # All that evaluation needs is in the working directory.
@@ -235,15 +235,15 @@ def test_each_stage_of_a_fold_keeps_it_in_mind(corpus, tmp_path, quick):
     assert "it holds fold 4 of 5" in refused(lambda: train(Run(experiment, corpus, fold=fold(corpus, 5)), workdir))
 
 
-def test_an_experiment_in_folds_that_is_trained_without_says_how(corpus, tmp_path, quick, capsys):
+def test_an_experiment_in_folds_that_is_trained_without_says_how(corpus, tmp_path, quick, shown):
     for name in ("afew_va_affwildnet", "afew_va_cnn"):
         assert get(f"ijcv2019/{name}").protocol == "folds"
     train(Run(replace(SMALL_TINY, protocol="folds"), corpus), Workdir(tmp_path / "w"))
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "--fold=1" in line]
+    (line,) = [line for line in shown().splitlines() if "--fold=1" in line]
     assert f"`python -m tfrecords_tools partition {corpus} --folds=5 --output={corpus / 'folds.json'}`" in line
     assert "This run trains on the split train." in line
     train(Run(SMALL_TINY, corpus), Workdir(tmp_path / "other"))
-    assert "--fold" not in capsys.readouterr().out
+    assert "--fold" not in shown()
 
 
 # The command line.

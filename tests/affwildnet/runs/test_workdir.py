@@ -1,4 +1,4 @@
-"""The working directory: whose it is, and notes that are whole or passed over."""
+"""The working directory: which run it belongs to, and notes that are read whole or skipped."""
 
 import json
 from dataclasses import replace
@@ -126,14 +126,14 @@ def test_lines_are_read_back_as_written(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [1, 7, 11])
-def test_a_line_cut_off_by_a_crash_is_passed_over(kept, tmp_path, capsys):
+def test_a_line_cut_off_by_a_crash_is_passed_over(kept, tmp_path, shown):
     path = tmp_path / "lines.jsonl"
     append_line(path, {"step": 1})
     whole = path.stat().st_size
     append_line(path, {"step": 222})
     path.write_bytes(path.read_bytes()[: whole + kept])
     assert read_lines(path) == [{"step": 1}]
-    assert f"{path}, line 2: cut off" in capsys.readouterr().out
+    assert f"{path}, line 2: cut off" in shown()
 
 
 @pytest.mark.parametrize("kept", [1, 7, 12, 13])

@@ -71,13 +71,13 @@ def inputs(seed=0):
 # What is taken.
 
 
-def test_a_network_begins_as_the_file_ends(given, corpus, capsys):
+def test_a_network_begins_as_the_file_ends(given, corpus, shown):
     path, source = given
     model = started(with_init(CNN, path), corpus)
     assert same(weights(model), weights(source))
     # Not only the weights but what is computed with them: of the landmarks' statistics Keras keeps copies.
     np.testing.assert_array_equal(numpy(model(inputs())), numpy(source(inputs())))
-    printed = capsys.readouterr().out
+    printed = shown()
     assert f"\nfrom {path}: 8 layers\n" in printed
     assert (
         f"the landmarks' mean and deviation are those of {path}, not the corpus's: standardise_landmarks\n" in printed
@@ -97,7 +97,7 @@ def test_a_network_of_the_builder_begins_as_the_file_ends(corpus, tmp_path):
     np.testing.assert_allclose(numpy(model(inputs())), numpy(source(inputs())), rtol=1e-6)
 
 
-def test_skipped_layers_have_the_weights_of_the_seed_and_the_others_the_files(given, corpus, capsys):
+def test_skipped_layers_have_the_weights_of_the_seed_and_the_others_the_files(given, corpus, shown):
     path, source = given
     model = started(with_init(CNN, path, "fc2", "valence_*"), corpus)
     random = built(CNN)
@@ -105,10 +105,10 @@ def test_skipped_layers_have_the_weights_of_the_seed_and_the_others_the_files(gi
         other = random if layer.name in ("fc2", "valence_arousal") else source
         assert same(weights(model, layer.name), weights(other, layer.name)), layer.name
     assert not same(weights(source, "fc2"), weights(random, "fc2"))
-    assert "random: fc2, valence_arousal\n" in capsys.readouterr().out
+    assert "random: fc2, valence_arousal\n" in shown()
 
 
-def test_the_landmarks_statistics_are_the_corpuss_where_that_layer_is_skipped(given, corpus, capsys):
+def test_the_landmarks_statistics_are_the_corpuss_where_that_layer_is_skipped(given, corpus, shown):
     path, source = given
     model = started(with_init(CNN, path, "standardise_landmarks"), corpus)
     landmarks = corpus.landmarks().reshape(-1, 136).astype(np.float64)
@@ -116,28 +116,28 @@ def test_the_landmarks_statistics_are_the_corpuss_where_that_layer_is_skipped(gi
     np.testing.assert_allclose(numpy(layer.mean)[0], landmarks.mean(0), rtol=1e-4)
     np.testing.assert_allclose(numpy(layer.variance)[0], landmarks.var(0), rtol=1e-2, atol=1e-6)
     assert same(weights(model, "conv1"), weights(source, "conv1"))
-    assert "random: none; from the corpus: standardise_landmarks\n" in capsys.readouterr().out
+    assert "random: none; from the corpus: standardise_landmarks\n" in shown()
 
 
-def test_without_a_file_all_is_random(corpus, capsys):
+def test_without_a_file_all_is_random(corpus, shown):
     model = started(CNN, corpus)
     assert same(weights(model, "conv1", "fc1"), weights(built(CNN), "conv1", "fc1"))
-    assert re.fullmatch(r"tests/tiny: [\d,]+ trainable weights, from random ones\n", capsys.readouterr().out)
+    assert re.fullmatch(r"tests/tiny: [\d,]+ trainable weights, from random ones\n", shown())
 
 
-def test_the_papers_weights_are_named_where_none_are_given(given, corpus, capsys):
+def test_the_papers_weights_are_named_where_none_are_given(given, corpus, shown):
     paper = replace(CNN, training=replace(CNN.training, pretrained="VGG-Face"))
     started(paper, corpus)
-    line = capsys.readouterr().out.splitlines()[-1]
+    line = shown().splitlines()[-1]
     assert line.startswith("The paper starts from VGG-Face, this run from random weights.")
     assert "--set training.init=" in line
     started(with_init(paper, given[0]), corpus)
-    assert "The paper" not in capsys.readouterr().out
+    assert "The paper" not in shown()
 
 
-def test_what_the_network_has_no_place_for_is_listed(given, corpus, capsys):
+def test_what_the_network_has_no_place_for_is_listed(given, corpus, shown):
     started(with_init(with_model(hidden=(4,)), given[0], "valence_arousal"), corpus)
-    assert "\nleft out: fc2\n" in capsys.readouterr().out
+    assert "\nleft out: fc2\n" in shown()
     x = keras.Input((3,))
     with_bias = keras.Model(x, keras.layers.Dense(2, name="a")(x))
     without = keras.Model(x, keras.layers.Dense(2, use_bias=False, name="a")(x))
@@ -251,7 +251,7 @@ def small(monkeypatch):
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)
 
 
-def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, capsys):
+def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, shown):
     path, workdir = tmp_path / "init.keras", Workdir(tmp_path / "workdir")
     path.write_bytes(given[0].read_bytes())
     experiment = with_init(CNN, path)
@@ -260,6 +260,6 @@ def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, 
     assert same(weights(checkpoints.resume(workdir.checkpoints)[0]), weights(given[1]))
     path.unlink()
     assert train(Run(override(experiment, ["training.steps=2"]), corpus.folder), workdir) == 0
-    assert capsys.readouterr().out.count(f"from {path}: 8 layers") == 1
+    assert shown().count(f"from {path}: 8 layers") == 1
     with pytest.raises(UserError, match=r"training\.init is .* there, not other\.keras"):
         train(Run(override(experiment, ["training.init=other.keras"]), corpus.folder), workdir)

@@ -101,7 +101,7 @@ def with_stages(experiment, *changed):
 # What a stage freezes, starts from, and leaves.
 
 
-def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, given, corpus, workdir, quick, capsys):
+def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, given, corpus, workdir, quick, shown):
     assert train(Run(staged, corpus), workdir) == 0
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.03]
     random = begun(staged, C0, corpus)  # the seed's
@@ -136,7 +136,7 @@ def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, give
     for mine, before in zip(weights(end, *HEAD_LAYERS), weights(random, *HEAD_LAYERS), strict=True):
         np.testing.assert_allclose(mine, before + 3, rtol=1e-6)
 
-    printed = capsys.readouterr().out
+    printed = shown()
     assert "trained: fc1, fc2, valence_arousal; frozen: " in printed
     latest = workdir.of_stage("c2").checkpoints / "step-00000002.keras"
     assert f"from the latest checkpoint of c2, as no evaluator has chosen a best, {latest}: fc1, fc2, " in printed
@@ -189,7 +189,7 @@ def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, give
     assert len(model.optimizer.variables) == 2 + 2 * 6  # count and rate; two moments of each kernel and bias
 
 
-def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, corpus, workdir, quick, capsys):
+def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, corpus, workdir, quick, shown):
     train(Run(staged, corpus), workdir, stage="c2")
     own = workdir.of_stage("c2")
     best = last(own)
@@ -202,7 +202,7 @@ def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, cor
     assert same([array for name in HEAD_LAYERS for array in c3[name]], weights(best, *HEAD_LAYERS))
     assert not same(c3["fc1"], weights(last(own), "fc1"))
     assert same(c3["conv2_bn"], weights(given[1], "conv2_bn"))
-    printed = capsys.readouterr().out
+    printed = shown()
     assert (
         f"from the best checkpoint of c2, step 1, {own.best / 'best_mean.keras'}: fc1, fc2, valence_arousal" in printed
     )
@@ -231,15 +231,15 @@ def test_a_stage_survives_being_written_to_json(staged):
 # Going on.
 
 
-def test_a_stopped_training_goes_on_in_its_stage(staged, corpus, workdir, quick, capsys):
+def test_a_stopped_training_goes_on_in_its_stage(staged, corpus, workdir, quick, shown):
     quick.events[0.02, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
     assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
     assert steps_of(workdir.of_stage("c2")) == [1]
     assert not workdir.finished.exists()
     assert not workdir.of_stage("c3").begun
-    capsys.readouterr()
+    shown()
     assert train(Run(staged, corpus), workdir) == 0
-    assert "stage c0 is done: step 3, all steps are done" in capsys.readouterr().out
+    assert "stage c0 is done: step 3, all steps are done" in shown()
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.02, 0.03]
     assert [logged(workdir.of_stage(name)) for name in ("c0", "c2", "c3")] == [[1, 2, 3], [1, 2], [1, 2, 3]]
     assert train(Run(staged, corpus), workdir) == 0
@@ -375,12 +375,12 @@ def test_a_stage_cannot_start_from_one_that_was_not_run(staged, corpus, workdir,
         train(Run(staged, corpus), workdir, stage="c3")
 
 
-def test_an_unfinished_stage_can_be_started_from(staged, workdir, capsys):
+def test_an_unfinished_stage_can_be_started_from(staged, workdir, shown):
     folder = workdir.of_stage("c2").checkpoints
     folder.mkdir(parents=True)
     checkpoints.path_of(folder, 4).touch()
     assert stages._checkpoint_of(workdir, "c2").path == checkpoints.path_of(folder, 4)
-    assert "stage c2 has not finished; the next one starts from what it has so far" in capsys.readouterr().out
+    assert "stage c2 has not finished; the next one starts from what it has so far" in shown()
 
 
 def test_a_stage_that_is_none_is_refused(staged, corpus, workdir, small):

@@ -100,13 +100,13 @@ def test_the_seed_decides_the_first_weights(corpus, tmp_path, scripted):
     assert np.abs(kernels[0] - kernels[2]).max() > 0.01
 
 
-def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus, workdir, scripted, capsys):
+def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus, workdir, scripted, shown):
     train(Run(tiny(steps=6, checkpoint_steps=2), corpus), workdir)
     broken = checkpoints.path_of(workdir.checkpoints, 6)
     truncate(broken)
     train(Run(tiny(steps=7, checkpoint_steps=2), corpus), workdir)
     assert logged(workdir) == [1, 2, 3, 4, 5, 6, 5, 6, 7]
-    assert f"passed over: {broken}" in capsys.readouterr().out
+    assert f"skipped: {broken}" in shown()
     assert checkpoints.resume(workdir.checkpoints)[1].step == 7
 
 
@@ -114,26 +114,26 @@ def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_leaves(number, corpus, workdir, scripted, at_step, capsys):
+def test_a_signal_saves_and_leaves(number, corpus, workdir, scripted, at_step, shown):
     handler = signal.getsignal(number)
     at_step[3] = lambda: os.kill(os.getpid(), number)
     assert train(Run(tiny(steps=100), corpus), workdir) == 128 + number
     assert signal.getsignal(number) == handler
     (last,) = steps_of(workdir)
     assert last in (3, 4)  # the signal comes in during the step or after it
-    assert f"{number.name}: saved step {last} and left" in capsys.readouterr().out
+    assert f"{number.name}: saved step {last} and left" in shown()
     assert not workdir.finished.exists()
     assert train(Run(tiny(steps=last + 2), corpus), workdir) == 0
     assert logged(workdir)[-3:] == [last, last + 1, last + 2]
 
 
-def test_the_evaluators_stop_is_obeyed(corpus, workdir, scripted, at_step, capsys):
+def test_the_evaluators_stop_is_obeyed(corpus, workdir, scripted, at_step, shown):
     at_step[3] = lambda: workdir.stop.write_text("{}")
     assert train(Run(tiny(steps=100), corpus), workdir) == 0
     assert steps_of(workdir) == [3]
     assert finished(workdir) == {"step": 3, "reason": "the evaluator said stop"}
     assert train(Run(tiny(steps=100), corpus), workdir) == 0
-    assert f"To train on, delete {workdir.stop}" in capsys.readouterr().out
+    assert f"To train on, delete {workdir.stop}" in shown()
     assert logged(workdir) == [1, 2, 3]
     workdir.stop.unlink()
     assert train(Run(tiny(steps=5), corpus), workdir) == 0
@@ -141,12 +141,12 @@ def test_the_evaluators_stop_is_obeyed(corpus, workdir, scripted, at_step, capsy
     assert finished(workdir) == {"step": 5, "reason": "all steps are done"}
 
 
-def test_a_run_that_is_done_says_so(corpus, workdir, scripted, capsys):
+def test_a_run_that_is_done_says_so(corpus, workdir, scripted, shown):
     train(Run(tiny(steps=2), corpus), workdir)
     workdir.finished.unlink()
-    capsys.readouterr()
+    shown()
     assert train(Run(tiny(steps=2), corpus), workdir) == 0
-    assert "training is done: step 2 of 2. To train on, raise training.steps" in capsys.readouterr().out
+    assert "training is done: step 2 of 2. To train on, raise training.steps" in shown()
     assert logged(workdir) == [1, 2]
     assert finished(workdir)["step"] == 2  # or a watcher would wait for ever
 
@@ -292,7 +292,7 @@ def test_bfloat16_trains_and_leaves_no_trace_of_itself(corpus, workdir):
 # The log.
 
 
-def test_a_logged_loss_is_the_mean_since_the_line_before(tmp_path, capsys):
+def test_a_logged_loss_is_the_mean_since_the_line_before(tmp_path, shown):
     workdir = Workdir(tmp_path)
     log = TrainingLog(workdir, steps=10, frames_per_step=8, first_step=0)
     for step, loss in enumerate((1.0, 0.5, 0.0, 0.25), start=1):
@@ -300,7 +300,7 @@ def test_a_logged_loss_is_the_mean_since_the_line_before(tmp_path, capsys):
         if step % 2 == 0:
             log.write(step, 0, 1.5, 1e-4)
     assert [(line["step"], line["loss"]) for line in read_lines(workdir.training_log)] == [(2, 0.75), (4, 0.125)]
-    printed = capsys.readouterr().out.splitlines()
+    printed = shown().splitlines()
     assert len(printed) == 2
     assert printed[1].startswith("step      4/10  epoch   0  loss 0.1250  gradient   1.500")
 
