@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tfrecords_tools import face_options
-from tfrecords_tools.commands import Parser, Switch, count, positive, run, whole
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.commands import Parser, Switch, positive, run, whole
+from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest

@@ -213,11 +213,6 @@ def _numbers(kind: type, what: str, least: float | None, most: float | None) -> 
     return parsed
 
 
-def count(number: int, thing: str) -> str:
-    """Return "1 video" or "2 videos"."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def attributes_of(kind: type) -> dict[str, str]:
     """Return what the docstring of a class says of each attribute, by its name: one home for reference and help."""
     _, _, section = (inspect.getdoc(kind) or "").partition("Attributes:\n")

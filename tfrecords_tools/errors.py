@@ -20,6 +20,11 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
+def count(number: int, thing: str) -> str:
+    """Return "1 video" or "2 videos", for messages."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def check_choice(what: str, name: str, names: Iterable[str]) -> None:
     """Raise a `UserError` that lists `names` and suggests the closest, unless `name` is one of them."""
     if name not in (names := list(names)):

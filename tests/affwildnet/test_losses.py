@@ -1,4 +1,4 @@
-"""The losses against NumPy in float64, and where they must stay finite."""
+"""The losses against NumPy in float64; they stay finite."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def batch(seed=0, shape=FRAMES):
 
 
 def ccc(labels, predictions):
-    """CCC of two vectors, straight from its definition."""
+    """Return the CCC of two vectors by definition."""
     x, y = np.float64(labels), np.float64(predictions)
     covariance = np.mean((x - x.mean()) * (y - y.mean()))
     return 2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
@@ -43,7 +43,7 @@ def value_and_gradient(loss, labels, predictions, mask=None, jit=False):
 
 
 def masks():
-    """Masks of every form that is allowed, with the frames that they score."""
+    """Return masks of every allowed form, each with the frames that it scores."""
     rng = np.random.default_rng(1)
     frames = rng.random(FRAMES) > 0.4
     both = rng.random((*FRAMES, 2)) > 0.4
@@ -207,7 +207,7 @@ def test_unknown_loss_lists_the_names():
 
 
 def classes(seed=0, shape=FRAMES, spread=2.0):
-    """One-hot labels, logits and their softmax in float64."""
+    """Return one-hot labels, logits and their softmax in float64."""
     rng = np.random.default_rng(seed)
     labels = np.eye(7)[rng.integers(0, 7, shape)]
     logits = rng.normal(0, spread, (*shape, 7))
@@ -236,7 +236,7 @@ def test_cross_entropy_is_of_the_scored_frames_own_classes(form):
 @pytest.mark.parametrize("spread", [1.0, 25.0])
 @pytest.mark.parametrize("jit", [False, True])
 def test_the_gradient_through_a_softmax_is_the_difference_from_the_label(spread, jit):
-    # However sure the network is of another class: with a spread of 25 many probabilities are below 1e-7.
+    # However sure the network is of another class: with a spread of 25, many probabilities are below 1e-7.
     labels, logits, probabilities = classes(3, spread=spread)
     reachable = (probabilities * labels).sum(-1) > 1e-28
     assert reachable.all() or spread == 25

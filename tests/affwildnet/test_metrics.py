@@ -1,4 +1,4 @@
-"""The scores against their definitions in NumPy, and the merging of moments."""
+"""The scores against their definitions in NumPy; merging moments."""
 
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ def frames(seed=0, count=500):
 
 
 def direct(labels, predictions):
-    """CCC, Pearson, MSE, RMSE and SAGR of two vectors from their definitions, in extended precision."""
+    """Return CCC, Pearson, MSE, RMSE and SAGR of two vectors by definition, in extended precision."""
     x, y = np.longdouble(labels), np.longdouble(predictions)
     covariance = np.mean((x - x.mean()) * (y - y.mean()))
     ccc = 2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)

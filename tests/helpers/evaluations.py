@@ -1,4 +1,4 @@
-"""Evaluations made by hand or at random, without a network, and scores from their definitions."""
+"""Evaluations made by hand or at random, without a network; scores by definition."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from tfrecords_tools.records.schema import EXPRESSIONS
 
 
 def video(name, labels, predictions, subject=None, frames=None):
-    """One video: labels and predictions (N, D) of the frames 1 to N, or of those given."""
+    """Return one video with labels and predictions (N, D) of the frames 1 to N, or of the given ones."""
     frames = np.arange(1, len(labels) + 1) if frames is None else np.array(frames)
     times = ((frames - 1) / 30).astype(np.float32)
     return VideoPredictions(name, subject or name, frames, times, np.float32(labels), np.float32(predictions))
@@ -18,14 +18,14 @@ def evaluation(*videos, split="validation", **more):
 
 
 def random_video(rng, name, frames, subject=None, labels=None):
-    """Labels and predictions that have something, not all, in common; each video has its own bias."""
+    """Return a video whose predictions follow its labels, with noise and a bias of its own."""
     labels = rng.uniform(-1, 1, (frames, 2)) if labels is None else np.tile(labels, (frames, 1))
     predictions = 0.6 * labels + rng.normal(0, 0.3, labels.shape) + rng.normal(0, 0.2, 2)
     return video(name, labels, predictions, subject)
 
 
 def random_utterances(rng, sizes, split="validation"):
-    """Utterances of source videos: `sizes` has the frames of each utterance of each source video."""
+    """Return utterances; `sizes` holds the number of frames of each utterance of each source video."""
     return evaluation(
         *(
             random_video(rng, f"s{source}_utterance_{number}", frames, f"s{source}", rng.uniform(-1, 1, 2))
@@ -37,7 +37,7 @@ def random_utterances(rng, sizes, split="validation"):
 
 
 def expression_video(name, label, probabilities):
-    """A video whose frames have the probabilities (N, 7), and the class of that name; None is no label."""
+    """Return a video with probabilities (N, 7) and a class by its name; None is no label."""
     labels = np.full((len(probabilities), len(EXPRESSIONS)), np.nan)
     if label:
         labels = np.tile(np.eye(len(EXPRESSIONS))[EXPRESSIONS.index(label)], (len(probabilities), 1))
@@ -45,7 +45,7 @@ def expression_video(name, label, probabilities):
 
 
 def by_definition(labels, predictions):
-    """Every score of (N, 2) values in float64, from the definitions; NaN where one is none."""
+    """Return every score of (N, 2) values by definition, in float64; NaN where one is undefined."""
     found = {name: [] for name in ("ccc", "pearson", "mse", "rmse", "sagr")}
     with np.errstate(invalid="ignore"):
         for y, x in zip(np.float64(labels).T, np.float64(predictions).T, strict=True):
@@ -59,6 +59,6 @@ def by_definition(labels, predictions):
 
 
 def utterance_by_loop(part, sequence, middle):
-    """The prediction (2,) of an utterance: the mean over its sequences of the median (or mean) of their frames."""
+    """Return the prediction (2,) of an utterance: the mean over sequences of the median (or mean) over frames."""
     starts = range(0, len(part.frames), sequence)
     return np.mean([middle(np.float64(part.predictions[s : s + sequence]), axis=0) for s in starts], axis=0)

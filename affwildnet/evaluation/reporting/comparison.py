@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.experiments.config import PROTOCOLS
 from affwildnet.experiments.published import Published
+from tfrecords_tools.errors import count
 from tfrecords_tools.records.schema import SPLITS
 
 
@@ -87,8 +88,8 @@ def _corpus(published: Published, dataset: Dataset | None, report: Report) -> st
         "from its layout, with which any videos can be packed"
     )
     if number and number != videos:
-        plural = "" if videos == 1 else "s"
-        return f"{unknown}; its {report.split} split has {videos} video{plural}, that of {dataset.title} {number}."
+        own = count(videos, "video")
+        return f"{unknown}; its {report.split} split has {own}, that of {dataset.title} {number}."
     return f"{unknown}."
 
 

@@ -1,4 +1,4 @@
-"""Pictures over time: labels and predictions of a whole split, of chosen segments and of single videos."""
+"""Plots over time: labels and predictions of a whole split, of chosen segments and of single videos."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from affwildnet.plotting import CLASSES, LABEL, PREDICTION, elided, lone_points,
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 MAX_CURVES = 12
-# More frames than a picture has columns are drawn as the range within each of so many bins.
+# With more frames than this, a curve shows the range within each of so many bins.
 BINS = 1500
 # More boundaries than this would hide the curves.
 MAX_BOUNDARIES = 80
 
 
 def split_curves(evaluation: Evaluation, path: Path) -> bool:
-    """All labelled frames of the split, one video after the other, as thesis figs. 6.3 and 6.6."""
+    """Draw all labelled frames of the split, one video after the other, as thesis figs. 6.3 and 6.6."""
     labels, predictions = labelled_frames(evaluation)
     ends = np.cumsum([int(video.labelled.sum()) for video in evaluation.videos])
     figure, axes = pyplot.subplots(2, 1, figsize=(12, 6.4), sharex=True, layout="constrained")
@@ -35,7 +35,7 @@ def split_curves(evaluation: Evaluation, path: Path) -> bool:
             if len(values) > BINS:
                 axis.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
                 style = "-"  # dashes would run together
-            # Between the last frame of a video and the first of the next one there is nothing.
+            # No line between the last frame of a video and the first of the next.
             breaks = np.searchsorted(x, ends[:-1] + 0.5)
             axis.plot(
                 np.insert(x, breaks, np.nan),
@@ -62,9 +62,9 @@ def split_curves(evaluation: Evaluation, path: Path) -> bool:
 
 
 def segment_curves(evaluation: Evaluation, path: Path) -> bool:
-    """The segments of the highest, median and lowest CCC, for valence and for arousal, as thesis figs. 6.4 to 6.8.
+    """Draw the segments with the highest, median and lowest CCC, by dimension, as thesis figs. 6.4 to 6.8.
 
-    Nothing is drawn, and False returned, where the labels of no video vary.
+    Draw nothing and return False if the labels vary in no video.
     """
     found = [chosen(evaluation, column) for column in range(len(DIMENSIONS))]
     rows = max(map(len, found))
@@ -83,12 +83,12 @@ def segment_curves(evaluation: Evaluation, path: Path) -> bool:
             axis.set(ylabel=name, xlabel="time in the video [s]")
     drawn = next(axis for axis in axes.flat if axis.lines)
     _legend(figure, drawn)
-    figure.text(0.01, 0.995, f"Segments of {LENGTH} frames or more; shorter videos whole", va="top", fontsize=9)
+    figure.text(0.01, 0.995, f"Segments of at least {LENGTH} frames; shorter videos as a whole", va="top", fontsize=9)
     return save(figure, path)
 
 
 def curves(evaluation: Evaluation, path: Path) -> bool:
-    """True and predicted valence and arousal over time, a row per video (the first twelve), as ijcv2019 fig. 10."""
+    """Draw labels and predictions over time, a row for each of the first twelve videos, as ijcv2019 fig. 10."""
     videos = evaluation.videos[:MAX_CURVES]
     figure, axes = _row_each(videos, 2)
     for video, pair in zip(videos, axes, strict=True):
@@ -105,7 +105,7 @@ def curves(evaluation: Evaluation, path: Path) -> bool:
 
 
 def probabilities(evaluation: Evaluation, path: Path) -> bool:
-    """Predicted probabilities of the expressions over time, a row per video (the first twelve)."""
+    """Draw the predicted probabilities of the expressions over time, a row for each of the first twelve videos."""
     videos = evaluation.videos[:MAX_CURVES]
     figure, axes = _row_each(videos, 1)
     for video, axis in zip(videos, axes[:, 0], strict=True):
@@ -124,13 +124,13 @@ def probabilities(evaluation: Evaluation, path: Path) -> bool:
 
 
 def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return centre (in 1-based places), least, mean and greatest value of at most `bins` bins of neighbours.
+    """Return centre (a 1-based index), least, mean and greatest value of at most `bins` bins of neighbours.
 
     Args:
       values: (N,) finite.
 
     Returns:
-      Four arrays of min(N, bins) values; bins are as equal as they go.
+      Four arrays of min(N, bins) values; the bins differ by one value at most.
     """
     count = min(bins, len(values))
     edges = np.linspace(0, len(values), count + 1).astype(int)
@@ -159,7 +159,7 @@ def _curve(axis, video: VideoPredictions, column: int, part: slice = slice(None)
 
 
 def _broken(video: VideoPredictions, values: np.ndarray, part: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and values, NaN between them where frames were left out: the line breaks instead of bridging."""
+    """Return times and values, with NaN where frames are missing, so that the line has a gap there."""
     breaks = np.flatnonzero(np.diff(video.frames[part]) > 1) + 1
     return tuple(np.insert(each[part].astype(float), breaks, np.nan) for each in (video.timestamps, values))
 

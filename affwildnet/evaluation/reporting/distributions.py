@@ -1,4 +1,4 @@
-"""Pictures of how labels, predictions and residuals are distributed."""
+"""Plots of the distributions of labels, predictions and residuals."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ TICKS = (-1, -0.5, 0, 0.5, 1)
 
 
 def histograms(evaluation: Evaluation, path: Path) -> bool:
-    """Labels and predictions in the valence-arousal plane, in percent of the frames, as ijcv2019 fig. 11."""
+    """Draw labels and predictions in the valence-arousal plane, in percent of the frames, as ijcv2019 fig. 11."""
     edges = np.linspace(-1, 1, 41)
     both = labelled_frames(evaluation)
     shares = [100 * np.histogram2d(*values.clip(-1, 1).T, bins=edges)[0].T / len(values) for values in both]
     beyond = 100 * np.mean(np.abs(both[1]).max(axis=1) > 1)
     figure, axes = pyplot.subplots(1, 2, figsize=(10.8, 5), layout="constrained", sharey=True)
-    titles = ("labels", f"predictions ({beyond:.1f} % beyond -1 or 1: at the edge)")
+    titles = ("labels", f"predictions ({beyond:.1f} % beyond -1 or 1, drawn at the edge)")
     for axis, share, title in zip(axes, shares, titles, strict=True):
         image = axis.pcolormesh(edges, edges, np.ma.masked_equal(share, 0), cmap="viridis", norm=_scale(shares))
         axis.axhline(0, color="grey", linewidth=0.6)
@@ -33,7 +33,7 @@ def histograms(evaluation: Evaluation, path: Path) -> bool:
 
 
 def residuals(evaluation: Evaluation, path: Path) -> bool:
-    """Prediction minus label: its histogram, and against the label with the mean in each bin of labels."""
+    """Draw the residuals, prediction minus label: a histogram, and against the label with the mean of each bin."""
     labels, predictions = labelled_frames(evaluation)
     residual = predictions - labels
     reach = float(np.clip(np.abs(residual).max(), 0.25, 2)) * 1.02
@@ -71,7 +71,7 @@ def residuals(evaluation: Evaluation, path: Path) -> bool:
 
 
 def binned_mean(labels: np.ndarray, residual: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean label and the mean residual of each of `bins` bins over [-1, 1] that holds frames."""
+    """Return the mean label and the mean residual in each of `bins` bins over [-1, 1], without empty bins."""
     edges = np.linspace(-1, 1, bins + 1)
     own = np.digitize(labels, edges[1:-1])
     held = np.unique(own)
@@ -87,7 +87,7 @@ def _colour_bar(figure, image, axes) -> None:
 
 
 def _scale(shares: list[np.ndarray]) -> LogNorm:
-    """Return one scale of colours for all of them; cells without frames have none."""
+    """Return one colour scale for all of them; cells without frames have no colour."""
     seen = np.concatenate([share[share > 0] for share in shares])
     low, high = seen.min(), seen.max()
     return LogNorm(low, high if high > low else 10 * low)

@@ -1,20 +1,20 @@
-"""Picture of a training: its loss, and the validation scores of its checkpoints."""
+"""The plot of a run: its training loss, and the validation scores of its checkpoints."""
 
 from pathlib import Path
 
 from matplotlib import pyplot
 
+from affwildnet.metrics import WITH_MEAN
 from affwildnet.plotting import COLOURS, STYLES, save
-from tfrecords_tools.records.schema import DIMENSIONS
 
 
 def training_curves(training: list[dict], scored: list[dict], chosen: int | None, path: Path) -> bool:
-    """Training loss and validation scores by step; returns False, without a picture, where there are neither.
+    """Draw training loss and validation scores by step; draw nothing and return False if there are neither.
 
     Args:
-      training: lines with `step` and `loss`; a resumed run wrote some steps twice, the last one counts.
-      scored: lines with `step` and `ccc` or `accuracy`; others are of checkpoints that were passed over.
-      chosen: step of the checkpoint that the report is of; None marks none.
+      training: lines with `step` and `loss`; where a resumed run has a step twice, the last one counts.
+      scored: lines with `step` and `ccc` or `accuracy`; others are of checkpoints that could not be scored.
+      chosen: step of the reported checkpoint; None marks none.
     """
     by_step = {line["step"]: line["loss"] for line in training}
     good = {line["step"]: line for line in scored if "ccc" in line or "accuracy" in line}
@@ -23,7 +23,7 @@ def training_curves(training: list[dict], scored: list[dict], chosen: int | None
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(10, 6.4), sharex=True, layout="constrained")
     steps = sorted(by_step)
     above.plot(steps, [by_step[step] for step in steps], color=COLOURS["valence"], marker=_marker(steps))
-    above.set(ylabel="training loss", title="training loss" if steps else "no loss was logged here")
+    above.set(ylabel="training loss", title="training loss" if steps else "no loss was logged")
     metric, names = _metric(good)
     steps = sorted(good)
     for name in names:
@@ -31,11 +31,11 @@ def training_curves(training: list[dict], scored: list[dict], chosen: int | None
         below.plot(steps, values, color=COLOURS[name], linestyle=STYLES[name], marker="o", markersize=4, label=name)
     title = {"ccc": "CCC", "accuracy": "accuracy"}[metric]
     below.set(xlabel="step", ylabel=f"validation {title}")
-    below.set_title(f"validation {title} of each scored checkpoint" if steps else "no checkpoint was scored on the way")
+    below.set_title(f"validation {title} of each scored checkpoint" if steps else "no checkpoint was scored")
     for axis in (above, below):
         axis.grid(alpha=0.3)
         if chosen is not None:
-            label = f"scored here: step {chosen:,}" if axis is below else None
+            label = f"this checkpoint: step {chosen:,}" if axis is below else None
             axis.axvline(chosen, color="#CC79A7", linewidth=1.6, linestyle=(0, (1, 1)), label=label)
     if below.get_legend_handles_labels()[1]:
         below.legend(loc="best")
@@ -45,7 +45,7 @@ def training_curves(training: list[dict], scored: list[dict], chosen: int | None
 def _metric(good: dict[int, dict]) -> tuple[str, tuple[str, ...]]:
     if any("accuracy" in line for line in good.values()):
         return "accuracy", ("total",)
-    return "ccc", (*DIMENSIONS, "mean")
+    return "ccc", WITH_MEAN
 
 
 def _marker(steps: list[int]) -> str | None:

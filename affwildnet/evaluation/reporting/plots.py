@@ -1,4 +1,4 @@
-"""The report's pictures, as PNG files: which there are."""
+"""Draw the report's plots, as PNG files."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from affwildnet.evaluation.reporting.learning_curves import training_curves
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from tfrecords_tools.records.schema import DIMENSIONS
 
-# What the pictures show, by name, in the order of the page.
+# What the plots show, by name, in the order of the page.
 CAPTIONS = {
     "split": "The whole split: labels and predictions, one video after the other (as thesis figures 6.3 and 6.6)",
-    "segments": "Segments in which the predictions follow the labels best, middling and worst (as thesis figures 6.4, "
-    "6.5, 6.7 and 6.8)",
+    "segments": "Segments in which the predictions follow the labels best, at the median, and worst (as thesis figures "
+    "6.4, 6.5, 6.7 and 6.8)",
     "curves": "Labels and predictions over time, by video (as ijcv2019 figure 10)",
     "histograms": "Labels and predictions in the valence-arousal plane (as ijcv2019 figure 11)",
     "residuals": "Residuals: the prediction minus the label",
@@ -24,30 +24,30 @@ CAPTIONS = {
 def draw(
     evaluation: Evaluation, training: list[dict], scored: list[dict], step: int | None, paths: dict[str, Path]
 ) -> dict[str, Path]:
-    """Draw what there is to draw; return the paths of the pictures that were written.
+    """Draw the plots of an evaluation; return the paths of those that were written.
 
     Args:
-      training: lines of the trainer's log; empty draws no learning curves.
-      scored: lines of the evaluator's.
-      step: of the checkpoint that was scored.
-      paths: where each picture goes, by the keys of `CAPTIONS`.
+      training: lines of the trainer's log; without these and `scored` there are no learning curves.
+      scored: lines of the watcher's log.
+      step: of the checkpoint that was scored; None where it is not known.
+      paths: where each plot goes, by a key of `CAPTIONS`.
     """
     if is_expressions(evaluation):
-        pictures = {"probabilities": probabilities}
+        drawings = {"probabilities": probabilities}
     else:
-        pictures = {
+        drawings = {
             "split": split_curves,
             "segments": segment_curves,
             "curves": curves,
             "histograms": histograms,
             "residuals": residuals,
         }
-    drawn = {key: paths[key] for key, picture in pictures.items() if picture(evaluation, paths[key])}
+    drawn = {key: paths[key] for key, draw_one in drawings.items() if draw_one(evaluation, paths[key])}
     if training_curves(training, scored, step, paths["training"]):
         drawn["training"] = paths["training"]
     return drawn
 
 
 def is_expressions(evaluation: Evaluation) -> bool:
-    """Return whether the predictions are probabilities of expressions, and not valence and arousal."""
+    """Return whether the predictions are probabilities of expressions."""
     return evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS)

@@ -11,6 +11,7 @@ from affwildnet.evaluation.scoring.protocols import Scored
 from affwildnet.experiments.config import PROTOCOLS
 from affwildnet.experiments.published import Published
 from affwildnet.metrics import Scores
+from tfrecords_tools.errors import count
 
 
 @dataclass(frozen=True)
@@ -176,10 +177,9 @@ class Report:
     def summary(self) -> str:
         """Return what was scored, in one line."""
         counts = self.counts
-        videos = f"{counts.videos} {self.split} video{'' if counts.videos == 1 else 's'}"
         return (
-            f"{self.experiment}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled "
-            f"frames of {videos} scored"
+            f"{self.experiment}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled frames "
+            f"of {count(counts.videos, f'{self.split} video')} scored"
         )
 
     def to_json(self) -> dict:

@@ -1,4 +1,4 @@
-"""Segments to look at closely: those in which the predictions follow the labels best, at the median, and worst."""
+"""Choose segments to look at: those in which the predictions follow the labels best, at the median, and worst."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +13,14 @@ LENGTH = 500
 
 @dataclass(frozen=True)
 class Segment:
-    """Records `first` to `end` (not included) of a video, and the CCC of one dimension in them."""
+    """A part of a video, and the CCC of one dimension in it.
+
+    Attributes:
+      video: the whole video.
+      first: index of the segment's first record.
+      end: index after its last record.
+      ccc: of one dimension.
+    """
 
     video: VideoPredictions
     first: int
@@ -22,10 +29,10 @@ class Segment:
 
 
 def candidates(evaluation: Evaluation, column: int, length: int = LENGTH) -> list[Segment]:
-    """Return the pieces of all videos in which the labels of a dimension vary, the highest CCC first.
+    """Return the segments of all videos in which the labels of a dimension vary, the highest CCC first.
 
-    A video of N records is cut into N // `length` pieces as equal as they go, of `length` to 2 `length` - 1 records
-    each; a shorter one is a piece of its own. Where the labels are constant the CCC is 0 whatever the predictions are.
+    A video of N records is cut into N // `length` segments of nearly equal length, `length` to 2 `length` - 1 records
+    each; a shorter video is one segment. Where the labels are constant the CCC is 0 whatever the predictions are.
 
     Args:
       column: 0 valence, 1 arousal.
@@ -43,7 +50,7 @@ def candidates(evaluation: Evaluation, column: int, length: int = LENGTH) -> lis
 
 
 def chosen(evaluation: Evaluation, column: int, length: int = LENGTH) -> dict[str, Segment]:
-    """Return the candidates of the highest, the median (the better of two) and the lowest CCC, each at most once."""
+    """Return the candidates with the highest, the median (the better of two) and the lowest CCC, each at most once."""
     found = candidates(evaluation, column, length)
     places = {0: "highest", (len(found) - 1) // 2: "median", len(found) - 1: "lowest"}
     if len(found) < 3:

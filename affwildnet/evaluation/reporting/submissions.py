@@ -1,4 +1,4 @@
-"""Predictions as the files that benchmarks and challenges take, beside this project's own per-frame CSV.
+"""Write predictions in the formats of benchmarks and challenges, or as one CSV with a row for each frame.
 
 Numbers are written so that reading them back as float32 gives the same values.
 """
@@ -14,12 +14,12 @@ from affwildnet.data import Corpus
 from affwildnet.evaluation.scoring import utterances
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
-# Aff-Wild2's own mark of a frame without valence and arousal.
+# Aff-Wild2's mark for a frame without valence and arousal.
 MISSING = "-5"
 _UTTERANCE = re.compile(r"(?P<video>.+)_(?P<utterance>utterance_\d+)")
 
@@ -34,12 +34,12 @@ def write(
     """Write the predictions of a split in one of `FORMATS`.
 
     Args:
-      path: of the file, or of the folder with a file for each video (`aff_wild2`).
-      corpus: what was evaluated; `aff_wild2` reads from it how many frames the source videos have.
-      config: how frames make an utterance; for `omg`.
+      path: of the file; for `aff_wild2` of the folder, which gets a file for each video.
+      corpus: what was evaluated; `aff_wild2` needs it for the number of frames of the source videos.
+      config: how frames make an utterance; `omg` needs it.
 
     Returns:
-      What has to be known about the files, a line each; often nothing.
+      Remarks on what was written, a line each; often none.
 
     Raises:
       UserError: if there is no such format, or the predictions do not fit it.
@@ -47,13 +47,13 @@ def write(
     check_choice("predictions", format, FORMATS)
     if format != "frames" and evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS):
         raise UserError(
-            f"The format {format} is of valence and arousal. Received: probabilities of expressions. Choose frames."
+            f"The format {format} is for valence and arousal. Received: probabilities of expressions. Choose frames."
         )
     return FORMATS[format](evaluation, path, corpus, config)
 
 
 def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
-    """A line per frame: video, frame, time [s], label (empty where there is none) and prediction."""
+    """Write a row for each frame: video, frame, time [s], label (empty where there is none) and prediction."""
     if evaluation.videos[0].predictions.shape[1] == len(DIMENSIONS):
         labels, predictions, label_of = [f"{name}_label" for name in DIMENSIONS], DIMENSIONS, _numbers
     else:
@@ -74,7 +74,7 @@ def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
 
 
 def _image_location(evaluation: Evaluation, path: Path, *_) -> list[str]:
-    """A line per frame with a face: `<video>/<frame, five digits>.jpg`, valence, arousal (Aff-Wild2's challenges)."""
+    """Write a row for each frame with a face: `<video>/<5 digits>.jpg`, valence, arousal (Aff-Wild2's challenges)."""
     _table(
         path,
         ["image_location", *DIMENSIONS],
@@ -84,20 +84,20 @@ def _image_location(evaluation: Evaluation, path: Path, *_) -> list[str]:
             for frame, prediction in zip(video.frames, video.predictions, strict=True)
         ),
     )
-    return ["frames without a face have no line", *_beyond(evaluation)]
+    return ["frames without a face have no row", *_beyond(evaluation)]
 
 
 def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> list[str]:
-    """A file `<video>.txt` for each video, a row for each frame of it: valence, arousal; -5 both without an prediction.
+    """Write `<video>.txt` for each video, with a row for each of its frames: valence, arousal, or -5 for both.
 
-    Row i after the header is frame i.
+    Row i after the header is frame i; -5 stands for a frame without a prediction.
     """
     if corpus is None:
-        raise ValueError("`corpus` must be given: it tells how many frames the source videos have.")
+        raise ValueError("The format aff_wild2 needs `corpus`, for the number of frames of the source videos.")
     if corpus.manifest.fps:
         raise UserError(
-            f"{corpus.folder}: the format aff_wild2 has a row for each frame of the source video. Received: a corpus "
-            f"brought to {corpus.manifest.fps:g} frames per second. Pack it without --fps."
+            f"{corpus.folder}: the format aff_wild2 needs every frame of the source video. Received: a corpus that was "
+            f"packed at {corpus.manifest.fps:g} frames per second. Pack it without --fps."
         )
     entries = {(entry.video, entry.subject): entry for entry in (*corpus.manifest.videos, *corpus.videos)}
     rows = {f"{video.video}.txt": _every_frame(video, entries[video.key]) for video in evaluation.videos}
@@ -106,20 +106,20 @@ def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> 
     for name, values in rows.items():
         _table(path / name, DIMENSIONS, values)
     missing = sum(row[0] == MISSING for values in rows.values() for row in values)
-    remarks = [f"{missing} frames without an prediction are {MISSING},{MISSING}"] if missing else []
+    remarks = [f"{count(missing, 'frame')} without a prediction: {MISSING},{MISSING}"] if missing else []
     remarks += _beyond(evaluation)
     cut = sum(int(video.frames[-1]) > entries[video.key].frames_decoded for video in evaluation.videos)
     if cut:
         remarks.append(
-            f"of {cut} videos not every frame was seen in packing (crops, or a part of a video): their files end with "
-            "the last frame that has a face"
+            f"{count(cut, 'video')} not decoded to the end in packing (crops, or a part of a video): the file ends "
+            "with the last frame that has a face"
         )
     return remarks
 
 
 def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
     """Return a row for each frame of the source video."""
-    # Of a folder of crops, only those that are there were counted, whatever their numbers.
+    # Of a folder of crops, packing counted the files, whatever their numbers.
     rows = [[MISSING] * len(DIMENSIONS) for _ in range(max(entry.frames_decoded, int(video.frames[-1])))]
     for frame, prediction in zip(video.frames, video.predictions, strict=True):
         rows[frame - 1] = _numbers(prediction)
@@ -127,38 +127,37 @@ def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
 
 
 def _check_files(folder: Path, rows: dict[str, list]) -> None:
-    """Raise a `UserError` where a name is none of a file, or something else lies in the folder."""
+    """Raise a `UserError` if a name cannot be a file's, or the folder holds anything else."""
     for name in rows:
         if Path(name).name != name:
             raise UserError(
-                f"The format aff_wild2 names files by their videos, so no name may hold a slash. Received: {name}. "
-                "Choose image_location."
+                "The format aff_wild2 names files after their videos, so no name may contain a slash. Received: "
+                f"{name}. Choose image_location."
             )
     others = sorted({path.name for path in folder.iterdir()} - rows.keys()) if folder.is_dir() else []
     if others:
         raise UserError(
-            f"{folder}: must hold nothing but the files of this split. Received: {others[0]} "
-            f"(of {len(others)}). Name another folder."
+            f"{folder}: must hold only the files of this split. Received: {others[0]} (one of {len(others)} others). "
+            "Name another folder."
         )
 
 
 def _beyond(evaluation: Evaluation) -> list[str]:
     beyond = sum(int((np.abs(video.predictions) > 1).any(axis=1).sum()) for video in evaluation.videos)
-    return (
-        [f"{beyond} predictions are beyond -1 or 1, the range of the labels, and written as they are"] if beyond else []
-    )
+    remark = f"{count(beyond, 'prediction')} outside [-1, 1], the range of the labels, written as predicted"
+    return [remark] if beyond else []
 
 
 def _omg(evaluation: Evaluation, path: Path, _, config: EvaluationConfig | None) -> list[str]:
-    """A line per utterance: video, utterance, arousal, valence, in this order (OMG-Emotion's challenge)."""
+    """Write a row for each utterance: video, utterance, arousal, valence, in this order (OMG-Emotion's challenge)."""
     if config is None:
-        raise ValueError("`config` must be given: it tells how frames make an utterance.")
+        raise ValueError("The format omg needs `config`, for how frames make an utterance.")
     rows = []
     for utterance in utterances.predicted(evaluation, config):
         named = _UTTERANCE.fullmatch(utterance.video)
         if named is None:
             raise UserError(
-                "The format omg wants videos named <video>_utterance_<number>, as the layout omg names them. "
+                "The format omg needs videos named <video>_utterance_<number>, as the layout omg names them. "
                 f"Received: {utterance.video}. Choose another format."
             )
         valence, arousal = (repr(float(value)) for value in utterance.prediction)

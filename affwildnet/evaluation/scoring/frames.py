@@ -8,6 +8,7 @@ from affwildnet.evaluation.scoring.regions import regions
 from affwildnet.evaluation.scoring.video_scores import VideoScores
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Moments
+from tfrecords_tools.errors import count
 
 UNIT = "frames"
 OVER = "videos"
@@ -31,6 +32,6 @@ def mean_of_videos(rows: Sequence[VideoScores]) -> OtherScores:
     """Return the mean of the videos' own CCC, each with the same weight; 0 for one whose values are constant."""
     own = [{"ccc": row.scores["ccc"]} for row in rows if row.scores]
     left_out = len(rows) - len(own)
-    note = f"over {len(own)} video{'s' if len(own) > 1 else ''}"
-    note += f"; {left_out} without a label {'are' if left_out > 1 else 'is'} left out" if left_out else ""
+    note = f"over {count(len(own), 'video')}"
+    note += f"; {left_out} without a label left out" if left_out else ""
     return OtherScores("mean of the videos' own CCC", mean_of(own), note, {})

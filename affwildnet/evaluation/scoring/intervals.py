@@ -16,7 +16,7 @@ import numpy as np
 
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.metrics import Reasons, ScoreArrays, ScoreKey, plain
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, count
 
 LEVEL = 0.95
 SEED = 20170101
@@ -202,8 +202,7 @@ def _matched(first: Evaluation, second: Evaluation) -> Evaluation:
     for which, alone in (("first", own.keys() - other.keys()), ("second", other.keys() - own.keys())):
         if alone:
             names = ", ".join(sorted(name for name, _ in alone)[:5]) + (", ..." if len(alone) > 5 else "")
-            count = f"{len(alone)} video{'s' if len(alone) > 1 else ''}"
-            raise UserError(f"{_SAME} Received: {count} in the {which} only: {names}.")
+            raise UserError(f"{_SAME} Received: {count(len(alone), 'video')} in the {which} only: {names}.")
     for key, video in own.items():
         if not np.array_equal(video.frames, other[key].frames):
             unlike = np.setxor1d(video.frames, other[key].frames)

@@ -16,7 +16,7 @@ from affwildnet.evaluation.scoring.regions import regions
 from affwildnet.evaluation.scoring.video_scores import UtteranceScores
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import WITH_MEAN, Moments, scores
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.records.schema import DIMENSIONS
 
 UNIT = "utterances"
@@ -171,8 +171,8 @@ def _first_version(utterances: list[Utterance]) -> OtherScores:
     groups = _labelled_by_source(utterances)
     own = [{"ccc": scores(_moments(group))["ccc"]} for group in groups if len(group) > 1]
     single = len(groups) - len(own)
-    note = f"over {len(own)} source video{'' if len(own) == 1 else 's'}"
-    note += f"; {single} with one utterance {'are' if single > 1 else 'is'} left out" if single else ""
+    note = f"over {count(len(own), 'source video')}"
+    note += f"; {single} with one utterance left out" if single else ""
     found = mean_of(own) if own else {"ccc": dict.fromkeys(WITH_MEAN)}
     undefined = reasons_for_none(found, "no source video has two utterances")
     return OtherScores("mean of the videos' own CCC", found, note, undefined)
@@ -182,8 +182,7 @@ def _each_frame(evaluation: Evaluation) -> OtherScores:
     total = Moments.empty()
     for video in evaluation.videos:
         total = total.merge(video.moments)
-    count = evaluation.frames_scored
-    note = f"over {count} frame{'' if count == 1 else 's'}, each with the label of its utterance"
+    note = f"over {count(evaluation.frames_scored, 'frame')}, each with the label of its utterance"
     return OtherScores("each frame, pooled", scores(total), note, total.undefined())
 
 

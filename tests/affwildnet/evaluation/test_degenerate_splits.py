@@ -1,4 +1,4 @@
-"""Splits that can hardly be scored: every protocol gives a defined result, or None with a reason, or one clear line."""
+"""Splits that can hardly be scored: each protocol gives a score, or None with a reason, or one clear error."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ DEGENERATE = {
 
 
 def nones(value, path=""):
-    """The paths of everything that is None within scores or intervals."""
+    """Return the paths of all that is None within scores or intervals."""
     if value is None:
         return [path]
     if isinstance(value, dict):
@@ -36,7 +36,7 @@ def nones(value, path=""):
 
 @pytest.mark.parametrize("protocol", ["frames", "utterances", "folds"])
 @pytest.mark.parametrize("case", DEGENERATE)
-def test_whatever_is_not_defined_is_none_with_a_reason(case, protocol):
+def test_undefined_values_are_none_with_a_reason(case, protocol):
     scored = score(DEGENERATE[case], protocol, CONFIG, 200)
     parts = [[each.to_json() for each in rows] for rows in (scored.per_video, scored.others, scored.regions)]
     json.dumps([scored.scores, scored.intervals.ends, *parts], allow_nan=False)

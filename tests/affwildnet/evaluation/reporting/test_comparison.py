@@ -1,4 +1,4 @@
-"""In what a published row and a report differ, in words; and that every published row is known."""
+"""The sentences on how a published row and a report differ; every published row is of a known dataset."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -45,7 +45,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("row", "scored"), ALIKE)
-def test_what_is_of_one_kind_differs_in_nothing(row, scored):
+def test_a_row_of_the_same_kind_does_not_differ(row, scored):
     assert differences(row, scored) == []
 
 
@@ -108,7 +108,7 @@ def test_what_is_of_one_kind_differs_in_nothing(row, scored):
         (replace(AFF_WILD, scores={}), report(), ["The row gives no number"]),
     ],
 )
-def test_differences_are_said(row, scored, words):
+def test_each_difference_has_a_sentence(row, scored, words):
     found = differences(row, scored)
     assert len(found) == len(words), found
     for sentence, part in zip(found, words, strict=True):

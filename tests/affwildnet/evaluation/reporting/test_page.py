@@ -1,4 +1,4 @@
-"""The page of a report: it needs no other file, says why a number is missing, and shows the right frames' faces."""
+"""The page of a report: it needs no other file, says why a number is missing, and shows the right crops."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ from tests.helpers.evaluations import evaluation, expression_video, random_utter
 from tests.helpers.trainings import TINY
 from tfrecords_tools.errors import UserError
 
-PICTURE = b"\x89PNG not really"
+PLOT = b"\x89PNG not really"
 PUBLISHED = Published(
     "omg2019",
     "7",
@@ -35,7 +35,7 @@ PUBLISHED = Published(
 
 
 class Tables(HTMLParser):
-    """The tables of a page: lists of rows of cells, each a text and its attributes; and all tags and texts."""
+    """The tables of a page, as rows of cells (text, attributes); and all its tags and texts."""
 
     def __init__(self, text):
         super().__init__()
@@ -62,7 +62,7 @@ class Tables(HTMLParser):
             self.open[0] += data
 
     def starting(self, *heads):
-        """The rows of the table whose head begins so."""
+        """Return the rows of the table whose head begins with `heads`."""
         (found,) = (rows for rows in self.tables if [cell[0] for cell in rows[0]][: len(heads)] == list(heads))
         return found
 
@@ -74,12 +74,12 @@ def corpus(tmp_path_factory):
     return Corpus.open(folder, "train")
 
 
-def built(split, corpus, experiment=TINY, protocol="frames", pictures=None, worst=(), **more):
-    """The report of an evaluation, and its page."""
+def built(split, corpus, experiment=TINY, protocol="frames", drawn=None, worst=(), **more):
+    """Return the report of an evaluation, and its page."""
     experiment = replace(experiment, protocol=protocol)
     scored = protocols.score(split, protocol, experiment.evaluation, resamples=20)
     report = assemble(Source(experiment, corpus, Path("step-00000020.keras"), 20), split, scored, **more)
-    text = page.page(report, {"split": PICTURE} if pictures is None else pictures, worst)
+    text = page.page(report, {"split": PLOT} if drawn is None else drawn, worst)
     return report, text
 
 
@@ -142,7 +142,7 @@ def test_the_table_of_videos_holds_its_numbers_for_sorting(corpus):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="the browser `chromium` is not installed")
-def test_a_browser_sorts_numbers_as_numbers_and_what_is_empty_last(corpus, tmp_path):
+def test_a_browser_sorts_numbers_as_numbers_and_empty_cells_last(corpus, tmp_path):
     rng = np.random.default_rng(2)
     empty = video("b", [[np.nan] * 2] * 500, np.zeros((500, 2)))
     split = evaluation(random_video(rng, "c", 1000), empty, random_video(rng, "a", 9), random_video(rng, "d", 20))
@@ -219,7 +219,7 @@ def test_expressions_have_a_confusion_matrix_and_no_ccc(corpus):
     assert [cell[0] for cell in rows[0]] == ["anger", "1 (100 %)", *["0"] * 6, "1"]
     assert report.scored.scores["accuracy"]["total"] == pytest.approx(2 / 3)
     assert "CCC" not in "".join(cell[0] for rows in parsed.tables for cell in rows[0])
-    # The tables' "happy" is the schema's "happiness".
+    # The paper's "happy" is the schema's "happiness".
     _, *compared = next(rows for rows in parsed.tables if rows[-1][0][0].startswith("[1] p table 12"))
     assert compared[-1][4][0] == "0.746"
     assert not re.search(r"\bnan\b|\bNone\b", " ".join(parsed.texts))
@@ -234,7 +234,7 @@ SPLITS = {
 
 @pytest.mark.parametrize("name", SPLITS)
 def test_a_poor_split_has_a_page_without_nan(name, corpus):
-    _, text = built(SPLITS[name](), corpus, pictures={})
+    _, text = built(SPLITS[name](), corpus, drawn={})
     texts = " ".join(Tables(text).texts)
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b", texts)
     assert page.NO_CURVES in texts
@@ -245,7 +245,7 @@ def test_a_poor_split_has_a_page_without_nan(name, corpus):
 # The worst moments.
 
 
-def test_worst_moments_are_the_largest_errors_that_stand_apart():
+def test_worst_moments_are_the_largest_errors_apart_from_each_other():
     errors = np.zeros(40)
     errors[[10, 11, 20, 39]] = [8.5, 9, 7, 8]  # 10 is too near to 11, a tenth of 40 being 4
     errors[0] = np.nan
@@ -269,7 +269,7 @@ def test_worst_videos_show_the_crops_of_their_worst_frames(corpus):
         face = cv2.imdecode(np.frombuffer(moment.crop, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         assert identity_of(face) == (1, moment.frame)
     by_name = {each.video: each for each in others}
-    # Which the corpus does not hold.
+    # The corpus does not hold this video.
     assert [moment.crop for moment in by_name["c"].moments] == [None, None]
     assert len(worst_moments.worst(split, corpus, videos=1)) == 1
     _, text = built(split, corpus, worst=[first])

@@ -1,4 +1,4 @@
-"""The report's pictures: what is drawn, against NumPy; and that they are pictures, whatever the predictions are."""
+"""The report's plots: what is drawn, against NumPy; and that they are drawn whatever the predictions are."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ PATHS = {name: f"{name}.png" for name in plots.CAPTIONS}
 
 
 class Axis:
-    """Keeps what would be drawn."""
+    """An axis that keeps what would be drawn."""
 
     def __init__(self):
         self.drawn = []
@@ -32,34 +32,34 @@ class Axis:
 
 
 def colours_of(path):
-    with Image.open(path) as picture:
-        assert picture.format == "PNG"
-        picture.load()
-        assert min(picture.size) > 300
-        return len(picture.convert("RGB").getcolors(1 << 24))
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        image.load()
+        assert min(image.size) > 300
+        return len(image.convert("RGB").getcolors(1 << 24))
 
 
 # Segments.
 
 
-def test_segments_are_the_highest_median_and_lowest_of_all_pieces():
+def test_the_highest_the_median_and_the_lowest_segment_are_chosen():
     rng = np.random.default_rng(0)
     split = evaluation(*(random_video(rng, f"v{i}", frames) for i, frames in enumerate((70, 29, 10, 41, 3))))
     split.videos[0].labels[5:12] = np.nan
     sizes = {"v0": [23, 23, 24], "v1": [29], "v2": [10], "v3": [20, 21], "v4": [3]}
-    pieces = []
+    candidates = []
     for each in split.videos:
         first = 0
         for size in sizes[each.video]:
             keep = np.flatnonzero(each.labelled[first : first + size]) + first
             scores = by_definition(each.labels[keep], each.predictions[keep])["ccc"]
-            pieces.append((scores["arousal"], each.video, first, first + size))
+            candidates.append((scores["arousal"], each.video, first, first + size))
             first += size
-    pieces.sort(reverse=True)
-    assert len(pieces) == 8
+    candidates.sort(reverse=True)
+    assert len(candidates) == 8
     found = segments.chosen(split, 1, length=20)
     for name, place in (("highest", 0), ("median", 3), ("lowest", 7)):
-        ccc, *where = pieces[place]
+        ccc, *where = candidates[place]
         segment = found[name]
         assert [segment.video.video, segment.first, segment.end] == where, name
         assert segment.ccc == pytest.approx(ccc, abs=1e-9)
@@ -80,7 +80,7 @@ def test_segments_leave_out_constant_labels_and_repeat_nothing():
 # Curves.
 
 
-def test_bins_are_those_of_a_loop():
+def test_bins_match_a_loop():
     values = np.random.default_rng(2).normal(size=103)
     x, low, middle, high = curves.binned(values, 10)
     edges = [103 * i // 10 for i in range(11)]
@@ -132,7 +132,7 @@ def test_a_long_split_is_drawn_with_its_range(tmp_path, monkeypatch):
 # Distributions.
 
 
-def test_mean_residuals_are_those_of_a_loop():
+def test_mean_residuals_match_a_loop():
     rng = np.random.default_rng(6)
     labels, residual = rng.uniform(-1, 0.5, 200), rng.normal(size=200)
     x, y = distributions.binned_mean(labels, residual, bins=4)
@@ -149,7 +149,7 @@ CCC = {"valence": 0.1, "arousal": 0.2, "mean": 0.15}
 
 
 def drawn_by(monkeypatch, training, scored, chosen, path):
-    """The lines of the learning curves: by label their x and y."""
+    """Return the lines of the learning curves: x and y by label."""
     kept = {}
 
     def keep(figure, _):
@@ -170,10 +170,10 @@ def test_learning_curves_take_the_last_of_a_step_and_mark_the_checkpoint(monkeyp
     kept = drawn_by(monkeypatch, training, scored, 2, None)
     assert kept["training loss, _child0"] == ([1, 2, 3], [0.9, 0.7, 0.4])
     assert kept["validation CCC, arousal"] == ([1, 2], [0.2, 0.2])
-    assert kept["validation CCC, scored here: step 2"][0] == [2, 2]
+    assert kept["validation CCC, this checkpoint: step 2"][0] == [2, 2]
 
 
-def test_learning_curves_of_expressions_are_of_the_accuracy(monkeypatch):
+def test_learning_curves_of_expressions_show_the_accuracy(monkeypatch):
     kept = drawn_by(monkeypatch, [], [{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}], None, None)
     assert kept["validation accuracy, total"] == ([5], [0.3])
 
@@ -187,7 +187,7 @@ def test_there_are_no_learning_curves_without_a_log(tmp_path):
 
 
 def awkward():
-    """A gap, a video without labels, a name with what matplotlib takes for mathematics, an prediction far out."""
+    """A gap, a video without labels, names that matplotlib could read as mathematics, a prediction far out."""
     rng = np.random.default_rng(7)
     first = video("one $_$", rng.uniform(-1, 1, (5, 2)), rng.normal(size=(5, 2)) * 1.7, frames=[1, 2, 5, 6, 7])
     return evaluation(first, video("$x" * 40, np.full((2, 2), np.nan), [[1 / 3, 1e-9], [-1e7, 0.1]]))
@@ -212,7 +212,7 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("awkward", "one 
 
 
 @pytest.mark.parametrize("name", ["expressions", *SLOW])
-def test_what_there_is_to_draw_is_drawn(name, tmp_path):
+def test_the_plots_of_a_split_are_drawn(name, tmp_path):
     split, expected = SPLITS[name]
     paths = {key: tmp_path / path for key, path in PATHS.items()}
     training = [{"step": 1, "loss": 0.5}] if "training" in expected else []
@@ -232,6 +232,6 @@ def test_long_names_keep_their_beginning_and_end():
     assert plotting.elided("0123456789", 5) == "01…89"
 
 
-def test_every_expression_has_a_look_of_its_own():
+def test_every_expression_has_its_own_colour_and_line():
     assert list(plotting.CLASSES) == list(EXPRESSIONS)
     assert len(set(plotting.CLASSES.values())) == len({colour for colour, _ in plotting.CLASSES.values()}) == 7

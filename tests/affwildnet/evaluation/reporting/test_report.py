@@ -54,8 +54,8 @@ def split():
 
 
 @pytest.fixture
-def without_pictures(monkeypatch):
-    """Pictures take most of a report's time, and are tested on their own."""
+def without_plots(monkeypatch):
+    """Skip the plots, which take most of a report's time and are tested on their own."""
     monkeypatch.setattr(plots, "draw", lambda *_: {})
 
 
@@ -70,7 +70,7 @@ def rows_of(path):
 
 
 def scores_of(rows):
-    """The score of a CSV's labelled rows, from the definitions, in float64."""
+    """Return the scores of a CSV's labelled rows, from the definitions, in float64."""
     labelled = [row for row in rows if row["valence_label"]]
     labels, predictions = (
         [[float(row[name]) for name in names] for row in labelled]
@@ -83,7 +83,7 @@ def scores_of(rows):
 
 
 @pytest.mark.parametrize(("batch_size", "window"), [(2, 6), (3, 40)])
-def test_scores_are_those_of_the_predictions_that_were_written(batch_size, window, folder, tmp_path, without_pictures):
+def test_scores_are_those_of_the_predictions_that_were_written(batch_size, window, folder, tmp_path, without_plots):
     experiment = replace(TINY, evaluation=EvaluationConfig(batch_size=batch_size, window=window))
     workdir = started(tmp_path, folder, experiment)
     path, _ = add_checkpoint(workdir, 30)
@@ -115,7 +115,7 @@ def test_scores_are_those_of_the_predictions_that_were_written(batch_size, windo
         )
 
 
-def test_a_corpus_to_score_on_only_has_no_baselines(folder, tmp_path, without_pictures):
+def test_a_corpus_without_a_train_split_has_no_baselines(folder, tmp_path, without_plots):
     workdir = started(tmp_path / "workdir", folder)
     add_checkpoint(workdir, 1)
     make_corpus(tmp_path / "other", [{"frames": 7, "split": "test"}])
@@ -187,14 +187,14 @@ def test_all_files_are_written_and_named(split, corpus, tmp_path):
     assert len(rows_of(paths["predictions"])) == 17
 
 
-def test_a_picture_of_an_earlier_report_does_not_stay(split, corpus, tmp_path, without_pictures):
+def test_a_plot_of_an_earlier_report_is_removed(split, corpus, tmp_path, without_plots):
     for name in ("report-validation-training.png", "report-test-training.png"):
         (tmp_path / name).write_bytes(b"")
     report_files.write(report_of(split, corpus), split, corpus, Workdir(tmp_path))
     assert [path.name for path in tmp_path.glob("*.png")] == ["report-test-training.png"]
 
 
-def test_a_report_that_fails_leaves_the_earlier_one(split, corpus, tmp_path, monkeypatch, without_pictures):
+def test_a_report_that_fails_leaves_the_earlier_one(split, corpus, tmp_path, monkeypatch, without_plots):
     built = report_of(split, corpus)
     paths = report_files.write(built, split, corpus, Workdir(tmp_path))
     before = {name: path.read_bytes() for name, path in paths.items()}
@@ -212,7 +212,7 @@ def cells(line):
     return re.split(r"\s{2,}", line.strip())
 
 
-def test_what_is_not_defined_shows_as_a_dash(corpus):
+def test_an_undefined_score_shows_as_a_dash(corpus):
     constant = evaluation(video("v", [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.5]] * 2))
     built = report_of(constant, corpus)
     assert built.scored.scores["pearson"] == {"valence": None, "arousal": None, "mean": None}
@@ -223,7 +223,7 @@ def test_what_is_not_defined_shows_as_a_dash(corpus):
     assert not any("interval, from" in line for line in lines)
 
 
-def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
+def test_the_rows_of_the_table_are_complete_and_its_columns_align(split, corpus):
     experiment = replace(TINY, published=(PUBLISHED,))
     built = report_of(split, corpus, experiment, baselines={"the mean": split.scores})
     lines = score_tables.score_table(built).splitlines()
@@ -247,7 +247,7 @@ def test_the_table_has_a_row_for_each_and_columns_that_align(split, corpus):
     assert max(map(len, lines)) <= 150
 
 
-def test_differences_stand_below_the_published_rows_each_said_once(split, corpus):
+def test_differences_stand_below_the_published_rows_once_each(split, corpus):
     rows = tuple(replace(PUBLISHED, row=f"net {i}", note="A doubtful digit." if i == 1 else "") for i in range(4))
     other = replace(PUBLISHED, corpus="OMG-Emotion, validation set")
     text = score_tables.score_table(report_of(split, corpus, replace(TINY, published=(*rows, other, rows[0]))))

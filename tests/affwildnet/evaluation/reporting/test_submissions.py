@@ -82,7 +82,7 @@ def test_expressions_are_written_by_name(tmp_path):
     np.testing.assert_array_equal(
         np.float32([[row[name] for name in EXPRESSIONS] for row in rows[:3]]), probabilities.astype(np.float32)
     )
-    with pytest.raises(UserError, match=r"aff_wild2 is of valence and arousal\. Received: probabilities"):
+    with pytest.raises(UserError, match=r"aff_wild2 is for valence and arousal\. Received: probabilities"):
         submissions.write(split, "aff_wild2", tmp_path / "p")
 
 
@@ -124,7 +124,7 @@ def test_aff_wild2_has_a_row_for_each_frame_and_its_mark_where_there_is_none(pac
     assert [number for number, line in enumerate(lines[1:-1], start=1) if line != "-5,-5"] == GAPS
     np.testing.assert_array_equal(np.float32(lines[3].split(",")), split.videos[0].predictions[0])
     np.testing.assert_array_equal(np.float32(lines[8].split(",")), split.videos[0].predictions[3])
-    assert remarks == ["6 frames without an prediction are -5,-5"]
+    assert remarks == ["6 frames without a prediction: -5,-5"]
     # The benchmark's own annotations have this form: their reader finds the same numbers.
     for name in ("gaps", "whole"):
         crops = tmp_path / "cropped_aligned" / name
@@ -142,7 +142,7 @@ def test_aff_wild2_says_where_frames_after_the_last_face_are_not_known(packed, t
     split, corpus = packed
     remarks = submissions.write(split, "aff_wild2", tmp_path / "p", with_entry(corpus, frames_decoded=4))
     assert len((tmp_path / "p/gaps.txt").read_text().splitlines()) == 1 + 8
-    assert "of 1 videos not every frame was seen" in remarks[1]
+    assert "1 video not decoded to the end in packing" in remarks[1]
 
 
 def test_aff_wild2_is_written_again_but_over_nothing_else(packed, tmp_path):
@@ -150,15 +150,15 @@ def test_aff_wild2_is_written_again_but_over_nothing_else(packed, tmp_path):
     for _ in range(2):
         submissions.write(split, "aff_wild2", tmp_path / "p", corpus)
     (tmp_path / "p/notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"must hold nothing but the files of this split\. Received: notes\.txt"):
+    with pytest.raises(UserError, match=r"must hold only the files of this split\. Received: notes\.txt"):
         submissions.write(split, "aff_wild2", tmp_path / "p", corpus)
     assert (tmp_path / "p/notes.txt").read_text() == "mine"
 
 
-def test_aff_wild2_wants_the_source_videos_frames(packed, tmp_path):
+def test_aff_wild2_needs_the_source_videos_frames(packed, tmp_path):
     split, corpus = packed
     resampled = replace(corpus, manifest=replace(corpus.manifest, fps=25.0))
-    with pytest.raises(UserError, match=r"brought to 25 frames per second\. Pack it without --fps"):
+    with pytest.raises(UserError, match=r"packed at 25 frames per second\. Pack it without --fps"):
         submissions.write(split, "aff_wild2", tmp_path / "p", resampled)
 
 
@@ -179,10 +179,10 @@ def test_image_location_names_each_frame_with_a_face(packed, tmp_path):
     assert [row["image_location"] for row in rows] == names
     predictions = np.concatenate([each.predictions for each in split.videos])
     np.testing.assert_array_equal(np.float32([[row["valence"], row["arousal"]] for row in rows]), predictions)
-    assert remarks == ["frames without a face have no line"]
+    assert remarks == ["frames without a face have no row"]
     split.videos[0].predictions[1] = [0.3, -1.5]
     remarks = submissions.write(split, "image_location", tmp_path / "p.csv")
-    assert remarks[1] == "1 predictions are beyond -1 or 1, the range of the labels, and written as they are"
+    assert remarks[1] == "1 prediction outside [-1, 1], the range of the labels, written as predicted"
     assert rows_of(tmp_path / "p.csv")[1]["arousal"] == "-1.5"
 
 
@@ -210,7 +210,7 @@ def test_omg_has_a_line_per_utterance_with_arousal_first(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["101", "utterance_3", "a_utterance_x", "a_utterance_3_left"])
-def test_omg_wants_names_with_utterances(name, tmp_path):
+def test_omg_needs_names_with_utterances(name, tmp_path):
     with pytest.raises(UserError, match=f"named <video>_utterance_<number>.* Received: {name}"):
         submissions.write(evaluation(video(name, [[0, 0]], [[0, 0]])), "omg", tmp_path / "p.csv", config=CONFIG)
     assert not (tmp_path / "p.csv").exists()

@@ -33,7 +33,7 @@ def some_videos(count=6, seed=0):
 
 
 def drawn_by_loop(pairs, resamples):
-    """Every score of each resample: (labels, predictions) of the videos drawn, put one behind the other."""
+    """Return every score of each resample, from the concatenated (labels, predictions) of the drawn videos."""
     found = []
     for times in intervals.weights(len(pairs), resamples):
         chosen = [index for index, count in enumerate(times) for _ in range(count)]
@@ -51,7 +51,7 @@ def assert_percentiles(found, loops):
 def test_intervals_are_percentiles_over_videos_drawn_anew():
     found = some_videos()
     found.videos[2].labels[3:7] = np.nan
-    bare = video("bare", np.full((9, 2), np.nan), np.ones((9, 2)))  # which is never drawn
+    bare = video("bare", np.full((9, 2), np.nan), np.ones((9, 2)))  # never drawn
     scored = score(replace(found, videos=(*found.videos, bare)), "frames", CONFIG, 60)
     assert (scored.intervals.over, scored.intervals.resamples) == ("videos", 60)
     pairs = [(part.labels[part.labelled], part.predictions[part.labelled]) for part in found.videos]
@@ -94,9 +94,9 @@ def test_accuracies_have_intervals_where_their_class_is_mostly_drawn():
     def sure(index, label, predicted):
         return expression_video(f"v{index}", label, np.eye(7)[[EXPRESSIONS.index(predicted)]])
 
-    told = [("anger", "anger")] * 6 + [("anger", "fear")] * 4 + [("fear", "fear")] * 10
-    told += [("sadness", "fear"), ("neutral", "fear")]
-    found = evaluation(*(sure(index, *pair) for index, pair in enumerate(told)))
+    pairs = [("anger", "anger")] * 6 + [("anger", "fear")] * 4 + [("fear", "fear")] * 10
+    pairs += [("sadness", "fear"), ("neutral", "fear")]
+    found = evaluation(*(sure(index, *pair) for index, pair in enumerate(pairs)))
     scored = score(found, "videos", CONFIG, 4000)
     low, high = scored.intervals.ends["accuracy"]["total"]
     # 16 of 22 are right, so that the number of right ones among 22 drawn is binomial.
@@ -119,7 +119,7 @@ def test_one_video_has_no_interval():
 
 
 def simulated(rng, videos=40, frames=30):
-    """Labels and predictions whose CCC is known: each video has a level of its own and an error of its own."""
+    """Return labels and predictions with a known CCC: each video has its own level and its own error."""
     level, error = rng.normal(0, 0.4, (2, videos, 1, 2))
     labels = level + rng.normal(0, 0.3, (videos, frames, 2))
     return labels, 0.7 * labels + 0.5 * error + rng.normal(0, 0.2, labels.shape) + 0.05
@@ -140,7 +140,7 @@ def test_95_percent_intervals_cover_the_truth_about_as_often():
             covered[what] += [low <= truth <= high for low, high in list(found.values())[:2]]
     # 92 % in longer runs: percentiles are a little narrow where videos are few (93 % with 100 of them).
     assert 0.86 < np.mean(covered["videos"]) < 0.985
-    # As if frames were independent, which is what drawing them one by one comes to: far too narrow.
+    # Resampling frames takes them for independent: far too narrow.
     assert np.mean(covered["frames"]) < 0.7
 
 
@@ -171,7 +171,7 @@ def test_the_same_predictions_do_not_differ():
         assert all(entry == Difference(0, 0, 0, 1) for entry in row.values())
 
 
-def test_pairing_sees_what_the_single_intervals_hide():
+def test_pairing_detects_what_two_intervals_hide():
     first = some_videos(12)
     worse = evaluation(*(video(v.video, v.labels, 0.93 * v.predictions) for v in first.videos))
     entry = paired(first, worse, "frames", CONFIG)["ccc"]["mean"]
@@ -184,7 +184,7 @@ def test_pairing_sees_what_the_single_intervals_hide():
     assert [swapped.low, swapped.high] == pytest.approx([-entry.high, -entry.low])
 
 
-def test_few_videos_make_nothing_sure():
+def test_few_videos_prove_nothing():
     first = some_videos(3)
     worse = evaluation(*(video(v.video, v.labels, -v.predictions) for v in first.videos))
     entry = paired(first, worse, "frames", CONFIG)["mse"]["mean"]
@@ -211,7 +211,7 @@ def test_differences_of_one_video_have_no_interval():
     }
 
 
-def test_a_difference_from_what_is_not_defined_is_not_defined():
+def test_a_difference_from_an_undefined_score_is_undefined():
     first = some_videos(3)
     constant = evaluation(*(video(v.video, v.labels, np.ones_like(v.predictions)) for v in first.videos))
     found = paired(first, constant, "frames", CONFIG, 50)

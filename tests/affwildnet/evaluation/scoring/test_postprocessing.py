@@ -1,4 +1,4 @@
-"""Median filter and smoothing against loops and values worked out by hand; chosen on the validation split alone."""
+"""Median filter and smoothing against loops and values computed by hand; chosen on the validation split only."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ def filtering(valence, arousal):
 
 
 def median_by_loop(frames, values, size):
-    """Each frame's median over the frames around it; beyond the ends of a run its frames are there in reverse."""
+    """Return each frame's median over the frames around it; beyond the ends of a segment its frames are mirrored."""
     found = []
     for index, frame in enumerate(frames):
         first = last = index
@@ -50,7 +50,7 @@ def median_by_loop(frames, values, size):
 @pytest.mark.parametrize("sizes", [(3, 1), (1, 5), (81, 3), (7, 81)])
 def test_the_filter_is_a_running_median_that_stops_at_gaps(sizes):
     rng = np.random.default_rng(0)
-    # Runs of 1, 2, 6, 40, and 5 at the end: shorter and longer than the filter.
+    # Segments of 1, 2, 6, 40 and 5 frames: shorter and longer than the filter.
     frames = [3, *range(5, 7), *range(10, 16), *range(20, 60), *range(100, 105)]
     values = rng.normal(size=(len(frames), 2)).astype(np.float32)
     labels = rng.normal(size=values.shape)
@@ -67,7 +67,7 @@ def test_the_filter_is_a_running_median_that_stops_at_gaps(sizes):
     assert after.frames_labelled == keep.sum()
 
 
-def test_a_worked_example_of_the_filter():
+def test_the_filter_on_values_computed_by_hand():
     values = [[0, 0], [9, 9], [1, 1], [2, 2], [2, 9]]
     (after,) = filtering(3, 1).apply(evaluation(video("v", np.eye(5)[:, :2], values))).videos
     assert after.predictions.tolist() == [[0, 0], [1, 9], [2, 1], [2, 2], [2, 9]]
@@ -77,7 +77,7 @@ def test_a_worked_example_of_the_filter():
 
 
 def smoothed_example(radii):
-    """Utterances 1, 2 and 10 of source video a, of 10, 30 and 60 frames, in another order; and one of b."""
+    """Return smoothed predictions of utterances 1, 2 and 10 of source video a (10, 30, 60 frames) and one of b."""
     sizes = {"a_utterance_10": 60, "b_utterance_2": 5, "a_utterance_2": 30, "a_utterance_1": 10}
     values = {"a_utterance_1": 1.0, "a_utterance_2": 2.0, "a_utterance_10": 4.0, "b_utterance_2": 100.0}
     found = evaluation(
@@ -104,7 +104,7 @@ def test_an_utterance_is_averaged_with_its_neighbours_by_frames():
 
 
 def noisy(split="validation", seed=1, videos=5, protocol="frames"):
-    """Valence drowns in noise from frame to frame, which a long median takes away; arousal is quick and clean."""
+    """Return videos whose valence has noise that a long median removes; their arousal is quick and clean."""
     rng = np.random.default_rng(seed)
     found = []
     for index in range(videos):
@@ -120,7 +120,7 @@ def test_each_dimension_gets_the_filter_of_its_highest_ccc():
     validation = noisy(videos=2)
     config = replace(BOTH, post_process=("median_filter",))
     chosen = choose(validation, "frames", config)
-    # By loops over some of the sizes: none is better than the chosen one, and arousal is left alone.
+    # By loops over some of the sizes: none is better than the chosen one, and arousal is not filtered.
     labels = np.concatenate([part.labels for part in validation.videos])
 
     def ccc(size):
@@ -153,7 +153,7 @@ def test_what_was_chosen_is_applied_to_the_test_split_as_it_is():
 
 
 def short_and_long(split="validation", seed=3):
-    """Source videos whose valence hardly changes; utterances of 2 frames are predicted badly, those of 40 well."""
+    """Return source videos of constant valence; utterances of 2 frames are predicted badly, those of 40 well."""
     rng = np.random.default_rng(seed)
     found = []
     for source in range(8):
@@ -202,7 +202,7 @@ def test_both_steps_are_a_chain():
 
 
 def outliers(seed=7):
-    """Utterances of 30 frames whose means are far from their labels, for outliers that a median filter takes away."""
+    """Return utterances whose mean predictions are wrong only because of outliers, which a median filter removes."""
     rng = np.random.default_rng(seed)
     found = []
     for source in range(6):
@@ -217,7 +217,7 @@ def outliers(seed=7):
 
 def test_smoothing_is_chosen_on_what_the_filter_leaves():
     validation, config = outliers(), replace(BOTH, aggregation="mean")
-    # It is worth having on the network's own predictions, and does harm to filtered ones, which are the labels.
+    # Smoothing helps the network's own predictions, and harms the filtered ones, which equal the labels.
     assert min(choose(validation, "utterances", replace(config, post_process=("smoothing",))).smoothing) > 0
     chosen = choose(validation, "utterances", config)
     assert min(chosen.median_filter) > 1
@@ -247,7 +247,7 @@ def test_folds_stay_folds():
     assert filtering(3, 3).apply(folds).folds == (2, 1)
 
 
-def test_nothing_asked_for_is_nothing_done():
+def test_without_steps_nothing_is_done():
     validation = noisy(videos=1)
     assert choose(validation, "frames", EvaluationConfig()) == none()
     assert none().apply(validation) is validation
@@ -276,7 +276,7 @@ def test_steps_of_folds_stand_beside_each_other_and_their_ccc_is_averaged():
         assert together.after[name] == pytest.approx((own[0].after[name] + own[1].after[name]) / 2)
 
 
-# On the validation split alone.
+# On the validation split only.
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
@@ -285,7 +285,7 @@ def test_nothing_is_chosen_on_another_split(split):
         choose(noisy(split, videos=1), "frames", BOTH)
 
 
-def test_nothing_else_makes_one_that_does_anything():
+def test_nothing_else_makes_a_post_processing():
     with pytest.raises(TypeError, match=r"Only `postprocessing\.choose`.* make a PostProcessing"):
         PostProcessing((81, 3), (0, 2))
     chosen = choose(noisy(videos=1), "frames", BOTH)

@@ -1,4 +1,4 @@
-"""Each protocol against NumPy loops and values worked out by hand; what is not defined has a reason."""
+"""Each protocol against NumPy loops and values computed by hand; undefined scores have a reason."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def pooled(videos):
 
 @pytest.fixture
 def three():
-    """Three videos with labels, of other lengths, one with holes; and one without."""
+    """Three videos of different lengths with labels, one of them with gaps; and one without labels."""
     rng = np.random.default_rng(1)
     videos = [random_video(rng, f"v{index}", length) for index, length in enumerate((40, 7, 90))]
     videos[2].labels[10:30] = np.nan
@@ -83,7 +83,7 @@ def test_each_video_has_its_row_and_each_the_same_weight_in_the_mean(three):
     mean = other(scored, "mean of the videos' own CCC")
     expected = {name: np.mean([each["ccc"][name] for each in own]) for name in ("valence", "arousal", "mean")}
     assert mean.scores["ccc"] == pytest.approx(expected)
-    assert mean.note == "over 3 videos; 1 without a label is left out"
+    assert mean.note == "over 3 videos; 1 without a label left out"
     assert mean.scores["ccc"]["mean"] != pytest.approx(scored.scores["ccc"]["mean"], abs=1e-3)
 
 
@@ -105,7 +105,7 @@ def test_an_utterance_is_the_mean_of_its_sequences(aggregation, middle):
         assert row.scores["mse"]["valence"] == pytest.approx((label[0] - prediction[0]) ** 2, abs=1e-7)
 
 
-def test_the_utterance_of_a_worked_example():
+def test_an_utterance_computed_by_hand():
     # Sequences (1, 2, 9, 3) and (5): medians 2.5 and 5, mean 3.75; of arousal 0 and 1.
     predictions = [[1, 0], [2, 0], [9, 0], [3, 0], [5, 1]]
     found = evaluation(video("a_utterance_1", np.full((5, 2), 0.25), predictions, "a"))
@@ -126,7 +126,7 @@ def test_the_challenges_first_version_is_the_mean_over_source_videos():
     first = other(scored, "mean of the videos' own CCC")
     expected = {name: np.mean([each[name] for each in own]) for name in ("valence", "arousal", "mean")}
     assert first.scores["ccc"] == pytest.approx(expected, abs=1e-7)
-    assert first.note == "over 3 source videos; 1 with one utterance is left out"
+    assert first.note == "over 3 source videos; 1 with one utterance left out"
     assert_scores(other(scored, "each frame, pooled").scores, by_definition(*pooled(found.videos)))
 
 
@@ -267,11 +267,11 @@ def test_gathered_folds_are_pooled_and_averaged(folds):
     assert abs(mean.scores["pearson"]["valence"] - scored.scores["pearson"]["valence"]) > 1e-3
 
 
-def test_one_fold_is_scored_as_frames_are(folds):
+def test_one_fold_is_scored_like_frames(folds):
     assert score(folds[1], "folds", CONFIG, 50) == score(folds[1], "frames", CONFIG, 50)
 
 
-def test_a_fold_without_a_pearson_leaves_the_mean_without_one(folds):
+def test_a_fold_with_an_undefined_pearson_makes_the_mean_undefined(folds):
     constant = evaluation(video("constant", np.full((4, 2), 0.5), np.ones((4, 2))), split="test")
     scored = score(gather([*folds, constant]), "folds", CONFIG, 0)
     mean = other(scored, "mean over the folds").scores
@@ -280,7 +280,7 @@ def test_a_fold_without_a_pearson_leaves_the_mean_without_one(folds):
     assert reasons(scored)["mean over the folds: pearson.valence"] == "not defined for one of the folds"
 
 
-def test_a_video_stands_in_one_fold(folds):
+def test_a_video_is_in_one_fold_only(folds):
     with pytest.raises(UserError, match=r"must be in one fold only\. Received: v10 in evaluations 2 and 4 of 4"):
         gather([*folds, folds[1]])
     # A name is unique in its split only, and folds are of videos of all splits.
