@@ -1,1 +1,1 @@
-"""Faces and their 68 landmarks: detection, association, tracks, and the crop."""
+"""Faces in frames: detected, given 68 landmarks, followed as tracks through a video, and cut out as crops."""

@@ -1,4 +1,4 @@
-"""The face crop: a square of the source image, with the landmarks carried along."""
+"""The crop: the face cut out of a frame as a square, with its landmarks in the crop's coordinates."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,25 @@ from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
 
-# Where the five anchors of the procrustes alignment (omg2019 chapter 4) come to lie, as shares of the crop's side:
-# centres of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
+# Places of the five points of the procrustes alignment (omg2019 chapter 4) in the crop, as shares of its side: centres
+# of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
 _TEMPLATE = np.array([(0.31, 0.36), (0.69, 0.36), (0.50, 0.57), (0.35, 0.77), (0.65, 0.77)])
 
 
 @dataclass(frozen=True)
 class Aligner:
-    """Cuts a face out of an image.
+    """Cut a face out of a frame.
+
+    Example:
+        >>> face, points = Aligner(size=96)(frame.image, box, landmarks)
+        >>> face.shape, points.shape
+        ((96, 96, 3), (68, 2))
 
     Attributes:
       size: side of the crop in pixels.
-      alignment: "crop" cuts the detected box, widened by `margin`; "procrustes" turns, scales and moves the face so
-        that five points come to lie as near as possible to fixed places (omg2019 chapter 4).
-      margin: for "crop": by how much of its side the box is widened on each side.
+      alignment: "crop" cuts out the detected box, widened by `margin`; "procrustes" turns, scales and moves the face so
+        that five points lie as near as possible to fixed places (omg2019 chapter 4).
+      margin: for "crop": the share of its side by which the box is widened on each side.
     """
 
     size: int = FaceSettings.size
@@ -38,12 +43,12 @@ class Aligner:
             raise UserError(f"`margin` must be from 0 to 1. Received: {self.margin}")
 
     def __call__(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the face, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.
+        """Return the crop, (size, size, 3) uint8, and its landmarks, (68, 2) float32 divided by the crop's side.
 
         Args:
-          image: (height, width, 3) uint8.
+          image: of the frame, (height, width, 3) uint8.
           box: the face in source pixels.
-          landmarks: (68, 2) x, y in source pixels, where whole numbers are the pixels' centres.
+          landmarks: (68, 2) x, y in source pixels; whole numbers are the centres of pixels.
         """
         if self.alignment == "procrustes":
             return self._procrustes(image, landmarks)

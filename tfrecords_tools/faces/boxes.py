@@ -1,4 +1,4 @@
-"""Face detection: every face of an image as a box in source pixels, and the choice of one."""
+"""The box of a face in a frame, what finds such boxes, and the choice of one."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Box:
-    """A face in source pixels, right and bottom exclusive; it may reach over the image's border."""
+    """A face in source pixels, right and bottom exclusive; it may reach beyond the frame."""
 
     left: float
     top: float
@@ -24,7 +24,7 @@ class Box:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def overlap(self, other: "Box") -> float:
-        """Intersection over union, in [0, 1]."""
+        """Return the intersection over union with another box, in [0, 1]."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         shared = max(0.0, width) * max(0.0, height)
@@ -33,17 +33,17 @@ class Box:
 
 
 class Detector(Protocol):
-    """What finds faces: dlib's `FaceDetector`, `yunet.YuNetDetector`, or another of this form."""
+    """Something that finds faces: `dlib_detector.FaceDetector`, `yunet.YuNetDetector`, or one of your own."""
 
     def detect(self, image: np.ndarray) -> list[Box]:
-        """Return the faces of a (height, width, 3) uint8 RGB image, the surest first."""
+        """Return the faces of a frame, (height, width, 3) uint8 RGB, the surest first."""
 
     def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
-        """Return the faces about as large as `box` that lie in and around it, the surest first."""
+        """Return the faces in and around `box` that are about as large, the surest first."""
 
 
 def crop_around(image: np.ndarray, box: Box, reach: float) -> tuple[np.ndarray, int, int]:
-    """Return the part of the image within `reach` times the box about its centre, and its left and top in pixels."""
+    """Return the part of a frame within the box made `reach` times as large, and the part's left and top in pixels."""
     x, y = box.centre
     width, height = reach * (box.right - box.left) / 2, reach * (box.bottom - box.top) / 2
     left, top = max(0, round(x - width)), max(0, round(y - height))
@@ -51,7 +51,7 @@ def crop_around(image: np.ndarray, box: Box, reach: float) -> tuple[np.ndarray, 
 
 
 def choose(boxes: list[Box], previous: Box | None, min_overlap: float = 0.3) -> Box | None:
-    """Return the face that continues `previous`, else the largest, else None."""
+    """Return the face that overlaps `previous` by `min_overlap` or more, else the largest, else None."""
     if not boxes:
         return None
     if previous is not None:

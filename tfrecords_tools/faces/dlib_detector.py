@@ -1,4 +1,4 @@
-"""Faces by dlib's HOG detector."""
+"""Find faces with dlib's HOG detector."""
 
 import cv2
 import numpy as np
@@ -7,29 +7,30 @@ from tfrecords_tools.faces.boxes import Box, crop_around
 
 
 class FaceDetector:
-    """dlib's HOG detector of frontal faces; finds faces from about 80 pixels across, from 40 with `upsample=1`."""
+    """dlib's HOG detector of frontal faces: finds faces from 80 pixels across, with `upsample=1` from 40."""
 
-    WINDOW = 80  # side in pixels of the smallest face it finds
-    STEP = 5 / 6  # how much smaller each level of its image pyramid is than the one before
+    WINDOW = 80  # side in pixels of the smallest face that it finds
+    STEP = 5 / 6  # size of each level of its image pyramid, in sizes of the level before
     REACH = 1.5  # side of the region that is searched around a box, in sides of the box
 
     def __init__(self, upsample: int = 0):
-        import dlib  # an optional part: reading a packed corpus does not need it
+        """Load the detector, which searches frames doubled `upsample` times."""
+        import dlib  # not needed to read a packed corpus, and so optional
 
         self._detector = dlib.get_frontal_face_detector()
         self._upsample = upsample
 
     def detect(self, image: np.ndarray) -> list[Box]:
-        """Return the faces of a (height, width, 3) uint8 RGB image, the surest first."""
-        # The grey image gives the same faces in three quarters of the time.
+        """Return the faces of a frame, (height, width, 3) uint8 RGB, the surest first."""
+        # The grey frame gives the same faces in three quarters of the time.
         found = self._detector(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), self._upsample)
         return [Box(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
 
     def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
-        """Return the faces about as large as `box` that lie in and around it, the surest first.
+        """Return the faces in and around `box` that are about as large, the surest first.
 
-        It searches only the part of the image pyramid where `box` is, from one level finer on, which costs a fifth of
-        searching a 640x360 image, and less of a larger one.
+        Search only the part of the image pyramid where `box` is, from one level finer on: a fifth of the work for a
+        frame of 640x360, and less for a larger one.
         """
         region, left, top = crop_around(image, box, self.REACH)
         if min(region.shape[:2]) < 2:

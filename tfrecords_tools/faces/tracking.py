@@ -1,4 +1,4 @@
-"""All faces of a video as tracks, with the detector run on few whole images."""
+"""Find all faces of a video as tracks, with few whole frames searched by the detector."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ from tfrecords_tools.video.reading import Frame
 
 EVERY = FaceSettings.every
 AGREE = 0.15  # sides of the box; dlib's boxes lie on a grid of 0.1 of their side, and its landmarks bear that much
-UNSEEN = 5  # frames, the most from one searched image to the next: a head that nods turns round between two others
-TAKEN = 0.5  # overlap by which a box found is another face's
-CONTINUES = 0.3  # overlap by which a face found near a box is the one that was looked for
+UNSEEN = 5  # frames, the most between two searched ones: a head that nods can turn round in more
+TAKEN = 0.5  # overlap from which a box that is found belongs to another face
+CONTINUES = 0.3  # overlap from which a face found near a box is the one that is searched for
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Followed:
     """One frame with all faces in it.
 
     Attributes:
-      frame: as it came.
+      frame: of the video.
       boxes: by the number of the track, in source pixels.
-      landmarks: (68, 2) float32 source pixels, by the number of the track.
+      landmarks: (68, 2) float32 in source pixels, by the number of the track.
     """
 
     frame: Frame
@@ -44,8 +44,8 @@ def track_faces(
 ) -> list[Track]:
     """Return the faces of a video, by first appearance and from left to right.
 
-    Arguments and way are those of `follow_faces`. It holds the boxes and landmarks of all faces beside (some 700 bytes
-    for each face and frame).
+    Arguments and method are those of `follow_faces`. Hold the boxes and landmarks of all faces, some 700 bytes for each
+    face and frame.
     """
     tracks: dict[int, Track] = {}
     for followed in follow_faces(frames, detector, predictor, every, agree):
@@ -64,54 +64,51 @@ def follow_faces(
     agree: float = AGREE,
     remembered: int | None = None,
 ) -> Iterator[Followed]:
-    """Yield every frame with its faces, `every` frames behind; tracks are numbered as `track_faces` orders them.
+    """Yield every frame with its faces, `every` frames late; tracks are numbered in the order of `track_faces`.
 
-    The detector sees every `every`-th image whole. Between two of them a face is followed by halves: a stretch of at
-    most 5 frames at whose ends its boxes agree is interpolated; else it is searched for near the place where it should
-    be in the middle, and both halves are followed likewise. A face that is there at one end only is searched for frame
-    by frame from that end until it is lost. Landmarks are predicted from the image of their own frame.
+    The detector searches one in `every` frames whole. Between two of them a face is followed by bisection: a segment of
+    at most 5 frames whose boxes at both ends agree is interpolated; otherwise the face is searched for in the middle
+    frame, near the place where it should be, and both halves are followed in the same way. A face that is found at one
+    end only is searched for frame by frame from that end until it is lost. Landmarks are predicted in every frame.
 
-    It holds `every` + 1 images, and what each face looked like when it was seen last (some 1,500 bytes a face).
+    Hold `every` + 1 frames, and of each face how it looked when it was seen last, some 1,500 bytes.
 
     Args:
-      frames: of one video, in order, from `video.read_frames`.
+      frames: of one video, in order, as `read_frames` yields them.
       detector: finds the faces.
       predictor: finds their landmarks.
-      every: frames from one whole image to the next; 1 detects in every frame.
-      agree: how far the sides of two boxes may lie apart, in sides of the box, for those between to be interpolated.
-      remembered: only so many faces, those seen last, are known again when they come back; None knows all.
+      every: frames from one that is searched whole to the next; 1 searches every frame.
+      agree: how far apart the sides of two boxes may be, in sides of the box, where those between are interpolated.
+      remembered: how many faces, those seen last, are recognised when they come back; None is all.
     """
     follower = _Follower(detector, predictor, agree, remembered)
-    stretch: list[Frame] = []
+    segment: list[Frame] = []
     for frame in frames:
-        stretch.append(frame)
-        if len(stretch) > every or not follower.begun:
-            yield from follower.follow(stretch)
-            stretch = [frame]
-    if len(stretch) > 1:
-        yield from follower.follow(stretch)
+        segment.append(frame)
+        if len(segment) > every or not follower.begun:
+            yield from follower.follow(segment)
+            segment = [frame]
+    if len(segment) > 1:
+        yield from follower.follow(segment)
 
 
 class _Follower:
-    """The faces up to the last image that was seen whole, by keys that rise as they are detected."""
+    """The faces up to the last frame that was searched whole, by keys that rise in the order of detection."""
 
     def __init__(self, detector: Detector, predictor: LandmarkPredictor, agree: float, remembered: int | None):
         self._detector, self._predictor, self._agree, self._remembered = detector, predictor, agree, remembered
         self._seen: dict[int, Seen] = {}
         self._numbers: dict[int, int] = {}
         self._next_face, self._next_number = count(), count(1)
-        # Of the stretch at work and of the frame before it, by key and then by frame number.
+        # Of the present segment, by key and then by frame number.
         self._boxes: dict[int, dict[int, Box]] = {}
         self._landmarks: dict[int, dict[int, np.ndarray]] = {}
         self.begun = False
 
-    def follow(self, stretch: list[Frame]) -> list[Followed]:
-        """Follow all faces from the first frame of `stretch`, which is done already, to its last.
-
-        Returns the frames that are done by it.
-        """
+    def follow(self, segment: list[Frame]) -> list[Followed]:
+        """Follow all faces through `segment`, whose first frame is done already; return the frames that now are."""
         begun, self.begun = self.begun, True
-        first, last = stretch[0], stretch[-1]
+        first, last = segment[0], segment[-1]
         now = [
             Seen(box, histogram(last.image, box), last.timestamp)
             for box in self._detector.detect(last.image)
@@ -127,20 +124,20 @@ class _Follower:
             face: {0: boxes[first.number]} for face, boxes in self._boxes.items() if first.number in boxes
         }
         for index, face in faces.items():
-            ends.setdefault(face, {})[len(stretch) - 1] = now[index].box
-        # Those that are there at both ends come first, so that a face that hides does not take another one's boxes.
+            ends.setdefault(face, {})[len(segment) - 1] = now[index].box
+        # Faces that are found at both ends come first: one that hides must not take the boxes of another.
         for face, found in sorted(ends.items(), key=lambda item: (-len(item[1]), item[0])):
-            self._within(stretch, face, found)
-            self._keep(stretch, face, found)
+            self._within(segment, face, found)
+            self._keep(segment, face, found)
         for index, face in faces.items():
             self._seen[face] = _moved(self._seen[face], now[index])
         self._number()
-        done = [self._followed(frame) for frame in (stretch[1:] if begun else stretch)]
+        done = [self._followed(frame) for frame in (segment[1:] if begun else segment)]
         self._forget(last)
         return done
 
     def _number(self) -> None:
-        """Give the faces that are new in this stretch their numbers."""
+        """Number the faces that are new in this segment."""
         new = [face for face in self._boxes if face not in self._numbers]
         for face in sorted(new, key=lambda face: (*_appears(self._boxes[face]), face)):
             self._numbers[face] = next(self._next_number)
@@ -154,7 +151,7 @@ class _Follower:
         )
 
     def _forget(self, last: Frame) -> None:
-        """Keep of the stretch what the next one begins with, and of the faces those that are remembered."""
+        """Drop all of the segment but its last frame, with which the next one begins, and the faces to be forgotten."""
         there = [face for face, boxes in self._boxes.items() if last.number in boxes]
         self._boxes = {face: {last.number: self._boxes[face][last.number]} for face in there}
         self._landmarks = {face: {last.number: self._landmarks[face][last.number]} for face in there}
@@ -163,25 +160,25 @@ class _Follower:
             for face in gone[: len(self._seen) - self._remembered]:
                 del self._seen[face], self._numbers[face]
 
-    def _keep(self, stretch: list[Frame], face: int, found: dict[int, Box]) -> None:
+    def _keep(self, segment: list[Frame], face: int, found: dict[int, Box]) -> None:
         boxes = self._boxes.setdefault(face, {})
         landmarks = self._landmarks.setdefault(face, {})
         for place, box in sorted(found.items()):
-            frame = stretch[place]
+            frame = segment[place]
             if frame.number not in boxes:
                 boxes[frame.number], landmarks[frame.number] = box, self._predictor.predict(frame.image, box)
 
-    def _within(self, stretch: list[Frame], face: int, found: dict[int, Box]) -> None:
-        """Add to `found`, boxes by place in the stretch, those between its ends."""
-        end = len(stretch) - 1
+    def _within(self, segment: list[Frame], face: int, found: dict[int, Box]) -> None:
+        """Add to `found`, boxes by place in the segment, the boxes between its ends."""
+        end = len(segment) - 1
         if 0 in found and end in found:
-            self._between(stretch, face, found, 0, end)
+            self._between(segment, face, found, 0, end)
         elif 0 in found:
-            self._search(stretch, face, found, 0, range(1, end + 1))
+            self._search(segment, face, found, 0, range(1, end + 1))
         else:
-            self._search(stretch, face, found, end, range(end - 1, 0, -1))
+            self._search(segment, face, found, end, range(end - 1, 0, -1))
 
-    def _between(self, stretch: list[Frame], face: int, found: dict[int, Box], begin: int, end: int) -> None:
+    def _between(self, segment: list[Frame], face: int, found: dict[int, Box], begin: int, end: int) -> None:
         if end - begin < 2:
             return
         if end - begin <= UNSEEN and _apart(found[begin], found[end]) <= self._agree:
@@ -189,25 +186,25 @@ class _Follower:
                 found[place] = _blend(found[begin], found[end], (place - begin) / (end - begin))
             return
         middle = (begin + end) // 2
-        box = self._near(stretch[middle], face, _blend(found[begin], found[end], (middle - begin) / (end - begin)))
+        box = self._near(segment[middle], face, _blend(found[begin], found[end], (middle - begin) / (end - begin)))
         if box is not None:
             found[middle] = box
-            self._between(stretch, face, found, begin, middle)
-            self._between(stretch, face, found, middle, end)
+            self._between(segment, face, found, begin, middle)
+            self._between(segment, face, found, middle, end)
         else:
-            self._search(stretch, face, found, begin, range(begin + 1, middle))
-            self._search(stretch, face, found, end, range(end - 1, middle, -1))
+            self._search(segment, face, found, begin, range(begin + 1, middle))
+            self._search(segment, face, found, end, range(end - 1, middle, -1))
 
-    def _search(self, stretch: list[Frame], face: int, found: dict[int, Box], begin: int, places: range) -> None:
+    def _search(self, segment: list[Frame], face: int, found: dict[int, Box], begin: int, places: range) -> None:
         expected = found[begin]
         for place in places:
-            box = self._near(stretch[place], face, expected)
+            box = self._near(segment[place], face, expected)
             if box is None:
                 return
             found[place] = expected = box
 
     def _near(self, frame: Frame, face: int, expected: Box) -> Box | None:
-        """The face in this frame, if it is found near where it is expected, looks the same, and is no other track's."""
+        """Return the face's box if it is found where it is expected, looks the same, and belongs to no other track."""
         boxes = self._detector.detect_near(frame.image, expected)
         best = max(boxes, key=expected.overlap, default=None)
         if best is None or best.overlap(expected) < CONTINUES:
@@ -228,7 +225,7 @@ def _sides(box: Box) -> np.ndarray:
 
 
 def _apart(one: Box, other: Box) -> float:
-    """How far the most distant of the sides lie from each other, in sides of the smaller box."""
+    """Return how far apart the most distant sides of two boxes are, in sides of the smaller box."""
     side = min(one.right - one.left, other.right - other.left)
     return float(np.abs(_sides(one) - _sides(other)).max()) / side
 

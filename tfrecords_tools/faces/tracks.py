@@ -1,4 +1,4 @@
-"""One face across the frames of a video: the choice of one of several, and the removal of false detections."""
+"""A track, one face across the frames of a video: the choice of one of several, the removal of false detections."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ class Faces:
 
     Attributes:
       boxes: in source pixels.
-      landmarks: (68, 2) float32 in source pixels; empty where the dataset has none, and they are predicted in the box.
+      landmarks: (68, 2) float32 in source pixels; a frame without an entry has them predicted in its box.
     """
 
     boxes: dict[int, Box]
@@ -32,7 +32,7 @@ class Track:
 
     Attributes:
       number: 1-based, in the order of first appearance, from left to right where faces appear together.
-      boxes: by frame number, in source pixels; a frame where the face was not found has none. The keys rise.
+      boxes: by rising frame number, in source pixels; frames in which the face was not found have none.
       landmarks: (68, 2) float32 source pixels, for the same frames.
     """
 
@@ -41,7 +41,7 @@ class Track:
     landmarks: dict[int, np.ndarray] = field(default_factory=dict)
 
     def only(self, frames: Iterable[int]) -> "Track":
-        """Return the track with these of its frames."""
+        """Return the track in these of its frames."""
         kept = sorted(set(frames))
         return replace(
             self, boxes={n: self.boxes[n] for n in kept}, landmarks={n: self.landmarks[n] for n in kept}
@@ -49,9 +49,9 @@ class Track:
 
 
 def given_track(frames: Iterable[Frame], faces: Faces, predictor: LandmarkPredictor) -> Track:
-    """Return the track of the faces that come with a dataset; landmarks that it lacks are predicted in the boxes.
+    """Return the track of the faces that come with a dataset; predict landmarks in the boxes that have none.
 
-    Boxes are looked up by the frame's source number, so they stay with their images when the rate is converted.
+    Boxes belong to the frames' numbers in the source video, whatever rate the frames are converted to.
     """
     track = Track(1)
     for frame in frames:
@@ -68,12 +68,12 @@ def choose_track(tracks: list[Track], which: str | int = "longest", faces: Faces
 
     Args:
       tracks: all faces of a video.
-      which: "longest", the face of most frames; "left" or "right" of the two faces that are seen together longest;
-        "annotated", the one that overlaps `faces` most; or the number of a track.
-      faces: boxes that come with the dataset, by the tracks' frame numbers; for "annotated" alone.
+      which: "longest", the face with most frames; "left" or "right" of the two faces that are seen together longest;
+        "annotated", the face that overlaps `faces` most; or the number of a track.
+      faces: boxes that come with the dataset, by the tracks' frame numbers; for "annotated" only.
 
     Raises:
-      UserError: if there is no track, or none that `which` describes.
+      UserError: if there is no track, or none that fits `which`.
     """
     if not tracks:
         raise UserError("A face must be found in at least one frame. Received: no face in the whole video.")
@@ -93,7 +93,7 @@ def choose_track(tracks: list[Track], which: str | int = "longest", faces: Faces
 
 def _annotated(tracks: list[Track], faces: Faces | None) -> Track:
     if faces is None:
-        raise UserError("`which` must not be annotated where no boxes come with the data. Choose longest, or a side.")
+        raise UserError("`which` must be longest, left or right where the data has no boxes. Received: annotated.")
 
     def shared(track: Track) -> float:
         return sum(box.overlap(faces.boxes[n]) for n, box in track.boxes.items() if n in faces.boxes)
@@ -101,8 +101,8 @@ def _annotated(tracks: list[Track], faces: Faces | None) -> Track:
     best = max(tracks, key=shared)
     if shared(best) == 0:
         raise UserError(
-            f"The annotated face must be among the faces found. Received: {len(tracks)} faces, of which none overlaps "
-            "an annotated box. Check that the boxes belong to this video."
+            f"The annotated face must be among those found. Received: {_faces(tracks)}, none of which overlaps an "
+            "annotated box. Check that the boxes belong to this video."
         )
     return best
 
@@ -116,7 +116,7 @@ def _side(tracks: list[Track], which: str) -> Track:
     )
     if not together:
         raise UserError(
-            f"The {which} face must be one of two that are seen together. Received: {len(tracks)} faces, never two in "
+            f"The {which} face must be one of two that are seen together. Received: {_faces(tracks)}, never two in "
             "one frame. Small faces are found with `--upsample=1`."
         )
     shared = pair[0].boxes.keys() & pair[1].boxes.keys()
@@ -124,44 +124,48 @@ def _side(tracks: list[Track], which: str) -> Track:
     return pair[int(np.argmin(places) if which == "left" else np.argmax(places))]
 
 
-# What a face cannot do between two frames, in sides of its box. A nod of a whole head in a fifth of a second moves it
-# by some 0.15 a frame; dlib's boxes themselves lie on a grid of 0.1, in sizes of 1.2 to each other.
-MAX_SHIFT = 0.4
-MAX_GROWTH = 1.4
-SHORTEST = 5
-PATIENCE = 5
+def _faces(tracks: list[Track]) -> str:
+    return "1 face" if len(tracks) == 1 else f"{len(tracks)} faces"
+
+
+# Limits of a face from one frame to the next. A nod in a fifth of a second moves a head by 0.15 of its box's side a
+# frame; dlib's boxes themselves lie on a grid of 0.1 of their side, and each size is 1.2 times the one before.
+MAX_SHIFT = 0.4  # in sides of the box
+MAX_GROWTH = 1.4  # factor of the box's side
+SHORTEST = 5  # frames of a segment that is believed
+PATIENCE = 5  # frames for which the limits grow where the face is not found
 
 
 def remove_jumps(track: Track, max_shift: float = MAX_SHIFT, shortest: int = SHORTEST) -> tuple[Track, int]:
-    """Remove the frames of false detections, which significant shifts of box or landmarks tell (ijcv2019 section 3.1).
+    """Remove the frames of false detections, where box or landmarks shift significantly (ijcv2019 section 3.1).
 
-    The track is cut wherever the box's centre or the landmarks' mean shift between two frames by more than `max_shift`,
-    or the box's side changes by more than a factor of 1.4; over frames without a face the allowance grows with them,
-    fivefold at most. Pieces beside a cut that are shorter than `shortest` frames are removed; the longest piece stays.
+    Cut the track into segments wherever the box's centre or the landmarks' mean shifts by more than `max_shift` from
+    one frame to the next, or the box's side changes by more than a factor of 1.4. Over frames without a face both
+    limits grow with each frame, up to five. Remove segments shorter than `shortest` frames, except the longest one.
 
     Args:
       track: not changed.
-      max_shift: in sides of the box, a frame.
-      shortest: frames of the shortest piece that is believed.
+      max_shift: in sides of the box, for each frame.
+      shortest: least frames of a segment that is believed.
 
     Returns:
       The track without those frames, and their number.
     """
     numbers = sorted(track.boxes)
-    pieces: list[list[int]] = []
+    segments: list[list[int]] = []
     for number in numbers:
-        if pieces and not _cut(track, pieces[-1][-1], number, max_shift):
-            pieces[-1].append(number)
+        if segments and not _jumps_between(track, segments[-1][-1], number, max_shift):
+            segments[-1].append(number)
         else:
-            pieces.append([number])
-    if len(pieces) < 2:
+            segments.append([number])
+    if len(segments) < 2:
         return track, 0
-    longest = max(pieces, key=len)
-    kept = [number for piece in pieces if piece is longest or len(piece) >= shortest for number in piece]
+    longest = max(segments, key=len)
+    kept = [number for segment in segments if segment is longest or len(segment) >= shortest for number in segment]
     return track.only(kept), len(numbers) - len(kept)
 
 
-def _cut(track: Track, before: int, after: int, max_shift: float) -> bool:
+def _jumps_between(track: Track, before: int, after: int, max_shift: float) -> bool:
     one, other = ((track.boxes[number], track.landmarks[number]) for number in (before, after))
     return jumps(one, other, after - before, max_shift)
 
@@ -169,13 +173,13 @@ def _cut(track: Track, before: int, after: int, max_shift: float) -> bool:
 def jumps(
     before: tuple[Box, np.ndarray], after: tuple[Box, np.ndarray], frames: int, max_shift: float = MAX_SHIFT
 ) -> bool:
-    """Return whether a face cannot have come from one place to the other in so many frames, see `remove_jumps`.
+    """Return whether a face cannot have moved from one place to the other in so many frames, see `remove_jumps`.
 
     Args:
       before: box and landmarks, in source pixels.
       after: the same, later.
-      frames: from the one to the other, at least 1.
-      max_shift: in sides of the box, a frame.
+      frames: from one to the other, at least 1.
+      max_shift: in sides of the box, for each frame.
     """
     (one, one_points), (other, other_points) = before, after
     frames = min(frames, PATIENCE)

@@ -1,4 +1,4 @@
-"""Faces by YuNet, a small network that OpenCV runs, from a model file that the user gives."""
+"""Find faces with YuNet, a small network that OpenCV runs from a model file of the user."""
 
 import os
 from pathlib import Path
@@ -18,9 +18,9 @@ SIDE = 3.85
 
 
 class YuNetDetector:
-    """Finds faces with YuNet, and gives them as dlib would: so the landmarks that start from a box stay the same."""
+    """Find faces with YuNet; their boxes are as dlib's, from which the landmarks start."""
 
-    COLUMNS = 15  # of a face: left, top, width, height, x and y of five points, score
+    COLUMNS = 15  # for each face: left, top, width, height, x and y of five points, score
     REACH = 2.0  # side of the region that is searched around a box, in sides of the box
 
     def __init__(self, model: str | os.PathLike, min_score: float = 0.7):
@@ -28,10 +28,10 @@ class YuNetDetector:
 
         Args:
           model: path of the ONNX file.
-          min_score: faces of a lower score, in [0, 1], are left out.
+          min_score: least score of a face, in [0, 1].
 
         Raises:
-          UserError: if there is no such file, or if it is not a YuNet.
+          UserError: if there is no such file, or it is no YuNet.
         """
         path = Path(model)
         if not path.is_file():
@@ -46,7 +46,7 @@ class YuNetDetector:
             ) from None
 
     def detect(self, image: np.ndarray) -> list[Box]:
-        """Return the faces of a (height, width, 3) uint8 RGB image, the surest first."""
+        """Return the faces of a frame, (height, width, 3) uint8 RGB, the surest first."""
         faces = self._detect(image)
         return [box_of_points(face[4:14].reshape(5, 2)) for face in faces[np.argsort(-faces[:, 14], kind="stable")]]
 
@@ -66,12 +66,12 @@ class YuNetDetector:
         if faces is None:
             return np.zeros((0, self.COLUMNS), np.float32)
         if faces.ndim != 2 or faces.shape[1] != self.COLUMNS:
-            raise ValueError(f"its faces have the shape {faces.shape}, not (n, {self.COLUMNS})")
+            raise ValueError(f"its faces have shape {faces.shape}, not (n, {self.COLUMNS})")
         return faces
 
 
 def box_of_points(points: np.ndarray) -> Box:
-    """Return the box that dlib's detector gives a face, from (5, 2) eyes, tip of the nose and corners of the mouth."""
+    """Return the box that dlib would find, from five points (5, 2): eyes, tip of the nose, corners of the mouth."""
     x, y = points.mean(0, dtype=np.float64)
     half = SIDE / 2 * float(np.sqrt(np.square(points - (x, y)).sum(1).mean()))
     return Box(float(x) - half, float(y) - half, float(x) + half, float(y) + half)

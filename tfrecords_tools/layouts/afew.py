@@ -1,8 +1,8 @@
-"""AFEW (EmotiW): `{Train,Val}/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/<clip>.avi`, a class a clip.
+"""AFEW (EmotiW): `{Train,Val}/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/<clip>.avi`, one class per clip.
 
-There is no valence and no arousal: the labels' values are NaN, and every frame of a clip has its class. The same name
-in both splits is two clips, so the subject is the name with its split. A name in two classes of a split is left out:
-which class counts cannot be told.
+There is no valence and no arousal: the labels are NaN, and every frame of a clip has its class. The same name in both
+splits is two clips, so the subject is the name with its split. A name in two classes of a split is left out: which
+class is right is not known.
 """
 
 from functools import partial
@@ -50,6 +50,6 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
             videos.append(VideoSource(name, split, f"{split}/{name}", path, labels, expression=True))
     if not videos:
         raise UserError(
-            f"{source}: no clips. The layout afew wants {{{','.join(FOLDERS)}}}/{{{','.join(CLASSES)}}}/<clip>.avi."
+            f"{source}: no clips. The layout afew needs {{{','.join(FOLDERS)}}}/{{{','.join(CLASSES)}}}/<clip>.avi."
         )
     return videos, left_out

@@ -1,11 +1,11 @@
 """AFEW-VA: clips as folders of images, `<01..12>/<clip>/00000.png`, and `<01..12>/<clip>/<clip>.json` beside them.
 
 The JSON has `actor`, and `frames` by the images' names, which begin at 0: each with `valence` and `arousal`, integers
-from -10 to 10, here divided by 10 (ijcv2019 section 5.1.2), and 68 `landmarks` in pixels. The face's box is their
-extent.
+from -10 to 10, here divided by 10 (ijcv2019 section 5.1.2), and 68 `landmarks` in pixels, whose extent is the face's
+box.
 
-The dataset has no split of its own: all clips are `train`, with the actor as subject, and folds by subject are made
-from the packed corpus. Films have 25 frames a second.
+The dataset has no splits: all clips are `train` with the actor as subject, and the packed corpus is divided into folds
+by subject. Films have 25 frames a second.
 """
 
 import json
@@ -62,9 +62,9 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     folders = {path.parent for path in annotations}
     for folder in tree.folders_of_images(source):
         if folder not in folders:
-            left_out.append(LeftOut(folder.name, "train", f"{folder / folder.name}.json: no annotation of this clip"))
+            left_out.append(LeftOut(folder.name, "train", f"{folder / folder.name}.json: no annotation for this clip"))
     if not videos:
-        raise UserError(f"{source}: no clips. The layout afew_va wants 01/001/001.json beside 01/001/00000.png.")
+        raise UserError(f"{source}: no clips. The layout afew_va needs 01/001/001.json beside 01/001/00000.png.")
     return videos, left_out
 
 
@@ -111,7 +111,7 @@ def _frames(path: Path) -> dict[int, tuple[str, dict]]:
             raise UserError(f"{path}, frame {key!r}: must be a number such as 00012 with an object.")
     found = {int(key) + 1 - FIRST: (key, entry) for key, entry in frames.items()}
     if len(found) < len(frames):
-        raise UserError(f"{path}: each frame must stand there once.")
+        raise UserError(f"{path}: each frame must have one entry.")
     return found
 
 

@@ -1,13 +1,13 @@
 """Aff-Wild: `videos/<split>/<name>.{mp4,avi}` and `annotations/<split>/{valence,arousal}/<name>.txt`.
 
-An annotation has no header and one number from -1 to 1 a line; line i (1-based) is frame i. Faces may come with it as
-`bboxes/<split>/<name>/<frame>.pts` (four corners) and `landmarks/<split>/<name>/<frame>.pts` (68 points), frames
-1-based and without leading zeros; a frame without a file has no face, and where a video has both folders a frame
-needs both files (ijcv2019 section 3.1). Files beyond the last label are not used. The faces of a video without such
-folders are detected.
+An annotation has no header and one number from -1 to 1 per line; line i (1-based) is frame i. Faces may come with it as
+`bboxes/<split>/<name>/<frame>.pts` (four corners) and `landmarks/<split>/<name>/<frame>.pts` (68 points), with frames
+1-based and without leading zeros; a frame without a file has no face, and where a video has both folders a frame needs
+both files (ijcv2019 section 3.1). Files beyond the last label are not used. The faces of videos without such folders
+are detected.
 
-The distributed archives can unpack to `videos/train/train`, so folders are searched at any depth. The annotation of
-the test split is not public: where the folder `annotations/test` is not there, its videos have no labels.
+The distributed archives may unpack to `videos/train/train`, so folders are searched at any depth. The annotation of the
+test split is not public: without a folder `annotations/test`, its videos have no labels.
 """
 
 from functools import partial
@@ -39,7 +39,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
         left_out += left
     if not videos:
         raise UserError(
-            f"{source}: no videos. The layout aff_wild wants videos/<split>/<name>.mp4 with <split> one of "
+            f"{source}: no videos. The layout aff_wild needs videos/<split>/<name>.mp4 with <split> one of "
             f"{', '.join(SPLITS)}, and annotations/<split>/{{valence,arousal}}/<name>.txt."
         )
     return videos, left_out
@@ -49,11 +49,11 @@ def read_faces(boxes: Path | None, landmarks: Path | None, annotation: Path | No
     """Read the faces of one video.
 
     Args:
-      boxes, landmarks: folders of its `.pts` files; one of them may be None. Without boxes, the landmarks' extent is.
-      annotation: a file of its labels, one a line; faces beyond are not used. None: all are.
+      boxes, landmarks: folders of its `.pts` files; one of them may be None. The default box is the landmarks' extent.
+      annotation: a file of its labels, one per line; faces beyond them are not used. None uses all.
 
     Raises:
-      UserError: naming the file that does not hold the points it should.
+      UserError: naming the file that does not hold the right number of points.
     """
     last = len(read_values(annotation)) if annotation else np.inf
     corners = tree.numbered(boxes, (".pts",)) if boxes else {}
@@ -88,7 +88,7 @@ def _find_split(source: Path, split: str) -> tuple[list[VideoSource], list[LeftO
         if video in twice:
             left_out.append(LeftOut(video, split, twice[video]))
             continue
-        # Where there is none, the path it should have is read, and the error names it.
+        # Without an annotation, reading it at the expected path raises an error that names the path.
         pair = [annotations[name].get(video, folder / name / f"{video}.txt") for name in DIMENSIONS]
         boxes, landmarks = (faces[part].get(video) for part in ("bboxes", "landmarks"))
         given = partial(read_faces, boxes, landmarks, pair[0] if labelled else None) if boxes or landmarks else None

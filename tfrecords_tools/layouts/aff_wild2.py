@@ -1,14 +1,14 @@
-"""Aff-Wild2: annotations of valence and arousal, and crops or videos that they belong to.
+"""Aff-Wild2: annotations of valence and arousal, with crops or videos.
 
     annotations/VA_Set/{Training_Set,Validation_Set}/<name>[_left|_right].txt         later releases:
     annotations/VA_Estimation_Challenge/{Train_Set,Validation_Set}/<name>[_left|_right].txt
     cropped_aligned/<name>[_left|_right]/00001.jpg        face crops, used where a name has them, or
     videos/<name>.mp4                                     at any depth; <name> may lack its "-<fps>-<W>x<H>"
 
-An annotation has the header `valence,arousal` and a row a frame: the first row is frame 1 and 00001.jpg. -5 in either
-column marks an invalid frame, which has no label. Crops of frames without a face are absent. Where two persons of a
-video are annotated, each is a video of its own, by the left and by the right face. The frame rate of crops is the one
-in the name, else 30. Videos that have no annotation of valence and arousal are passed over: the dataset has many.
+An annotation has the header `valence,arousal` and one row per frame: the first row is frame 1 and 00001.jpg. -5 in
+either column marks an invalid frame, which has no label. Frames without a face have no crop. Where two persons of a
+video are annotated, each is a video of its own, with the left or the right face. The frame rate of crops is the one in
+the name, else 30. Videos without an annotation of valence and arousal are skipped: the dataset has many.
 """
 
 import re
@@ -41,7 +41,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     annotations = {split: _annotations(source, split) for split in ("train", "validation")}
     if not any(annotations.values()):
         raise UserError(
-            f"{source}: no annotations. The layout aff_wild2 wants annotations/{'|'.join(SETS)}/{'|'.join(FOLDERS)}/"
+            f"{source}: no annotations. The layout aff_wild2 needs annotations/{'|'.join(SETS)}/{'|'.join(FOLDERS)}/"
             "<name>.txt, and cropped_aligned/<name>/00001.jpg or videos/<name>.mp4."
         )
     crops, _ = tree.by_name(tree.folders_of_images(source / "cropped_aligned"))
@@ -54,7 +54,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
         for name, path in sorted(named.items()):
             try:
                 if name in other:
-                    raise UserError(f"{path}: a video must stand in one split. Received: an annotation in both.")
+                    raise UserError(f"{path}: a video must be in one split. Received: an annotation in both.")
                 videos.append(_video(name, split, path, crops, files))
             except UserError as error:
                 left_out.append(LeftOut(name, split, str(error)))
@@ -107,5 +107,5 @@ def _file(name: str, files: list[Path]) -> Path | None:
 
 
 def _rate(name: str) -> float:
-    told = re.search(r"-([0-9]+(?:\.[0-9]+)?)-[0-9]+x[0-9]+", name)
-    return float(told[1]) if told and float(told[1]) > 0 else CROPS_FPS
+    rate = re.search(r"-([0-9]+(?:\.[0-9]+)?)-[0-9]+x[0-9]+", name)
+    return float(rate[1]) if rate and float(rate[1]) > 0 else CROPS_FPS

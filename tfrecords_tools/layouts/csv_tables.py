@@ -1,28 +1,28 @@
-"""Tables of one's own. `--source` is a .csv file, or a folder with one, or with train.csv, validation.csv and test.csv.
+"""Your own tables: the source is a .csv file, or a folder with one, or with train.csv, validation.csv and test.csv.
 
 The first line names the columns, in any order:
 
-    video      file, or folder of images named by number, relative to the table                      always
-    valence    from -1 to 1; empty: the frame has no label                                            always
-    arousal    likewise                                                                               always
-    frame      number of the frame, 1 being the first; or instead
+    video      file, or folder of images named by number, relative to the table                              required
+    valence    from -1 to 1; empty: the frame has no label                                                    required
+    arousal    the same                                                                                       required
+    frame      number of the frame, the first being 1; or instead
     time       seconds from the beginning, not falling: each frame takes the row of the nearest time, up to half a
-               second before the first and after the last
+               second before the first and after the last row
                neither: the one row of a video is the label of all its frames
     subject    who is seen (default: the video)
     split      train, validation or test (default: the table's name if it is one of these, else train)
-    which      longest, left or right: the face that is meant, where there are several (default: longest);
-               a video with rows for left and for right is two
+    which      longest, left or right: the face that is labelled, where there are several (default: longest);
+               a video with rows for left and for right is two videos
     start, end seconds between which the video is used
     fps        frames a second of a folder of images (default: 30)
     expression one of `schema.EXPRESSIONS`, or empty
 
-Rows of one video must agree in all columns from `subject` to `fps`. A video's name is its file's, without what comes
-after the dot; where a split has several of that name, folders are put before it.
+Rows of one video must agree in all columns from `subject` to `fps`. A video's name is its file's without the suffix;
+where a split has several of that name, the names of their folders come before it.
 
 A table without `video`, with three columns that are an image's path, valence and arousal, with or without a header,
-lists face crops, as the released evaluation code of AffWildNet wants them: images of one folder, named by number, are
-one video.
+lists face crops, as the released evaluation code of AffWildNet has them: images of one folder, named by number, are one
+video.
 """
 
 from collections import Counter
@@ -44,9 +44,9 @@ CONSTANT = ("subject", "start", "end", "fps")
 SIDES = ("longest", "left", "right")
 IMAGES = ("image", *DIMENSIONS)
 IMAGES_FPS = 30.0
-MOST_FRAMES = 10_000_000  # of one video: a larger number is no frame's
+MOST_FRAMES = 10_000_000  # of one video: no frame has a larger number
 
-# Split, path and face: what one video is.
+# Split, path and face, which together identify a video.
 Key = tuple[str, Path, str]
 
 
@@ -54,7 +54,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     """Return the videos in the order of the tables, and what is left out.
 
     Raises:
-      UserError: if there is no table, or one does not have the columns it should.
+      UserError: if there is no table, or one has the wrong columns.
     """
     groups: dict[Key, list[tables.TableRow]] = {}
     left_out: list[LeftOut] = []
@@ -125,7 +125,7 @@ def _choice(row: tables.TableRow, column: str, choices: tuple[str, ...], default
 
 
 def _names(keys: list[Key]) -> dict[Key, str]:
-    """A name for each: its file's, with as many of the folders before it as tell it from the others of its split."""
+    """Return a name for each: its file's, with as many folders before it as make it unique in its split."""
     places = {(split, path): (*path.parent.parts, tree.name_of(path)) for split, path, _ in keys}
     names, depth = {}, 0
     while len(names) < len(places):
@@ -196,7 +196,7 @@ def _labels(rows: list[tables.TableRow]) -> partial:
     if "time" in rows[0].columns:
         return partial(Labels, _values(rows), tables.read_times(rows, "time"), None, _expressions(rows))
     if len(rows) > 1:
-        raise UserError(f"{rows[1].place}: rows of a video must have a frame or a time where it has more than one.")
+        raise UserError(f"{rows[1].place}: a video with several rows must have a frame or a time in each.")
     return partial(Labels, _values(rows), np.zeros(1), None, _expressions(rows))
 
 

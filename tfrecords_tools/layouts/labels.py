@@ -1,4 +1,4 @@
-"""Annotation files to numbers, and numbers to frames: which row of an annotation is the label of which frame."""
+"""Labels of a video: read from annotation files, and matched with its frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,21 +10,21 @@ from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.tables import read_text, to_number
 
-# How far, in seconds, a frame before the first or after the last row of an annotation with its own clock may be from
-# it: tools begin to log a moment after the video plays, and stop a moment before it ends.
+# Seconds by which a frame may lie before the first or after the last row of an annotation with its own clock: tools
+# begin to log a moment after the video plays, and stop a moment before it ends.
 END_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What a dataset says about the frames of one video.
+    """The labels of one video.
 
     Attributes:
-      values: (n, 2) float32 valence and arousal in the common range, NaN where missing.
+      values: (n, 2) float32 valence and arousal in the layout's range, NaN where missing.
       times: (n,) seconds of the rows, rising, where the annotation has its own clock; a frame takes the row of the
         nearest time (ijcv2019 section 3.2). None: row i is frame i + 1 of the source video.
       annotators: (n, A, 2) float32, single annotators' labels in the order of `VideoSource.annotators`; None where the
-        dataset does not give them.
+        dataset does not have them.
       expression: (n,) int64, index into `schema.EXPRESSIONS`, -1 where missing; None where there is none.
     """
 
@@ -35,14 +35,14 @@ class Labels:
 
 
 class NumberedLabels(Labels):
-    """Labels whose file tells the number of each row's frame: a frame that it does not name has none.
+    """Labels whose file has the number of each row's frame, so that frames may have none.
 
-    Row i is frame i + 1, NaN where the file has no such frame, so there may be fewer rows than frames.
+    Row i is frame i + 1, NaN where the file has no such frame; there may be fewer rows than frames.
     """
 
 
 def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
-    """Read one number a line, line i (1-based) for frame i; return (lines,) float32.
+    """Read one number per line, line i (1-based) for frame i; return (lines,) float32.
 
     Raises:
       UserError: naming file and line, if a line is not one finite number from `low` to `high`; also if there is no line
@@ -52,7 +52,7 @@ def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
         raise UserError(f"{path}: no annotation for this video. Add the file, or take the video out.")
     lines = read_text(path).rstrip().splitlines()
     if not lines:
-        raise UserError(f"{path}: an annotation must hold one number a line. Received: an empty file.")
+        raise UserError(f"{path}: an annotation must hold one number per line. Received: an empty file.")
     return np.array(
         [to_number(line, f"{path}, line {number}", low, high) for number, line in enumerate(lines, start=1)],
         np.float32,
@@ -73,21 +73,21 @@ def read_pair(valence: Path, arousal: Path) -> np.ndarray:
 
 
 def read_labels(valence: Path, arousal: Path) -> Labels:
-    """The labels of `read_pair`, as a reader of a dataset hands them on."""
+    """Return the labels that `read_pair` reads."""
     return Labels(read_pair(valence, arousal))
 
 
 def no_labels() -> Labels:
-    """Labels of no frame: of the videos of a test split whose annotation is not public."""
+    """Return labels of no frame, as of a test split whose annotation is not public."""
     return Labels(np.zeros((0, len(DIMENSIONS)), np.float32))
 
 
 def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE) -> np.ndarray:
     """Return (m,) the index of the row whose time is nearest to each of `at`, -1 where there is none.
 
-    Of two rows that are equally near, it is the earlier (times are compared in whole microseconds). Between the first
-    and the last row the nearest row counts however far it is (ijcv2019 section 3.2, thesis section 3.2.3); outside of
-    them only up to `tolerance` seconds.
+    Of two rows that are equally near, take the earlier; times are compared in whole microseconds. Between the first and
+    the last row take the nearest however far it is (ijcv2019 section 3.2, thesis section 3.2.3); outside of them only
+    up to `tolerance` seconds.
 
     Args:
       times: (n,) seconds of the rows, not falling.
@@ -131,7 +131,7 @@ def rows_of(
 def match(
     labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
 ) -> Labels:
-    """Return a row for each of `frames`, NaN (and -1 for the expression) where none belongs to it; see `rows_of`."""
+    """Return labels with a row for each of `frames`, missing where no row belongs to a frame; see `rows_of`."""
     rows = rows_of(labels, frames, timestamps, tolerance)
 
     def taken(values, missing):
@@ -155,12 +155,12 @@ def mean_of(annotators: np.ndarray) -> np.ndarray:
 
 
 def choose_annotators(labels: Labels, names: Sequence[str], chosen: Sequence[str]) -> Labels:
-    """Return the labels with values that are the mean of the chosen annotators; all annotators stay in it.
+    """Return the labels with the mean of the chosen annotators as their values; all annotators stay.
 
     Args:
       labels: with annotators.
       names: of all annotators, in the order of `labels.annotators`.
-      chosen: names of those that count.
+      chosen: names of those whose mean is taken.
 
     Raises:
       UserError: if there are no single annotators, if none is chosen, or if one of `chosen` is not one of `names`.
@@ -175,5 +175,5 @@ def choose_annotators(labels: Labels, names: Sequence[str], chosen: Sequence[str
 
 
 def utterance_labels(valence: float, arousal: float, expression: int) -> Labels:
-    """The labels of a clip of which all frames have the same; a single row with a time is that of the whole video."""
+    """Return the labels of a clip whose frames all have the same: a single row with a time is the whole video's."""
     return Labels(np.array([[valence, arousal]], np.float32), np.zeros(1), None, np.array([expression], np.int64))

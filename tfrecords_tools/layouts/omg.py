@@ -4,10 +4,10 @@
         link,start,end,video,utterance,arousal,valence,EmotionMaxVote
 
 Arousal comes first, and is from 0 to 1; valence is from -1 to 1 (omg2019 section 3.3). Both stay as they are. An
-utterance has one label, which every frame of its clip gets, and one class. The videos' name is `<video>_utterance_<N>`,
-the subject is the video. `start` and `end` are seconds of the video that the clip was cut from, and are not used.
+utterance has one label and one class, which every frame of its clip gets. A video's name is `<video>_utterance_<N>`,
+its subject is the video. `start` and `end` are seconds of the video that the clip was cut from, and are not used.
 
-A clip below a folder whose name begins with train, valid or test is one of that split alone.
+A clip below a folder whose name begins with train, valid or test belongs to that split only.
 """
 
 from functools import partial
@@ -41,7 +41,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     """
     present = {split: source / name for split, name in TABLES.items() if (source / name).is_file()}
     if not present:
-        raise UserError(f"{source}: the layout omg wants {', '.join(TABLES.values())}, or one of them. Received: none.")
+        raise UserError(f"{source}: the layout omg needs {', '.join(TABLES.values())}, or one of them. Received: none.")
     clips: dict[tuple[str, str], list[Path]] = {}
     for path in tree.files(source, VIDEO_SUFFIXES):
         clips.setdefault((path.parent.name, path.stem), []).append(path)
@@ -71,8 +71,8 @@ def _labels(row: tables.TableRow) -> partial:
 
 def _clip(paths: list[Path], split: str, source: Path, place: str) -> Path:
     splits = [_split_of(path.relative_to(source).parts[:-2]) for path in paths]
-    fits = [path for path, told in zip(paths, splits, strict=True) if told == split]
-    fits = fits or [path for path, told in zip(paths, splits, strict=True) if told is None]
+    fits = [path for path, own in zip(paths, splits, strict=True) if own == split]
+    fits = fits or [path for path, own in zip(paths, splits, strict=True) if own is None]
     if len(fits) != 1:
         found = " and ".join(map(str, fits)) or "none"
         raise UserError(f"{place}: must have one clip <video>/<utterance>.mp4 of the split. Received: {found}")

@@ -1,7 +1,7 @@
 """Points of a face in `.pts` files: `version: 1`, `n_points: N`, and N lines `x y` between braces.
 
-The format counts pixels from 1, and so do Menpo's files, with which the faces of Aff-Wild were found (ijcv2019
-section 3.1): 1 is taken off both coordinates.
+The format counts pixels from 1, also as written by Menpo, with which the faces of Aff-Wild were found (ijcv2019 section
+3.1): 1 is subtracted from both coordinates.
 """
 
 import re
@@ -21,11 +21,11 @@ def read_points(path: Path, count: int) -> np.ndarray:
       UserError: if the file does not hold that number of points.
     """
     text = read_text(path)
-    told = re.search(r"n_points:\s*([0-9]+)", text)
+    stated = re.search(r"n_points:\s*([0-9]+)", text)
     try:
         body = re.search(r"\{([^{}]*)\}", text)[1]
         points = np.array([[float(cell) for cell in line.split()] for line in body.splitlines() if line.strip()])
-        right = points.shape == (count, 2) and np.isfinite(points).all() and (told is None or int(told[1]) == count)
+        right = points.shape == (count, 2) and np.isfinite(points).all() and (stated is None or int(stated[1]) == count)
     except (TypeError, ValueError):  # no braces; a word, or lines of unequal length
         right = False
     if not right:

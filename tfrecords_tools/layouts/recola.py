@@ -2,18 +2,18 @@
 
 Videos and annotations are found at any depth, by name and by the name of the annotation's folder. An annotation is
 
-  - the corpus's own table of six raters, `time;FM1 ;FM2 ;FM3 ;FF1 ;FF2 ;FF3`: the label is the raters' mean, and each
-    rater's is kept (`RATERS`, whatever the file's order);
-  - a gold standard of AVEC, an `.arff` with the attributes frameTime and GoldStandard; where a video has one, it counts
-    and not the raters;
+  - the corpus's own table of six raters, `time;FM1 ;FM2 ;FM3 ;FF1 ;FF2 ;FF3`: the label is the raters' mean, and the
+    records keep each rater's (in the order of `RATERS`, whatever the file's);
+  - a gold standard of AVEC, an `.arff` with the attributes frameTime and GoldStandard, used instead of the raters where
+    a video has both;
   - a gold standard with commas, a header, the time in the first column and the value in the second.
 
-All are from -1 to 1, and all tell a time: every 40 ms, from 0 to 300 seconds in 7,501 rows. Videos have 25 frames a
-second, and frame k (1-based) is shown from (k - 1) / 25 seconds: the row of t = 0 is the label of frame 1, the next
-one of frame 2, and the last, of t = 300, comes after the last of 7,500 frames. To drop the row of t = 0 and count on
-would give each frame the label of the one after it.
+All are from -1 to 1 and have times: every 40 ms, from 0 to 300 seconds in 7,501 rows. Videos have 25 frames a second,
+and frame k (1-based) is shown from (k - 1) / 25 seconds: the row of t = 0 is the label of frame 1, the next row that of
+frame 2, and the last, of t = 300, comes after the last of 7,500 frames. To drop the row of t = 0 and count rows instead
+would give each frame the label of the next one.
 
-The split is that of AVEC: `train`, `dev` (here validation), all other participants test.
+The splits are those of AVEC: `train`, `dev` (here validation), and all other participants test.
 """
 
 import re
@@ -39,7 +39,7 @@ SETS = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Return the videos, sorted by name, and what is left out; files of other names are passed over.
+    """Return the videos, sorted by name, and what is left out; skip files of other names.
 
     Raises:
       UserError: if there is no video at all.
@@ -68,18 +68,18 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
             left_out.append(LeftOut(name, split_of(name), str(error)))
     if not clips and not twice:
         raise UserError(
-            f"{source}: no videos. The layout recola wants P16.mp4 with arousal/P16.csv and valence/P16.csv."
+            f"{source}: no videos. The layout recola needs P16.mp4 with arousal/P16.csv and valence/P16.csv."
         )
     return videos, left_out
 
 
 def split_of(name: str) -> str | None:
     """Return the split of a video P<id>, or of <set>_<n> with AVEC's sets; None for any other name."""
-    if told := re.fullmatch(r"P([0-9]+)", name):
-        number = int(told[1])
+    if participant := re.fullmatch(r"P([0-9]+)", name):
+        number = int(participant[1])
         return "train" if number in TRAIN else "validation" if number in VALIDATION else "test"
-    told = re.fullmatch(r"(train|dev|test)_[0-9]+", name)
-    return SETS[told[1]] if told else None
+    numbered = re.fullmatch(r"(train|dev|test)_[0-9]+", name)
+    return SETS[numbered[1]] if numbered else None
 
 
 def read_labels(valence: Path, arousal: Path) -> Labels:
@@ -123,8 +123,8 @@ def _arff_rows(path: Path) -> list[tables.TableRow]:
             continue
         if data:
             lines.append((number, tuple(cell.strip() for cell in line.split(","))))
-        elif told := re.match(r"@attribute\s+(\S+)", line, re.IGNORECASE):
-            attributes.append(told[1].strip("'\"").lower())
+        elif attribute := re.match(r"@attribute\s+(\S+)", line, re.IGNORECASE):
+            attributes.append(attribute[1].strip("'\"").lower())
         data = data or line.lower() == "@data"
     if not lines or not {"frametime", "goldstandard"} <= set(attributes):
         raise UserError(f"{path}: must have the attributes frameTime and GoldStandard, and rows below @data.")

@@ -1,4 +1,4 @@
-"""What every reader of a dataset yields."""
+"""A video of a dataset, as the reader of its layout describes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ class VideoSource:
     Attributes:
       video: its name, unique in its split.
       split: one of `schema.SPLITS`.
-      subject: who is seen; the video's name where the dataset does not tell.
+      subject: who is seen; the video's name where the dataset does not say.
       path: the video file, or a folder of images named by their frame numbers.
-      read_labels: returns the labels; raises `UserError`. It is called in another process: a function of a module, or a
-        `functools.partial` of one.
-      read_faces: returns the faces that come with the dataset; called likewise. None: they are detected.
+      read_labels: returns the labels or raises `UserError`. It is called in another process, and so must be a function
+        of a module, or a `functools.partial` of one.
+      read_faces: returns the faces that come with the dataset, as a function like `read_labels`; None detects them.
       annotators: names of the single annotators, the same for all videos of a dataset.
-      expression: whether the labels hold a class of expression, the same for all videos of a dataset.
-      which: the face that the labels are about where there are several: "longest" (the longest track), "left", "right",
-        or "annotated" (the one that overlaps `read_faces` best).
-      cropped: the images are face crops already: the box is the whole image.
+      expression: whether the labels hold an expression class, the same for all videos of a dataset.
+      which: the face that is labelled where there are several: "longest" (the longest track), "left", "right", or
+        "annotated" (the face that overlaps `read_faces` best).
+      cropped: whether the frames are face crops already, so that the box is the whole frame.
       start, end: seconds between which the video is used; None is its beginning or its end. Frame numbers stay those of
         the whole video.
-      fps: frames per second of a folder of images; None for a video file, which tells its own.
-      first: number of the first image of a folder, 0 or 1. Frame numbers are 1-based whichever it is.
+      fps: frames per second of a folder of images; None for a video file, which has its own rate.
+      first: number of the first image of a folder, 0 or 1. Frame numbers are 1-based in both cases.
     """
 
     video: str

@@ -1,16 +1,17 @@
-"""The database of the thesis (chapter 3): videos of 30 frames a second, labels of raters with a clock of their own.
+"""The database of the thesis (chapter 3): videos of 30 frames a second, raters' labels with a clock of their own.
 
     videos/[<split>/]<name>.mp4                                  at any depth
     faces/[<split>/]<name>/00001.jpg                             face crops, used where a name has them
-    annotations/[<rater>/]{valence,arousal}/<name>.txt           a rater's: seconds and value, a row each, or
-    annotations/<name>.txt                                       merged: frame, valence, arousal
+    annotations/[<rater>/]{valence,arousal}/<name>.txt           of a rater: rows of seconds and value, or
+    annotations/<name>.txt                                       merged: rows of frame, valence, arousal
 
-Values are from -1000 to 1000, here divided by 1000. Columns have spaces, tabs, commas or semicolons between; a header
+Values are from -1000 to 1000, here divided by 1000. Spaces, tabs, commas or semicolons separate the columns; a header
 may come first. Frames are numbered from 1. What is in no folder of a split is `train`.
 
-Raters' rows come at irregular times. Frame k has the time k / 30, as in the thesis, where frame 2 has 0.06667 seconds,
-and takes the row of the nearest time (section 3.2.3). The label is the mean of the raters' (ijcv2019 section 3.4),
-whose names are those of the folders; a single rater's is the label itself. Raters count before a merged file.
+Raters' rows have irregular times. Frame k has the time k / 30, as in the thesis, where frame 2 has 0.06667 seconds, and
+takes the row of the nearest time (section 3.2.3). The label is the mean of the raters (ijcv2019 section 3.4), who are
+named by their folders; with one rater it is that rater's. Raters are used instead of a merged file where there are
+both.
 """
 
 from functools import partial
@@ -29,9 +30,9 @@ from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 RANGE = 1000
 FPS = 30.0
-MOST_FRAMES = 10_000_000  # of one video: a larger number is no frame's
+MOST_FRAMES = 10_000_000  # of one video: no frame has a larger number
 
-# The valence and the arousal file of one rater, None where the rater did not annotate it.
+# The valence and the arousal file of one rater, None for what the rater did not annotate.
 Pair = tuple[Path | None, Path | None]
 
 
@@ -47,7 +48,7 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     paths = files | crops
     if not paths and not twice:
         raise UserError(
-            f"{source}: no videos. The layout thesis wants videos/<name>.mp4 or faces/<name>/00001.jpg, and "
+            f"{source}: no videos. The layout thesis needs videos/<name>.mp4 or faces/<name>/00001.jpg, and "
             "annotations/<rater>/{valence,arousal}/<name>.txt or annotations/<name>.txt."
         )
     merged = {path.stem: path for path in sorted((source / "annotations").glob("*.txt"))}
@@ -76,14 +77,14 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 
 
 def read_raters(pairs: tuple[Pair, ...]) -> Labels:
-    """Read the raters' files of one video, one row for each frame at 30 frames a second and one without label.
+    """Read the raters' files of one video: a row for each frame at 30 frames a second, and a last row without label.
 
     Raises:
       UserError: naming file and line.
     """
     clocks = {path: _read_rater(path) for pair in pairs for path in pair if path}
     end = max(times[-1] for times, _ in clocks.values()) + END_TOLERANCE
-    frames = np.arange(1, int(end * FPS) + 3)  # the last is beyond every rater's end, and so is what follows it
+    frames = np.arange(1, int(end * FPS) + 3)  # the last is beyond every rater's end, as are all frames after it
     annotators = np.full((len(frames), len(pairs), 2), np.nan, np.float32)
     for rater, pair in enumerate(pairs):
         for column, path in enumerate(pair):
@@ -91,12 +92,12 @@ def read_raters(pairs: tuple[Pair, ...]) -> Labels:
                 times, values = clocks[path]
                 rows = nearest(times, frames / FPS)
                 annotators[:, rater, column] = np.where(rows < 0, np.nan, values[rows])
-    # Frame k is shown from (k - 1) / 30 on: that is the time by which the frames of a video are matched with rows.
+    # Frame k is shown from (k - 1) / 30 on, and a video's frames are matched with rows by that time.
     return Labels(mean_of(annotators), (frames - 1) / FPS, annotators if len(pairs) > 1 else None)
 
 
 def read_merged(path: Path, raters: int = 0) -> Labels:
-    """Read a merged file; a frame that it does not name has no label, nor has any of the `raters`.
+    """Read a merged file; frames that it does not name have no label. All `raters` are missing in all frames.
 
     Raises:
       UserError: naming file and line.

@@ -1,4 +1,4 @@
-"""Files of a dataset by name, in folders of any depth."""
+"""Find the files of a dataset by name, in folders of any depth."""
 
 import os
 import re
@@ -9,7 +9,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files below `folder` with one of `suffixes` (in any case), sorted; hidden ones are passed over."""
+    """Return the files below `folder` with one of `suffixes` (in any case), sorted; skip hidden ones."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -20,13 +20,13 @@ def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
     """Return the path of each name (a file's stem, or a folder's name), and a reason for each name that occurs twice.
 
-    A name that occurs twice is in the second result alone: which of the two counts cannot be told.
+    A name that occurs twice is in the second result only: which of the two is right is not known.
     """
     found: dict[str, list[Path]] = {}
     for path in paths:
         found.setdefault(name_of(path), []).append(path)
     twice = {
-        name: f"{' and '.join(map(str, paths))}: a name must stand for one. Remove or rename the others."
+        name: f"{' and '.join(map(str, paths))}: a name must belong to one. Remove or rename the others."
         for name, paths in found.items()
         if len(paths) > 1
     }
@@ -39,7 +39,7 @@ def name_of(path: Path) -> str:
 
 
 def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[int, Path]:
-    """Return the files of `folder` itself whose name is a number, such as 00012.jpg or 12.pts, by that number."""
+    """Return the files directly in `folder` whose name is a number, such as 00012.jpg or 12.pts, by that number."""
     return {
         int(path.stem): path
         for path in sorted(folder.glob("*"))
@@ -48,17 +48,17 @@ def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[i
 
 
 def folders_of_images(folder: Path) -> list[Path]:
-    """Return the folders below `folder` that hold an image named by a number themselves, sorted."""
+    """Return the folders below `folder` that directly hold an image named by a number, sorted."""
     return [path for path, names in _walk(folder) if any(_is_numbered_image(name) for name in names)]
 
 
 def innermost_folders(folder: Path) -> list[Path]:
-    """Return the folders below `folder` that hold no folder, sorted; also those without a file."""
+    """Return the folders below `folder` that hold no other folder, sorted; also empty ones."""
     return [path for path, _ in _walk(folder, innermost=True)]
 
 
 def _walk(folder: Path, innermost: bool = False) -> list[tuple[Path, list[str]]]:
-    # Not `rglob`: there can be a million files below, and none of them need be asked what it is.
+    # Not `rglob`, which asks for each of perhaps a million files whether it is a folder.
     return sorted(
         (Path(path), names)
         for path, folders, names in os.walk(folder)

@@ -1,1 +1,1 @@
-"""Pack a dataset: one video, jobs, what runs them, the whole corpus."""
+"""Pack a dataset: one video to one TFRecord file, videos as jobs, and all of them to a corpus."""

@@ -1,6 +1,6 @@
-"""Who runs the jobs: this process, several on this machine, or an Apache Beam pipeline.
+"""Run packing jobs: in this process, in several on this machine, or in an Apache Beam pipeline.
 
-A runner is a function `(jobs, workers, beam_options) -> results`, in any order.
+A runner is a function `(jobs, workers, beam_options) -> results`, with the results in any order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
             for future in as_completed([pool.submit(jobs.run, job) for job in todo]):
                 yield future.result()
         except BrokenProcessPool:
-            raise UserError("A packing process was killed, likely for want of memory. Lower `--workers`.") from None
+            raise UserError("A packing process was killed, probably for lack of memory. Lower `--workers`.") from None
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -41,7 +41,8 @@ def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) ->
     """Run the jobs as a pipeline of Apache Beam; every worker must see the source and the staging folder.
 
     Args:
-      workers: not used; what runs at once is Beam's business.
+      todo: the jobs.
+      workers: not used: Beam decides how many run at once.
       beam_options: flags of Beam and its runner, such as `--runner=DirectRunner`, `--direct_num_workers=4`.
 
     Raises:

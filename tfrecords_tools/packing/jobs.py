@@ -1,8 +1,8 @@
-"""The packing of one video as a job: done once, its result kept beside its records, and found again.
+"""The packing of one video as a job, whose result is kept and used again while its input is the same.
 
-A job is what any runner repeats for each video, in this process, in others, or on other machines that see the same
-folder. Its result is a JSON file in the staging folder, so that a killed run goes on where it was, and a video whose
-input has not changed is not packed twice.
+A runner runs a job for each video, in this process, in others, or on other machines that see the same folder. The
+result is a JSON file beside the records in the staging folder: packing that was killed goes on from there, and a video
+whose input has not changed is not packed again.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from tfrecords_tools.packing.video_packer import PackOptions, pack_video
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
-# To be raised whenever the same input would give other records than before.
+# Raise it whenever the same input gives other records than before.
 PACKING_VERSION = 1
 
 
@@ -35,8 +35,8 @@ class Job:
       source: the video.
       options: how it is packed.
       staging: folder for its records and its result.
-      earlier: files of videos of this name in a packed corpus, with their entries; one is taken over if nothing has
-        changed.
+      earlier: files of videos of this name in a packed corpus, with their entries; one of them is used again if its
+        input is the same.
     """
 
     source: VideoSource
@@ -46,12 +46,12 @@ class Job:
 
     @property
     def records(self) -> Path:
-        """Where its records lie."""
+        """Path of its records."""
         return self.staging / f"{self._key}.records"
 
     @property
     def result(self) -> Path:
-        """Where its result lies."""
+        """Path of its result."""
         return self.staging / f"{self._key}.json"
 
     @property
@@ -60,10 +60,10 @@ class Job:
 
 
 def run(job: Job) -> VideoEntry | LeftOut:
-    """Pack a video unless that is done already; what cannot be packed gives the reason instead of an error."""
+    """Pack a video unless that is done already; return its entry, or the reason why it cannot be packed."""
     try:
         digest = input_digest(job.source, job.options)
-        entry = _done(job, digest) or _taken_over(job, digest)
+        entry = _finished(job, digest) or _from_earlier(job, digest)
         if entry is None:
             entry = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
         _write(job.result, {"entry": dataclasses.asdict(entry)})
@@ -75,7 +75,7 @@ def run(job: Job) -> VideoEntry | LeftOut:
 
 
 def read(job: Job) -> VideoEntry | LeftOut:
-    """Return the result that `run` has written.
+    """Return the result that `run` wrote.
 
     Raises:
       UserError: if there is none.
@@ -84,14 +84,14 @@ def read(job: Job) -> VideoEntry | LeftOut:
         held = json.loads(job.result.read_text("utf-8"))
     except (OSError, ValueError):
         raise UserError(
-            f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder; "
-            "the same command goes on with what is missing."
+            f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder. "
+            "The same command goes on with what is missing."
         ) from None
     return manifest.entry_from(held["entry"]) if "entry" in held else LeftOut(**held["left_out"])
 
 
 def input_digest(source: VideoSource, options: PackOptions) -> str:
-    """Return the sha256 of all that decides a video's records: its bytes, its labels and faces, and the options.
+    """Return the sha256 of all that decides a video's records: the video, its labels and faces, and the options.
 
     Raises:
       UserError: if the video or its labels cannot be read.
@@ -128,7 +128,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
     return digest.hexdigest()
 
 
-def _done(job: Job, digest: str) -> VideoEntry | None:
+def _finished(job: Job, digest: str) -> VideoEntry | None:
     try:
         entry = read(job)
     except UserError:
@@ -137,7 +137,7 @@ def _done(job: Job, digest: str) -> VideoEntry | None:
     return entry if is_same and _is_whole(job.records, entry) else None
 
 
-def _taken_over(job: Job, digest: str) -> VideoEntry | None:
+def _from_earlier(job: Job, digest: str) -> VideoEntry | None:
     for path, entry in job.earlier:
         if entry.input_sha256 == digest and _is_whole(path, entry):
             link_or_copy(path, job.records)
@@ -150,7 +150,7 @@ def _is_whole(path: Path, entry: VideoEntry) -> bool:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or makes a copy of it where the file system has no links."""
+    """Give a file a second name, or copy it where the file system has no links."""
     with whole(target) as partial:
         partial.unlink(missing_ok=True)
         try:

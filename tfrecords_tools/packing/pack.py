@@ -1,4 +1,4 @@
-"""Packing a dataset: every video to one TFRecord file of faces, landmarks and labels, gathered to a corpus."""
+"""Pack a dataset: every video to one TFRecord file of faces, landmarks and labels, and all of them to a corpus."""
 
 import shutil
 import sys
@@ -38,10 +38,10 @@ def pack(
 ) -> Manifest:
     """Pack a dataset into the new folder `output`, which appears when it is whole; return its manifest.
 
-    A video that cannot be used does not stop the others: it is in the manifest's `left_out`, with the reason. A killed
-    run leaves its finished videos in `.partial-<name of the output>` beside the output, and the same call goes on from
-    there. With `overwrite`, files of a corpus in `output` are taken over where nothing has changed. The result is the
-    same, byte for byte, whatever the number of workers.
+    A video that cannot be used does not stop the others: it is in the manifest's `left_out`, with the reason. If
+    packing is killed, the finished videos stay in `.partial-<name of the output>` beside the output, and the same call
+    goes on from there. With `overwrite`, files of a corpus in `output` are used again where nothing has changed. The
+    records are the same, byte for byte, whatever the number of workers.
 
     Example:
         >>> packed = pack("aff_wild", "data/sample", "data/sample_packed")
@@ -57,8 +57,8 @@ def pack(
       overwrite: replace a corpus in `output`.
       runner: a key of `RUNNERS`.
       beam_options: flags of Beam.
-      splits: another split for each video, by its own split and name, such as `{"train/101": "test"}`, as
-        `partition_file.load` returns it; None keeps the dataset's own.
+      splits: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
+        `partition_file.load` returns it; videos that are not in it are not packed. None keeps the dataset's splits.
       progress: whether to show a progress bar.
 
     Raises:
@@ -115,14 +115,14 @@ def pack(
 
 
 def _checked_name(name: str) -> str:
-    # TFDS reads the name out of the files' names: lower case, digits and underscores.
+    # TensorFlow Datasets finds the name in the files' names.
     if not (name.isidentifier() and name == name.lower() and name.isascii()):
         raise UserError(f"`--name` must be lower-case letters, digits and underscores. Received: {name}")
     return name
 
 
 def check_output(output: Path, overwrite: bool = False) -> None:
-    """Raise a `UserError` if the folder `output` holds something, unless that is a corpus to overwrite."""
+    """Raise a `UserError` if the folder `output` holds something, other than a corpus to overwrite."""
     if not (output / manifest.FILE_NAME).is_file():
         check_new_folder(output)
     elif not overwrite:
@@ -130,11 +130,11 @@ def check_output(output: Path, overwrite: bool = False) -> None:
 
 
 def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
-    """The files of a packed corpus with their entries, by the video's name; none where there is no readable one."""
+    """Return the files of a packed corpus with their entries, by the video's name; none without a readable corpus."""
     try:
         videos = manifest.load(corpus).videos
     except UserError:
-        return {}  # nothing there, or from another version: packed afresh
+        return {}  # no corpus, or one of another version: everything is packed
     found: dict[str, list[tuple[Path, VideoEntry]]] = {}
     for entry in videos:
         found.setdefault(entry.video, []).append((corpus / entry.file, entry))
@@ -142,7 +142,7 @@ def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
 
 
 def _placed(videos: list[VideoSource], splits: dict[str, str]) -> list[VideoSource]:
-    """The videos in other splits; those that `splits` does not know are not packed."""
+    """Return the videos that `splits` names, in the splits that it gives them."""
     placed = []
     for video in videos:
         split = splits.get(f"{video.split}/{video.video}")
@@ -162,7 +162,7 @@ def _place(entry: VideoEntry | LeftOut) -> tuple[int, str]:
 
 
 def _into_place(entries: list[VideoEntry], name: str, staging: Path, folder: Path) -> Iterator[VideoEntry]:
-    # TFDS finds the shards of a split by their names, which hold their total: known only now.
+    # TensorFlow Datasets finds the files of a split by their names, which hold their number: it is known only now.
     totals = Counter(entry.split for entry in entries)
     numbers = Counter()
     for entry in sorted(entries, key=_place):

@@ -1,4 +1,4 @@
-"""One video of a dataset to one TFRecord file: the track of its face, and then the crops with their labels."""
+"""Pack one video to one TFRecord file: find the track of its face, then write the crops with their labels."""
 
 import dataclasses
 import hashlib
@@ -32,13 +32,13 @@ class PackOptions:
     Attributes:
       landmark_model: path of the 68-point model, as `landmarks.find_model` returns it.
       aligner: how the face is cut out.
-      upsample: times the image is doubled before detection; each finds faces half as large, at four times the cost.
+      upsample: times a frame is doubled before detection; each finds faces half as large, at four times the cost.
       length_tolerance: by how many frames an annotation may be longer or shorter than its video.
-      every: frames from one image that is searched whole to the next, see `tracking.track_faces`.
-      fps: fixed rate that frames are brought to; None keeps those of the video.
-      detect: find faces afresh also where they come with the dataset, which then choose between several.
-      yunet_model: path of a YuNet model to find faces with instead of dlib's detector; None is dlib's.
-      annotators: names of the single annotators whose mean is the label; empty is the dataset's own label.
+      every: frames from one that is searched whole to the next, see `tracking.track_faces`.
+      fps: fixed rate that frames are converted to; None keeps those of the video.
+      detect: detect faces even where they come with the dataset, and use those only to choose between several.
+      yunet_model: path of a YuNet model to find faces with; None is dlib's detector.
+      annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
     """
 
     landmark_model: Path
@@ -52,7 +52,7 @@ class PackOptions:
     annotators: tuple[str, ...] = ()
 
     def deciding(self) -> dict:
-        """What of them decides the records: not where the models lie, but which they are."""
+        """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
         described = dataclasses.asdict(self)
         del described["landmark_model"]
         if self.yunet_model is not None:
@@ -60,20 +60,20 @@ class PackOptions:
         return described
 
 
-# Loading the 68-point model takes a second: once a process, not once a video.
+# Loading the 68-point model takes a second, so it is loaded once per process.
 _predictor = cache(LandmarkPredictor)
 _yunet = cache(YuNetDetector)
 _dlib = cache(FaceDetector)
 
 
 def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
-    """Pack one video to `path`; leaves nothing there on an error.
+    """Pack one video to `path`, and return its entry; leave nothing there on an error.
 
-    The video is decoded twice, which costs little beside finding faces: once for the tracks of all faces in it, of
-    which one is chosen, and once to cut out the crops.
+    Decode the video twice, which costs little compared with finding faces: once for the tracks of all faces, one of
+    which is chosen, and once to cut out the crops.
 
     Raises:
-      UserError: if the video or its annotation cannot be used; the message names the file, and says why.
+      UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
     labels = source.read_labels()
     if options.annotators:
@@ -118,11 +118,11 @@ def _frames(source: VideoSource, options: PackOptions) -> Iterator[Frame]:
 
 
 class _Seen:
-    """The frames of a video as they go by.
+    """The frames of a video, whose times and numbers are noted as they go by.
 
     Attributes:
-      times: timestamp of each in seconds, by number.
-      sources: number of each in the source video, by number.
+      times: timestamp of each frame in seconds, by its number.
+      sources: number of each frame in the source video, by its number.
     """
 
     def __init__(self, source: VideoSource, options: PackOptions):
@@ -138,7 +138,7 @@ class _Seen:
 
 
 def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> tuple[Track, int]:
-    """The face that the labels are about, and how many frames were taken from it as false detections."""
+    """Return the track of the labelled face, and how many of its frames were removed as false detections."""
     predictor = _predictor(options.landmark_model)
     if source.cropped:
         return _whole_images(frames, predictor), 0
@@ -151,7 +151,7 @@ def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> tuple[Tr
     try:
         if faces is None:
             return remove_jumps(choose_track(tracks, source.which))
-        # Tracks have the numbers at the fixed rate, where there is one; the dataset's boxes have the source's.
+        # Tracks have the numbers after a conversion to a fixed rate, the dataset's boxes those of the source.
         boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
         return remove_jumps(choose_track(tracks, "annotated", Faces(boxes)))
     except UserError as error:
@@ -172,12 +172,12 @@ def _whole_images(frames: _Seen, predictor: LandmarkPredictor) -> Track:
 
 
 def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels):
-    """Write a record for each frame of the track, `labels` having a row for each; return the `VideoRecords`."""
-    # TensorFlow takes seconds to import, and only the processes that write need it.
+    """Write a record for each frame of the track with its row of `labels`; return the `VideoRecords`."""
+    # TensorFlow takes seconds to import, and only processes that write need it.
     import_tensorflow()
     from tfrecords_tools.records.writer import VideoRecords, encode_face
 
-    # Around a face that was cut out already there is nothing to widen it with.
+    # A crop has nothing around it by which it could be widened.
     aligner = dataclasses.replace(options.aligner, margin=0) if source.cropped else options.aligner
     rows = {number: row for row, number in enumerate(track.boxes)}
     with VideoRecords(path, schema.fields(len(source.annotators), source.expression)) as records:
@@ -216,16 +216,16 @@ def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
         kind = "longer" if difference > 0 else "shorter"
         raise UserError(
             f"{path}: the annotation is {abs(difference)} frames {kind} than the video ({labels} labels, {frames} "
-            f"frames decoded); at most {tolerance} may differ. Mend either, or raise `--length_tolerance`."
+            f"frames decoded). At most {tolerance} may differ. Correct either, or raise `--length_tolerance`."
         )
 
 
 def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
     """Raise a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
 
-    Rows that count frames are checked by `check_length`, in so far as their number tells anything: crops are missing
-    where there is no face, also at the end, so labels may go on; frames may go on where each row tells its frame's
-    number; an annotation with its own clock, and one without any row, fits every video.
+    Rows that count frames are checked by `check_length`, except where their number may differ: crops are missing where
+    there is no face, also at the end, so labels may go on; frames may go on where each row has its frame's number. An
+    annotation with its own clock, or without any row, fits every video.
     """
     count = len(labels.values)
     if labels.times is not None or count == 0:

@@ -1,1 +1,1 @@
-"""The one place that knows a record: its schema, manifest, writer, reader and verification."""
+"""The one place that knows a record: its schema, and the manifest, writer, reader and verification of a corpus."""

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a packed corpus holds, enough to plan every window without opening a record."""
+"""`manifest.json`: what a packed corpus holds, so that windows can be planned without opening a record."""
 
 import dataclasses
 import json
@@ -15,10 +15,10 @@ from tfrecords_tools.records import schema
 
 FILE_NAME = "manifest.json"
 
-# What a manifest means that does not say its label range, by layout; for all others it is `schema.LABEL_RANGE`.
-_UNSAID_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
+# Earlier manifests lack the label range: it follows from the layout, and is `schema.LABEL_RANGE` for all others.
+_FORMER_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
 
-# What earlier manifests call a field of a video.
+# Earlier manifests name these fields of a video otherwise.
 _FORMER_NAMES = {"runs": "segments", "labelled_runs": "labelled_segments"}
 
 # First and last of consecutive frame numbers, both included.
@@ -27,7 +27,7 @@ Segment = tuple[int, int]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A video (or an annotation) that is not in the packed corpus, and why."""
+    """A video, or an annotation without one, that is not in the packed corpus, and why."""
 
     video: str
     split: str
@@ -42,11 +42,11 @@ class VideoEntry:
       video, split, subject: as in the records.
       file: name of its TFRecord file.
       sha256: of that file.
-      fps: frames per second as the container told it, 0 where it told none.
-      frames_decoded: frames that the source video decodes to.
+      fps: frames per second by the video's container, 0 where it does not say.
+      frames_decoded: number of frames that the source video decodes to.
       frames_without_face: of these, left out because no face was found.
-      frames_removed: of these, left out because what was found there jumps and is no face (ijcv2019 section 3.1).
-      input_sha256: of the source video, its labels and what decides how it is packed; "" where it is not known.
+      frames_removed: of these, left out because what was found jumps and is no face (ijcv2019 section 3.1).
+      input_sha256: of the source video, its labels and the options that decide its records; "" where it is not known.
       segments: frame numbers of the records, in order.
       labelled_segments: frame numbers of those with a label.
       record_bytes: size of each record in the file, framing included, in order.
@@ -88,7 +88,7 @@ class VideoEntry:
 
     @property
     def offsets(self) -> list[int]:
-        """Byte at which each record starts in the file."""
+        """Byte of the file at which each record starts."""
         return [0, *accumulate(self.record_bytes)][:-1]
 
 
@@ -98,13 +98,13 @@ class Manifest:
 
     Attributes:
       name: of the corpus; the files are `<name>-<split>.tfrecord-<i>-of-<n>`.
-      layout: the reader it came from.
+      layout: of the dataset that it was packed from.
       image_size: side of the face crops in pixels.
-      alignment, margin: how they were cut, see `alignment.Aligner`.
+      alignment, margin: how the faces were cut out, see `alignment.Aligner`.
       videos: sorted by split and name.
-      left_out: what of the source is not in it, with the reason.
-      annotators: names of the single annotators whose labels the records hold, in their order.
-      expression: whether the records hold a class of expression.
+      left_out: what of the dataset is not in the corpus, with the reason.
+      annotators: names of the single annotators whose labels the records hold, in the records' order.
+      expression: whether the records hold an expression class.
       fps: the fixed rate that frames were converted to; 0 where each video keeps its own.
       label_range: lowest and highest label of each dimension, by its name.
     """
@@ -138,7 +138,7 @@ class Manifest:
         found = [entry for entry in self.videos if entry.split == split]
         if not found:
             held = ", ".join(sorted({entry.split for entry in self.videos})) or "none"
-            raise UserError(f"The split must hold videos. Received: {split}, which is empty; the corpus has: {held}.")
+            raise UserError(f"The split must hold videos. Received: {split}, which is empty. The corpus has: {held}.")
         return found
 
 
@@ -163,7 +163,7 @@ def _numbers(segments: tuple[Segment, ...]) -> np.ndarray:
 
 
 def save(manifest: Manifest, folder: Path) -> None:
-    """Write `manifest.json`, a video a line, whole or not at all."""
+    """Write `manifest.json`, one line per video, whole or not at all."""
     fields = dataclasses.asdict(manifest)
     lists = {key: fields.pop(key) for key in ("videos", "left_out")}
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
@@ -199,7 +199,7 @@ def load(folder: Path) -> Manifest:
         videos = tuple(entry_from(entry) for entry in fields.pop("videos"))
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
         annotators = tuple(fields.pop("annotators", ()))
-        said = fields.pop("label_range", _UNSAID_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
+        said = fields.pop("label_range", _FORMER_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
         label_range = {name: (low, high) for name, (low, high) in said.items()}
         return Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -207,7 +207,7 @@ def load(folder: Path) -> Manifest:
 
 
 def entry_from(fields: dict) -> VideoEntry:
-    """Return the entry whose fields came out of JSON."""
+    """Return the entry of a video from its fields in JSON."""
     fields = {_FORMER_NAMES.get(name, name): value for name, value in fields.items()}
     for name in _FORMER_NAMES.values():
         fields[name] = tuple((first, last) for first, last in fields[name])

@@ -16,7 +16,7 @@ from tfrecords_tools.records.writer import FRAMING_BYTES
 
 
 def verify(folder: str | Path, progress: bool = False) -> list[str]:
-    """Return one line for each thing that is wrong; an empty list means that all is as the manifest says.
+    """Return a line for each thing that is wrong: none where every record is as the manifest says.
 
     Example:
         >>> verify("data/sample_packed")

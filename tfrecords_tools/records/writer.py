@@ -1,4 +1,4 @@
-"""Writes one video's records to one TFRecord file."""
+"""Write the records of one video to one TFRecord file."""
 
 import hashlib
 import os
@@ -11,7 +11,8 @@ import tensorflow as tf
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 
-# A TFRecord puts a record's length (8 bytes) and the length's checksum (4) before it, and its own checksum (4) behind.
+# A TFRecord file frames each record: before it its length (8 bytes) and that length's checksum (4), after it its
+# checksum (4).
 HEADER_BYTES = 12
 FRAMING_BYTES = HEADER_BYTES + 4
 
@@ -26,7 +27,7 @@ def encode_face(face: np.ndarray) -> bytes:
 
 
 def encode(record: dict, fields: dict[str, schema.Field] = schema.FIELDS) -> bytes:
-    """Return the serialised `tf.train.Example` of a record that has exactly these fields, see `schema.fields`."""
+    """Return the serialised `tf.train.Example` of a record with exactly these fields, see `schema.fields`."""
     if record.keys() != fields.keys():
         raise ValueError(f"A record must have the fields {list(fields)}. Received: {list(record)}")
     return tf.train.Example(
@@ -66,6 +67,7 @@ class VideoRecords:
         return self
 
     def write(self, record: dict) -> None:
+        """Append a record."""
         data = encode(record, self._fields)
         self._writer.write(data)
         self.record_bytes.append(len(data) + FRAMING_BYTES)

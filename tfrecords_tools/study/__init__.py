@@ -1,1 +1,1 @@
-"""What is in a packed corpus: statistics, agreement of raters, partition by subject, contact sheet."""
+"""Look into a packed corpus: statistics, agreement of annotators, partition by subject, contact sheet."""

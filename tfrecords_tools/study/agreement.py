@@ -1,13 +1,13 @@
-"""How well single annotators agree, and how much of an annotation the landmarks tell: ijcv2019 sections 3.4 and 3.5.
+"""Agreement of single annotators, with each other and with the landmarks: ijcv2019 sections 3.4 and 3.5.
 
-For each video, and for valence and arousal apart:
+For each video, and separately for valence and arousal:
 
 MAC-A  the mean over all annotators of each one's mean Pearson correlation with the others;
 MAC-S  the same among the annotators that were selected for the video, whose mean is its label;
 canonical correlation of the frames' 136 landmark coordinates with an annotation.
 
-A correlation with what is constant, or of fewer than three frames, is not defined. It is left out of the means, and
-what has nothing to take the mean of is None.
+A correlation with a constant, or of fewer than three frames, is not defined. Means leave it out, and a mean of nothing
+is None.
 """
 
 import itertools
@@ -22,10 +22,10 @@ from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.tables import read_rows
 
 _FEWEST_FRAMES = 3
-# Subsets of annotators that `best_subset` tries at most.
+# Most subsets of annotators that `best_subset` tries.
 _MOST_SUBSETS = 100_000
 
-# By video and dimension, the selected annotators' indices.
+# Indices of the selected annotators, by video and dimension.
 Selection = dict[tuple[str, str], tuple[int, ...]]
 
 
@@ -69,9 +69,10 @@ def mac(matrix: np.ndarray, selected: Sequence[int] | None = None) -> float | No
 
 
 def best_subset(matrix: np.ndarray, size: int) -> tuple[int, ...] | None:
-    """Return the `size` annotators of the highest MAC, None where no subset has one.
+    """Return the `size` annotators with the highest MAC, None where no subset has one.
 
-    Not what the paper did: there two experts watched the videos. MAC-S is then as high as it can be by construction.
+    The paper's were selected by two experts who watched the videos. Selected here, MAC-S is as high as possible by
+    construction.
 
     Raises:
       UserError: if there are fewer annotators, or too many subsets to try.
@@ -93,12 +94,12 @@ def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[fl
     """Return the canonical correlation of landmarks with one annotation, and the landmarks' number of directions.
 
     With a single variable on one side, canonical correlation analysis is the multiple correlation: the length of the
-    centred annotation's projection on the space of the centred coordinates, divided by its own length. That space is
-    taken from a singular value decomposition, so that nothing is inverted and no iteration has to converge; directions
-    no larger than the rounding of float32 coordinates are left out. Frames without a value are left out.
+    centred annotation's projection on the space of the centred coordinates, divided by its own length. That space comes
+    from a singular value decomposition, so that nothing is inverted and no iteration has to converge; directions no
+    larger than the rounding of float32 coordinates are left out, and so are frames without a value.
 
-    With as many directions as frames less one every annotation is met: None. Independent values of n frames and d
-    directions give about sqrt(d / (n - 1)), see `chance`.
+    With as many directions as frames less one, every annotation is matched exactly, and the result is None. Independent
+    values of n frames and d directions give about sqrt(d / (n - 1)), see `chance`.
 
     Args:
       landmarks: (n, 68, 2) float32 in crop coordinates.
@@ -120,21 +121,21 @@ def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[fl
 
 
 def chance(frames: int, directions: int) -> float | None:
-    """Return what `canonical_correlation` gives on average (root of its mean square) for independent values."""
+    """Return the root mean square of `canonical_correlation` for independent values."""
     return float(np.sqrt(directions / (frames - 1))) if 0 < directions < frames - 1 else None
 
 
 def share_at_least(values: Sequence[float], at: Sequence[float]) -> list[float] | None:
-    """Return the share of `values` that are at least each of `at` (ijcv2019 figs. 7 and 8); None without values."""
+    """Return the share of `values` at least as large as each of `at` (ijcv2019 figs. 7 and 8), None without values."""
     if not len(values):
         return None
     return [float(np.mean(np.asarray(values) >= x)) for x in at]
 
 
 def common(ratings: np.ndarray, chosen: Sequence[int] | None = None) -> np.ndarray:
-    """Return (n,) float64, the mean of the chosen of (n, A) ratings (None: all), NaN unless all of them have rated.
+    """Return (n,) float64, the mean of the chosen columns of (n, A) ratings (None: all), NaN where one is missing.
 
-    The mean over whoever happens to have rated a frame would jump where one begins or ends.
+    A mean over those that are there would jump where an annotator begins or ends.
     """
     ratings = np.asarray(ratings, np.float64)
     return (ratings if chosen is None else ratings[:, list(chosen)]).mean(axis=1)
@@ -143,15 +144,16 @@ def common(ratings: np.ndarray, chosen: Sequence[int] | None = None) -> np.ndarr
 def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str]) -> Selection:
     """Read which annotators were selected for which video, two or more each.
 
-    The file is a CSV with a header: `video`, `annotators` (their names, with semicolons between), and where valence and
-    arousal differ `dimension`, one of the two.
+    The file is a CSV with a header: `video`, `annotators` (names with semicolons between), and `dimension`, valence or
+    arousal, where the two differ.
 
     Args:
-      annotators: names of all, in the records' order.
-      videos: names of those in the corpus.
+      path: of the file.
+      annotators: names of all annotators, in the records' order.
+      videos: names of all videos of the corpus.
 
     Raises:
-      UserError: naming file and line, if a name is unknown, twice there, or fewer than two are selected.
+      UserError: naming file and line, if a name is unknown or there twice, or fewer than two are selected.
     """
     selection: Selection = {}
     for row in read_rows(path, ("video", "annotators")):

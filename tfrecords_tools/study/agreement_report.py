@@ -1,4 +1,4 @@
-"""The agreement of a packed corpus's annotators: as JSON, as a table, and as figs. 7 and 8 of ijcv2019."""
+"""Report the agreement of a packed corpus's annotators: as JSON, as a table, and as figs. 7 and 8 of ijcv2019."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study import agreement
 
-# Of the correlations that `cumulative` tells, in the order of the tables.
+# Names of the correlations in the tables, in their order.
 _VALUES = {
     "mac_a": "MAC-A",
     "mac_s": "MAC-S",
@@ -25,25 +25,25 @@ _PAPER = "ijcv2019 section 3.5, Aff-Wild: mean MAC-A valence 0.47, arousal 0.46;
 
 
 def report(folder: Path, selected: Path | None = None, best: int = 0) -> dict:
-    """Return the agreement in each video of a packed corpus, as it stands in `agreement.json`.
+    """Return the agreement in each video of a packed corpus, the content of `agreement.json`.
 
-    Without single annotators in the records, only the correlation of landmarks and labels is there.
+    Without single annotators in the records, it has only the correlation of landmarks and labels.
 
     Args:
       folder: of the packed corpus.
-      selected: CSV of the annotators that were selected, see `agreement.read_selection`.
-      best: instead, so many annotators that agree best in each video; 0 is no selection.
+      selected: CSV of the selected annotators, see `agreement.read_selection`.
+      best: instead, select so many annotators that agree best in each video; 0 selects none.
 
     Raises:
-      UserError: if there is no packed corpus, if the selection cannot be read, or if there are no two annotators to
+      UserError: if there is no packed corpus, the selection cannot be read, or there are fewer than two annotators to
         select from.
     """
     packed = manifest.load(folder)
     names = packed.annotators
     if (selected or best) and len(names) < 2:
         raise UserError(
-            f"{folder}: a selection needs single annotators' labels in the records. Received: {len(names)} annotators. "
-            "Leave `--selected` and `--best` out, or pack a dataset that tells them."
+            f"{folder}: a selection needs single annotators' labels in the records. Received: {_count(len(names))}. "
+            "Leave `--selected` and `--best` out, or pack a dataset that has them."
         )
     if selected and best:
         raise UserError("Give `--selected` or `--best`, not both.")
@@ -85,7 +85,7 @@ def of_dimension(
       label: (n,) of the corpus, NaN where missing.
       landmarks: (n, 68, 2) in crop coordinates.
       chosen: indices of the selected annotators.
-      best: select so many instead, see `agreement.best_subset`; 0 does not.
+      best: instead, select so many, see `agreement.best_subset`; 0 selects none.
     """
     matrix = agreement.correlations(ratings)
     if best:
@@ -112,32 +112,32 @@ def of_dimension(
 
 
 def table(found: dict) -> str:
-    """Return what `report` found as lines of text, a line for each video and the means over them."""
+    """Return the agreement that `report` found as text: a line for each video, and the means over them."""
     shown = [name for name in _VALUES if any(found["summary"][d][name]["videos"] for d in DIMENSIONS)]
     heads = [f"{dimension[0].upper()}: {_VALUES[name]}" for dimension in DIMENSIONS for name in shown]
     annotators = ", ".join(found["annotators"]) or "none in the records: only landmarks and labels are compared"
     lines = [f"{found['corpus']}; annotators: {annotators}", f"selected: {found['selection'] or 'none given'}"]
     width = max([5, *(len(video["video"]) for video in found["videos"])]) + 2
-    lines.append(f"{'split':<12}{'video':<{width}}{'frames':>8}" + "".join(f"{head:>{_wide(head)}}" for head in heads))
+    lines.append(f"{'split':<12}{'video':<{width}}{'frames':>8}" + "".join(f"{head:>{_width(head)}}" for head in heads))
     for video in found["videos"]:
         values = [video[dimension][name] for dimension in DIMENSIONS for name in shown]
-        lines.append(f"{video['split']:<12}{video['video']:<{width}}{video['frames']:>8,}{_told(values, heads)}")
+        lines.append(f"{video['split']:<12}{video['video']:<{width}}{video['frames']:>8,}{_cells(values, heads)}")
     for kind in ("mean", "median", "by chance"):
         values = [found["summary"][dimension][name][kind] for dimension in DIMENSIONS for name in shown]
-        lines.append(f"{kind:<{20 + width}}{_told(values, heads)}")
+        lines.append(f"{kind:<{20 + width}}{_cells(values, heads)}")
     counts = [found["summary"][dimension][name]["videos"] for dimension in DIMENSIONS for name in shown]
-    told = "".join(f"{count:>{_wide(head)}}" for count, head in zip(counts, heads, strict=True))
-    lines.append(f"{'videos where defined':<{20 + width}}{told}")
+    cells = "".join(f"{count:>{_width(head)}}" for count, head in zip(counts, heads, strict=True))
+    lines.append(f"{'videos where defined':<{20 + width}}{cells}")
     lines.append("V: valence, A: arousal; -: not defined (constant, too few frames, or not given)")
     lines.append("by chance: the mean correlation of so many frames' landmarks with independent values")
     return "\n".join([*lines, *([_PAPER] if found["annotators"] else [])])
 
 
 def write(found: dict, folder: Path) -> list[Path]:
-    """Write `agreement.json`, and those of `agreement-annotators.png` and `agreement-landmarks.png` that have curves.
+    """Write `agreement.json`, and `agreement-annotators.png` and `agreement-landmarks.png` where there are curves.
 
     Returns:
-      Their paths.
+      The paths of what is written.
     """
     from tfrecords_tools.study import figures
 
@@ -173,10 +173,14 @@ def _summary(videos: list[dict], dimension: str) -> dict:
     return numbers
 
 
-def _wide(head: str) -> int:
+def _count(annotators: int) -> str:
+    return f"{annotators} annotator{'' if annotators == 1 else 's'}"
+
+
+def _width(head: str) -> int:
     return len(head) + 2
 
 
-def _told(values: list[float | None], heads: list[str]) -> str:
-    told = ("-" if value is None else f"{value:.2f}" for value in values)
-    return "".join(f"{text:>{_wide(head)}}" for text, head in zip(told, heads, strict=True))
+def _cells(values: list[float | None], heads: list[str]) -> str:
+    texts = ("-" if value is None else f"{value:.2f}" for value in values)
+    return "".join(f"{text:>{_width(head)}}" for text, head in zip(texts, heads, strict=True))

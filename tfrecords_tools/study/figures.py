@@ -1,4 +1,4 @@
-"""Pictures of a corpus's numbers, as PNG files. Colours are from the Okabe-Ito palette, safe for the colour-blind."""
+"""Figures of a packed corpus, as PNG files. Colours are from the Okabe-Ito palette, safe for the colour-blind."""
 
 from pathlib import Path
 
@@ -13,14 +13,17 @@ from matplotlib.ticker import PercentFormatter
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import DIMENSIONS
 
-# By name, so that a split looks the same in every picture; the line's style tells it apart without colour.
+# By name, so that a split looks the same in every figure; line styles distinguish them without colours.
 _SPLITS = {"train": ("#0072B2", "-"), "validation": ("#E69F00", "--"), "test": ("#009E73", ":"), "all": ("black", "-")}
 _TICKS = (-1, -0.5, 0, 0.5, 1)
 _CURVES = (("#D55E00", "-"), ("#0072B2", "--"), ("#009E73", ":"))
 
 
 def label_histograms(numbers: dict, path: Path) -> None:
-    """Valence and arousal alone, a line for each split, in percent of its labelled frames (as ijcv2019 fig. 4)."""
+    """Draw the histograms of valence and arousal, a line for each split, in percent of its labelled frames.
+
+    It is fig. 4 of ijcv2019.
+    """
     edges = np.array(numbers["edges"])
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained", sharey=True)
     for name, axis in zip(DIMENSIONS, axes, strict=True):
@@ -39,7 +42,10 @@ def label_histograms(numbers: dict, path: Path) -> None:
 
 
 def planes(numbers: dict, path: Path) -> None:
-    """The valence-arousal plane, a panel for each split, in percent of its labelled frames (as ijcv2019 fig. 11)."""
+    """Draw the histogram of the valence-arousal plane, a panel for each split, in percent of its labelled frames.
+
+    It is fig. 11 of ijcv2019.
+    """
     drawn = _drawn(numbers)
     edges = np.array(numbers["edges"])
     shares = {
@@ -69,12 +75,13 @@ def planes(numbers: dict, path: Path) -> None:
 
 
 def cumulative(report: dict, names: dict[str, str], what: str, path: Path) -> None:
-    """Share of the videos with a value of at least x, for valence and arousal (as ijcv2019 figs. 7 and 8).
+    """Draw the share of the videos with a value of at least x, for valence and arousal (ijcv2019 figs. 7 and 8).
 
     Args:
-      report: as `agreement.report` returns it.
-      names: of the values that are drawn, with what the legend calls them.
-      what: the x axis's label.
+      report: as `agreement_report.report` returns it.
+      names: of the values to draw, with their names in the legend.
+      what: label of the x axis.
+      path: of the figure.
     """
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained", sharey=True, sharex=True)
     lowest = 0.0
@@ -108,7 +115,7 @@ def stairs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _drawn(numbers: dict) -> dict[str, dict]:
-    # The whole is a panel of its own only where it is not one split; splits without labels have nothing to show.
+    # The whole corpus has a panel only if it is more than one split; splits without labels have none.
     splits = {split: own for split, own in numbers["splits"].items() if own["frames_labelled"]}
     if len(splits) == 2:
         splits.pop("all")
@@ -116,7 +123,7 @@ def _drawn(numbers: dict) -> dict[str, dict]:
 
 
 def _beside(axis, name: str, share: float | None) -> None:
-    # Above and below the plane, where no label can be.
+    # Above and below the plane, where there are no labels.
     x, y = (0.5 if sign == "+" else -0.5 for sign in (name[1], name[3]))
     text = f"{name}: none" if share is None else f"{name}: {100 * share:.1f} %"
     axis.text(x, 2.2 * y, text, ha="center", va="center", fontsize=9)

@@ -1,4 +1,4 @@
-"""What is in a packed corpus: a table of its splits, and a contact sheet of faces with landmarks and labels."""
+"""Inspect a packed corpus: a table of its splits, and a contact sheet of faces with landmarks and labels."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tfrecords_tools.records.reader import decode_face, read_labels, read_record
 
 
 def table(folder: Path) -> str:
-    """Return the description of a packed corpus as lines of text: splits, counts, labels, what was left out."""
+    """Return a packed corpus as lines of text: splits, counts, labels, what was left out."""
     packed = manifest.load(folder)
     lines = [
         f"{packed.name}: layout {packed.layout}, faces {packed.image_size}x{packed.image_size} {packed.colour_order}, "
@@ -45,7 +45,7 @@ def _row(folder: Path, packed: Manifest, entries: list[VideoEntry]) -> str:
 
 
 def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> None:
-    """Write a PNG of `columns * rows` faces, evenly over videos and time, with their landmarks and labels."""
+    """Write a PNG of `columns * rows` faces with landmarks and labels, evenly spread over videos and time."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -61,7 +61,7 @@ def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> 
         if face is None:
             raise UserError(f"{folder / entry.file}, record {index + 1}: the face is no image. Pack the corpus again.")
         axis.imshow(face)
-        # Landmarks are measured from the crop's edge, the picture's axes from the centre of its first pixel.
+        # Landmarks are measured from the crop's edge, the axes from the centre of its first pixel.
         points = record["landmarks"] * packed.image_size - 0.5
         axis.scatter(points[:, 0], points[:, 1], s=1.5, c="#00d0ff", linewidths=0)
         axis.set_xlim(-0.5, packed.image_size - 0.5)

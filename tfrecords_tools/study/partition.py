@@ -1,14 +1,14 @@
-"""Which subjects go together: splits or folds that are alike, searched for by the three criteria of thesis section 3.3.
+"""Assign subjects to splits or folds that are alike, by the three criteria of thesis section 3.3.
 
-1. The labels are distributed alike in all parts. 2. So are the genders, where they are known. 3. Nobody is seen in two
-parts. The third holds by construction, because whole subjects are assigned. The search lowers the mean over parts of
+1. The labels are distributed alike in all parts. 2. So are the genders, where they are known. 3. No subject is in two
+parts, which holds by construction because whole subjects are assigned. The search minimises the mean over parts of
 
     labels: half the sum of |share of the part's labels - share of the corpus's labels| over 10 x 10 cells of the plane
   + genders: half the sum of |share of a gender among the part's videos - among the corpus's videos|
   + frames: |the part's share of the frames - the wanted share|
 
-each from 0 (alike) to 1. It begins with random assignments and improves the best of them by moving and exchanging
-subjects until nothing helps any more; it is not certain to find the best there is.
+each from 0 (alike) to 1. It begins with random assignments, and improves the best of them by moving and exchanging
+subjects until nothing helps. It may miss the best assignment.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _RANDOM = 200
 
 @dataclass(frozen=True)
 class Subjects:
-    """What the search needs to know of S subjects.
+    """The S subjects to assign.
 
     Attributes:
       names: in order.
@@ -41,7 +41,7 @@ class Subjects:
 
 
 def cells_of(labels: np.ndarray) -> np.ndarray:
-    """Return (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane; NaN is not counted."""
+    """Return (100,) int64, the number of (n, 2) labels in each of 10 x 10 cells of the plane, without missing ones."""
     values = np.round(labels[is_labelled(labels)], 6).clip(-1, 1)
     return np.histogram2d(*values.T, bins=[CELLS, CELLS])[0].astype(np.int64).ravel()
 
@@ -50,6 +50,7 @@ def distances(subjects: Subjects, assignment: np.ndarray, shares: np.ndarray) ->
     """Return (P, 3) the distances of each part, in the order of `TERMS`.
 
     Args:
+      subjects: that are assigned.
       assignment: (S,) the part of each subject.
       shares: (P,) wanted shares of the frames, sum 1.
     """
@@ -58,11 +59,12 @@ def distances(subjects: Subjects, assignment: np.ndarray, shares: np.ndarray) ->
 
 
 def search(subjects: Subjects, shares: np.ndarray, seed: int, tries: int = 3) -> tuple[np.ndarray, float, float]:
-    """Return (S,) the part of each subject, its mean distance, and the median distance of random assignments.
+    """Return (S,) the part of each subject, the parts' mean distance, and the median distance of random assignments.
 
     Args:
+      subjects: to assign.
       shares: (P,) wanted shares of the frames, sum 1.
-      seed: the same one gives the same parts.
+      seed: of the random assignments; the same seed gives the same parts.
       tries: how many of the random assignments are improved.
 
     Raises:
@@ -70,7 +72,7 @@ def search(subjects: Subjects, shares: np.ndarray, seed: int, tries: int = 3) ->
     """
     if len(subjects.names) < len(shares):
         raise UserError(
-            f"There must be at least as many subjects as parts, {len(shares)}: nobody is to be in two. "
+            f"There must be at least as many subjects as parts, {len(shares)}: no subject may be in two. "
             f"Received: {len(subjects.names)}."
         )
     if not subjects.labels.any():
@@ -85,7 +87,7 @@ def search(subjects: Subjects, shares: np.ndarray, seed: int, tries: int = 3) ->
 
 
 class _Search:
-    """The subjects as rows of numbers that add up to those of a part."""
+    """The subjects as rows of numbers whose sums describe a part."""
 
     def __init__(self, subjects: Subjects, shares: np.ndarray):
         self._rows = np.concatenate([subjects.labels, subjects.genders, subjects.frames[:, None]], axis=1).astype(float)
@@ -108,7 +110,7 @@ class _Search:
         return float(self.distances(self.totals(assignment), np.arange(len(self._shares))).sum(axis=1).mean())
 
     def random(self, rng: np.random.Generator) -> np.ndarray:
-        """Return an assignment: a subject to each part, then each of the others to the part that most lacks frames."""
+        """Return an assignment: one subject to each part, then each other one to the part that lacks most frames."""
         assignment = np.empty(len(self._rows), np.int64)
         lacking = self._shares * self._whole[-1]
         for place, subject in enumerate(rng.permutation(len(self._rows))):
@@ -118,7 +120,7 @@ class _Search:
         return assignment
 
     def improved(self, assignment: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return an assignment that no move of one subject and no exchange of two makes better."""
+        """Return an assignment that no move of a subject and no exchange of two improves."""
         assignment = assignment.copy()
         totals = self.totals(assignment)
         better = True
@@ -131,7 +133,7 @@ class _Search:
     def _improve(self, subject: int, assignment: np.ndarray, totals: np.ndarray) -> bool:
         own, row = assignment[subject], self._rows[subject]
         now = self.distances(totals, np.arange(len(totals))).sum(axis=1)
-        # Exchanges with each subject of another part, and moves to each other part unless this is the last one here.
+        # Exchanges with each subject of another part, and moves to each other part unless this one would be empty.
         others = np.flatnonzero(assignment != own)
         moves = np.flatnonzero(np.arange(len(totals)) != own) if (assignment == own).sum() > 1 else np.empty(0, int)
         to = np.concatenate([assignment[others], moves])
@@ -153,7 +155,7 @@ class _Search:
 
 
 def _unlike(counts: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Half the sum of the differences of shares, (...,); 0 where the whole is nothing, 1 where only the part is."""
+    """Return (...,) half the sum of the differences of shares; 0 where the whole is empty, 1 where only the part is."""
     if not whole.sum():
         return np.zeros(counts.shape[:-1])
     number = counts.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The file `partition.json`: which part, a split or a fold, each video of a packed corpus belongs to."""
+"""The file `partition.json`: the part, a split or a fold, of each video of a packed corpus."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ from tfrecords_tools.files import whole
 
 
 def save(found: dict, path: Path) -> None:
-    """Write `partition.json` whole or not at all."""
+    """Write the parts that `partition_report.partition` found, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
 def load(path: Path) -> dict[str, str]:
-    """Return the part of each video, by its name with the split it was packed in, such as `train/101`.
+    """Return the part of each video, by the split that it was packed in and its name, such as `train/101`.
 
     Raises:
       UserError: if the file is not one that `save` wrote.

@@ -1,4 +1,4 @@
-"""Parts of a packed corpus by subject: the file `partition.json`, and how alike the parts are."""
+"""Divide a packed corpus by subject into parts, and describe how alike they are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,15 +37,15 @@ def folds(number: int) -> dict[str, float]:
 
 
 def partition(folder: Path, wanted: dict[str, float], genders: Path | None = None, seed: int = 0) -> dict:
-    """Return parts of a packed corpus, as they stand in `partition.json`.
+    """Return the parts of a packed corpus, the content of `partition.json`.
 
-    `videos` has the part of each video by its name with its present split, such as `train/101`.
+    `videos` has the part of each video by its present split and name, such as `train/101`.
 
     Args:
       folder: of the packed corpus.
       wanted: share of the frames by part, see `splits` and `folds`.
-      genders: CSV with the columns `subject` and `gender`; who is not in it has no known gender.
-      seed: the same one gives the same parts.
+      genders: CSV with the columns `subject` and `gender`; the gender of subjects that are not in it is unknown.
+      seed: the same seed gives the same parts.
 
     Raises:
       UserError: if there is no packed corpus, too few subjects, no label, or the genders cannot be read.
@@ -83,7 +83,7 @@ def partition(folder: Path, wanted: dict[str, float], genders: Path | None = Non
         "seed": seed,
         "distance": distance,
         "distance_of_random": random,
-        "subjects_told": any(entry.subject != entry.video for entry in packed.videos),
+        "subjects_known": any(entry.subject != entry.video for entry in packed.videos),
         "parts": parts,
         "all": _described(packed.videos, labels, gender_of, kinds),
         "videos": {f"{entry.split}/{entry.video}": part_of[entry.subject] for entry in packed.videos},
@@ -91,7 +91,7 @@ def partition(folder: Path, wanted: dict[str, float], genders: Path | None = Non
 
 
 def table(found: dict) -> str:
-    """Return what `partition` found as lines of text, a line for each part and one for the whole."""
+    """Return the parts that `partition` found as text: a line for each part, and one for the whole corpus."""
     rows = {**found["parts"], "all": found["all"]}
     kinds = list(found["all"]["genders"])
     lines = [f"{found['corpus']}, by subject, seed {found['seed']}"]
@@ -111,8 +111,8 @@ def table(found: dict) -> str:
         line += "".join(f"{100 * share:>8.1f}" for share in row["quadrants"].values())
         for dimension in schema.DIMENSIONS:
             spread = row[dimension]
-            told = "{mean:+.2f}, {std:.2f}".format(**spread) if spread else "no label"
-            line += f"{told:>14}"
+            text = "{mean:+.2f}, {std:.2f}".format(**spread) if spread else "no label"
+            line += f"{text:>14}"
         line += "".join(f"{number:>10,}" for number in row["genders"].values())
         line += "".join(f"{distance:>10.3f}" for distance in row.get("distance", {}).values())
         lines.append(line)
@@ -120,8 +120,8 @@ def table(found: dict) -> str:
         f"mean distance of a part {found['distance']:.3f}; of random parts {found['distance_of_random']:.3f} (median); "
         "0 is alike, each d at most 1"
     )
-    if not found["subjects_told"]:
-        lines.append("the dataset does not tell who is seen: each video counts as a subject of its own")
+    if not found["subjects_known"]:
+        lines.append("the dataset does not say who is seen: each video counts as a subject of its own")
     return "\n".join(lines)
 
 

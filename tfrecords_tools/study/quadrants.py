@@ -1,4 +1,4 @@
-"""The quadrants of the valence-arousal plane: which one a label lies in, and their shares."""
+"""The quadrants of the valence-arousal plane: the quadrant of a label, and the shares of the four."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ QUADRANTS = ("V+A+", "V-A+", "V+A-", "V-A-")
 
 
 def quadrant_of(labels: np.ndarray) -> np.ndarray:
-    """Return (n,) int64, the index in `QUADRANTS` of (n, 2) valence and arousal, -1 where one of them is NaN.
+    """Return (n,) int64, the index in `QUADRANTS` of each of (n, 2) labels, -1 where there is none.
 
-    0 counts as positive; the papers do not say what it is.
+    0 counts as positive; the papers do not say.
     """
     labels = np.asarray(labels)
     found = (labels[:, 0] < 0) + 2 * (labels[:, 1] < 0).astype(np.int64)
@@ -19,14 +19,14 @@ def quadrant_of(labels: np.ndarray) -> np.ndarray:
 
 
 def count_quadrants(quadrants: np.ndarray) -> np.ndarray:
-    """Return (4,) int64, the number of each quadrant in (n,) indices; -1 is not counted."""
+    """Return (4,) int64, how often each quadrant occurs in (n,) indices, without -1."""
     return np.bincount(quadrants[quadrants >= 0], minlength=len(QUADRANTS))
 
 
 def shares(counts: np.ndarray, repeats: np.ndarray | None = None) -> np.ndarray:
-    """Return (4,) the quadrants' shares of all frames in (n, 4) counts, row i used `repeats[i]` times (once, if None).
+    """Return (4,) the quadrants' shares of all frames in (n, 4) counts; row i counts `repeats[i]` times (None: once).
 
-    All are 0 where there is no frame.
+    Without frames, all are 0.
     """
     total = (counts if repeats is None else counts * repeats[:, None]).sum(axis=0)
     return total / max(total.sum(), 1)

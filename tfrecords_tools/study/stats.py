@@ -1,4 +1,4 @@
-"""How the labels of a packed corpus are spread: per split, over the quadrants, in one and in two dimensions.
+"""Statistics of a packed corpus: how its labels are distributed per split, over the quadrants, and in the plane.
 
 The histograms are those of ijcv2019 fig. 4 (each dimension alone), fig. 11 (the plane) and thesis figs. 3.16 and 3.17.
 """
@@ -15,16 +15,16 @@ from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of
 
-# Borders of the histograms' bins. A value on a border is in the bin above it; the last bin has both of its borders.
+# Edges of the histograms' bins. A value on an edge is in the bin above it; the last bin includes both of its edges.
 EDGES = np.arange(-20, 21) / 20
 ALL = "all"
 
 
 def statistics(folder: Path) -> dict:
-    """Return the numbers of a packed corpus, as they stand in `stats.json`.
+    """Return the statistics of a packed corpus, the content of `stats.json`.
 
-    `splits` has an entry for each split that holds videos, and `all` for the whole; see `of_split`. Counts are of
-    frames. What cannot be computed, such as the mean of no label, is None.
+    `splits` has an entry for each split with videos, and `all` for the whole corpus; see `of_split`. Counts are of
+    frames. What is not defined, such as the mean of no label, is None.
 
     Raises:
       UserError: if there is no packed corpus, or a file of it cannot be read.
@@ -47,7 +47,7 @@ def statistics(folder: Path) -> dict:
 
 
 def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dict:
-    """Return the numbers of some videos.
+    """Return the statistics of some videos.
 
     `histogram_plane[i][j]` counts valence in bin i and arousal in bin j. Labels beyond -1 and 1 are counted in the
     outermost bins, and their number is `beyond`. A video's length is its number of frames by its frame rate.
@@ -89,7 +89,7 @@ def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dic
 
 
 def table(numbers: dict) -> str:
-    """Return the numbers of `statistics` as lines of text."""
+    """Return what `statistics` returns as lines of text."""
     lines = [f"{numbers['corpus']}, layout {numbers['layout']}"]
     lines.append(
         f"{'split':<12}{'videos':>8}{'subjects':>10}{'minutes':>9}{'of a video':>14}{'decoded':>11}{'no face':>9}"
@@ -98,8 +98,8 @@ def table(numbers: dict) -> str:
     for split, own in numbers["splits"].items():
         length = own["minutes"]
         lines.append(
-            f"{split:<12}{own['videos']:>8,}{own['subjects']:>10,}{_told(length['sum'], '.1f'):>9}"
-            f"{_told(length['min'], '.2f') + '-' + _told(length['max'], '.2f'):>14}{own['frames_decoded']:>11,}"
+            f"{split:<12}{own['videos']:>8,}{own['subjects']:>10,}{_format(length['sum'], '.1f'):>9}"
+            f"{_format(length['min'], '.2f') + '-' + _format(length['max'], '.2f'):>14}{own['frames_decoded']:>11,}"
             f"{own['frames_without_face']:>9,}{own['frames_removed']:>9,}{own['frames']:>11,}"
             f"{own['frames_labelled']:>11,}"
         )
@@ -109,17 +109,18 @@ def table(numbers: dict) -> str:
         line = f"{split:<12}"
         for name in schema.DIMENSIONS:
             spread = own[name]
-            line += f"{_told(spread['mean'], '+.2f') + ', ' + _told(spread['std'], '.2f'):>20}"
-            line += f"{_told(spread['min'], '+.2f') + ' ' + _told(spread['max'], '+.2f'):>15}"
+            line += f"{_format(spread['mean'], '+.2f') + ', ' + _format(spread['std'], '.2f'):>20}"
+            line += f"{_format(spread['min'], '+.2f') + ' ' + _format(spread['max'], '+.2f'):>15}"
         for quadrant in own["quadrants"].values():
             share = quadrant["share"]
-            line += f"{_told(None if share is None else 100 * share, '.1f'):>9}"
+            line += f"{_format(None if share is None else 100 * share, '.1f'):>9}"
         lines.append(line)
     zeros = numbers["splits"][ALL]["frames_with_a_zero"]
-    lines.append(f"V: valence, A: arousal; 0 counts as positive ({zeros:,} labels have one)")
+    lines.append(f"V: valence, A: arousal; 0 counts as positive (in {zeros:,} of the labels)")
     for name in schema.DIMENSIONS:
         if beyond := numbers["splits"][ALL][name]["beyond"]:
-            lines.append(f"{beyond:,} labels of {name} are beyond -1 and 1; the histograms have them at the edge")
+            labels = "1 label is" if beyond == 1 else f"{beyond:,} labels are"
+            lines.append(f"{name}: {labels} beyond -1 and 1, and counted in the outermost bins of the histograms")
     lines += [f"left out: {left['split']}/{left['video']}: {left['reason']}" for left in numbers["left_out"]]
     return "\n".join(lines)
 
@@ -141,7 +142,7 @@ def _spread(values: np.ndarray, names: Sequence[str]) -> dict[str, float | None]
     return {name: float(getattr(np, name)(values)) if len(values) else None for name in names}
 
 
-def _told(value: float | None, form: str) -> str:
+def _format(value: float | None, form: str) -> str:
     return "none" if value is None else format(value, form)
 
 

@@ -1,1 +1,1 @@
-"""Video files and folders of images: reading frames with their times, and writing."""
+"""Frames with their times: read from video files and folders of images, and written to video files."""

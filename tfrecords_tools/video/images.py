@@ -8,14 +8,14 @@ import numpy as np
 from tfrecords_tools.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-IMAGE_FPS = 25.0  # where nobody tells the rate of a folder of images
+IMAGE_FPS = 25.0  # of a folder of images whose frame rate is not known
 
 
 def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
     """Return the 1-based frame number and the path of every image, by rising number.
 
     An image is named by its number, with or without leading zeros: `7.jpg`, `00007.png`. Other files, such as
-    annotations or hidden ones, are not looked at.
+    annotations or hidden files, are ignored.
 
     Args:
       folder: holds the images; numbers may be missing.
@@ -34,7 +34,7 @@ def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
         if number < 1:
             raise UserError(f"{path}: image numbers must start at {first}. Received: 0. Read it with `first=0`.")
         if number in found:
-            raise UserError(f"{path}: an image number must occur once. {found[number].name} has it too; remove one.")
+            raise UserError(f"{path}: an image number must occur once. {found[number].name} has it too: remove one.")
         found[number] = path
     if not found:
         raise UserError(

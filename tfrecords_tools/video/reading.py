@@ -11,7 +11,7 @@ import numpy as np
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video.images import IMAGE_FPS, image_files, read_image
 
-# Broken files are reported by the errors below; the decoder's own chatter would hide them.
+# The errors below report broken files; the decoder's own messages would hide them.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -40,7 +40,7 @@ class Frame:
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise UserError(f"{path}: a video must be a file or a folder of images. Received: no such file.")
-    # One thread: videos are packed side by side, a core each, and a second thread decodes hardly faster.
+    # One thread: each core packs a video of its own, and a second thread hardly decodes faster.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise UserError(f"{path}: not a readable video. Check that it plays, or remove it from the source folder.")
@@ -48,7 +48,7 @@ def _open(path: Path) -> cv2.VideoCapture:
 
 
 def frame_rate(path: Path, image_fps: float = IMAGE_FPS) -> float:
-    """Frames per second as the container tells it, 0 where it tells none; `image_fps` for a folder of images."""
+    """Return the frames per second by the container, 0 where it does not say; `image_fps` for a folder of images."""
     if path.is_dir():
         return image_fps
     capture = _open(path)
@@ -58,7 +58,7 @@ def frame_rate(path: Path, image_fps: float = IMAGE_FPS) -> float:
 
 
 def read_frames(
-    path: Path,
+    path: str | Path,
     *,
     fps: float | None = None,
     start: float | None = None,
@@ -66,23 +66,28 @@ def read_frames(
     image_fps: float = IMAGE_FPS,
     first: int = 1,
 ) -> Iterator[Frame]:
-    """Yield every frame that decodes, in order, holding two images at most.
+    """Yield every frame that decodes, in order; hold two images at most.
 
-    The container's frame count is not trusted, and what decodes before a break is used. Where a container's times do
-    not rise, a frame comes one period of its rate after the one before.
+    Ignore the container's frame count, and use what decodes of a broken file. Where the container's times do not rise,
+    a frame is shown one period of the frame rate after the one before.
+
+    Example:
+        >>> for frame in read_frames("clip.mp4", fps=25):
+        ...     frame.number, frame.timestamp, frame.image.shape
 
     Args:
       path: a video file, or a folder of JPEG or PNG images named by their numbers, which may have gaps.
-      fps: converts to this rate: frame j is the source frame whose time is nearest to (j - 1) / fps, so that frames are
-        doubled or dropped as it takes. None keeps the source's frames.
+      fps: rate to convert to: frame j is the source frame whose time is nearest to (j - 1) / fps, so that frames are
+        repeated or dropped. None keeps the source's frames.
       start: seconds; earlier frames are left out. Numbers and times stay those of the whole video.
-      end: seconds; frames of this time and later ones are left out.
+      end: seconds; frames at this time or later are left out.
       image_fps: frames per second of a folder of images.
       first: number of a folder's first image, 0 or 1. Frame numbers are 1-based whichever it is.
 
     Raises:
       UserError: if the path cannot be read, holds no frame, or an argument is out of its range.
     """
+    path = Path(path)
     for name, rate in (("fps", fps), ("image_fps", image_fps)):
         if rate is not None and not 0 < rate <= 1000:
             raise UserError(f"`{name}` must be above 0 and at most 1000 frames per second. Received: {rate}.")
@@ -106,9 +111,9 @@ def _video(path: Path, begin: float) -> Iterator[Frame]:
     number, timestamp = 0, -1.0
     try:
         while capture.grab():
-            # The container's own times, which a number divided by the mean rate misses where the rate varies.
-            told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            timestamp = told if number == 0 or told > timestamp else timestamp + period
+            # The container's own time: the frame number divided by the mean rate is wrong where the rate varies.
+            shown = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            timestamp = shown if number == 0 or shown > timestamp else timestamp + period
             number += 1
             if timestamp >= begin:
                 decoded, image = capture.retrieve()
@@ -134,10 +139,10 @@ def _images(folder: Path, rate: float, first: int, begin: float) -> Iterator[Fra
 
 
 def at_rate(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
-    """Convert frames to a fixed rate, holding two of them.
+    """Yield frames at a fixed rate; hold two of them.
 
     Frame j of the result, from 1, is the given frame whose timestamp is nearest to (j - 1) / fps, the earlier of two
-    that are equally near. The last j is the one nearest to the last timestamp.
+    that are equally near. The last frame is at the time nearest to the last timestamp.
 
     Args:
       frames: with rising timestamps.
@@ -146,7 +151,7 @@ def at_rate(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
     number, before = 1, None
     for frame in frames:
         while before is not None and (time := (number - 1) / fps) < frame.timestamp:
-            # Times are sums of rounded fractions: a tie may be off by the last bit.
+            # Times are sums of rounded fractions: of two equally near, one may seem nearer by the last bit.
             if time - before.timestamp > frame.timestamp - time + 1e-9:
                 break
             yield replace(before, number=number, timestamp=time)

@@ -45,11 +45,11 @@ def test_the_annotated_track_overlaps_the_boxes_most():
     ("tracks", "which", "faces", "match"),
     [
         ([], "longest", None, "no face in the whole video"),
-        ([LEFT], "left", None, "1 faces, never two in one frame"),
+        ([LEFT], "left", None, "1 face, never two in one frame"),
         ([LEFT, PASSER], "right", None, "never two in one frame"),
         ([LEFT], 2, None, "of the video: 1. Received: 2"),
-        ([LEFT], "annotated", None, "no boxes come"),
-        ([LEFT], "annotated", Faces({1: box(900)}), "none overlaps"),
+        ([LEFT], "annotated", None, "where the data has no boxes"),
+        ([LEFT], "annotated", Faces({1: box(900)}), "1 face, none of which overlaps an annotated box"),
         ([LEFT], "lft", None, "Did you mean left"),
     ],
 )

@@ -48,5 +48,5 @@ def test_a_name_in_two_classes_is_left_out_and_both_are_named(tmp_path):
 
 
 def test_no_clip_is_an_error_that_tells_the_layout(tmp_path):
-    with pytest.raises(UserError, match=r"no clips\. The layout afew wants \{Train,Val\}/\{Angry"):
+    with pytest.raises(UserError, match=r"no clips\. The layout afew needs \{Train,Val\}/\{Angry"):
         find_videos(tmp_path)

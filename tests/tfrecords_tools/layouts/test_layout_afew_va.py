@@ -116,7 +116,7 @@ def test_what_cannot_be_used_is_left_out_with_the_reason(tmp_path):
         ({"00002": {"valence": 1}}, "frame 00002, `arousal`: must be one number"),
         ({"x2": entry(0, 0)}, "frame 'x2': must be a number"),
         ({"00002": 3}, "frame '00002': must be a number such as 00012 with an object"),
-        ({"2": entry(0, 0), "00002": entry(0, 0)}, "each frame must stand there once"),
+        ({"2": entry(0, 0), "00002": entry(0, 0)}, "each frame must have one entry"),
     ],
 )
 def test_bad_labels_are_named_by_file_and_frame(tmp_path, frames, says):

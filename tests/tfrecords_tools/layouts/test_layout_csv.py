@@ -205,4 +205,4 @@ def test_rows_of_a_video_without_frame_or_time_must_be_one(tmp_path):
     lay(tmp_path, {"a.csv": "video,valence,arousal\na.mp4,0,0\na.mp4,0,0\n", "a.mp4": ""})
     videos, left_out = find_videos(tmp_path)
     assert videos == []
-    assert "line 3: rows of a video must have a frame or a time" in left_out[0].reason
+    assert "line 3: a video with several rows must have a frame or a time" in left_out[0].reason

@@ -121,7 +121,7 @@ def test_a_bad_row_is_left_out_with_file_and_line(tmp_path, bad, says):
 
 
 def test_a_table_without_a_column_and_a_folder_without_a_table_are_errors(tmp_path):
-    with pytest.raises(UserError, match=r"layout omg wants omg_TrainVideos\.csv"):
+    with pytest.raises(UserError, match=r"layout omg needs omg_TrainVideos\.csv"):
         find_videos(tmp_path)
     lay(tmp_path, {TRAIN: "video,utterance,valence\na,b,0\n"})
     with pytest.raises(UserError, match="must name each column once, among them video, utterance, arousal"):

@@ -164,5 +164,5 @@ def test_bad_annotations_are_named_by_file_and_line(tmp_path, suffix, valence, s
 
 def test_no_video_is_an_error_that_tells_the_layout(tmp_path):
     lay(tmp_path, {"valence/P16.csv": commas(1, 1)})
-    with pytest.raises(UserError, match=r"no videos\. The layout recola wants P16\.mp4"):
+    with pytest.raises(UserError, match=r"no videos\. The layout recola needs P16\.mp4"):
         find_videos(tmp_path)

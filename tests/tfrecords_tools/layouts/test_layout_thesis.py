@@ -184,7 +184,7 @@ def test_bad_values_are_named_by_file_and_line(tmp_path, name, content, says):
 
 
 def test_faces_are_detected_and_no_video_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="layout thesis wants videos"):
+    with pytest.raises(UserError, match="layout thesis needs videos"):
         find_videos(tmp_path)
     lay(tmp_path, {"videos/a.mp4": "", **rater([(0, 0)], [(0, 0)])})
     assert find_videos(tmp_path)[0][0].read_faces is None

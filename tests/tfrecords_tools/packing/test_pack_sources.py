@@ -104,7 +104,7 @@ def test_detected_afresh_the_annotated_face_is_chosen(images, portrait, options,
     assert entry.frames == FRAMES - 1  # also where nothing is told
     assert records[0]["box"][0] == pytest.approx(box.left, abs=12)
     elsewhere = replace(source, read_faces=partial(Faces, {1: Box(0, 200, 30, 230)}))
-    with pytest.raises(UserError, match="none overlaps an annotated box"):
+    with pytest.raises(UserError, match="none of which overlaps an annotated box"):
         packed(elsewhere, replace(options, detect=True), tmp_path / "other")
 
 

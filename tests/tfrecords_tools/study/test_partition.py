@@ -124,7 +124,7 @@ def test_fractions_make_splits(corpus):
     found = partition_report.partition(corpus, partition_report.splits([0.5, 0.5]))
     assert {name: part["share"] for name, part in found["parts"].items()} == {"train": 0.5, "validation": 0.5}
     assert list(partition_report.splits([0.6, 0.2, 0.2])) == ["train", "validation", "test"]
-    assert "does not tell who is seen" not in partition_report.table(found)
+    assert "does not say who is seen" not in partition_report.table(found)
 
 
 def test_videos_without_a_subject_are_said_to_count_alone(tmp_path):
@@ -136,7 +136,7 @@ def test_videos_without_a_subject_are_said_to_count_alone(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--folds=7"], "at least as many subjects as parts, 7: nobody is to be in two. Received: 6."),
+        (["--folds=7"], "at least as many subjects as parts, 7: no subject may be in two. Received: 6."),
         (["--folds=1"], "`--folds` must be at least 2. Received: 1"),
         (["--fractions=0.6,0.6"], "sum to 1. Received: 0.6,0.6"),
         (["--fractions=1"], "two or three above 0"),

@@ -79,7 +79,7 @@ def test_the_command_writes_what_it_prints(corpus, tmp_path, capsys, labelled):
     numbers = json.loads((tmp_path / "out" / "stats.json").read_text())
     assert numbers == json.loads(json.dumps(stats.statistics(folder)))
     assert stats.table(numbers) in printed
-    assert ("1 labels of valence are beyond -1 and 1" in printed) == labelled
+    assert ("valence: 1 label is beyond -1 and 1" in printed) == labelled
     for name in ("stats-labels.png", "stats-plane.png"):
         assert np.asarray(Image.open(tmp_path / "out" / name).convert("L")).std() > 5
     assert not list(corpus.glob("stats*"))
