@@ -315,7 +315,7 @@ def test_the_command_prints_the_problems_and_fails(corpus, capsys):
     (corpus / SECOND).unlink()
     assert cli.main(["verify", str(corpus)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"{SECOND} (train, v1): the file is missing", f"{corpus}: 1 problems"]
+    assert lines == [f"{SECOND} (train, v1): the file is missing", f"{corpus}: 1 problem"]
     (corpus / "manifest.json").unlink()
     assert cli.main(["verify", str(corpus)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {corpus}: not a packed corpus")
