@@ -243,7 +243,6 @@ def test_the_seed_decides_weights_and_dropout():
 @pytest.mark.parametrize("backbone", ["cnn_m", "vgg16", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_mixed_precision_puts_out_float32(backbone, tmp_path):
     config = replace(SMALL, backbone=backbone)
-    keras.utils.set_random_seed(0)  # random residual networks now and then amplify rounding beyond the bound
     plain = build(config)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -256,7 +255,10 @@ def test_mixed_precision_puts_out_float32(backbone, tmp_path):
     data = inputs(config)
     expected, result = numpy(plain(data)), mixed(data)
     assert result.dtype == "float32"
-    np.testing.assert_allclose(result, expected, atol=0.1 * np.abs(expected).max())
+    # What the recurrent layers make of rounding depends on their random weights; what they are given does not.
+    features, rounded = (outputs_of(model, "fc1", data) for model in (plain, mixed))
+    np.testing.assert_allclose(rounded.astype("float32"), features, atol=0.1 * np.abs(features).max())
+    np.testing.assert_allclose(result, expected, atol=0.5 * np.abs(expected).max())
     mixed.save(tmp_path / "mixed.keras")
     loaded = keras.models.load_model(tmp_path / "mixed.keras")
     np.testing.assert_array_equal(numpy(loaded(data)), numpy(result))
