@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DIMENSIONS = ("valence", "arousal", "mean")
-# EmotiW's order; the last is the share of all videos.
-EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happy", "sad", "surprise", "total")
+# The columns of the papers' tables: of a metric, and of accuracies in EmotiW's order and words, with the share of all
+# videos last.
+_METRIC_COLUMNS = ("valence", "arousal", "mean")
+_ACCURACY_COLUMNS = ("neutral", "anger", "disgust", "fear", "happy", "sad", "surprise", "total")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def row(
 ) -> Published:
     """Return a row of a table; of each metric valence and arousal, then their mean where the paper prints it."""
     metrics = {"ccc": ccc, "mse": mse, "pearson": pearson}
-    scores = {metric: dict(zip(DIMENSIONS, values, strict=False)) for metric, values in metrics.items() if values}
+    scores = {metric: dict(zip(_METRIC_COLUMNS, values, strict=False)) for metric, values in metrics.items() if values}
     return Published(source, table, name, corpus, scores, note)
 
 
@@ -50,5 +51,5 @@ def accuracy_row(
     source: str, table: str, name: str, corpus: str, accuracies: Sequence[float], note: str = ""
 ) -> Published:
     """Return a row of accuracies: of the seven expressions and the total, or of the total alone."""
-    names = EXPRESSIONS if len(accuracies) > 1 else EXPRESSIONS[-1:]
+    names = _ACCURACY_COLUMNS if len(accuracies) > 1 else _ACCURACY_COLUMNS[-1:]
     return Published(source, table, name, corpus, {"accuracy": dict(zip(names, accuracies, strict=True))}, note)

@@ -28,7 +28,7 @@ class Dataset:
     videos: tuple[tuple[str, int], ...] = ()
 
 
-# A title stands before those that it begins with. The numbers of videos are those of ijcv2019 table 4.
+# A longer title stands before the shorter one that it begins with. The numbers of videos are those of ijcv2019 table 4.
 DATASETS = (
     Dataset("Aff-Wild, the thesis's 159 videos", "thesis", "frames"),
     Dataset("Aff-Wild2", "aff_wild2", "frames"),

@@ -77,7 +77,7 @@ def text(value: Any, title: str = "") -> Cell:
     return Cell(str(value), str(value), title, "text")
 
 
-def count(value: int) -> Cell:
+def integer(value: int) -> Cell:
     """Return a cell with a whole number."""
     return Cell(f"{value:,}", value)
 

@@ -2,7 +2,7 @@
 
 from affwildnet.evaluation.reporting import score_rows, score_tables
 from affwildnet.evaluation.reporting.comparison import region_of
-from affwildnet.evaluation.reporting.markup import Cell, count, missing, paragraphs, table, text
+from affwildnet.evaluation.reporting.markup import Cell, integer, missing, paragraphs, table, text
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.score_rows import TITLES, ScoreRow, is_number
 from affwildnet.evaluation.scoring.regions import EMPTY
@@ -57,7 +57,7 @@ def post_processing(report: Report) -> str:
     if not done:
         return paragraphs(["No post-processing: the scores are those of the network's own predictions."])
     sizes = [
-        [text(str(step).replace("_", " ")), *(count(step.sizes[name]) for name in DIMENSIONS)]
+        [text(str(step).replace("_", " ")), *(integer(step.sizes[name]) for name in DIMENSIONS)]
         for step in done.chosen.steps
     ]
     effect = {
@@ -106,7 +106,7 @@ def regions(report: Report) -> str:
     lines = []
     for error in report.scored.regions:
         row = ScoreRow(error.region, {"mse": error.mse}, otherwise=EMPTY)
-        line = [text(error.region), count(error.units), *(_score(row, "mse", name) for name in DIMENSIONS)]
+        line = [text(error.region), integer(error.units), *(_score(row, "mse", name) for name in DIMENSIONS)]
         if published:
             scores = published[error.region].scores if error.region in published else {}
             row = ScoreRow(error.region, scores, otherwise="no published row is of this region")
@@ -133,7 +133,7 @@ def confusion(report: Report) -> str:
             )
             for value in row
         ]
-        lines.append([text(name), *cells, count(total)])
+        lines.append([text(name), *cells, integer(total)])
     note = f"Rows: label; columns: prediction; in brackets the share of the label's {report.scored.unit}."
     return table(["label", *EXPRESSIONS, "all"], lines) + paragraphs([note])
 
@@ -153,7 +153,7 @@ def per_video(report: Report) -> str:
         own = ScoreRow(row.video, row.scores or {}, otherwise=reason)
         lines.append([
             *(_named(name) for name in (row.video, row.subject)),
-            *(count(frames) for frames in (row.frames, row.frames_scored)),
+            *(integer(frames) for frames in (row.frames, row.frames_scored)),
             *_of_protocol(row).values(),
             *(_score(own, *column) for column in columns),
         ])  # fmt: skip
@@ -166,7 +166,7 @@ def per_video(report: Report) -> str:
 def _of_protocol(row: VideoScores) -> dict[str, Cell]:
     """Return the cells of a video, by their titles, that only one protocol has."""
     if isinstance(row, UtteranceScores):
-        cells = {"sequences": count(row.sequences)}
+        cells = {"sequences": integer(row.sequences)}
         cells |= {f"label {name}": _plain((row.label or {}).get(name)) for name in DIMENSIONS}
         return {**cells, **{f"prediction {name}": _plain(row.prediction[name]) for name in DIMENSIONS}}
     if isinstance(row, ExpressionScores):

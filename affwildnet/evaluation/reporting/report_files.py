@@ -11,7 +11,7 @@ from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import whole
 
 
-def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir) -> dict[str, Path]:
+def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir | Path | str) -> dict[str, Path]:
     """Write `report-<split>.json`, `.csv`, `.html` and the plots; return their paths by what they hold.
 
     Args:
@@ -19,6 +19,7 @@ def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workd
       corpus: the split that was scored, for the faces at the worst moments.
       workdir: where the files go; its logs give the learning curves.
     """
+    workdir = Workdir.at(workdir)
     stem = f"report-{evaluation.split}"
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
     logs = read_lines(workdir.training_log), read_lines(workdir.metrics)

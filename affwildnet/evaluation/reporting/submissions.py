@@ -27,11 +27,16 @@ _UTTERANCE = re.compile(r"(?P<video>.+)_(?P<utterance>utterance_\d+)")
 def write(
     evaluation: Evaluation,
     format: str,
-    path: Path,
+    path: Path | str,
     corpus: Corpus | None = None,
     config: EvaluationConfig | None = None,
 ) -> list[str]:
     """Write the predictions of a split in one of `FORMATS`.
+
+    ```python
+    outcome = scored_run.once("runs/aff_wild2", Choices("test"))
+    submissions.write(outcome.predicted.final, "aff_wild2", "submission", outcome.predicted.corpus)
+    ```
 
     Args:
       path: of the file; for `aff_wild2` of the folder, which gets a file for each video.
@@ -49,7 +54,7 @@ def write(
         raise UserError(
             f"The format {format} is for valence and arousal. Received: probabilities of expressions. Choose frames."
         )
-    return FORMATS[format](evaluation, path, corpus, config)
+    return FORMATS[format](evaluation, Path(path), corpus, config)
 
 
 def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:

@@ -113,6 +113,11 @@ class Scored:
 def score(evaluation: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000) -> Scored:
     """Score an evaluation under a protocol.
 
+    ```python
+    scored = score(evaluation, "frames", EvaluationConfig())
+    scored.scores["ccc"]["mean"], scored.intervals.ends["ccc"]["mean"]
+    ```
+
     Args:
       evaluation: as the evaluator returns it, or after post-processing (`PostProcessing.apply`).
       protocol: a key of `experiments.config.PROTOCOLS`.
