@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from affwildnet.commands.dispatcher import NETWORKS, main
 from tests.helpers.paths import ROOT
+from tests.test_layers import LAYERS
+from tfrecords_tools.cli import COMMANDS
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -76,3 +79,53 @@ def test_the_architecture_names_every_room():
     named = re.findall(r"^\|[^|]*\| `([\w/]+)` \|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
     assert len(ROOMS) > 15
     assert sorted(named) == ROOMS
+
+
+def test_the_architecture_has_the_layers_in_their_order():
+    text = ARCHITECTURE.read_text("utf-8").split("## Layers", 1)[1].split("## ", 1)[0]
+    items = re.findall(r"^\d+\. (.+)$", text, re.MULTILINE)
+    assert len(items) == len(LAYERS)
+    for item, names in zip(items, LAYERS, strict=True):
+        named = set(re.findall(r"\w+", item)) - {"tfrecords_tools", "affwildnet", "py", "and", "__main__"}
+        assert named == {name.split(".")[-1] for name in names if not name.endswith(".__main__")}
+
+
+def called(text):
+    """(command, its flags) of each line in a code block that calls one of ours."""
+    lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) for line in joined(block)]
+    forms = r"(?:python (?:-m )?|^)(?:affwildnet[. ](\w+)|tfrecords_tools (\w+)|(train|evaluate)\.py)\b([^#;]*)"
+    calls = [found for line in lines for found in re.findall(forms, line)]
+    return [(network or corpus or script, re.findall(r"(?<!\S)--\w+", rest)) for network, corpus, script, rest in calls]
+
+
+def joined(block):
+    return block.replace("\\\n", " ").splitlines()
+
+
+@pytest.fixture(scope="module")
+def flags():
+    """The flags of commands that were asked for, by command."""
+    return {}
+
+
+def flags_of(command, known, capsys):
+    """The flags of a command, from its help."""
+    if command not in known:
+        # Of the commands of `weights`, `import` has all flags.
+        with pytest.raises(SystemExit):
+            main([command, *(["import"] if command == "weights" else []), "--help"])
+        known[command] = set(re.findall(r"--\w+", capsys.readouterr().out))
+    return known[command]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_flags_of_its_commands_are_there(page, flags, capsys):
+    for command, given in called(page.read_text("utf-8")):
+        assert command in {*NETWORKS, *COMMANDS}
+        assert set(given) <= flags_of(command, flags, capsys), command
+
+
+def test_commands_are_found():
+    text = "```sh\npython train.py --a=1 \\\n  --b  # --c\nmake demo\npython -m tfrecords_tools pack --d\n```\n"
+    assert called(text) == [("train", ["--a", "--b"]), ("pack", ["--d"])]
+    assert sum(len(called(page.read_text("utf-8"))) for page in PAGES) > 40
