@@ -32,7 +32,7 @@ def build(config: ModelConfig) -> keras.Model:
       config: the network, see `ModelConfig`.
 
     Returns:
-      A functional model. Inputs, by name: `frames` (B, T, S, S, 3) uint8, RGB, S = `config.image_size`; and, with
+      A functional model. Its inputs are `frames` (B, T, S, S, 3) uint8, RGB, S = `config.image_size`; and, with
       `config.landmarks`, `landmarks` (B, T, 68, 2) float32, x and y over the crop's side. Output (B, T, 2) float32,
       `valence_arousal`, linear; or (B, T, 7), `expression`, probabilities. B and T are free. Layers: those of the
       backbone, `fc1` ..., the recurrent ones (`gru1` ...), the output. Where there are several networks in it, their

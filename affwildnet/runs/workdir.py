@@ -1,14 +1,14 @@
 """A working directory: what lies where in it, and the notes that trainer and evaluator leave each other.
 
-experiment.json           the run: experiment, corpus, stage and fold; and the versions of what it was trained with
-checkpoints/              from the trainer: step-00001234.keras, step-00001234.json
-best/                     from the evaluator: best_mean.keras, best_valence.keras, best_arousal.keras, each with a .json
-training.jsonl            a line per logged step
-metrics.jsonl             a line per scored checkpoint
-tensorboard/              event files
-stop.json                 from the evaluator: stop training
-finished.json             from the trainer: no more checkpoints will come
-report-<split>.*          from the evaluator
+    experiment.json           the run: experiment, corpus, stage and fold; and the versions of packages
+    checkpoints/              from the trainer: step-00001234.keras, step-00001234.json
+    best/                     from the evaluator: best_mean.keras, best_valence.keras, best_arousal.keras, with a .json
+    training.jsonl            a line per logged step
+    metrics.jsonl             a line per scored checkpoint
+    tensorboard/              event files
+    stop.json                 from the evaluator: stop training
+    finished.json             from the trainer: no more checkpoints will come
+    report-<split>.*          from the evaluator
 
 A run in stages has experiment.json and finished.json here, and a folder for each stage with all of the above.
 The run of fold i has all of it in the folder fold-i.

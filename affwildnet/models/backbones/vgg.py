@@ -20,7 +20,7 @@ def vgg16(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.Kera
       width: multiplier of the channels.
 
     Returns:
-      Taps `conv1` ... `pool5` and `features`, which is pool5 flattened: at S = 96, 3 * 3 * 512 = 4608 values.
+      Taps `conv1` ... `pool5` and `features`, which is pool5 flattened (at S = 96, 3 * 3 * 512 = 4608 values).
       14,714,688 weights at width 1.
     """
     taps = {}
