@@ -1,6 +1,7 @@
 """Detectors: boxes from YuNet's output, and the search near a box against the search of the whole image."""
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 
@@ -30,6 +31,29 @@ def test_the_search_near_a_box_finds_what_the_whole_search_finds(picture):
         away = Box(image.shape[1] - side, image.shape[0] - side, image.shape[1], image.shape[0])
         assert all(box.overlap(whole) == 0 for box in detector.detect_near(image, away))
     assert detector.detect_near(image, Box(-300, -300, -200, -200)) == []
+
+
+def test_boxes_of_dlib_include_their_last_pixel(monkeypatch):
+    detector = FaceDetector()
+    monkeypatch.setattr(detector, "_detector", lambda grey, upsample: [dlib.rectangle(10, 20, 29, 49)])
+    assert detector.detect(np.zeros((80, 80, 3), np.uint8)) == [Box(10, 20, 30, 50)]
+
+
+@pytest.mark.parametrize("side", [40, 80, 160, 300])
+def test_boxes_near_a_box_are_in_the_pixels_of_the_frame(monkeypatch, side):
+    # What fills the lower right quarter of the region that is searched, 1.5 times the box, at whatever scale.
+    box = Box(200, 150, 200 + side, 150 + side)
+    detector = FaceDetector()
+
+    def quarter(grey, upsample):
+        height, width = grey.shape
+        return [dlib.rectangle(width // 2, height // 2, width - 1, height - 1)]
+
+    monkeypatch.setattr(detector, "_detector", quarter)
+    (found,) = detector.detect_near(np.zeros((700, 800, 3), np.uint8), box)
+    x, y = box.centre
+    expected = (x, y, x + 0.75 * side, y + 0.75 * side)
+    np.testing.assert_allclose((found.left, found.top, found.right, found.bottom), expected, atol=0.02 * side)
 
 
 def test_a_crop_stays_within_the_image():

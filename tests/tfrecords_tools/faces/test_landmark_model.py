@@ -1,10 +1,12 @@
 """Where the 68-point model is looked for, and what is said when it is not there or another one."""
 
+import dlib
 import numpy as np
 import pytest
 import skimage.data
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import MODEL_NAME, MODEL_VARIABLE, LandmarkPredictor, find_model
 
@@ -64,6 +66,23 @@ def test_a_model_of_another_sha256_is_an_error(tmp_path):
     with pytest.raises(UserError, match=f"{MODEL_NAME}: the sha256") as error:
         find_model(model)
     assert_says_how_to_get_it(str(error.value))
+
+
+def test_landmarks_are_predicted_in_the_box(monkeypatch):
+    class Corners:
+        """Give the corners of the rectangle, whose right and bottom are its last pixels."""
+
+        def __call__(self, image, rectangle):
+            self.rectangle = rectangle
+            return self
+
+        def parts(self):
+            return [self.rectangle.tl_corner(), self.rectangle.br_corner()]
+
+    monkeypatch.setattr(dlib, "shape_predictor", lambda path: Corners())
+    points = LandmarkPredictor("model.dat").predict(np.zeros((80, 80, 3), np.uint8), Box(9.6, 20.4, 30, 50))
+    assert points.dtype == np.float32
+    assert points.tolist() == [[10, 20], [29, 49]]
 
 
 def test_landmarks_lie_on_the_face_of_a_photograph():

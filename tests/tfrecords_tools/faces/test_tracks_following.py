@@ -83,6 +83,22 @@ def test_a_face_is_searched_for_where_uniform_motion_takes_it():
         assert (expected.left, expected.top) == pytest.approx((there.left, there.top), abs=1e-6)
 
 
+def test_a_face_found_too_far_from_where_it_should_be_is_none():
+    # In frames 5 to 7 it is 14 pixels off, which leaves an overlap of 0.18: less than continues a face.
+    (track,) = track_faces(
+        drawn(lambda n: [(RED, 114 if 5 <= n <= 7 else 100, 10)] if n <= 11 else None), Squares((RED,)), Corner()
+    )
+    assert list(track.boxes) == [1, 2, 3, 4, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("first", [2, 3, 10])
+def test_a_face_is_followed_back_to_where_it_appears(first):
+    (track,) = track_faces(
+        drawn(lambda n: [(RED, 100 + n, 10)] * (n >= first) if n <= 21 else None), Squares((RED,)), Corner()
+    )
+    assert list(track.boxes) == list(range(first, 22))
+
+
 def test_every_frame_is_detected_when_asked_for():
     detector = Squares()
     (track,) = track_faces(drawn(lambda n: [(RED, 3 * n, 10)] if n <= 20 else None), detector, Corner(), every=1)

@@ -1,6 +1,7 @@
 """Packing as jobs: what a killed run leaves, what is done again and what is not, and who runs the jobs."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,8 @@ from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.reader import read_labels
+from tfrecords_tools.records.schema import SPLITS
 from tfrecords_tools.records.verify import verify
 from tfrecords_tools.records.writer import VideoRecords, encode_face
 
@@ -149,6 +152,46 @@ def test_where_the_landmark_model_lies_does_not_matter(source, packed_videos):
     packed_videos.clear()
     run(source, PackOptions(landmark_model=source, aligner=Aligner(32)), overwrite=True)
     assert packed_videos == []
+
+
+def test_in_other_splits_nothing_is_packed_again(source, packed_videos):
+    run(source)
+    packed_videos.clear()
+    splits = {
+        f"train/{name}": split for name, split in zip("abcd", ("test", "train", "validation", "test"), strict=True)
+    }
+    packed = run(source, splits=splits, overwrite=True)
+    assert packed_videos == []
+    assert {entry.video: entry.split for entry in packed.videos} == dict(zip("abcd", splits.values(), strict=True))
+    assert verify(source.parent / "out") == []
+
+
+def test_videos_of_one_name_in_two_splits_are_kept_apart(source, packed_videos):
+    def find_both(folder):
+        videos, _ = find_videos(folder)
+        return [replace(video, video="same", split=split) for video, split in zip(videos, SPLITS, strict=False)], []
+
+    np.savetxt(source / "b.txt", np.full((FRAMES, 2), -0.5))
+    output = source.parent / "out"
+    for overwrite in (False, True):  # the second time, each takes over its own file
+        packed = pack(Layout("tiny", find_both), source, output, OPTIONS, overwrite=overwrite)
+        assert [(entry.video, entry.split) for entry in packed.videos] == [("same", split) for split in SPLITS]
+        labels = read_labels(output, packed, packed.videos)
+        assert [own[0, 0] for own in labels] == [0.25, -0.5, 0.25]
+    assert len(packed_videos) == 3
+
+
+def test_records_cut_off_when_packing_was_killed_are_packed_again(source, packed_videos):
+    (source / "c.video").write_text("kill")
+    with pytest.raises(KeyboardInterrupt):
+        run(source)
+    (source / "c.video").write_text("video c")
+    (job,) = (jobs.Job(video, OPTIONS, source.parent / ".partial-out") for video in find_videos(source)[0][:1])
+    job.records.write_bytes(job.records.read_bytes()[:-1])
+    packed_videos.clear()
+    run(source)
+    assert packed_videos == ["a", "c", "d"]
+    assert verify(source.parent / "out") == []
 
 
 def test_a_new_and_a_vanished_video(source, packed_videos):

@@ -112,7 +112,9 @@ def test_crops_are_taken_whole(images, options, tmp_path):
     source = VideoSource("v", "train", "s", images, numbered, cropped=True, fps=30, first=0)
     _, entry, records = packed(source, options, tmp_path)
     assert entry.frames == FRAMES - 1
+    assert entry.fps == 30
     for record in records:
+        assert record["timestamp"] == pytest.approx((record["frame"] - 1) / 30)
         np.testing.assert_array_equal(record["box"], [0, 0, 256, 256])
         image = cv2.imread(str(images / f"{record['frame'] - 1:05d}.png"))
         expected = cv2.cvtColor(cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
@@ -148,6 +150,22 @@ def test_frames_at_another_rate_keep_their_labels(video, options, tmp_path):
         assert record["timestamp"] == pytest.approx((record["frame"] - 1) / 50)
         nearest = (record["frame"] - 1) / 2  # source frames from 0; the earlier of two that are equally near
         assert record["label"][0] == pytest.approx((np.ceil(nearest - 0.5) + 1) / 100)
+
+
+def test_boxes_that_choose_a_face_follow_their_frames_through_a_conversion(video, options, tmp_path, monkeypatch):
+    choose, given = video_packer.choose_track, []
+
+    def noted(tracks, which, faces):
+        given.append((which, faces.boxes))
+        return choose(tracks, which, faces)
+
+    monkeypatch.setattr(video_packer, "choose_track", noted)
+    first, second = Box(0, 0, 200, 200), Box(0, 0, 200, 210)
+    faces = partial(Faces, {1: first, 2: second})
+    source = VideoSource("v", "train", "s", video, numbered, faces)
+    packed(source, replace(options, detect=True, fps=50.0), tmp_path)
+    # Each frame of 25 a second is shown twice at 50.
+    assert given == [("annotated", {1: first, 2: first, 3: second, 4: second})]
 
 
 def test_between_start_and_end(video, options, tmp_path):

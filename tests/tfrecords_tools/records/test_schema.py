@@ -5,11 +5,12 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.reader import decode
-from tfrecords_tools.records.writer import encode
+from tfrecords_tools.records.writer import VideoRecords, encode
 
 
 def test_mirroring_twice_gives_every_landmark_back():
@@ -61,6 +62,14 @@ def test_a_record_comes_back_as_it_was_written():
         if field.dtype != "bytes":
             assert read[name].dtype == field.dtype
             assert read[name].shape == field.shape
+
+
+def test_a_file_of_another_size_than_what_was_written_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"v\.records: \d+ of \d+ bytes were written\. Is the disk full?"):  # noqa: SIM117
+        with VideoRecords(tmp_path / "v.records") as records:
+            records.write(record())
+            records.record_bytes.append(100)  # as if a record had not reached the disk
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_landmarks_are_written_point_by_point():

@@ -101,6 +101,14 @@ def test_trimming_keeps_numbers_and_times(tmp_path, fps):
     assert [frame.number for frame in read_frames(path, fps=fps, end=0.1)] == [1, 2, 3]
 
 
+def test_the_first_frame_after_the_start_may_be_one_shown_before(tmp_path):
+    # At 30 frames a second, the first at 0.12 s or later is at 0.133 s, nearest to the frame at 0.1 s.
+    path = video(tmp_path / "clip.mp4", 5, 10)
+    frames = list(read_frames(path, fps=30, start=0.12, end=0.21))
+    assert [(frame.number, frame.source) for frame in frames] == [(5, 2), (6, 3), (7, 3)]
+    assert [number_in(frame.image) for frame in frames] == [2, 3, 3]
+
+
 def test_images_are_ordered_by_number_and_keep_their_gaps(tmp_path):
     names = ["10.png", "9.png", "00001.jpg", "2.JPG", "100.png", "11.jpeg"]
     path = folder(tmp_path / "clip", [name for name in names if name != "100.png"])
