@@ -4,7 +4,7 @@ from pathlib import Path
 
 from affwildnet.evaluation.reporting.curves import curves, probabilities, segment_curves, split_curves
 from affwildnet.evaluation.reporting.distributions import histograms, residuals
-from affwildnet.evaluation.reporting.learning_curves import training_curves
+from affwildnet.evaluation.reporting.learning_curves import Progress, training_curves
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -21,15 +21,10 @@ CAPTIONS = {
 }
 
 
-def draw(
-    evaluation: Evaluation, training: list[dict], scored: list[dict], step: int | None, paths: dict[str, Path]
-) -> dict[str, Path]:
-    """Draw the plots of an evaluation; return the paths of those that were written.
+def draw(evaluation: Evaluation, progress: Progress, paths: dict[str, Path]) -> dict[str, Path]:
+    """Draw the plots of an evaluation and of its run; return the paths of those that were written.
 
     Args:
-      training: lines of the trainer's log; without these and `scored` there are no learning curves.
-      scored: lines of the watcher's log.
-      step: of the checkpoint that was scored; None where it is not known.
       paths: where each plot goes, by a key of `CAPTIONS`.
     """
     if is_expressions(evaluation):
@@ -43,7 +38,7 @@ def draw(
             "residuals": residuals,
         }
     drawn = {key: paths[key] for key, draw_one in drawings.items() if draw_one(evaluation, paths[key])}
-    if training_curves(training, scored, step, paths["training"]):
+    if training_curves(progress, paths["training"]):
         drawn["training"] = paths["training"]
     return drawn
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation.reporting import page, plots, submissions, worst_moments
+from affwildnet.evaluation.reporting.learning_curves import Progress
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.runs.json_files import read_lines, write_json
+from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import whole
 
@@ -22,8 +23,7 @@ def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workd
     workdir = Workdir.at(workdir)
     stem = f"report-{evaluation.split}"
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
-    logs = read_lines(workdir.training_log), read_lines(workdir.metrics)
-    paths = plots.draw(evaluation, *logs, report.step, names)
+    paths = plots.draw(evaluation, Progress.of(workdir, report.step), names)
     for name in names.keys() - paths.keys():
         names[name].unlink(missing_ok=True)  # of an earlier report
     paths["page"] = workdir.path / f"{stem}.html"

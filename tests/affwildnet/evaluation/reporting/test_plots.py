@@ -9,6 +9,7 @@ from PIL import Image
 
 from affwildnet import plotting
 from affwildnet.evaluation.reporting import curves, distributions, learning_curves, plots, segments
+from affwildnet.evaluation.reporting.learning_curves import Progress
 from tests.helpers.evaluations import by_definition, evaluation, expression_video, random_video, video
 from tfrecords_tools.records.schema import EXPRESSIONS
 
@@ -148,7 +149,7 @@ def test_mean_residuals_match_a_loop():
 CCC = {"valence": 0.1, "arousal": 0.2, "mean": 0.15}
 
 
-def drawn_by(monkeypatch, training, scored, chosen, path):
+def drawn_by(monkeypatch, progress):
     """Return the lines of the learning curves: x and y by label."""
     kept = {}
 
@@ -160,26 +161,27 @@ def drawn_by(monkeypatch, training, scored, chosen, path):
         return True
 
     monkeypatch.setattr(learning_curves, "save", keep)
-    assert learning_curves.training_curves(training, scored, chosen, path)
+    assert learning_curves.training_curves(progress, None)
     return kept
 
 
 def test_learning_curves_take_the_last_of_a_step_and_mark_the_checkpoint(monkeypatch):
     training = [{"step": step, "loss": loss} for step, loss in ((1, 0.9), (3, 0.5), (2, 0.7), (3, 0.4))]
     scored = [{"step": 2, "ccc": CCC}, {"step": 3, "passed_over": "truncated"}, {"step": 1, "ccc": CCC}]
-    kept = drawn_by(monkeypatch, training, scored, 2, None)
+    kept = drawn_by(monkeypatch, Progress(training, scored, 2))
     assert kept["training loss, _child0"] == ([1, 2, 3], [0.9, 0.7, 0.4])
     assert kept["validation CCC, arousal"] == ([1, 2], [0.2, 0.2])
     assert kept["validation CCC, this checkpoint: step 2"][0] == [2, 2]
 
 
 def test_learning_curves_of_expressions_show_the_accuracy(monkeypatch):
-    kept = drawn_by(monkeypatch, [], [{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}], None, None)
+    kept = drawn_by(monkeypatch, Progress(scored=[{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}]))
     assert kept["validation accuracy, total"] == ([5], [0.3])
 
 
 def test_there_are_no_learning_curves_without_a_log(tmp_path):
-    assert not learning_curves.training_curves([], [{"step": 3, "passed_over": "truncated"}], 3, tmp_path / "x.png")
+    progress = Progress(scored=[{"step": 3, "passed_over": "truncated"}], chosen=3)
+    assert not learning_curves.training_curves(progress, tmp_path / "x.png")
     assert not list(tmp_path.iterdir())
 
 
@@ -216,7 +218,7 @@ def test_the_plots_of_a_split_are_drawn(name, tmp_path):
     split, expected = SPLITS[name]
     paths = {key: tmp_path / path for key, path in PATHS.items()}
     training = [{"step": 1, "loss": 0.5}] if "training" in expected else []
-    found = plots.draw(split(), training, [], 1, paths)
+    found = plots.draw(split(), Progress(training, chosen=1), paths)
     assert set(found) == expected
     assert {path.name for path in tmp_path.iterdir()} == {PATHS[key] for key in expected}
     for path in found.values():
