@@ -157,12 +157,11 @@ def test_where_the_landmark_model_lies_does_not_matter(source, packed_videos):
 def test_in_other_splits_nothing_is_packed_again(source, packed_videos):
     run(source)
     packed_videos.clear()
-    splits = {
-        f"train/{name}": split for name, split in zip("abcd", ("test", "train", "validation", "test"), strict=True)
-    }
+    split_of = {"a": "test", "b": "train", "c": "validation", "d": "test"}
+    splits = {f"train/{name}": split for name, split in split_of.items()}
     packed = run(source, splits=splits, overwrite=True)
     assert packed_videos == []
-    assert {entry.video: entry.split for entry in packed.videos} == dict(zip("abcd", splits.values(), strict=True))
+    assert {entry.video: entry.split for entry in packed.videos} == split_of
     assert verify(source.parent / "out") == []
 
 

@@ -120,6 +120,30 @@ def test_the_command_meets_the_three_criteria(corpus, tmp_path, capsys):
     assert json.loads(output.read_text()) == found
 
 
+def test_the_search_is_given_labels_genders_and_frames_of_each_subject(tmp_path, monkeypatch):
+    videos = [
+        {"frames": 5, "unlabelled": [1, 2], "subject": "anna"},
+        {"frames": 3, "subject": "anna"},
+        {"frames": 4, "subject": "ben"},
+        {"frames": 2, "subject": "cleo", "split": "test"},
+    ]
+    make_corpus(tmp_path / "corpus", videos)
+    (tmp_path / "genders.csv").write_text("subject,gender\nben,male\nanna,female\n")
+    given = []
+
+    def noted(subjects, shares, seed):
+        given.append(subjects)
+        return search(subjects, shares, seed)
+
+    monkeypatch.setattr(partition_report, "search", noted)
+    partition_report.partition(tmp_path / "corpus", partition_report.folds(2), tmp_path / "genders.csv")
+    (subjects,) = given
+    assert subjects.names == ("anna", "ben", "cleo")
+    assert subjects.frames.tolist() == [8, 4, 2]
+    assert subjects.labels.sum(axis=1).tolist() == [6, 4, 2]
+    assert subjects.genders.tolist() == [[2, 0], [0, 1], [0, 0]]  # videos, by gender in the order of the alphabet
+
+
 def test_fractions_make_splits(corpus):
     found = partition_report.partition(corpus, partition_report.splits([0.5, 0.5]))
     assert {name: part["share"] for name, part in found["parts"].items()} == {"train": 0.5, "validation": 0.5}
