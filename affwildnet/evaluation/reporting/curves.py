@@ -54,7 +54,7 @@ def split_curves(evaluation: Evaluation, path: Path) -> bool:
     axes[1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes[1].set_xlabel(
         "labelled frame of the split"
-        + ("; vertical lines part the videos" if 1 < len(ends) <= MAX_BOUNDARIES else "")
+        + ("; vertical lines separate the videos" if 1 < len(ends) <= MAX_BOUNDARIES else "")
         + ("; line: mean of a bin, shade: its range" if len(labels) > BINS else "")
     )
     _legend(figure, axes[0])

@@ -19,6 +19,7 @@ from affwildnet.evaluation.reporting.plots import CAPTIONS
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.worst_moments import Moment, WorstVideo
 from affwildnet.plotting import elided
+from tfrecords_tools.errors import count
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 OVER_TIME = ("split", "segments", "curves", "probabilities")
@@ -69,16 +70,16 @@ def _anchor(title: str) -> str:
 
 
 def _what(report: Report) -> str:
-    counts, lost, corpus, scored = report.counts, report.dropped, report.corpus, report.scored
+    counts, lost, corpus = report.counts, report.dropped, report.corpus
     step = "" if report.step is None else f", step {report.step:,}"
     split = f"{report.split}, {len(report.folds)} folds gathered" if report.folds else report.split
     rows = [
         ("Experiment", report.experiment),
         ("Checkpoint", f"{report.checkpoint}{step}"),
         ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),
-        ("Split", f"{split}: {counts.videos:,} video{'' if counts.videos == 1 else 's'}"),
+        ("Split", f"{split}: {count(counts.videos, 'video')}"),
         ("Protocol", f"{report.protocol}: {report.protocol_summary}"),
-        ("Scored", f"{scored.units:,} {scored.unit.removesuffix('s') if scored.units == 1 else scored.unit}"),
+        ("Scored", report.scored.counted),
         (
             "Labelled frames",
             f"{counts.frames_scored:,} of {counts.frames_labelled:,} scored, among {counts.frames:,} frames with a "

@@ -65,8 +65,7 @@ def _below(report: Report) -> Iterator[str]:
         )
         yield f"Difference of {TITLES[metric]} from {other.checkpoint} on the same {scored.unit}: {values}."
     yield from undefined(report)
-    unit = scored.unit.removesuffix("s") if scored.units == 1 else scored.unit
-    yield f"Scored over {scored.units:,} {unit}: {report.protocol_summary}."
+    yield f"Scored over {scored.counted}: {report.protocol_summary}."
 
 
 def undefined(report: Report) -> list[str]:

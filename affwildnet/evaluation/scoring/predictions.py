@@ -1,4 +1,4 @@
-"""A split's predictions, frame by frame: what every protocol computes its scores from."""
+"""The predictions of a split, frame by frame, which every protocol computes its scores from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tfrecords_tools.records.schema import DIMENSIONS
 
 @dataclass(frozen=True)
 class VideoPredictions:
-    """What was predicted for one video, in time order; N frames, D outputs.
+    """The predictions for one video, in time order; N frames, D outputs.
 
     Attributes:
       video: its name.
@@ -34,16 +34,17 @@ class VideoPredictions:
 
     @property
     def labelled(self) -> np.ndarray:
-        """(N,) bool."""
+        """Whether each frame has a label: (N,) bool."""
         return np.isfinite(self.labels).all(axis=1)
 
     @property
     def moments(self) -> Moments:
+        """The moments of the labelled frames."""
         return Moments.from_arrays(self.labels, self.predictions, self.labelled)
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells one video from another: a name is unique in its split only, a subject is in one split only."""
+        """Video and subject, unique in the corpus: a name is unique within a split, and a subject is in one split."""
         return self.video, self.subject
 
 

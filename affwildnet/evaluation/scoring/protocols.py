@@ -80,6 +80,11 @@ class Scored:
         return self.details.units
 
     @property
+    def counted(self) -> str:
+        """What was scored, such as "5 utterances"."""
+        return f"{self.units:,} {self.unit.removesuffix('s') if self.units == 1 else self.unit}"
+
+    @property
     def per_video(self) -> tuple[VideoScores, ...]:
         """A row for each video."""
         return self.details.per_video
