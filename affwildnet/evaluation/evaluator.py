@@ -16,18 +16,18 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
-# So many batches make up for the time to compile a network for their one shape; it then computes them a little faster.
+# From so many batches of one shape on, compiling the network for that shape pays: it then runs a little faster.
 WORTH_COMPILING = 50
 
-# What of a batch is kept for its predictions.
-_TOLD = ("video", "frame", "timestamp", "labels", "mask")
+# The parts of a batch that are kept beside its predictions.
+_KEPT = ("video", "frame", "timestamp", "labels", "mask")
 
 
 class Evaluator:
     """Scores networks of one structure on one split.
 
-    Each window is a sequence of its own, and a frame that is in several gets the mean of its predictions; or, with
-    `config.carry_state`, each video is one sequence, also across the frames that it lacks.
+    Each window is a sequence of its own, and a frame that is in several windows gets the mean of its predictions; or,
+    with `config.carry_state`, each video is one sequence, across gaps in its frames as well.
     """
 
     def __init__(self, corpus: Corpus, config: EvaluationConfig, strategy: tf.distribute.Strategy | None = None):
@@ -36,11 +36,11 @@ class Evaluator:
         Args:
           corpus: the split.
           config: how it is cut into windows, and whether states are carried.
-          strategy: its devices share each batch, whose size is rounded up to a multiple of their number. A network
-            should be made or loaded in its scope: otherwise all read the weights of one. None: the current strategy.
+          strategy: its devices share each batch, whose size is rounded up to a multiple of their number. Build or load
+            the network in its scope, or all devices read the weights of one. None is the current strategy.
 
         Raises:
-          UserError: if no frame of the split has a label, or `config` cannot be.
+          UserError: if no frame of the split has a label, or the fields of `config` do not fit together.
         """
         if corpus.frames_labelled == 0:
             raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label, so nothing is scored.")
@@ -53,21 +53,21 @@ class Evaluator:
         self._forward: _Forward | None = None
 
     def __call__(self, model: keras.Model) -> Evaluation:
-        """Run the network over the split, showing progress on a terminal.
+        """Return the evaluation of a network; a terminal shows the progress.
 
         Raises:
-          UserError: if a record is corrupt, an prediction is not finite, not every labelled frame was scored, or the
-            network has other outputs than the split has labels, or states that cannot be carried.
+          UserError: if a record is corrupt, a prediction is not finite, a labelled frame was not scored, the number of
+            outputs is not that of the labels, or the network has states that cannot be carried.
         """
         self._check_outputs(model)
-        if self._forward is None or self._forward.model is not model:  # compiled once for a training's checkpoints
+        if self._forward is None or self._forward.model is not model:  # compiled once for all checkpoints of a run
             self._forward = _Forward(model, self._strategy, self._carry_state)
         windows: list[list[tuple[np.ndarray, ...]]] = [[] for _ in self._corpus.videos]
         frames = sum(entry.frames for entry in self._corpus.videos)
         try:
             with tqdm(total=frames, unit="frame", desc="scoring", unit_scale=True, leave=False, disable=None) as shown:
                 for batch, predictions in self._forward.over(self._batches):
-                    rows = (batch[name] for name in _TOLD)
+                    rows = (batch[name] for name in _KEPT)
                     for video, *window in zip(*rows, predictions, strict=True):
                         windows[video].append(_real_frames(*window))
                     shown.update(np.count_nonzero(batch["frame"]))
@@ -81,7 +81,7 @@ class Evaluator:
             for entry, own in zip(self._corpus.videos, windows, strict=True)
         ]
         self._check(videos)
-        return Evaluation.of(self._corpus.split, videos)
+        return Evaluation.of(self._corpus.split, videos, self._corpus.frames_labelled)
 
     def _check_outputs(self, model: keras.Model) -> None:
         wanted, outputs = self._batches.element_spec["labels"].shape[-1], model.outputs[0].shape[-1]
@@ -102,7 +102,7 @@ class Evaluator:
             raise UserError(
                 f"{self._corpus.folder}: every labelled frame must be scored once. Received: "
                 f"{scored} scored of {self._corpus.frames_labelled} labelled. "
-                f"`python -m tfrecords_tools verify {self._corpus.folder}` tells why."
+                f"`python -m tfrecords_tools verify {self._corpus.folder}` says why."
             )
 
 
@@ -127,15 +127,15 @@ class _Forward:
             return strategy.run(self._on_a_device, args=batch)
 
         self._for_one_shape = tf.function(run)
-        # Shares of several devices have no signature; what was seen in the batches before is made general then.
+        # The shares of several devices have no signature; TensorFlow generalises the shapes that it has seen.
         self._for_any_shape = tf.function(
             run, input_signature=signature if self._devices == 1 else None, reduce_retracing=self._devices > 1
         )
 
     def over(self, batches: tf.data.Dataset) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Yield what `_TOLD` names of each batch, without its padding, and the predictions (B, T, D).
+        """Yield the parts of each batch that `_KEPT` names, without padding, and the predictions (B, T, D).
 
-        It waits for a device only when the next batch is on its way there.
+        A device is waited for only when the next batch is on its way there.
         """
         padded, frames = batches.element_spec["frame"].shape
         many = batches.cardinality() >= WORTH_COMPILING
@@ -149,12 +149,12 @@ class _Forward:
             if waiting:
                 yield _fetched(*waiting)
             parts = self._strategy.experimental_local_results(predictions)
-            waiting = {name: batch[name] for name in _TOLD}, parts
+            waiting = {name: batch[name] for name in _KEPT}, parts
         if waiting:
             yield _fetched(*waiting)
 
     def _on_a_device(self, inputs: dict[str, tf.Tensor], carried: tuple):
-        """Return the predictions, and what the next batch needs: the rows' videos and the states after it."""
+        """Return the predictions, and what the next batch needs: the video of each row and the states after it."""
         video, (video_before, states) = inputs["video"], carried
         if not self._stateful:
             return self.model({name: inputs[name] for name in self._names}, training=False), (video, states)
@@ -218,10 +218,10 @@ def _joined(windows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
 
 
 def evaluate(corpus: Corpus, prediction: Callable[[VideoEntry], np.ndarray]) -> Evaluation:
-    """Return the evaluation of predictions that no network of Keras makes.
+    """Return the evaluation of predictions that come from elsewhere than a Keras network.
 
     Args:
-      prediction: gives (N, 2) valence and arousal of a video's N records.
+      prediction: returns (N, 2) valence and arousal of a video's N records.
 
     Raises:
       UserError: if no frame of the split has a label, or a record is corrupt.
@@ -232,4 +232,4 @@ def evaluate(corpus: Corpus, prediction: Callable[[VideoEntry], np.ndarray]) -> 
         labels = np.where(np.isfinite(own["label"]).all(axis=1, keepdims=True), own["label"], np.float32(np.nan))
         values = np.asarray(prediction(entry), np.float64)
         videos.append(VideoPredictions(entry.video, entry.subject, own["frame"], own["timestamp"], labels, values))
-    return Evaluation.of(corpus.split, videos)
+    return Evaluation.of(corpus.split, videos, corpus.frames_labelled)

@@ -66,7 +66,7 @@ class Fold:
 
     def _check(self, packed: Manifest, folder: Path) -> None:
         videos = {_key(entry) for entry in packed.videos}
-        how = f"Make them again: {how_to_make(folder)}"
+        how = f"Make them again: {how_to_make(folder)}."
         if lacking := sorted(videos - self.parts.keys()):
             raise UserError(f"{folder}: every video must be in a fold. Received: {_few(lacking)} in none. {how}")
         if strange := sorted(self.parts.keys() - videos):
@@ -109,13 +109,13 @@ def read(folder: Path, number: int, path: Path | None = None) -> Fold:
     """
     path = path or folder / FILE_NAME
     if not path.is_file():
-        raise UserError(f"{path}: folds must be there. Received: no such file. Make it: {how_to_make(folder, path)}")
+        raise UserError(f"{path}: folds must be there. Received: no such file. Make it: {how_to_make(folder, path)}.")
     fold = Fold(number, partition_file.load(path))
     found = sorted(set(fold.parts.values()))
     if found != sorted(_names(fold.count)) or fold.count < FEWEST:
         raise UserError(
             f"{path}: must hold the parts fold-1, fold-2, ..., {FEWEST} or more. Received: "
-            f"{', '.join(found) or 'none'}. Make it: {how_to_make(folder, path)}"
+            f"{', '.join(found) or 'none'}. Make it: {how_to_make(folder, path)}."
         )
     if not 1 <= number <= fold.count:
         raise UserError(f"`fold` must be from 1 to {fold.count}, as {path} has them. Received: {number}")
@@ -124,7 +124,7 @@ def read(folder: Path, number: int, path: Path | None = None) -> Fold:
 
 def how_to_make(folder: Path, path: Path | None = None) -> str:
     """Return the command that divides a packed corpus into five folds."""
-    return f"`python -m tfrecords_tools partition {folder} --folds=5 --output={path or folder / FILE_NAME}`."
+    return f"`python -m tfrecords_tools partition {folder} --folds=5 --output={path or folder / FILE_NAME}`"
 
 
 def _names(count: int) -> list[str]:

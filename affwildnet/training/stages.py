@@ -16,7 +16,7 @@ from affwildnet.runs import best, checkpoints, folds
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
-from affwildnet.training import loop, patterns, weight_copies
+from affwildnet.training import one_run, patterns, weight_copies
 from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
 from affwildnet.training.workers import Workers
@@ -42,20 +42,21 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
       stage: the name of the one stage to train; empty trains them all.
 
     Raises:
-      UserError: as `loop.train_one`; for stages that do not fit each other or the network; and if no stage has that
+      UserError: as `one_run.train_one`; for stages that do not fit each other or the network; and if no stage has that
         name. All that can be known beforehand is found before anything is trained.
 
     Example:
       >>> train(Run(experiments.get("sample/affwildnet"), "data/sample"), "runs/demo")
     """
-    workdir = Workers(tf.distribute.get_strategy()).shared(Workdir.at(workdir))
+    strategy = tf.distribute.get_strategy()
+    workdir = Workers(strategy).shared(Workdir.at(workdir))
     _check_labels(run.experiment)
     if run.fold:
         _log.info(run.fold.summary())
     elif run.experiment.protocol == "folds":
         _log.info(
-            f"{run.experiment.name} is scored by folds: train each of them, --fold=1 and so on, of "
-            f"{folds.how_to_make(run.data_dir)} This run trains on the split train."
+            f"{run.experiment.name} is scored by folds: make them with {folds.how_to_make(run.data_dir)} and train "
+            "each of them with --fold=1 and so on. This run trains on the split train."
         )
     names = [each.name for each in run.stages]
     if not names:
@@ -63,11 +64,12 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
             raise UserError(
                 f"`stage` needs an experiment with stages. Received: {stage}; {run.experiment.name} has none."
             )
-        return loop.train_one(run, workdir)
+        training_step.check(run.experiment.training, strategy.num_replicas_in_sync)
+        return one_run.train_one(run, workdir)
     if stage:
         check_choice("stage", stage, names)
     chosen = [run.of_stage(each) for each in run.stages if stage in ("", each.name)]
-    _check_stages(run)
+    _check_stages(run, strategy.num_replicas_in_sync)
     Corpus.of_run(run, "train")
     workdir.check(run)
     for each in chosen:
@@ -100,8 +102,8 @@ def _check_labels(experiment: Experiment) -> None:
         )
 
 
-def _check_stages(run: Run) -> None:
-    """Check every stage by itself, against those before it, and against the network."""
+def _check_stages(run: Run, devices: int) -> None:
+    """Check every stage by itself, against those before it, and against the network and the number of devices."""
     layers = list(weight_copies.weighted_layers(models.build(run.experiment.model)))
     earlier: list[str] = []
     for stage in run.stages:
@@ -111,7 +113,7 @@ def _check_stages(run: Run) -> None:
                 f"{', '.join(_RESERVED_NAMES)}. Received: {stage.name!r}"
             )
         own = run.of_stage(stage)
-        training_step.check(own.experiment.training)
+        training_step.check(own.experiment.training, devices)
         for _, source in stage.starts:
             check_choice(f"starts of stage {stage.name}", source, [patterns.RANDOM, patterns.INIT, *earlier])
         patterns.sources_of(layers, own)
@@ -129,7 +131,7 @@ def _train_stage(run: Run, workdir: Workdir) -> int:
         return 0
     _log.info(f"stage {name}: learning rate {run.stage.learning_rate:g}, {steps:,} steps, in {own.path}")
     try:
-        return loop.train_one(run, own, partial(_checkpoint_of, workdir))
+        return one_run.train_one(run, own, partial(_checkpoint_of, workdir))
     except UserError:
         if failed := own.reason_finished():  # no later stage will come either
             _finish(workdir, run, f"stage {name}: {failed}")

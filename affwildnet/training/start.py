@@ -15,7 +15,6 @@ from affwildnet.models import cost
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
-from affwildnet.runs.workdir import Workdir
 from affwildnet.training import step as training_step
 from affwildnet.training import weight_copies
 from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary, trained_by
@@ -42,19 +41,20 @@ class Earlier:
 
 
 def resumed_or_new(
-    run: Run, workdir: Workdir, corpus: Corpus, earlier: Callable[[str], Earlier] | None = None
+    run: Run, folder: Path, corpus: Corpus, earlier: Callable[[str], Earlier] | None = None
 ) -> tuple[keras.Model, TrainingState]:
     """Return the network of the latest whole checkpoint, or else a new one, compiled, and where its training stands.
 
     Args:
+      folder: of the checkpoints.
       corpus, earlier: see `begin`.
 
     Raises:
       UserError: as `checkpoints.resume` and `begin`.
     """
     config = run.experiment.training
-    if resumed := checkpoints.resume(workdir.checkpoints):
-        _log.info(f"resumed from {checkpoints.path_of(workdir.checkpoints, resumed[1].step)}")
+    if resumed := checkpoints.resume(folder):
+        _log.info(f"resumed from {checkpoints.path_of(folder, resumed[1].step)}")
         return resumed
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)

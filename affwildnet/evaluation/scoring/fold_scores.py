@@ -40,7 +40,8 @@ def gather(evaluations: Sequence[Evaluation]) -> Evaluation:
                     f"of {len(evaluations)}. Evaluate each fold of one partition once."
                 )
     videos = [video for evaluation in evaluations for video in evaluation.videos]
-    return Evaluation.of(splits[0], videos, folds=tuple(len(evaluation.videos) for evaluation in evaluations))
+    labelled = sum(evaluation.frames_labelled for evaluation in evaluations)
+    return Evaluation.of(splits[0], videos, labelled, folds=tuple(len(evaluation.videos) for evaluation in evaluations))
 
 
 def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:

@@ -102,7 +102,9 @@ class PostProcessing:
                 f"Post-processing is for valence and arousal. Received: {outputs} predicted values a frame."
             )
         videos = [_filtered(video, self.median_filter) for video in evaluation.videos]
-        return Evaluation.of(evaluation.split, videos, folds=evaluation.folds, smoothing=self.smoothing)
+        return Evaluation.of(
+            evaluation.split, videos, evaluation.frames_labelled, folds=evaluation.folds, smoothing=self.smoothing
+        )
 
     def chosen(self) -> Chosen:
         """Return what was chosen, for the report."""

@@ -55,7 +55,7 @@ class Evaluation:
     Attributes:
       split: its name.
       videos: predictions of each video.
-      frames_labelled: labelled frames that the manifest tells of; all of them are scored.
+      frames_labelled: frames of the split with a label, as the manifest counts them; see `frames_scored`.
       scores: pooled over all frames of the split: `metrics.METRICS`, each with `valence`, `arousal`, `mean`; of classes
         of expression none, see `protocols.videos`.
       folds: number of videos of each fold, in order, where folds were gathered; else empty.
@@ -71,18 +71,21 @@ class Evaluation:
     smoothing: tuple[int, ...] = (0, 0)
 
     @classmethod
-    def of(cls, split: str, videos: Sequence[VideoPredictions], **more) -> "Evaluation":
-        """Return the evaluation of these videos; `frames_labelled` is what they hold.
+    def of(
+        cls, split: str, videos: Sequence[VideoPredictions], frames_labelled: int | None = None, **more
+    ) -> "Evaluation":
+        """Return the evaluation of these videos.
 
         Args:
+          frames_labelled: as the manifest counts them; None counts those of the videos.
           more: `folds`, `smoothing`.
 
         Raises:
           UserError: if no frame has a label.
         """
         videos = tuple(videos)
-        labelled = sum(int(video.labelled.sum()) for video in videos)
-        if labelled == 0:
+        scored = sum(int(video.labelled.sum()) for video in videos)
+        if scored == 0:
             raise UserError(f"The split {split} has no frame with a label, so nothing is scored.")
         pooled = {}
         if videos[0].predictions.shape[1] == len(DIMENSIONS):
@@ -90,10 +93,11 @@ class Evaluation:
             for video in videos:
                 total = total.merge(video.moments)
             pooled = scores(total)
-        return cls(split, videos, labelled, pooled, **more)
+        return cls(split, videos, scored if frames_labelled is None else frames_labelled, pooled, **more)
 
     @property
     def frames_scored(self) -> int:
+        """Frames with a label and a prediction."""
         return sum(int(video.labelled.sum()) for video in self.videos)
 
     def per_video(self) -> tuple[VideoScores, ...]:

@@ -385,12 +385,14 @@ def test_a_split_without_labels_is_refused(tmp_path):
         Evaluator(Corpus.open(tmp_path, "test"), TINY.evaluation)
 
 
-def test_a_manifest_that_tells_of_other_labels_is_noticed(tmp_path, model):
+def test_labels_that_the_manifest_does_not_list_are_noticed(tmp_path, model):
     packed = make_corpus(tmp_path, [{"frames": 8, "unlabelled": [4]}])
     (entry,) = packed.videos
     manifest.save(replace(packed, videos=(replace(entry, labelled_segments=((1, 8),)),)), tmp_path)
     with pytest.raises(UserError, match=r"scored once\. Received: 7 scored of 8 labelled.*verify"):
         Evaluator(Corpus.open(tmp_path, "train"), TINY.evaluation)(model)
+    found = evaluator_module.evaluate(Corpus.open(tmp_path, "train"), lambda entry: np.zeros((entry.frames, 2)))
+    assert (found.frames_scored, found.frames_labelled) == (7, 8)  # scored from the records, labelled by the manifest
 
 
 def test_a_corrupt_record_is_told_from_a_bug(tmp_path, model):

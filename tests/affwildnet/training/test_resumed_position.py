@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from affwildnet import models
-from affwildnet.runs.workdir import Workdir
+from affwildnet.runs.run import Run
 from affwildnet.training import loop, train
 from tests.helpers.trainings import plain_model, tiny, tiny_corpus
 
@@ -32,7 +32,7 @@ def test_a_resumed_run_goes_on_with_the_next_window(seen, tmp_path):
     corpus = tiny_corpus(tmp_path / "corpus")
 
     def train_to(steps, folder):
-        assert train(tiny(steps=steps), corpus, Workdir(tmp_path / folder)) == 0
+        assert train(Run(tiny(steps=steps), corpus), tmp_path / folder) == 0
 
     train_to(13, "whole")
     whole = seen.copy()

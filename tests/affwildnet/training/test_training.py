@@ -245,7 +245,7 @@ def test_the_workdir_of_another_run_is_refused(corpus, workdir, scripted):
 
 def test_a_corpus_without_a_train_split_is_refused(tmp_path, workdir):
     make_corpus(tmp_path / "corpus", [{"frames": 10, "split": "test"}])
-    with pytest.raises(UserError, match="Received: train, which is empty; the corpus has: test"):
+    with pytest.raises(UserError, match=r"Received: train, which is empty\. The corpus has: test"):
         train(Run(TINY, tmp_path / "corpus"), workdir)
     assert not workdir.path.exists()
 

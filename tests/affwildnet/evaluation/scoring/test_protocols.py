@@ -267,6 +267,12 @@ def test_gathered_folds_are_pooled_and_averaged(folds):
     assert abs(mean.scores["pearson"]["valence"] - scored.scores["pearson"]["valence"]) > 1e-3
 
 
+def test_gathered_folds_have_the_labelled_frames_of_all(folds):
+    counted = [replace(fold, frames_labelled=100 + number) for number, fold in enumerate(folds)]
+    assert gather(counted).frames_labelled == 100 + 101 + 102
+    assert gather(counted).frames_scored == 20 + 2 * 30 + 3 * 40
+
+
 def test_one_fold_is_scored_like_frames(folds):
     assert score(folds[1], "folds", CONFIG, 50) == score(folds[1], "frames", CONFIG, 50)
 
