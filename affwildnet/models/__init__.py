@@ -1,8 +1,8 @@
-"""The networks: `build(config)` makes any of them from a backbone, landmarks, hidden layers and a recurrent stack.
+"""The networks: `build(config)` makes any of them from a backbone, landmarks, hidden layers, recurrent stacks, a head.
 
-A new backbone is one file in `backbones/` and one line in `BACKBONES`; a new recurrent cell one file in `recurrent/`
-and one line in `RECURRENT`.
-Pure Keras 3: nothing here names a backend.
+A new backbone is one file in `backbones/` and one line in `BACKBONES`; a new recurrent cell is one file in `recurrent/`
+and one line in `RECURRENT`. Importing this package registers the custom layers, so that Keras can load `.keras` files
+with them. Pure Keras 3: no file here names a backend.
 """
 
 from affwildnet.models.backbones import BACKBONES

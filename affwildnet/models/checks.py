@@ -1,4 +1,4 @@
-"""What a model's configuration must satisfy, each rule with its own message."""
+"""The rules that the description of a network must satisfy, each with a message of its own."""
 
 import math
 from collections.abc import Iterable
@@ -8,11 +8,16 @@ from affwildnet.experiments.config import ModelConfig
 from affwildnet.models.signature import VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError, check_choice
 
-SMALLEST_IMAGE = 32  # below it the deeper layers of every backbone see padding only
+SMALLEST_IMAGE = 32  # below it, the deeper layers of every backbone see only padding
 
 
 def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], heads: Iterable[str]) -> None:
-    """Raise UserError, naming the field, the rule and the value, unless `config` describes a network."""
+    """Raise a `UserError` that names the field, the rule and the value unless `config` describes a network.
+
+    Args:
+      config: the description.
+      backbones, cells, heads: the names that it may use.
+    """
     check_choice("backbone", config.backbone, sorted(backbones))
     check_choice("recurrent", config.recurrent, sorted(["none", *cells]))
     check_choice("head", config.head, sorted(heads))
@@ -40,7 +45,7 @@ def _check_numbers(config: ModelConfig) -> None:
         _require(_is_number(rate) and 0 <= rate < 1, field, "a rate in [0, 1)", rate)
     rate = config.recurrent_dropout
     if config.recurrent_dropout_is == "keep":
-        _require(_is_number(rate) and 0 < rate <= 1, "recurrent_dropout", "a share in (0, 1] that is kept", rate)
+        _require(_is_number(rate) and 0 < rate <= 1, "recurrent_dropout", "a share in (0, 1] to keep", rate)
     else:
         _require(_is_number(rate) and 0 <= rate < 1, "recurrent_dropout", "a rate in [0, 1)", rate)
     for field in ("pixel_mean", "pixel_scale"):
@@ -54,7 +59,7 @@ def _check_numbers(config: ModelConfig) -> None:
 def _check_landmarks(config: ModelConfig) -> None:
     join, places = config.landmarks_join, max(1, len(config.hidden))
     valid = _is_count(join) and join <= places
-    _require(valid, "landmarks_join", f"a hidden layer's number, 1 to {places}", join)
+    _require(valid, "landmarks_join", f"the number of a hidden layer, 1 to {places}", join)
     units = config.landmark_encoder
     _require(units == 0 or _is_count(units), "landmark_encoder", "a positive integer, or 0 for none", units)
 
@@ -64,7 +69,7 @@ def _check_recurrent(config: ModelConfig) -> None:
     _require(length == 0 or _is_count(length), "attention", "a number of frames, or 0 for none", length)
     if config.recurrent != "none":
         units = config.recurrent_units
-        _require(len(units) > 0, "recurrent_units", f"not empty with `recurrent` {config.recurrent!r}", units)
+        _require(len(units) > 0, "recurrent_units", f"non-empty with `recurrent` {config.recurrent!r}", units)
     else:
         _require(not config.attention, "attention", "0 without `recurrent`", config.attention)
         _require(not config.rnn_inputs, "rnn_inputs", "empty without `recurrent`", config.rnn_inputs)
@@ -85,8 +90,8 @@ def _check_several(config: ModelConfig) -> None:
         whole = not (member.members or member.separate)
         _require(whole, "members", "networks that are neither fused nor separate", member)
     if config.members and config.fusion == "decision":
-        behind = config.recurrent != "none" or len(config.joined_hidden) > 0
-        _require(not behind, "fusion", "'model' where `recurrent` or `joined_hidden` follow", config.fusion)
+        more_layers = config.recurrent != "none" or len(config.joined_hidden) > 0
+        _require(not more_layers, "fusion", "'model' with `recurrent` or `joined_hidden`", config.fusion)
 
 
 def _require(holds: bool, field: str, rule: str, value) -> None:

@@ -1,18 +1,17 @@
-"""Copies of networks and of weights: networks without values, networks side by side, weights from layer to layer."""
+"""Networks without values for their weights, and copies of networks on other inputs."""
 
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
-import numpy as np
 
 
-def skeleton(build: Callable[[], keras.Model]) -> keras.Model:
-    """Return what `build` returns, its weights never initialised: they have a name and a shape, and no value.
+def weightless(build: Callable[[], keras.Model]) -> keras.Model:
+    """Return the model that `build` returns, with weights that have names and shapes but no values.
 
-    The random state is left as it was, so that a seed set before gives the same network after. The global dtype policy
-    is that of the caller.
+    Nothing is allocated for the weights. The random state does not change, so a seed that was set before gives the same
+    network afterwards. The global dtype policy is that of the caller.
     """
     policy = keras.config.dtype_policy()
 
@@ -21,8 +20,8 @@ def skeleton(build: Callable[[], keras.Model]) -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return build()
 
-    # Keras remembers uninitialised weights thread by thread, and would allocate them at the end of the next scope of
-    # this kind, which it opens for every layer that is built. A thread of its own takes that memory with it.
+    # Keras remembers uninitialised weights per thread, and would allocate them at the end of the next scope of this
+    # kind, which it opens for every layer that is built. A thread of its own takes that memory with it.
     state = random.getstate()
     try:
         with ThreadPoolExecutor(max_workers=1) as executor:
@@ -31,24 +30,13 @@ def skeleton(build: Callable[[], keras.Model]) -> keras.Model:
         random.setstate(state)
 
 
-def give(layer: keras.Layer, weights: Sequence[np.ndarray]) -> None:
-    """Give a built layer its weights, in the order of `layer.get_weights()`."""
-    layer.set_weights(weights)
-    renew(layer)
-
-
-def renew(layer: keras.Layer) -> None:
-    """Have a layer whose weights were changed compute with them: a normalisation computes with copies of its own."""
-    if isinstance(layer, keras.layers.Normalization):
-        layer.finalize_state()
-
-
-def beside(model: keras.Model, tensors: Sequence[keras.KerasTensor], prefix: str) -> list[keras.KerasTensor]:
-    """Return the outputs of a copy of a network on other inputs, its layers' names behind a prefix.
+def clone_onto(tensors: Sequence[keras.KerasTensor], model: keras.Model, prefix: str) -> list[keras.KerasTensor]:
+    """Return the outputs of a copy of a network on other inputs, whose layers' names begin with a prefix.
 
     Args:
-      model: a functional model; its weights are not copied.
-      tensors: what the copy reads; looked up by the names of the model's inputs.
+      tensors: inputs of the copy; each is found by the name of the model's input.
+      model: functional. Its weights are not copied.
+      prefix: of the layers' names.
     """
     named = {tensor.name: tensor for tensor in tensors}
 

@@ -13,7 +13,7 @@ from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.costs import Cost, save
 from affwildnet.models.builder import build
-from affwildnet.models.cloning import skeleton
+from affwildnet.models.cloning import weightless
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.recurrent import OutputAttention, Recurrent
 
@@ -33,7 +33,7 @@ def of(config: ModelConfig) -> Cost:
     Raises:
       UserError: if a field of `config` breaks a rule; the message names it.
     """
-    model = skeleton(lambda: build(config))
+    model = weightless(lambda: build(config))
     return Cost(trainable_weights(model), 2 * multiply_adds(model) / 1e9)
 
 

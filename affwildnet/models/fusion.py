@@ -1,4 +1,4 @@
-"""Several networks in one: copied side by side on the same inputs, and their predictions averaged."""
+"""Decision-level fusion: several networks on the same inputs, and the weighted mean of their predictions."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,27 @@ import keras
 import numpy as np
 from keras import ops
 
-from affwildnet.models.cloning import beside, give
+from affwildnet.models.cloning import clone_onto
 from affwildnet.models.layer_prefixes import member_prefix
+from affwildnet.models.layer_weights import set_weights_of
 from affwildnet.models.signature import FRAMES, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class WeightedMean(keras.layers.Layer):
-    """The mean of several networks' predictions with a weight for each network and dimension (omg2019 eq. 1).
+    """The mean of N networks' predictions, with a weight for each network and dimension (omg2019 eq. 1).
 
-    Called with a list of N tensors (B, T, D). The weights, N x D, are not trained; they start equal.
+    Called with a list of N tensors (B, T, D). Weights: `shares` (N, D), not trained; equal at first.
+
+    Example:
+
+    ```python
+    mean = WeightedMean()
+    mean([np.zeros((1, 80, 2)), np.ones((1, 80, 2))])  # 0.5 everywhere
+    mean.shares.assign([[1, 3], [1, 1]])
+    mean([np.zeros((1, 80, 2)), np.ones((1, 80, 2))])  # valence 0.5, arousal 0.25
+    ```
     """
 
     def build(self, input_shape):
@@ -34,16 +44,22 @@ class WeightedMean(keras.layers.Layer):
 def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Model:
     """Fuse trained networks at decision level (omg2019 section 5.4.2, eq. 1).
 
+    Example:
+
+    ```python
+    fused = fuse_decisions([cnn_1rnn, cnn_3rnn], [[0.45, 0.30], [0.47, 0.33]])
+    ```
+
     Args:
-      models: trained networks with the same inputs, or with some of them.
-      ccc: (N, 2), each network's CCC of valence and arousal on the validation split.
+      models: trained networks. Each takes all inputs of the fused network or some of them.
+      ccc: (N, 2), the CCC of valence and arousal of each network on the validation split.
 
     Returns:
-      A network with the weighted mean of their predictions as its output, named `valence_arousal`. Its layers have the
-      networks' names behind `net1_`, `net2_` ...
+      A network whose output `valence_arousal` is the weighted mean of their predictions. The names of its layers begin
+      with `net1_`, `net2_` ...
 
     Raises:
-      UserError: if a CCC is not above 0, or the networks' crops are not of one size.
+      UserError: if a CCC is not above 0, or the networks take crops of different sizes.
     """
     ccc = np.asarray(ccc, "float32")
     if ccc.shape != (len(models), 2) or not (ccc > 0).all():
@@ -59,12 +75,12 @@ def fuse_decisions(models: Sequence[keras.Model], ccc: np.ndarray) -> keras.Mode
         for tensor in model.inputs:
             tensors.setdefault(tensor.name, keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name))
     tensors = list(tensors.values())
-    predictions = [beside(model, tensors, member_prefix(index))[0] for index, model in enumerate(models, start=1)]
+    predictions = [clone_onto(tensors, model, member_prefix(index))[0] for index, model in enumerate(models, start=1)]
     mean = WeightedMean(dtype="float32", name=VALENCE_AROUSAL)
     fused = keras.Model(tensors, mean(predictions), name="decision_fusion")
     mean.shares.assign(ccc)
     for index, model in enumerate(models, start=1):
         for layer in model.layers:
             if layer.weights:
-                give(fused.get_layer(member_prefix(index) + layer.name), layer.get_weights())
+                set_weights_of(fused.get_layer(member_prefix(index) + layer.name), layer.get_weights())
     return fused

@@ -1,18 +1,18 @@
-"""One network up to its output layer: backbone, landmarks, hidden layers, recurrent stacks."""
+"""A single network up to its head: backbone, landmarks, hidden layers, recurrent stacks."""
 
 import keras
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig, scaled
 from affwildnet.models.backbones import BACKBONES
-from affwildnet.models.recurrent import head
+from affwildnet.models.recurrent import recurrent_stack
 from affwildnet.models.signature import FRAMES, LANDMARKS
 from affwildnet.models.time_axis import FoldTime, UnfoldTime
 from tfrecords_tools.errors import check_choice
 from tfrecords_tools.records import schema
 
-STANDARDISE = "standardise_landmarks"
-LAST_HIDDEN = "fc"  # the name of the last hidden layer in `rnn_inputs`, after its dropout
+STANDARDISE = "standardise_landmarks"  # name of the layer
+LAST_HIDDEN = "fc"  # name in `rnn_inputs` of the last hidden layer, after its dropout
 
 
 def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
@@ -25,7 +25,7 @@ def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
 
 
 def representation(config: ModelConfig) -> keras.Model:
-    """Build the network that puts out what its output layer reads, (B, T, F).
+    """Build the network up to the features (B, T, F) that its head reads.
 
     Raises:
       UserError: if `config.rnn_inputs` names a tap that the backbone does not have.
@@ -41,31 +41,32 @@ def representation(config: ModelConfig) -> keras.Model:
     stacks = []
     for entry in config.rnn_inputs or ("",):
         sequence = UnfoldTime(name=f"unfold_{_joined(entry)}" if entry else "unfold")(
-            [_taken(entry, taps) if entry else end, frames]
+            [_tapped(entry, taps) if entry else end, frames]
         )
         if config.recurrent != "none":
             prefix = f"{_joined(entry)}_" if len(config.rnn_inputs) > 1 else ""
-            sequence = head(sequence, config, prefix)
+            sequence = recurrent_stack(sequence, config, prefix)
         stacks.append(sequence)
     together = layers.Concatenate(name="stacks")(stacks) if len(stacks) > 1 else stacks[0]
     return keras.Model(tensors, joined_hidden(together, config))
 
 
 def joined_hidden(sequence: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """ReLU layers `joined_fc1` ... on the outputs of the recurrent stacks (omg2019 sections 5.3 and 5.4.1)."""
+    """Apply the ReLU layers `joined_fc1` ... to the outputs of the recurrent stacks (omg2019 sections 5.3, 5.4.1)."""
     for index, units in enumerate(config.joined_hidden, start=1):
         sequence = _dense(scaled(units, config.width), f"joined_fc{index}")(sequence)
     return sequence
 
 
 def _normalised(pixels: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """(pixels - mean) * scale, always in float32: 8 significant bits would round a mean such as 129.186."""
+    """Return (pixels - mean) * scale, always float32: 8 significant bits would round a mean such as 129.186."""
     scale = [float(value) for value in config.pixel_scale]
     offset = [-float(mean) * value for mean, value in zip(config.pixel_mean, scale, strict=True)]
     return layers.Rescaling(scale, offset, dtype="float32", name="normalise")(pixels)
 
 
 def _landmarks(landmarks: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    """Return the landmarks (N, F) as they are joined to the features."""
     points = layers.Flatten(name="flat_landmarks")(FoldTime(name="fold_landmarks")(landmarks))
     if config.standardise_landmarks:
         points = layers.Normalization(name=STANDARDISE)(points)
@@ -75,7 +76,7 @@ def _landmarks(landmarks: keras.KerasTensor, config: ModelConfig) -> keras.Keras
 
 
 def _hidden(features: keras.KerasTensor, points: keras.KerasTensor | None, config: ModelConfig) -> keras.KerasTensor:
-    """The layers `fc1` ..., with the landmarks joined to the input of one of them, and dropout."""
+    """Apply the layers `fc1` ... and dropout; the landmarks are joined to the input of one of the layers."""
     x, before = features, "features"
     for index, units in enumerate(config.hidden or (None,), start=1):
         if points is not None and index == config.landmarks_join:
@@ -89,8 +90,8 @@ def _hidden(features: keras.KerasTensor, points: keras.KerasTensor | None, confi
     return x
 
 
-def _taken(entry: str, taps: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
-    """The taps that an entry of `rnn_inputs` names, each flattened, concatenated: (N, F)."""
+def _tapped(entry: str, taps: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
+    """Return the taps of an entry of `rnn_inputs`, flattened and concatenated: (N, F)."""
     flat = []
     for name in entry.split("+"):
         check_choice("rnn_inputs", name, taps)

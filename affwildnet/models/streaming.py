@@ -1,4 +1,7 @@
-"""A network whose recurrent states go in and come out, so that a video may come in pieces, even frame by frame."""
+"""Networks that take and return their recurrent states, so that a video can come segment by segment.
+
+A segment may have any number of frames, even one: the predictions are those for the whole video.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +13,24 @@ from affwildnet.models.signature import Shape, Signature, state_name
 from tfrecords_tools.errors import UserError
 
 
-@keras.saving.register_keras_serializable(package="affwildnet")
-class Carried(keras.layers.Layer):
-    """A recurrent layer that takes the states from before its first frame and returns those after its last.
+@keras.saving.register_keras_serializable(package="affwildnet", name="Carried")
+class StatefulRecurrent(keras.layers.Layer):
+    """A recurrent layer that takes the states before its first frame, and returns those after its last.
 
     Called with a list of the sequence (B, T, F) and the states, it returns the outputs (B, T, units) and the new
-    states. It computes with the weights of the layer that it is made from, which it shares.
+    states. It shares the weights of the layer that it is made from.
+
+    Example:
+
+    ```python
+    layer = GRU(128)
+    features = keras.Input((None, 4096))
+    sequence = layer(features)
+    outputs, state = StatefulRecurrent(layer)([features, keras.Input((128,))])
+    ```
 
     Args:
-      layer: a recurrent layer of this package.
+      layer: a recurrent layer of this package, built.
     """
 
     def __init__(self, layer: keras.Layer, **kwargs):
@@ -39,18 +51,18 @@ class Carried(keras.layers.Layer):
         return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
 
     @classmethod
-    def from_config(cls, config: dict) -> "Carried":
+    def from_config(cls, config: dict) -> "StatefulRecurrent":
         return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
 
 
 @dataclass(frozen=True)
 class StatefulModel:
-    """A network with its states in the open.
+    """A network that takes and returns its states.
 
     Attributes:
-      model: inputs are those of the network and then the states, as a list; outputs the predictions and then the new
-        states, as a list, or the predictions themselves where there are no states. Its weights are those of the network
-        it was made from. T is free, 1 included.
+      model: its inputs are a list of the network's inputs and then the states. Its outputs are a list of the
+        predictions and then the new states, or the predictions themselves where there are no states. It shares the
+        weights of the network that it is made from. T is free, 1 included.
       inputs: number of the network's own inputs.
       state_shapes: shape of each state without B; empty where nothing is recurrent.
       outputs: shapes of the network's own outputs, by name.
@@ -73,11 +85,11 @@ class StatefulModel:
         return Signature.of(inputs, {**self.outputs, **states})
 
     def __call__(self, inputs: Sequence[Tensor], states: States) -> tuple[Tensor, States]:
-        """Return the predictions (B, T, D) for a piece of a video, and the states after its last frame.
+        """Return the predictions (B, T, D) for a segment of a video, and the states after its last frame.
 
         Args:
           inputs: those of the network, (B, T, ...), in its order.
-          states: after the frame before, or `initial_states`.
+          states: those after the segment before, or `initial_states`.
         """
         outputs = self.model([*inputs, *states], training=False)
         predictions, *after = outputs if states else [outputs]
@@ -89,20 +101,29 @@ class StatefulModel:
 
 
 def with_states(model: keras.Model) -> StatefulModel:
-    """Return a network's form with states: the same predictions, whatever pieces a video comes in.
+    """Return the form of a network that takes and returns its states.
+
+    Example:
+
+    ```python
+    stateful = with_states(model)
+    states = stateful.initial_states(batch_size=1)
+    for frame in frames:  # (1, 1, 96, 96, 3) each
+        prediction, states = stateful([frame], states)
+    ```
 
     Args:
-      model: functional, as `affwildnet.models.build` makes it, or loaded from a file. It is not changed.
+      model: functional, as `affwildnet.models.build` returns it, or loaded from a file. It is not changed.
 
     Raises:
-      UserError: if the network is not functional, or a recurrent layer in it has no states that can be taken out: one
-        of Keras or from elsewhere, one inside another model or layer, one that is called twice, or one that does not
-        go from the first frame to the last and put out every one of them.
+      UserError: if the network is not functional, or it has a recurrent layer whose states cannot be taken out: a layer
+        that is not of this package, is inside another model or layer, is called twice, runs backwards, or returns
+        anything else than the outputs of all frames.
     """
     if not hasattr(model, "inputs") or not model.inputs:
         raise UserError(
-            f"Only a functional network can be given one piece of a video after the other. Received: {model.name}, a "
-            f"{type(model).__name__} without inputs of its own. Give it whole videos, or build it with `keras.Model`."
+            f"Only a functional network can take a video segment by segment. Received: {model.name}, a "
+            f"{type(model).__name__} without inputs of its own. Pass it whole videos, or build it with `keras.Model`."
         )
     recurrent = [layer for layer in model.layers if _has_states(layer)]
     for layer in model.layers:
@@ -117,7 +138,7 @@ def with_states(model: keras.Model) -> StatefulModel:
     new: dict[str, list[Tensor]] = {}
 
     def call(layer: keras.Layer, *args, **kwargs):
-        if not isinstance(layer, Carried):
+        if not isinstance(layer, StatefulRecurrent):
             return layer(*args, **kwargs)
         if layer.name in new:
             raise _no_states(layer, model, "is called more than once")
@@ -126,19 +147,19 @@ def with_states(model: keras.Model) -> StatefulModel:
         return sequence
 
     before = [tensor for layer in recurrent for tensor in states[layer.name]]
-    # Cloning wants as many inputs as it gives: the states are inputs first, without a use.
+    # `clone_model` wants as many input tensors as the model has inputs: first make the states unused inputs.
     wide = keras.Model([*model.inputs, *before], model.outputs)
     clone = keras.models.clone_model(
         wide,
         input_tensors=[*model.inputs, *before],
-        clone_function=lambda layer: Carried(layer) if _has_states(layer) else layer,
+        clone_function=lambda layer: StatefulRecurrent(layer) if _has_states(layer) else layer,
         call_function=call,
     )
     after = [tensor for layer in recurrent for tensor in new[layer.name]]
-    stepping = keras.Model([*model.inputs, *before], [*clone.outputs, *after], name=f"{model.name}_stateful")
+    stateful = keras.Model([*model.inputs, *before], [*clone.outputs, *after], name=f"{model.name}_stateful")
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in before)
     outputs = {name: tuple(tensor.shape) for name, tensor in zip(model.output_names, model.outputs, strict=True)}
-    return StatefulModel(stepping, len(model.inputs), shapes, outputs)
+    return StatefulModel(stateful, len(model.inputs), shapes, outputs)
 
 
 def _has_states(layer: keras.Layer) -> bool:
@@ -146,17 +167,17 @@ def _has_states(layer: keras.Layer) -> bool:
 
 
 def _check(layer: keras.Layer, model: keras.Model) -> None:
-    """Raise a `UserError` unless a layer's states can be taken out, or there are none in it."""
+    """Raise a `UserError` if a layer holds states that cannot be taken out."""
     if not _has_states(layer):
         for part in _parts(layer):
             if isinstance(part, (keras.layers.RNN, keras.layers.Bidirectional)) or _has_states(part):
-                raise _no_states(part, model, "is none of this package's, at the top of the network")
+                raise _no_states(part, model, "is not one of them, or is not at the top level")
     elif getattr(layer, "go_backwards", False):
-        raise _no_states(layer, model, "goes from the last frame to the first")
+        raise _no_states(layer, model, "runs from the last frame to the first")
     elif not getattr(layer, "return_sequences", True):
-        raise _no_states(layer, model, "puts out the last frame alone")
+        raise _no_states(layer, model, "returns the last frame only")
     elif layer.return_state:
-        raise _no_states(layer, model, "puts out its states already")
+        raise _no_states(layer, model, "returns its states already")
 
 
 def _parts(layer: keras.Layer) -> Iterator[keras.Layer]:
@@ -168,6 +189,7 @@ def _parts(layer: keras.Layer) -> Iterator[keras.Layer]:
 
 def _no_states(layer: keras.Layer, model: keras.Model, reason: str) -> UserError:
     return UserError(
-        f"To get a video in pieces, a network must have recurrent layers of `affwildnet.models` alone, each used once. "
-        f"Received: {model.name}, whose layer {layer.name} ({type(layer).__name__}) {reason}. Give it whole videos."
+        "To take a video segment by segment, a network must have only recurrent layers of `affwildnet.models`, each at "
+        f"its top level and called once. Received: {model.name}, whose layer {layer.name} ({type(layer).__name__}) "
+        f"{reason}. Pass it whole videos."
     )

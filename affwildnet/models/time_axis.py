@@ -1,4 +1,4 @@
-"""The time axis, folded into the batch for the convolutions and unfolded again for the recurrent layers."""
+"""The time axis: folded into the batch for the convolutions, unfolded again for the recurrent layers."""
 
 import keras
 from keras import ops
@@ -8,9 +8,16 @@ from affwildnet.experiments.config import scaled as scaled
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class FoldTime(keras.layers.Layer):
-    """Folds time into the batch: (B, T, ...) to (B * T, ...), frames of a video staying neighbours.
+    """Folds time into the batch: (B, T, ...) to (B * T, ...). The frames of a video stay neighbours.
 
-    The dtype is kept (uint8 pixels stay uint8), and B and T may be unknown until the call.
+    The dtype stays the same (uint8 pixels stay uint8). B and T may be unknown until the call.
+
+    Example:
+
+    ```python
+    frames = keras.Input((None, 96, 96, 3), dtype="uint8")
+    FoldTime()(frames).shape  # (None, 96, 96, 3)
+    ```
     """
 
     def call(self, x):
@@ -21,7 +28,7 @@ class FoldTime(keras.layers.Layer):
         return (None if batch is None or steps is None else batch * steps, *rest)
 
     def compute_output_spec(self, x):
-        # The default would announce the layer's compute dtype, whatever comes in.
+        # The default is the layer's compute dtype, whatever the input has.
         return keras.KerasTensor(self.compute_output_shape(x.shape), dtype=x.dtype)
 
 
@@ -29,8 +36,16 @@ class FoldTime(keras.layers.Layer):
 class UnfoldTime(keras.layers.Layer):
     """The inverse of `FoldTime`: (B * T, ...) to (B, T, ...).
 
-    Called as `UnfoldTime()([folded, reference])`; `reference` (B, T, ...) is any tensor from before the fold, and only
+    Called with a list of the folded tensor and a reference (B, T, ...), which is any tensor from before the fold: only
     its first two sizes are read.
+
+    Example:
+
+    ```python
+    frames = keras.Input((None, 96, 96, 3), dtype="uint8")
+    features = keras.layers.Flatten()(FoldTime()(frames))
+    UnfoldTime()([features, frames]).shape  # (None, None, 27648)
+    ```
     """
 
     def call(self, inputs):

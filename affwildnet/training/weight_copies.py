@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import affwildnet.models  # noqa: F401  (registers the layers that a file may name)
-from affwildnet.models.cloning import renew
+from affwildnet.models.layer_weights import refresh
 from tfrecords_tools.errors import UserError
 
 
@@ -90,7 +90,7 @@ def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> No
         given = weights_of(theirs[name])
         for weight, variable in weights_of(layer).items():
             variable.assign(given[weight])
-        renew(layer)
+        refresh(layer)
 
 
 def pixels(model: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:

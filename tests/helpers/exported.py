@@ -1,4 +1,4 @@
-"""Tiny networks with each kind of recurrent head, quickly built and exported, and how their steps are held to them."""
+"""Tiny networks with each kind of recurrent stack, quickly built and exported, and how their steps are held to them."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from tests.helpers.networks import numpy
 
 SIZE = 8
 # By name: the stacks between the features and the output, each a list from the input on.
-HEADS = {
+STACKS = {
     "none": [[]],
     "gru": [[lambda: GRU(5, name="gru1")]],
     "every": [
@@ -48,7 +48,7 @@ def network(head="gru", output="valence_arousal", landmarks=True, units=6):
         x = layers.Concatenate(name="joined")([x, standardise(points)])
     x = UnfoldTime(name="unfold")([layers.Dense(units, activation="tanh", name="fc1")(x), frames])
     ends = []
-    for stack in HEADS[head]:
+    for stack in STACKS[head]:
         end = x
         for make in stack:
             end = make()(end)

@@ -1,4 +1,4 @@
-"""Small networks to predict with: quickly built and compiled, with every recurrent head, and predictions that move."""
+"""Small networks to predict with: quickly built and compiled, with every recurrent stack, and predictions that move."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from affwildnet.models import FoldTime, UnfoldTime
-from affwildnet.models.recurrent import head
+from affwildnet.models.recurrent import recurrent_stack
 from tests.helpers.trainings import TINY
 
 SIZE = TINY.model.image_size
@@ -22,7 +22,7 @@ HEADS = {
 
 
 def small_network(name="gru", landmarks=True, seed=0, outputs=2, output="valence_arousal"):
-    """A network of 16 brightnesses, the landmarks and a recurrent head of 16 and 12 units; predictions of about 0.5."""
+    """A network of 16 brightnesses, the landmarks and a recurrent stack of 16 and 12 units; predictions near 0.5."""
     keras.utils.set_random_seed(seed)
     config = replace(TINY.model, width=1.0, recurrent_units=(16, 12), recurrent_dropout=0.0, **HEADS[name])
     frames = keras.Input((None, SIZE, SIZE, 3), dtype="uint8", name="frames")
@@ -36,7 +36,7 @@ def small_network(name="gru", landmarks=True, seed=0, outputs=2, output="valence
     x = layers.Dense(8, name="fc1")(x)
     x = UnfoldTime(name="unfold")([x, frames])
     if config.recurrent != "none":
-        x = head(x, config)
+        x = recurrent_stack(x, config)
     model = keras.Model(inputs, layers.Dense(outputs, name=output, dtype="float32")(x))
     for layer in model.layers:
         if name == "indrnn" and hasattr(layer, "state_shapes"):  # starts so small that nothing would be seen to move

@@ -1,4 +1,4 @@
-"""Small networks with each kind of recurrent head, whose layers remember much."""
+"""Small networks with each kind of recurrent stack, whose layers remember much."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from affwildnet import models
 from affwildnet.experiments.networks import NETWORKS
 from tests.helpers.networks import randomised
 
-# The last two have recurrent layers in their members and behind them, and a network for each output.
-HEADS = {
+# The last two have recurrent layers in their members and after them, and a network for each output.
+STACKS = {
     "gru": replace(NETWORKS["affwildnet_vggface"], backbone="cnn_m"),
     "gru of cuDNN's form": replace(NETWORKS["affwildnet_vggface_no_landmarks"], backbone="cnn_m", reset_after=True),
     "lstm": replace(NETWORKS["vgg_face_lstm"], backbone="cnn_m"),

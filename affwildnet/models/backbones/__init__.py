@@ -1,9 +1,10 @@
-"""The convolutional parts.
+"""The backbones: the convolutional parts of the networks.
 
-A backbone is a function `(images, width) -> taps`. `images` are normalised pixels (N, S, S, 3), `width` multiplies
-every channel count, and `taps` maps the names of the outputs that a head may read, in the order of the network, to
-their tensors; the last is always `features` (N, F). A tap has the name of its layer wherever
-the layer can have it.
+A backbone is a function `(images, width) -> taps`. `images` are normalised pixels (N, S, S, 3), and `width` multiplies
+every number of channels. `taps` maps names to the tensors that a recurrent stack may read, in the order of the network;
+the last is always `features` (N, F). Where possible, a tap has the name of its layer.
+
+A new backbone is one file here and one line in `BACKBONES`.
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ from keras import layers
 
 from affwildnet.experiments.config import scaled
 
-# Per convolution: filters, kernel, stride, padding, and the pool behind it (size, stride, padding), if any.
+# Per convolution: filters, kernel, stride, padding, and the pool after it (size, stride, padding), if any.
 LAYERS = (
     (96, 7, 2, "valid", (3, 2, "valid")),
     (256, 5, 2, "same", (3, 2, "same")),
@@ -16,19 +16,19 @@ LAYERS = (
 
 
 def cnn_m(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """Five convolutions, each with batch normalisation, and three max pools (ijcv2019 A.1, table 15).
+    """Build five convolutions, each with batch normalisation, and three max pools (ijcv2019 A.1, table 15).
 
-    The paper gives ReLU to the convolutional and to the batch normalisation layers. That is taken at its word:
-    conv, ReLU, batch norm, ReLU. The common conv, batch norm, ReLU has the same weights and shapes, but is not what
-    is written. The paper does not say whether the normalisation scales; it does here, as Keras has it by default.
-    Convolutions keep their biases, which a ReLU right behind them can use. He initialisation, as all are ReLU layers.
+    The paper gives ReLU to the convolutional and to the batch normalisation layers, and is taken literally: conv, ReLU,
+    batch norm, ReLU. The common conv, batch norm, ReLU has the same weights and shapes, but is not what the paper says.
+    It leaves open whether the normalisation scales: it does, as by default in Keras. Convolutions keep their biases, as
+    a ReLU directly follows them. Initialisation is He's, as all layers have ReLU.
 
     Args:
       images: normalised pixels (N, S, S, 3).
       width: multiplier of the channels.
 
     Returns:
-      Taps `conv1` ... `conv5` (after the second ReLU), `pool1` ... `pool3` (behind conv1, conv2 and conv5), and
+      Taps `conv1` ... `conv5` (after the second ReLU), `pool1` ... `pool3` (after conv1, conv2 and conv5), and
       `features`, which is pool3 flattened: at S = 96 the sides are 45, 22, 11, 6, 6, 3, so 3 * 3 * 512 = 4608 values.
     """
     taps = {}

@@ -1,4 +1,4 @@
-"""The convolution that the residual and the dense networks are made of."""
+"""The convolution of the residual and the dense networks."""
 
 import keras
 from keras import layers
@@ -7,18 +7,18 @@ from keras import layers
 def convolution(
     x: keras.KerasTensor, filters: int, kernel: int, stride: int = 1, *, name: str, bias: bool = False
 ) -> keras.KerasTensor:
-    """A linear convolution that sees (kernel - 1) / 2 zeros beyond each edge, at any stride; He initialisation.
+    """Apply a linear convolution with (kernel - 1) / 2 zeros beyond each edge, at any stride; initialisation is He's.
 
-    Keras's own "same" has, at stride 2 and an even side, a zero less above and on the left: other numbers than those
-    that the published weights were trained to give. There the zeros come from a layer of their own.
+    At stride 2 and an even side, Keras's "same" pads one zero less at the top and on the left, so that the published
+    weights would compute something else. There a layer of its own pads.
 
     Args:
       x: (N, S, S, C).
       filters: channels of the result.
       kernel: side of the kernel, odd.
       stride: of both axes.
-      name: of the layer; a padding layer before it ends in `_pad` where this ends in `_conv`, or has it appended.
-      bias: whether there is one. A normalisation behind the convolution makes it needless.
+      name: of the layer. The padding layer's name ends in `_pad` instead of `_conv`.
+      bias: whether there is a bias. A normalisation after the convolution makes it unnecessary.
 
     Returns:
       (N, ceil(S / stride), ceil(S / stride), filters).

@@ -1,4 +1,4 @@
-"""DenseNet-121 and DenseNet-169 without their classifier, those of `keras.applications`, but of any width."""
+"""DenseNet-121 and DenseNet-169 without their classifier, as in `keras.applications`, but of any width."""
 
 import keras
 from keras import layers
@@ -17,21 +17,21 @@ EPSILON = 1.001e-5  # of the batch normalisation; the published weights were tra
 
 
 def densenet121(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """DenseNet-121 (omg2019 section 5.1), see `densenet`: `features` is (N, 1024), 6,953,856 trainable weights."""
+    """Build DenseNet-121 (omg2019 section 5.1): `features` is (N, 1024), 6,953,856 trainable weights."""
     return densenet(images, width, BLOCKS_121)
 
 
 def densenet169(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """DenseNet-169 (thesis table 4.5), see `densenet`: `features` is (N, 1664), 12,484,480 trainable weights."""
+    """Build DenseNet-169 (thesis table 4.5): `features` is (N, 1664), 12,484,480 trainable weights."""
     return densenet(images, width, BLOCKS_169)
 
 
 def densenet(images: keras.KerasTensor, width: float, blocks: tuple[int, ...]) -> dict[str, keras.KerasTensor]:
-    """A DenseNet with bottlenecks, compression and global average pooling (Huang 2017).
+    """Build a DenseNet with bottlenecks, compression and global average pooling (Huang 2017).
 
-    Layers have the names that `keras.applications.DenseNet121` gives them, so that weights published for it load by
-    name; its two unnamed padding layers are `conv1_pad` and `pool1_pad`. Convolutions have no bias. He initialisation,
-    as in the paper of the network.
+    Layers are named as in `keras.applications.DenseNet121`, so that the weights published for it can be imported by
+    name; its two unnamed padding layers are `conv1_pad` and `pool1_pad`. Convolutions have no bias. Initialisation is
+    He's, as in the paper of the network.
 
     Args:
       images: normalised pixels (N, S, S, 3).
@@ -39,9 +39,9 @@ def densenet(images: keras.KerasTensor, width: float, blocks: tuple[int, ...]) -
       blocks: layers of each dense block.
 
     Returns:
-      Taps `conv1` (after its ReLU), `pool1`, `conv2` ... `conv5` (outputs of the dense blocks, neither normalised nor
-      rectified, which are the layers `conv2_block6_concat` ...), and `features`, which is the layer `avg_pool` behind
-      the last normalisation and ReLU.
+      Taps `conv1` (after its ReLU), `pool1`, `conv2` ... `conv5` (outputs of the dense blocks, before normalisation
+      and ReLU, from the layers `conv2_block6_concat` ...), and `features`, which is the layer `avg_pool`, after the
+      last normalisation and ReLU.
     """
     taps = {}
     growth = scaled(GROWTH, width)
@@ -61,7 +61,7 @@ def densenet(images: keras.KerasTensor, width: float, blocks: tuple[int, ...]) -
 
 
 def _dense_layer(x: keras.KerasTensor, growth: int, name: str) -> keras.KerasTensor:
-    """One layer of a dense block: 1x1 and 3x3, each behind a normalisation, added to the input as new channels."""
+    """Apply a layer of a dense block: 1x1 and 3x3, each after a normalisation, appended to the input as channels."""
     new = _bn_relu(x, f"{name}_0_bn", f"{name}_0_relu")
     new = convolution(new, BOTTLENECK * growth, 1, name=f"{name}_1_conv")
     new = _bn_relu(new, f"{name}_1_bn", f"{name}_1_relu")
@@ -70,7 +70,7 @@ def _dense_layer(x: keras.KerasTensor, growth: int, name: str) -> keras.KerasTen
 
 
 def _transition(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Between two dense blocks: fewer channels by a 1x1 convolution, half the side by an average."""
+    """Apply the layers between two dense blocks: fewer channels by a 1x1 convolution, half the side by averaging."""
     x = _bn_relu(x, f"{name}_bn", f"{name}_relu")
     x = convolution(x, x.shape[-1] // COMPRESSION, 1, name=f"{name}_conv")
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)

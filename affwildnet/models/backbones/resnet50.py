@@ -1,4 +1,4 @@
-"""ResNet-50 without its classifier, layer for layer that of `keras.applications`, but of any width."""
+"""ResNet-50 without its classifier, layer by layer as in `keras.applications`, but of any width."""
 
 import keras
 from keras import layers
@@ -8,16 +8,16 @@ from affwildnet.models.backbones.convolution import convolution
 
 # Per stage: its name, channels of the narrow convolutions, blocks, stride of the first block.
 STAGES = (("conv2", 64, 3, 1), ("conv3", 128, 4, 2), ("conv4", 256, 6, 2), ("conv5", 512, 3, 2))
-EXPANSION = 4  # a block puts out this many times its narrow channels
+EXPANSION = 4  # a block's output has this many times its narrow channels
 EPSILON = 1.001e-5  # of the batch normalisation; the published weights were trained with it
 
 
 def resnet50(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """ResNet-50 version 1 with global average pooling (ijcv2019 A.2, figure 16; He 2015).
+    """Build ResNet-50 version 1 with global average pooling (ijcv2019 A.2, figure 16; He 2015).
 
-    A stage's stride is on the first 1x1 convolution of its first block, and layers have the names that
-    `keras.applications.ResNet50` gives them, so that weights published for it load by name. He initialisation, as in
-    the paper of the network.
+    The stride of a stage is on the first 1x1 convolution of its first block. Layers are named as in
+    `keras.applications.ResNet50`, so that the weights published for it can be imported by name. Initialisation is
+    He's, as in the paper of the network.
 
     Args:
       images: normalised pixels (N, S, S, 3).
@@ -41,7 +41,7 @@ def resnet50(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.K
 
 
 def _block(x: keras.KerasTensor, channels: int, stride: int, project: bool, name: str) -> keras.KerasTensor:
-    """One bottleneck: 1x1, 3x3, 1x1, plus the input, which a 1x1 convolution projects if `project`."""
+    """Apply a bottleneck: 1x1, 3x3, 1x1, plus the input, which a 1x1 convolution projects if `project`."""
     shortcut = _conv_bn(x, EXPANSION * channels, 1, stride, f"{name}_0") if project else x
     x = _conv_bn(x, channels, 1, stride, f"{name}_1")
     x = layers.Activation("relu", name=f"{name}_1_relu")(x)

@@ -1,4 +1,4 @@
-"""The ResNet-50 of TensorFlow's Slim library, in which the authors' released model was trained."""
+"""The ResNet-50 of TF-Slim, which is the backbone of the model that the authors released."""
 
 import keras
 from keras import layers
@@ -8,25 +8,27 @@ from affwildnet.models.backbones.convolution import convolution
 
 # Per block: channels of the narrow convolutions, units, stride of the last unit.
 BLOCKS = ((64, 3, 2), (128, 4, 2), (256, 6, 2), (512, 3, 1))
-EXPANSION = 4  # a unit puts out this many times its narrow channels
+EXPANSION = 4  # a unit's output has this many times its narrow channels
 EPSILON = 1e-5  # of the batch normalisation
 
 
 def resnet50_slim(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """`resnet_v1_50` of Slim with global average pooling: as many weights as `resnet50`, but another function.
+    """Build `resnet_v1_50` of TF-Slim with global average pooling.
 
-    The stride is on the 3x3 convolution of the last unit of blocks 1 to 3, whose shortcut takes every second pixel as
-    it is; each first unit projects its shortcut at full resolution, and block 4 keeps it. Convolutions have no bias.
-    Layers are named `block1_unit1_conv1` for `block1/unit_1/bottleneck_v1/conv1`, its normalisation with `_bn` behind.
+    It has as many weights as `resnet50`, but computes something else.
+    The stride is on the 3x3 convolution of the last unit of blocks 1 to 3, whose shortcut takes every second pixel
+    unchanged; each first unit projects its shortcut at full resolution, and block 4 keeps the resolution. Convolutions
+    have no bias. The layer for `block1/unit_1/bottleneck_v1/conv1` is `block1_unit1_conv1`, followed by its
+    normalisation `block1_unit1_conv1_bn`.
 
     Args:
       images: normalised pixels (N, S, S, 3).
       width: multiplier of the channels.
 
     Returns:
-      Taps `conv1` (after its ReLU), `pool1`, `block1` ... `block4` (outputs of the blocks, after their ReLU, at S = 96
-      of sides 12, 6, 3, 3), and `features` (N, 2048), which is the layer `pool5`. 23,508,032 trainable weights at
-      width 1.
+      Taps `conv1` (after its ReLU), `pool1`, `block1` ... `block4` (outputs of the blocks, after their ReLU; at S = 96
+      their sides are 12, 6, 3, 3), and `features` (N, 2048), which is the layer `pool5`. At width 1 it has 23,508,032
+      trainable weights.
     """
     taps = {}
     x = _conv_bn(images, scaled(64, width), 7, 2, "conv1")
@@ -42,7 +44,7 @@ def resnet50_slim(images: keras.KerasTensor, width: float = 1.0) -> dict[str, ke
 
 
 def _unit(x: keras.KerasTensor, channels: int, stride: int, project: bool, name: str) -> keras.KerasTensor:
-    """One bottleneck: 1x1, 3x3, 1x1, plus the input: projected, or every `stride`-th pixel of it, or as it is."""
+    """Apply a bottleneck: 1x1, 3x3, 1x1, plus the input: projected, or every `stride`-th pixel, or as it is."""
     shortcut = x
     if project:
         shortcut = _conv_bn(x, EXPANSION * channels, 1, stride, f"{name}_shortcut")

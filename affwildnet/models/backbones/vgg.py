@@ -1,4 +1,4 @@
-"""VGG-16 without its fully connected layers; VGG-Face is the same network with other weights."""
+"""VGG-16 without its fully connected layers. VGG-Face is the same network with other weights."""
 
 import keras
 from keras import layers
@@ -10,10 +10,10 @@ BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 def vgg16(images: keras.KerasTensor, width: float = 1.0) -> dict[str, keras.KerasTensor]:
-    """Thirteen 3x3 convolutions with ReLU and five 2x2 max pools, all SAME (ijcv2019 table 16; Simonyan 2014, D).
+    """Build thirteen 3x3 convolutions with ReLU and five 2x2 max pools, all SAME (ijcv2019 table 16; Simonyan 2014, D).
 
-    Layers are named `conv1` to `conv13` and `pool1` to `pool5`, as omg2019 table 5 numbers them. He initialisation,
-    as Glorot's lets the signal of thirteen ReLU layers fade when training starts from random weights.
+    Layers are named `conv1` to `conv13` and `pool1` to `pool5`, as omg2019 table 5 numbers them. Initialisation is
+    He's: with Glorot's, the signal fades through thirteen ReLU layers when training starts from random weights.
 
     Args:
       images: normalised pixels (N, S, S, 3).

@@ -1,7 +1,7 @@
-"""The recurrent heads: `head(sequence, config)` puts one behind a sequence of features.
+"""The recurrent layers: `recurrent_stack(sequence, config)` applies those of a network to a sequence of features.
 
-A cell is a layer that says what it makes of all frames at once and what of one after the other, see `recurrence`. A new
-one is one file here and one entry of `RECURRENT`.
+A cell is a layer that separates what it computes for all frames at once from what it computes frame by frame, see
+`recurrence`. A new cell is one file here and one line in `RECURRENT`.
 """
 
 from affwildnet.models.recurrent.attention import OutputAttention
@@ -9,7 +9,7 @@ from affwildnet.models.recurrent.gru import GRU
 from affwildnet.models.recurrent.indrnn import IndRNN, RecurrentWeightLimit
 from affwildnet.models.recurrent.lstm import PeepholeLSTM
 from affwildnet.models.recurrent.recurrence import Recurrent
-from affwildnet.models.recurrent.stacks import RECURRENT, STATE_DTYPE, head
+from affwildnet.models.recurrent.stacks import RECURRENT, STATE_DTYPE, recurrent_stack
 
 __all__ = [
     "GRU",
@@ -20,5 +20,5 @@ __all__ = [
     "PeepholeLSTM",
     "Recurrent",
     "RecurrentWeightLimit",
-    "head",
+    "recurrent_stack",
 ]

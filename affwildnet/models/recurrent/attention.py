@@ -1,4 +1,4 @@
-"""Attention to the last outputs, around a stack of recurrent layers."""
+"""Attention over the last outputs of a stack of recurrent layers."""
 
 import math
 from collections.abc import Sequence
@@ -13,35 +13,45 @@ from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tens
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class OutputAttention(Recurrent):
-    """A stack that looks back at its last n outputs (thesis section 4.3.4): (B, T, F) to (B, T, units).
+    """A recurrent stack that attends to its last n outputs (thesis section 4.3.4): (B, T, F) to (B, T, units).
 
-    The AttentionCellWrapper of TensorFlow 1, with a the attention and m_1 ... m_n the last n outputs, all zero before
-    the first frame, and taking part as such:
+    It computes what the AttentionCellWrapper of TensorFlow 1 does. a is the attention, and m_1 ... m_n are the last n
+    outputs; they are zero before the first frame, and attended to as such:
 
         x' = x W1 + a W1' + b1                 (F)
         o, s' = stack(x', s)
         q = [s'] Wq + bq                       all states of the stack, side by side
         p = softmax over i of v . tanh(m_i Wk + q)
         a' = sum over i of p_i m_i
-        y = [o, a'] W2 + b2                    the output; it takes the place of the oldest m
+        y = [o, a'] W2 + b2                    the output; it replaces the oldest m
 
-    x W1 and what the first layer makes of it are computed for all frames at once. What remains of x' in the loop,
-    a W1', meets the first layer's weights as a (W1' K), where W1' K is computed once; and m Wk once for each output.
+    x W1 and its product with the weights K of the first layer are computed for all frames at once. The rest of x',
+    a W1', is multiplied by K in the loop as a (W1' K), with W1' K computed once. m Wk is computed once per output.
 
     Weights: `input_kernel` W1 (F, F), `input_attention_kernel` W1' (units, F), `input_bias`; those of the stack;
     `query_kernel` (states, units), `query_bias`, `key_kernel` (units, units), `score` v (units); `output_kernel` W2
     (2 * units, units), `output_bias`. States: those of the stack, a (units), the outputs m (n, units) from the oldest
     to the newest, and their keys m Wk (n, units).
 
+    Example:
+
+    ```python
+    features = np.zeros((4, 80, 4096), "float32")
+    OutputAttention([GRU(128), GRU(128)], memory=30)(features).shape  # (4, 80, 128)
+    ```
+
     Args:
-      stack: recurrent layers of this package, from the input on; `units` are those of the last.
-      memory: n, how many outputs it looks back at, at least 1.
+      stack: recurrent layers of this package, in order from the input; `units` are those of the last.
+      memory: n, the number of outputs that it attends to, at least 1.
+      **kwargs: see `Recurrent`; `units` is not among them.
     """
 
     # Its step is so much work that sharing turns saves nothing, and takes three times as long to compile.
     most_frames_a_turn = 1
 
     def __init__(self, stack: Sequence[GRU | Recurrent], memory: int, **kwargs):
+        if not stack:
+            raise ValueError("`stack` must hold at least one recurrent layer. Received: none.")
         super().__init__(stack[-1].units, **kwargs)
         if memory < 1:
             raise ValueError(f"`memory` must be at least 1. Received: memory={memory}")
@@ -55,7 +65,7 @@ class OutputAttention(Recurrent):
 
     def build(self, sequence_shape, initial_state_shape=None):
         features, units = sequence_shape[-1], self.units
-        # W1 and W1' are one matrix in the source, and start as one: Glorot's limit of the whole.
+        # W1 and W1' are one matrix in TensorFlow 1, and start as one: with Glorot's limit for the whole.
         limit = math.sqrt(6 / (features + units + features))
         joint = [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
         self.input_kernel = self.add_weight((features, features), joint[0], name="input_kernel")
@@ -100,7 +110,7 @@ class OutputAttention(Recurrent):
         return step
 
     def _stack_step(self) -> Step:
-        """The step of the whole stack: (B, P) of the first layer, all states, to the last one's output, all states."""
+        """Return the step of the stack: from (B, P) of its first layer and all states to its output and all states."""
         steps = [layer.recurrence() for layer in self.stack]
         entries = [[read(weight) for weight in layer.input_weights()] for layer in self.stack[1:]]
         ends = list(accumulate(len(layer.state_shapes) for layer in self.stack))
@@ -119,7 +129,7 @@ class OutputAttention(Recurrent):
         del config["units"]
         stack = [keras.saving.serialize_keras_object(layer) for layer in self.stack]
         for layer in stack:
-            layer.pop("build_config", None)  # `build` builds them
+            layer.pop("build_config", None)  # `build` builds the layers
         return {**config, "stack": stack, "memory": self.memory}
 
     @classmethod

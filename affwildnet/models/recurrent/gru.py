@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from affwildnet.models.recurrent.recurrence import States, Step, Tensor, read, run
+from affwildnet.models.recurrent.recurrence import Projected, States, Step, Tensor, read, run
 
 
 class _ProjectedLoop(keras.layers.RNN):
-    """Keras's loop over a GRU cell, with the input's product taken out of it."""
+    """Keras's loop over a GRU cell, but with the product of the input computed before it, where that is possible."""
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        asks_more = mask is not None or self.go_backwards or self.unroll
-        if asks_more or self.cell.dropout or self.cell.recurrent_dropout:
+        special = mask is not None or self.go_backwards or self.unroll
+        if special or self.cell.dropout or self.cell.recurrent_dropout:
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         outputs, states = run(self.recurrence(), self.project(sequences), states)
@@ -19,14 +19,27 @@ class _ProjectedLoop(keras.layers.RNN):
 
 
 @keras.saving.register_keras_serializable(package="affwildnet")
-class GRU(keras.layers.GRU, _ProjectedLoop):
+class GRU(Projected, keras.layers.GRU, _ProjectedLoop):
     """GRU (Cho et al. 2014; thesis section 2.3.7): (B, T, F) to (B, T, units).
 
-    Weights, initial values and arguments are those of `keras.layers.GRU`, and so are the numbers. With `reset_after`
-    False, as in TensorFlow 1, z, r = sigmoid(x W + h U + b), c = tanh(x Wc + (r h) Uc + bc), h' = z h + (1 - z) c;
-    with True, c = tanh(x Wc + bc + r (h Uc + b'c)), the form that cuDNN runs.
+    Weights, initial values and results are those of `keras.layers.GRU`. With `reset_after` False, as in TensorFlow 1:
+    z, r = sigmoid(x W + h U + b), c = tanh(x Wc + (r h) Uc + bc), h' = z h + (1 - z) c. With `reset_after` True, the
+    form that cuDNN runs: c = tanh(x Wc + bc + r (h Uc + b'c)).
 
-    Keras's own layer tries cuDNN, and where that cannot be, leaves the loop to the next class: `_ProjectedLoop`.
+    Keras's own layer tries cuDNN first. Where that is not possible, it leaves the loop to the next class, which is
+    `_ProjectedLoop`.
+
+    Example:
+
+    ```python
+    features = np.zeros((4, 80, 4096), "float32")
+    GRU(128, reset_after=False)(features).shape  # (4, 80, 128)
+    ```
+
+    Args:
+      units: size of the output.
+      return_sequences: whether to return the outputs of all frames instead of the last one; true by default here.
+      **kwargs: the other arguments of `keras.layers.GRU`.
     """
 
     def __init__(self, units: int, return_sequences: bool = True, **kwargs):
@@ -34,11 +47,10 @@ class GRU(keras.layers.GRU, _ProjectedLoop):
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of the states, without B: the output."""
+        """The shape of the one state, the output, without B."""
         return [(self.units,)]
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Return the weights of the input (F, 3 * units), and all biases that can be added outside the recurrence."""
         kernel, units = ops.convert_to_tensor(self.cell.kernel), self.units
         if not self.use_bias:
             return kernel, ops.zeros((3 * units,), kernel.dtype)
@@ -47,13 +59,8 @@ class GRU(keras.layers.GRU, _ProjectedLoop):
             bias = bias[0] + ops.concatenate([bias[1, : 2 * units], ops.zeros((units,), bias.dtype)])
         return kernel, bias
 
-    def project(self, sequence: Tensor) -> Tensor:
-        """Return what depends on the input (..., F) alone, (..., 3 * units)."""
-        kernel, bias = self.input_weights()
-        return ops.matmul(sequence, kernel) + bias
-
     def recurrence(self) -> Step:
-        """Return the step (B, 3 * units), [h] to h', [h']."""
+        """Return the step from (B, 3 * units), [h] to h', [h']."""
         gates = 2 * self.units
         activation, gate_activation = self.activation, self.recurrent_activation
         kernel = read(self.cell.recurrent_kernel)

@@ -6,12 +6,12 @@ from keras import ops
 from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
 # The largest initial weight of the input (either sign). A unit with a recurrent weight near 1 adds up its input over
-# the window, so it has to start small; the value is the one that the implementation the thesis used has in its example.
+# the window, so it has to start small. The value is that of the example in the implementation that the thesis used.
 INPUT_LIMIT = 0.001
 
 
 def largest_weight(window: int) -> float:
-    """Return 2^(1/T): a unit with this recurrent weight doubles what it holds within the T frames of a window."""
+    """Return 2^(1/T): a unit with this recurrent weight doubles its state within the T frames of a window."""
     return 2 ** (1 / window)
 
 
@@ -19,11 +19,19 @@ def largest_weight(window: int) -> float:
 class RecurrentWeightLimit(keras.constraints.Constraint):
     """Keeps recurrent weights within -2^(1/T) to 2^(1/T) after each step of the optimizer (thesis section 5.2.2).
 
+    Example:
+
+    ```python
+    RecurrentWeightLimit(window=80)(np.array([2.0, -0.5]))  # [1.0087, -0.5]
+    ```
+
     Args:
       window: T, frames in a training window.
     """
 
     def __init__(self, window: int):
+        if window < 1:
+            raise ValueError(f"`window` must be at least 1. Received: window={window}")
         self.window = window
 
     def __call__(self, weight: Tensor) -> Tensor:
@@ -36,20 +44,32 @@ class RecurrentWeightLimit(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class IndRNN(Recurrent):
-    """h' = relu(x W + u h + b), each unit recurring to itself alone (thesis eq. 4.2): (B, T, F) to (B, T, units).
+    """Independently recurrent layer, whose units read only their own state: (B, T, F) to (B, T, units).
 
-    Weights: `kernel` (F, units), `recurrent_kernel` u (units), `bias` (units). State: h.
+    h' = relu(x W + u h + b), where u h is a product unit by unit (thesis eq. 4.2).
+
+    Weights: `kernel` W (F, units), `recurrent_kernel` u (units), `bias` b (units). State: h.
+
+    Example:
+
+    ```python
+    features = np.zeros((4, 80, 4096), "float32")
+    IndRNN(128, window=80)(features).shape  # (4, 80, 128)
+    ```
 
     Args:
       units: size of the output.
-      window: T, frames in a training window. It limits the recurrent weights, see `RecurrentWeightLimit`; sequences of
-        any length can be put in.
-      remembers: whether all units start out as ones that remember: u from U(0.5^(1/T), 2^(1/T)), meant for the last
-        layer of a stack, instead of U(0, 2^(1/T)).
+      window: T, frames in a training window. It limits the recurrent weights, see `RecurrentWeightLimit`; the layer
+        takes sequences of any length.
+      remembers: whether all units start with a long memory: u from U(0.5^(1/T), 2^(1/T)) instead of U(0, 2^(1/T));
+        meant for the last layer of a stack.
+      **kwargs: see `Recurrent`.
     """
 
     def __init__(self, units: int, window: int = 80, remembers: bool = False, **kwargs):
         super().__init__(units, **kwargs)
+        if window < 1:
+            raise ValueError(f"`window` must be at least 1. Received: window={window}")
         self.window = window
         self.remembers = remembers
 

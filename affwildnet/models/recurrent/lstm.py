@@ -8,18 +8,26 @@ from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tens
 
 @keras.saving.register_keras_serializable(package="affwildnet")
 class PeepholeLSTM(Recurrent):
-    """LSTM whose gates see the cell's content (thesis eq. 4.1): (B, T, F) to (B, T, units).
+    """LSTM whose gates read the content of the cell (thesis eq. 4.1): (B, T, F) to (B, T, units).
 
     i = sigmoid(x Wi + h Ui + wi c + bi), f = sigmoid(x Wf + h Uf + wf c + bf + 1), c' = f c + i tanh(x Wc + h Uc + bc),
-    o = sigmoid(x Wo + h Uo + wo c' + bo), h' = o tanh(c'). The peepholes wi, wf, wo are a weight a unit. The 1 is
-    TensorFlow 1's forget bias: added in the gate, not kept in the weights.
+    o = sigmoid(x Wo + h Uo + wo c' + bo), h' = o tanh(c'). The peepholes wi, wf, wo are one weight per unit. The 1
+    is the forget bias of TensorFlow 1, which is added in the gate and is not among the weights.
 
     Weights: `kernel` (F, 4 * units), `recurrent_kernel` (units, 4 * units), `bias` (4 * units), columns i, f, c, o as
     in `keras.layers.LSTM`; `input_peephole`, `forget_peephole`, `output_peephole` (units). States: h, c.
 
+    Example:
+
+    ```python
+    features = np.zeros((4, 80, 4096), "float32")
+    PeepholeLSTM(128)(features).shape  # (4, 80, 128)
+    ```
+
     Args:
-      units: size of the output and of the cell's content.
-      forget_bias: added to the forget gate before its sigmoid.
+      units: size of the output and of the content of the cell.
+      forget_bias: added in the forget gate before its sigmoid.
+      **kwargs: see `Recurrent`.
     """
 
     def __init__(self, units: int, forget_bias: float = 1.0, **kwargs):

@@ -1,8 +1,8 @@
-"""Running a recurrence over the frames of a window, after all that can be done without it.
+"""Recurrent layers in two parts: what depends on the input alone, for all frames at once, and a loop over the frames.
 
-Most of a recurrent layer's work depends on its input alone, not on what it remembers: the product of the features with
-the input's weights. Each layer here does that for all frames at once (`project`), in one large product instead of T
-small ones that each read all weights again. What is left for the loop (`recurrence`) is small.
+Most of the work of a recurrent layer does not depend on its states: the product of the features with the weights of the
+input. `project` computes it for all frames in one large product, instead of T small ones that each read all weights
+again. What remains for the loop, `recurrence`, is small.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from keras import ops
 # A tensor of the backend; symbolic while a model is built.
 Tensor = keras.KerasTensor
 States = list[Tensor]
-# (projected frame (B, P), states) to (output (B, units), new states).
+# From a projected frame (B, P) and the states to the output (B, units) and the new states.
 Step = Callable[[Tensor, States], tuple[Tensor, States]]
 
 # A turn of a backend's loop costs about as much as the step of a small cell, so several frames share one.
@@ -24,8 +24,8 @@ def run(step: Step, projected: Tensor, states: States, most: int = MOST_FRAMES_A
     """Apply `step` to one frame after the other.
 
     Args:
-      step: what a layer's `recurrence` returns.
-      projected: (B, T, P), what its `project` returns; B and T may be unknown until the call.
+      step: as `Projected.recurrence` returns it.
+      projected: (B, T, P), as `Projected.project` returns it; B and T may be unknown until the call.
       states: before the first frame, each (B, ...).
       most: frames that a turn of the loop may take, see `frames_a_turn`.
 
@@ -51,7 +51,7 @@ def run(step: Step, projected: Tensor, states: States, most: int = MOST_FRAMES_A
 def frames_a_turn(frames: int | None, most: int) -> int:
     """Return how many frames a turn of the loop takes: the largest number up to `most` that divides `frames`.
 
-    It is 1 where the number of frames is not known beforehand (None).
+    It is 1 if the number of frames is not known yet (None).
     """
     if not frames:
         return 1
@@ -59,12 +59,12 @@ def frames_a_turn(frames: int | None, most: int) -> int:
 
 
 def read(weight: keras.Variable) -> Tensor:
-    """Return the value of a weight, read now. A variable that a step refers to is read anew for each frame."""
+    """Return the value of a weight, read once. A variable that a step refers to is read again for each frame."""
     return ops.copy(weight)
 
 
 def _turn(step: Step) -> Step:
-    """The step for several frames at a time: (B, frames, P) to (B, frames, units)."""
+    """Return the step for several frames at a time: from (B, frames, P) to (B, frames, units)."""
 
     def turn(projected: Tensor, states: States) -> tuple[Tensor, States]:
         outputs, states = [], list(states)
@@ -77,9 +77,9 @@ def _turn(step: Step) -> Step:
 
 
 class _Cell:
-    """The step in the form that Keras's loop asks for."""
+    """A step in the form that Keras's loop expects."""
 
-    # Keras asks for it, and reads it only where it makes the first states itself.
+    # Keras requires it, but reads it only where it makes the initial states itself.
     state_size = 1
 
     def __init__(self, step: Step):
@@ -89,26 +89,8 @@ class _Cell:
         return self.call(projected, states)
 
 
-class Recurrent(keras.layers.Layer):
-    """A recurrent layer: (B, T, F) to (B, T, units), from the past only.
-
-    A subclass says what it remembers (`state_shapes`), how all frames enter at once (`input_weights`), and what it
-    makes of one after the other (`recurrence`). For a video that comes in pieces, `return_state` and `initial_state`
-    carry the states from one call to the next; without them each window starts at zero.
-
-    Args:
-      units: size of the output.
-      return_state: whether the call returns `(outputs, *states)`, the states after the last frame, instead of outputs.
-    """
-
-    # See `frames_a_turn`.
-    most_frames_a_turn = MOST_FRAMES_A_TURN
-
-    def __init__(self, units: int, return_state: bool = False, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.return_state = return_state
-        self.input_spec = keras.layers.InputSpec(ndim=3)
+class Projected:
+    """The two parts of a recurrent layer, see the top of this file. P is the width of the projection."""
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
@@ -116,7 +98,7 @@ class Recurrent(keras.layers.Layer):
         raise NotImplementedError
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
-        """Return the weights (F, P) of the input and what is added to their product with it (P)."""
+        """Return the weights (F, P) of the input, and the biases (P,) that can be added outside the recurrence."""
         raise NotImplementedError
 
     def project(self, sequence: Tensor) -> Tensor:
@@ -125,8 +107,33 @@ class Recurrent(keras.layers.Layer):
         return ops.matmul(sequence, kernel) + bias
 
     def recurrence(self) -> Step:
-        """Return the step, with the weights that it needs read once."""
+        """Return the step, whose weights are read once."""
         raise NotImplementedError
+
+
+class Recurrent(Projected, keras.layers.Layer):
+    """A recurrent layer: (B, T, F) to (B, T, units), each output from the frames up to it.
+
+    A subclass implements `build`, `state_shapes`, `input_weights` and `recurrence`. To process a video segment by
+    segment, `return_state` and `initial_state` carry the states from one call to the next; otherwise they are zero
+    before the first frame of each window.
+
+    Args:
+      units: size of the output.
+      return_state: whether a call returns `(outputs, *states)`, with the states after the last frame, instead of the
+        outputs alone.
+    """
+
+    # See `frames_a_turn`.
+    most_frames_a_turn = MOST_FRAMES_A_TURN
+
+    def __init__(self, units: int, return_state: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"`units` must be at least 1. Received: units={units}")
+        self.units = units
+        self.return_state = return_state
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def get_initial_state(self, batch_size: int) -> States:
         """Return the states before the first frame, all zero."""

@@ -1,7 +1,6 @@
-"""The recurrent heads by name, each made from a network's description."""
+"""The recurrent stacks: layers of one cell on top of each other, or inside an attention."""
 
 from collections.abc import Callable
-from functools import partial
 
 import keras
 from keras import layers
@@ -11,56 +10,42 @@ from affwildnet.models.recurrent.attention import OutputAttention
 from affwildnet.models.recurrent.gru import GRU
 from affwildnet.models.recurrent.indrnn import IndRNN
 from affwildnet.models.recurrent.lstm import PeepholeLSTM
-from tfrecords_tools.errors import UserError
-
-Head = Callable[[keras.KerasTensor, ModelConfig, str], keras.KerasTensor]
+from tfrecords_tools.errors import UserError, check_choice
 
 # Recurrent layers keep float32 under mixed precision: a state of 8 significant bits loses what a step adds to it, and
-# their share of the work is small. Serialised with the layer, like its other arguments.
+# their share of the work is small. It is saved with the layer, like its other arguments.
 STATE_DTYPE = "float32"
 
+# By the name of a cell: makes a layer from the network's description, the layer's units, whether the layer is the last
+# of its stack, and the arguments that all Keras layers have.
+RECURRENT: dict[str, Callable[..., keras.Layer]] = {
+    "gru": lambda config, units, last, **common: GRU(units, reset_after=config.reset_after, **common),
+    "lstm": lambda config, units, last, **common: PeepholeLSTM(units, **common),
+    "indrnn": lambda config, units, last, **common: IndRNN(units, remembers=last, **common),
+}
 
-def head(sequence: keras.KerasTensor, config: ModelConfig, prefix: str = "") -> keras.KerasTensor:
-    """Put the recurrent layers of a network behind a sequence of features.
 
-    The layers are `gru1`, `gru1_dropout`, `gru2` and so on, named after the cell; with `config.attention` it is one,
-    `attention`, that holds the whole stack. The state starts at zero in every window. All compute in float32.
+def recurrent_stack(sequence: keras.KerasTensor, config: ModelConfig, prefix: str = "") -> keras.KerasTensor:
+    """Apply the recurrent layers of a network to a sequence of features.
+
+    The layers are `gru1`, `gru1_dropout`, `gru2` and so on, named after the cell. With `config.attention` there is a
+    single layer `attention`, which holds the whole stack. The states are zero before the first frame of every window.
+    All layers compute in float32.
 
     Args:
       sequence: (B, T, F); B and T may be unknown.
-      config: the network; the fields from `recurrent` to `reset_after` count, and `width`.
-      prefix: goes before the layers' names, so that a network may have several heads.
+      config: the network; of its fields, `width` and those from `recurrent` to `reset_after` are read.
+      prefix: of the layers' names, for a network with several stacks.
 
     Returns:
       (B, T, units of the last layer).
 
     Raises:
-      UserError: `config` asks for dropout between layers inside an attention, which TensorFlow 1's has not.
+      UserError: if there is no such cell, or `config` wants dropout between layers inside an attention, which the
+        attention of TensorFlow 1 does not have.
     """
-    return RECURRENT[config.recurrent](sequence, config, prefix)
-
-
-def _gru(config: ModelConfig, units: int, last: bool, name: str) -> GRU:
-    return GRU(units, reset_after=config.reset_after, dtype=STATE_DTYPE, name=name)
-
-
-def _lstm(config: ModelConfig, units: int, last: bool, name: str) -> PeepholeLSTM:
-    return PeepholeLSTM(units, dtype=STATE_DTYPE, name=name)
-
-
-def _indrnn(config: ModelConfig, units: int, last: bool, name: str) -> IndRNN:
-    return IndRNN(units, remembers=last, dtype=STATE_DTYPE, name=name)
-
-
-def _head(make: Callable, cell: str, sequence: keras.KerasTensor, config: ModelConfig, prefix: str = ""):
-    """The layers of one cell, on top of each other or inside an attention."""
-    count = len(config.recurrent_units)
-    # Inside an attention the prefix is on the layer that holds them.
-    names = [f"{'' if config.attention else prefix}{cell}{number}" for number in range(1, count + 1)]
-    stack = [
-        make(config, scaled(units, config.width), number == count, name)
-        for number, (units, name) in enumerate(zip(config.recurrent_units, names, strict=True), start=1)
-    ]
+    check_choice("recurrent", config.recurrent, RECURRENT)
+    stack = _layers(config, prefix)
     rate = config.recurrent_dropout
     if config.recurrent_dropout_is == "keep":
         rate = 1 - rate
@@ -74,7 +59,21 @@ def _head(make: Callable, cell: str, sequence: keras.KerasTensor, config: ModelC
     return sequence
 
 
-def _attention(stack: list, rate: float, sequence: keras.KerasTensor, config: ModelConfig, prefix: str):
+def _layers(config: ModelConfig, prefix: str) -> list[keras.Layer]:
+    """Return the recurrent layers in order. Inside an attention, the attention's name has the prefix."""
+    count = len(config.recurrent_units)
+    start = f"{'' if config.attention else prefix}{config.recurrent}"
+    return [
+        RECURRENT[config.recurrent](
+            config, scaled(units, config.width), number == count, name=f"{start}{number}", dtype=STATE_DTYPE
+        )
+        for number, units in enumerate(config.recurrent_units, start=1)
+    ]
+
+
+def _attention(
+    stack: list[keras.Layer], rate: float, sequence: keras.KerasTensor, config: ModelConfig, prefix: str
+) -> keras.KerasTensor:
     if len(stack) > 1 and rate:
         raise UserError(
             f"`recurrent_dropout` must drop nothing with `attention`: the layers inside it are one recurrence. "
@@ -86,10 +85,3 @@ def _attention(stack: list, rate: float, sequence: keras.KerasTensor, config: Mo
     if config.output_dropout:
         sequence = layers.Dropout(config.output_dropout, dtype=STATE_DTYPE, name=f"{name}_dropout")(sequence)
     return sequence
-
-
-RECURRENT: dict[str, Head] = {
-    "gru": partial(_head, _gru, "gru"),
-    "lstm": partial(_head, _lstm, "lstm"),
-    "indrnn": partial(_head, _indrnn, "indrnn"),
-}

@@ -20,7 +20,7 @@ from affwildnet.models.recurrent import PeepholeLSTM
 from tests.helpers.corpora import label_of, make_corpus
 from tests.helpers.networks import numpy
 from tests.helpers.paths import ROOT
-from tests.helpers.recurrent_networks import HEADS, network
+from tests.helpers.recurrent_networks import STACKS, network
 from tests.helpers.trainings import TINY, tiny_corpus, tiny_model
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
@@ -194,9 +194,9 @@ def test_with_its_state_carried_each_video_is_one_sequence(batch_size, window, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["gru", "attention", "three stacks", "separate"])  # all: test_streaming.py
-def test_recurrent_heads_are_carried(head, corpus):
-    made = network(HEADS[head])
+@pytest.mark.parametrize("stack", ["gru", "attention", "three stacks", "separate"])  # all: test_streaming.py
+def test_the_states_of_recurrent_stacks_are_carried(stack, corpus):
+    made = network(STACKS[stack])
     carried = Evaluator(corpus, EvaluationConfig(batch_size=1, window=5, carry_state=True))(made)
     assert_predictions(carried, whole_videos(corpus, made))
     apart = Evaluator(corpus, EvaluationConfig(batch_size=1, window=5))(made)

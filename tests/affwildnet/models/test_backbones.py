@@ -8,7 +8,7 @@ import pytest
 
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.models import BACKBONES
-from affwildnet.models.cloning import skeleton
+from affwildnet.models.cloning import weightless
 from affwildnet.models.cost import parameters
 from tests.helpers.networks import numpy, outputs_of, randomised, trainable
 from tests.helpers.raw_networks import scattered
@@ -87,7 +87,7 @@ TAPS = {
 
 
 @cache
-def skeleton_of(name):
+def weightless_backbone(name):
     """A backbone at 96 x 96 without values, and its taps."""
     taps = {}
 
@@ -96,12 +96,12 @@ def skeleton_of(name):
         taps.update(BACKBONES[name](images, 1.0))
         return keras.Model(images, taps["features"])
 
-    return skeleton(built), taps
+    return weightless(built), taps
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbone_counts_and_taps(name):
-    model, taps = skeleton_of(name)
+    model, taps = weightless_backbone(name)
     assert trainable(model) == TRUNK_COUNTS[name]
     assert list(taps)[-1] == "features"
     assert taps["features"].shape == (None, FEATURES[name])
@@ -143,7 +143,7 @@ def pairs(ours, theirs):
 
 @pytest.mark.parametrize("name", ["densenet121", "resnet50"])
 def test_layers_are_those_of_the_published_network(name):
-    for layer, other in pairs(skeleton_of(name)[0], skeleton(lambda: published(name))):
+    for layer, other in pairs(weightless_backbone(name)[0], weightless(lambda: published(name))):
         # DenseNet's two padding layers have no name of their own there.
         assert layer.name == other.name or other.name.startswith("zero_padding2d")
         assert type(layer) is type(other)

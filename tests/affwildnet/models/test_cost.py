@@ -12,7 +12,7 @@ from affwildnet.experiments import EXPERIMENTS, costs
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.models import build, cost
 from affwildnet.models.backbones import BACKBONES
-from affwildnet.models.cloning import skeleton
+from affwildnet.models.cloning import weightless
 from affwildnet.models.cost import multiply_adds, parameters
 from tests.helpers.networks import SMALL, trainable
 
@@ -66,7 +66,7 @@ def backbone(name, side):
         images = keras.Input((side, side, 3))
         return keras.Model(images, BACKBONES[name](images, 1.0)["features"])
 
-    return multiply_adds(skeleton(built))
+    return multiply_adds(weightless(built))
 
 
 def test_the_loops_give_the_published_numbers():
@@ -236,7 +236,7 @@ def test_nothing_is_allocated():
         x = keras.layers.Dropout(0.5)(x)
         return keras.Model(inputs, keras.layers.GRU(1_000_000, recurrent_initializer="zeros")(x))
 
-    model = skeleton(terabytes)
+    model = weightless(terabytes)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == 7 * 10**12 + 7 * 10**6
     # What was left uninitialised must not be caught up on by whatever is built next.
     with keras.StatelessScope():
@@ -255,7 +255,7 @@ def test_the_seed_still_decides_the_weights():
         return layer.get_weights()[0], random.random()
 
     def ask():
-        skeleton(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dropout(0.5)]))
+        weightless(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dropout(0.5)]))
 
     (weights, number), (expected, expected_number) = kernel(ask), kernel(lambda: None)
     np.testing.assert_array_equal(weights, expected)
@@ -265,7 +265,7 @@ def test_the_seed_still_decides_the_weights():
 def test_the_dtype_policy_is_the_callers():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = skeleton(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)]))
+        model = weightless(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)]))
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.layers[-1].compute_dtype == "bfloat16"
@@ -276,4 +276,4 @@ def test_errors_come_through():
         raise ValueError("here")
 
     with pytest.raises(ValueError, match="here"):
-        skeleton(fails)
+        weightless(fails)

@@ -1,4 +1,4 @@
-"""What a network's configuration must satisfy."""
+"""The rules that the description of a network must satisfy."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from tfrecords_tools.errors import UserError
         ({"width": float("nan")}, "`width` must be"),
         ({"hidden": (4096, 0)}, r"`hidden` must be a sequence of positive integers\. Received: hidden=\(4096, 0\)"),
         ({"hidden": 4096}, "`hidden` must be"),
-        ({"recurrent_units": ()}, r"`recurrent_units` must be not empty"),
+        ({"recurrent_units": ()}, r"`recurrent_units` must be non-empty"),
         ({"dropout": 1.0}, r"`dropout` must be a rate in \[0, 1\)\. Received: dropout=1.0"),
         ({"recurrent_dropout": -0.1}, "`recurrent_dropout` must be"),
         ({"pixel_mean": (1.0, 2.0)}, "`pixel_mean` must be three numbers"),
@@ -28,12 +28,12 @@ from tfrecords_tools.errors import UserError
         ({"pixel_scale": (1.0, 0.0, 1.0)}, r"`pixel_scale` must be three numbers \(R, G, B\) above 0"),
         ({"head": "valence"}, r"`head` must be one of .* Did you mean valence_arousal\?"),
         ({"dropout_layers": "each"}, "`dropout_layers` must be one of first, all"),
-        ({"recurrent_dropout_is": "keep", "recurrent_dropout": 0.0}, r"a share in \(0, 1\] that is kept"),
+        ({"recurrent_dropout_is": "keep", "recurrent_dropout": 0.0}, r"a share in \(0, 1\] to keep"),
         ({"recurrent_dropout_is": "dropped"}, "`recurrent_dropout_is` must be one of rate, keep"),
         ({"output_dropout": 1}, "`output_dropout` must be a rate"),
         (
             {"landmarks_join": 3},
-            r"`landmarks_join` must be a hidden layer's number, 1 to 2\. Received: landmarks_join=3",
+            r"`landmarks_join` must be the number of a hidden layer, 1 to 2\. Received: landmarks_join=3",
         ),
         ({"landmarks_join": 0}, "`landmarks_join` must be"),
         ({"hidden": (), "landmarks_join": 2}, "1 to 1"),
@@ -56,7 +56,7 @@ from tfrecords_tools.errors import UserError
         ),
         ({"members": (replace(SMALL, hidden=(0,)),)}, "`hidden` must be"),
         ({"members": (SMALL,), "fusion": "mean"}, "`fusion` must be one of model, decision"),
-        ({"members": (SMALL,), "fusion": "decision"}, "`fusion` must be 'model' where"),
+        ({"members": (SMALL,), "fusion": "decision"}, "`fusion` must be 'model' with"),
     ],
 )
 def test_bad_configurations_are_named(change, message):

@@ -1,4 +1,4 @@
-"""The recurrent heads of the papers' networks: names, sizes, dropout, precision, errors."""
+"""The recurrent stacks of the papers' networks: names, sizes, dropout, precision, errors."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.recurrent import RECURRENT, STATE_DTYPE, head
+from affwildnet.models.recurrent import RECURRENT, STATE_DTYPE, recurrent_stack
 from tests.helpers.networks import numpy, trainable
 from tests.helpers.recurrences import FEATURES, sequence
 from tfrecords_tools.errors import UserError
@@ -19,7 +19,7 @@ VGG_AND_OUTPUT = 14_714_688 + 2 * 128 + 2
 def network(config, features=FEATURES, prefix=""):
     keras.utils.set_random_seed(0)
     x = keras.Input((None, features))
-    return keras.Model(x, head(x, config, prefix))
+    return keras.Model(x, recurrent_stack(x, config, prefix))
 
 
 def names(model):
@@ -63,10 +63,12 @@ def test_names(fields, expected, prefix):
     assert np.ptp(outputs) > 0
 
 
-def test_the_head_by_its_name():
+def test_a_cell_by_its_name():
     assert sorted(RECURRENT) == ["gru", "indrnn", "lstm"]
-    x = keras.Input((None, FEATURES))
-    assert keras.Model(x, RECURRENT["lstm"](x, SMALL, "a_")).layers[-1].name == "a_lstm2"
+    made = RECURRENT["lstm"](SMALL, 7, last=True, name="a_lstm2", dtype=STATE_DTYPE)
+    assert (made.units, made.name) == (7, "a_lstm2")
+    with pytest.raises(UserError, match=r"`recurrent` must be one of gru, .* Received: none"):
+        network(replace(SMALL, recurrent="none"))
 
 
 def test_dropout():

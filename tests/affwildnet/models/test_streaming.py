@@ -1,4 +1,4 @@
-"""Networks that get a video in pieces, held to what they make of it as a whole."""
+"""Networks that take a video segment by segment, against their predictions for the whole video."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from affwildnet.models.recurrent import GRU, IndRNN, OutputAttention, PeepholeLS
 from affwildnet.models.streaming import with_states
 from tests.helpers import on_jax
 from tests.helpers.networks import DEEP, SMALL, inputs, numpy
-from tests.helpers.recurrent_networks import HEADS, network
+from tests.helpers.recurrent_networks import STACKS, network
 from tfrecords_tools.errors import UserError
 
 FRAMES = 7
@@ -26,8 +26,8 @@ def video(model, batch=2, frames=FRAMES):
     return [keras.ops.convert_to_tensor(data[tensor.name]) for tensor in model.inputs]
 
 
-def in_pieces(stateful, data, sizes, carry=True):
-    """The predictions of a video that comes in pieces of these sizes."""
+def in_segments(stateful, data, sizes, carry=True):
+    """The predictions for a video in segments of these sizes."""
     states = stateful.initial_states(data[0].shape[0])
     found, start = [], 0
     for size in sizes:
@@ -43,22 +43,24 @@ def in_pieces(stateful, data, sizes, carry=True):
 LARGE = ("three stacks", "members", "separate")
 
 
-@pytest.mark.parametrize("head", [pytest.param(head, marks=[pytest.mark.slow] * (head in LARGE)) for head in HEADS])
-def test_a_video_in_pieces_gives_what_the_whole_gives(head):
-    model = network(HEADS[head])
+@pytest.mark.parametrize(
+    "stack", [pytest.param(stack, marks=[pytest.mark.slow] * (stack in LARGE)) for stack in STACKS]
+)
+def test_segments_give_the_predictions_of_the_whole_video(stack):
+    model = network(STACKS[stack])
     stateful, data = with_states(model), video(model)
     whole = numpy(model(data))
     for sizes in ([1, 1, 1, 4], [5, 2], [3, 4]):
-        np.testing.assert_allclose(in_pieces(stateful, data, sizes), whole, rtol=0, atol=1e-5)
-    # Without the states it is another result, from the second piece on.
-    forgotten = in_pieces(stateful, data, [5, 2], carry=False)
+        np.testing.assert_allclose(in_segments(stateful, data, sizes), whole, rtol=0, atol=1e-5)
+    # Without the states the result differs, from the second segment on.
+    forgotten = in_segments(stateful, data, [5, 2], carry=False)
     assert np.abs(forgotten[:, 5:] - whole[:, 5:]).max() > 1e-3
 
 
-# One network of each kind of recurrence: what lies before it does not matter here.
-BEHIND_THE_CNN = ("recurrent", "recurrent_units", "attention", "reset_after", "rnn_inputs", "joined_hidden", "separate")
+# One network of each kind of recurrence: the layers before it do not matter here.
+AFTER_THE_CNN = ("recurrent", "recurrent_units", "attention", "reset_after", "rnn_inputs", "joined_hidden", "separate")
 KINDS = {
-    tuple(getattr(config, field) for field in (*BEHIND_THE_CNN, "members", "fusion")): name
+    tuple(getattr(config, field) for field in (*AFTER_THE_CNN, "members", "fusion")): name
     for name, config in NETWORKS.items()
     if config.recurrent != "none"
 }
@@ -66,11 +68,11 @@ KINDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS.values())
-def test_every_kind_of_recurrent_network_can_get_a_video_in_pieces(name):
+def test_every_kind_of_recurrent_network_takes_segments(name):
     config = NETWORKS[name]
     model = network(replace(config, backbone="cnn_m") if config.backbone in DEEP else config)
     data = video(model, batch=1, frames=3)
-    np.testing.assert_allclose(in_pieces(with_states(model), data, [1, 2]), numpy(model(data)), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(in_segments(with_states(model), data, [1, 2]), numpy(model(data)), rtol=0, atol=1e-5)
 
 
 def test_the_states_are_those_of_the_layers_from_input_to_output():
@@ -91,7 +93,7 @@ def test_a_network_without_recurrence_has_no_states():
     stateful, data = with_states(model), video(model, frames=3)
     assert stateful.state_shapes == ()
     assert stateful.initial_states(2) == []
-    np.testing.assert_allclose(in_pieces(stateful, data, [1, 2]), numpy(model(data)), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(in_segments(stateful, data, [1, 2]), numpy(model(data)), rtol=0, atol=1e-5)
 
 
 class Foreign(keras.Model):
@@ -103,11 +105,11 @@ def test_a_network_from_elsewhere_without_recurrence_has_no_states():
     stateful = with_states(Foreign(entrance, layers.Dense(2)(entrance)))
     assert stateful.state_shapes == ()
     data = [keras.ops.ones((2, 3, 5))]
-    np.testing.assert_allclose(in_pieces(stateful, data, [2, 1]), in_pieces(stateful, data, [3]), atol=1e-6)
+    np.testing.assert_allclose(in_segments(stateful, data, [2, 1]), in_segments(stateful, data, [3]), atol=1e-6)
 
 
 def loops(stateful, frames):
-    """The loops in the graph of the network for pieces of so many frames, whatever the batch."""
+    """The loops in the graph of the network for segments of so many frames, whatever the batch."""
     shapes = [(None, frames, *tensor.shape[2:]) for tensor in stateful.model.inputs[: stateful.inputs]]
     shapes += [(None, *shape) for shape in stateful.state_shapes]
     specs = [tf.TensorSpec(shape, tensor.dtype) for shape, tensor in zip(shapes, stateful.model.inputs, strict=True)]
@@ -117,39 +119,39 @@ def loops(stateful, frames):
     return [node.op for node in nodes if "While" in node.op]
 
 
-@pytest.mark.parametrize("head", ["gru", "attention"])
-def test_a_single_frame_is_computed_without_a_loop(head):
-    stateful = with_states(network(HEADS[head]))
+@pytest.mark.parametrize("stack", ["gru", "attention"])
+def test_a_single_frame_is_computed_without_a_loop(stack):
+    stateful = with_states(network(STACKS[stack]))
     assert loops(stateful, 1) == []
     assert loops(stateful, 5) != []
 
 
 def test_weights_that_the_network_gets_later_count(tmp_path):
-    model, other = network(HEADS["lstm"], seed=1), network(HEADS["lstm"], seed=2)
+    model, other = network(STACKS["lstm"], seed=1), network(STACKS["lstm"], seed=2)
     stateful, data = with_states(model), video(model)
-    before = in_pieces(stateful, data, [3, 4])
+    before = in_segments(stateful, data, [3, 4])
     other.save_weights(tmp_path / "other.weights.h5")
     model.load_weights(tmp_path / "other.weights.h5")
-    after = in_pieces(stateful, data, [3, 4])
+    after = in_segments(stateful, data, [3, 4])
     np.testing.assert_allclose(after, numpy(other(data)), rtol=0, atol=1e-5)
     assert np.abs(after - before).max() > 1e-2
     assert {id(weight) for weight in stateful.model.weights} == {id(weight) for weight in model.weights}
 
 
 def test_a_network_loaded_from_a_file_and_its_stateful_form_saved_to_one(tmp_path):
-    made = network(HEADS["attention"])
+    made = network(STACKS["attention"])
     data = video(made)
     whole = numpy(made(data))
     made.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras")
     stateful = with_states(loaded)
-    np.testing.assert_allclose(in_pieces(stateful, data, [3, 4]), whole, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(in_segments(stateful, data, [3, 4]), whole, rtol=0, atol=1e-5)
     # The network is as it was: it can be used and saved as before.
     loaded.save(tmp_path / "again.keras")
     np.testing.assert_array_equal(numpy(keras.saving.load_model(tmp_path / "again.keras")(data)), numpy(loaded(data)))
     stateful.model.save(tmp_path / "stateful.keras")
     again = replace(stateful, model=keras.saving.load_model(tmp_path / "stateful.keras"))
-    np.testing.assert_allclose(in_pieces(again, data, [3, 4]), whole, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(in_segments(again, data, [3, 4]), whole, rtol=0, atol=1e-5)
 
 
 def through(*stack):
@@ -174,13 +176,16 @@ class Subclassed(keras.Model):
     ("made", "says"),
     [
         (lambda: through(layers.GRU(3, return_sequences=True, name="theirs1")), r"theirs, whose layer theirs1 \(GRU\)"),
-        (lambda: through(layers.LSTM(3, return_sequences=True)), r"\(LSTM\) is none of this package's"),
-        (lambda: through(layers.Bidirectional(GRU(3))), r"\(Bidirectional\) is none of this package's"),
-        (lambda: through(layers.RNN(layers.GRUCell(3), return_sequences=True)), r"\(RNN\) is none of this package's"),
-        (lambda: through(layers.Dense(5), through(PeepholeLSTM(3))), r"\(PeepholeLSTM\) is none .* at the top"),
-        (lambda: through(GRU(3, go_backwards=True)), "from the last frame to the first"),
-        (lambda: through(GRU(3, return_sequences=False)), "the last frame alone"),
-        (lambda: through(IndRNN(3, return_state=True)), "puts out its states already"),
+        (lambda: through(layers.LSTM(3, return_sequences=True)), r"\(LSTM\) is not one of them"),
+        (lambda: through(layers.Bidirectional(GRU(3))), r"\(Bidirectional\) is not one of them"),
+        (lambda: through(layers.RNN(layers.GRUCell(3), return_sequences=True)), r"\(RNN\) is not one of them"),
+        (
+            lambda: through(layers.Dense(5), through(PeepholeLSTM(3))),
+            r"\(PeepholeLSTM\) is not one .* the top level",
+        ),
+        (lambda: through(GRU(3, go_backwards=True)), "runs from the last frame to the first"),
+        (lambda: through(GRU(3, return_sequences=False)), "returns the last frame only"),
+        (lambda: through(IndRNN(3, return_state=True)), "returns its states already"),
         (twice, "shared .* is called more than once"),
         (Subclassed, "Only a functional network .* Received: .* Subclassed"),
     ],
@@ -217,8 +222,8 @@ np.save(sys.argv[3], np.concatenate(found, axis=1))
 
 
 @pytest.mark.slow
-def test_frame_by_frame_on_jax_is_what_tensorflow_makes_of_the_whole(tmp_path):
-    model, data = network(HEADS["gru"]), inputs(SMALL, steps=3)
+def test_frame_by_frame_on_jax_equals_the_whole_video_on_tensorflow(tmp_path):
+    model, data = network(STACKS["gru"]), inputs(SMALL, steps=3)
     model.save(tmp_path / "network.keras")
     np.savez(tmp_path / "data.npz", **data)
     paths = [str(tmp_path / name) for name in ("network.keras", "data.npz", "found.npy")]
