@@ -13,8 +13,8 @@ from affwildnet.models.signature import Shape, Signature, state_name
 from tfrecords_tools.errors import UserError
 
 
-@keras.saving.register_keras_serializable(package="affwildnet", name="Carried")
-class StatefulRecurrent(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="affwildnet")
+class Carried(keras.layers.Layer):
     """A recurrent layer that takes the states before its first frame, and returns those after its last.
 
     Called with a list of the sequence (B, T, F) and the states, it returns the outputs (B, T, units) and the new
@@ -26,7 +26,7 @@ class StatefulRecurrent(keras.layers.Layer):
     layer = GRU(128)
     features = keras.Input((None, 4096))
     sequence = layer(features)
-    outputs, state = StatefulRecurrent(layer)([features, keras.Input((128,))])
+    outputs, state = Carried(layer)([features, keras.Input((128,))])
     ```
 
     Args:
@@ -51,7 +51,7 @@ class StatefulRecurrent(keras.layers.Layer):
         return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
 
     @classmethod
-    def from_config(cls, config: dict) -> "StatefulRecurrent":
+    def from_config(cls, config: dict) -> "Carried":
         return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
 
 
@@ -138,7 +138,7 @@ def with_states(model: keras.Model) -> StatefulModel:
     new: dict[str, list[Tensor]] = {}
 
     def call(layer: keras.Layer, *args, **kwargs):
-        if not isinstance(layer, StatefulRecurrent):
+        if not isinstance(layer, Carried):
             return layer(*args, **kwargs)
         if layer.name in new:
             raise _no_states(layer, model, "is called more than once")
@@ -152,7 +152,7 @@ def with_states(model: keras.Model) -> StatefulModel:
     clone = keras.models.clone_model(
         wide,
         input_tensors=[*model.inputs, *before],
-        clone_function=lambda layer: StatefulRecurrent(layer) if _has_states(layer) else layer,
+        clone_function=lambda layer: Carried(layer) if _has_states(layer) else layer,
         call_function=call,
     )
     after = [tensor for layer in recurrent for tensor in new[layer.name]]
