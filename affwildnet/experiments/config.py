@@ -1,4 +1,4 @@
-"""An experiment as data: frozen dataclasses that the rest of the package is driven by. Imports nothing heavy."""
+"""An experiment as data: frozen dataclasses that decide what the rest of the package does. Imports nothing heavy."""
 
 from dataclasses import dataclass
 
@@ -12,45 +12,50 @@ def scaled(units: int, width: float) -> int:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A network: backbone, hidden FC layers with the landmarks, recurrent layers on one or more of their outputs, head.
+    """A network: backbone, hidden layers that also read the landmarks, recurrent stacks, head.
 
     Attributes:
       backbone: convolutional part, a key of `affwildnet.models.BACKBONES`.
-      image_size: side of the square face crop in pixels.
-      width: multiplier of every layer's width (backbone channels, hidden and recurrent units), for small copies.
-      landmarks: whether the 68x2 landmarks are an input.
-      landmarks_join: number of the hidden layer whose input they are concatenated with. 1 is the backbone's features
-        (ijcv2019 section 4.2.1, B.2); cvprw2017 table 2 has 2. Without hidden layers it is 1.
-      landmark_encoder: units of a ReLU layer between the landmarks and that place; 0 is none (omg2019 section 7).
-      standardise_landmarks: subtract the landmarks' mean over the training split and divide by their deviation, both
-        kept in the network. Not in the papers, which take them as they are; it lets small trainings use them sooner.
-      hidden: units of the hidden fully connected layers (ReLU), in order; may be empty.
-      dropout: rate after hidden layers, if there are any.
-      dropout_layers: "first" has it after the first hidden layer only (ijcv2019 tables 6 and 16), "all" after each
+      image_size: side of the square face crop, in pixels.
+      width: multiplier of every layer's width (channels of the backbone, hidden and recurrent units), to make small
+        copies of a network.
+      landmarks: whether the 68 landmarks are an input.
+      landmarks_join: number of the hidden layer whose input the landmarks are concatenated with. 1 means the features
+        of the backbone (ijcv2019 section 4.2.1, B.2); cvprw2017 table 2 has 2. It is 1 without hidden layers.
+      landmark_encoder: units of a ReLU layer on the landmarks, before they are concatenated; 0 means none (omg2019
+        section 7).
+      standardise_landmarks: whether to subtract the mean of the landmarks over the training split and divide by their
+        deviation; both are saved with the network. The papers do not; short runs learn from landmarks sooner with it.
+      hidden: units of the hidden, fully connected layers (ReLU), in order; may be empty.
+      dropout: share that is dropped after hidden layers, in [0, 1).
+      dropout_layers: "first" drops after the first hidden layer only (ijcv2019 tables 6 and 16), "all" after each
         (cvprw2017 tables 1 and 2).
       recurrent: recurrent cell, a key of `affwildnet.models.RECURRENT`, or "none" for a CNN alone.
       recurrent_units: units of each recurrent layer, in order.
-      recurrent_dropout: between two recurrent layers (ijcv2019 table 6). Not dropout of the recurrent state.
-      recurrent_dropout_is: "rate" if `recurrent_dropout` is the share that is dropped, "keep" if the share that is
-        kept. omg2019 6.1 gives a probability of 0.8 and does not say of what.
-      output_dropout: rate after the last recurrent layer (cvprw2017 table 3).
-      attention: length of the memory of an attention mechanism around the whole recurrent stack, in frames; 0 is none
-        (thesis section 4.3.4).
-      reset_after: GRU form. False: reset gate before the recurrent product, one bias (TensorFlow 1, the published
-        counts). True: the form that cuDNN runs, two biases.
-      rnn_inputs: what the recurrent stacks read: one stack for each entry, and where it names several taps with "+",
-        their concatenation. Taps are those of the backbone (such as `conv3`, `pool5`), `features`, and `fc`, the last
-        hidden layer. ("pool2", "pool5", "fc") is CNN-3RNN and ("pool2+pool5+fc",) CNN-1RNN (omg2019 section 5.3). Empty
-        is one stack on the end of the CNN. The outputs of several stacks are concatenated.
-      joined_hidden: units of hidden layers (ReLU) behind the recurrent stacks (CNN-3RNN-1FC, omg2019 section 5.3).
-      separate: a whole network for each output instead of one for both (cvprw2017 section 4.1).
-      members: networks that are fused; then only `image_size`, `width` and the fields from `recurrent` to
-        `joined_hidden` count, and describe what comes behind them.
-      fusion: with `members`: "model" concatenates the outputs of all their recurrent stacks (omg2019 section 5.4.1),
-        "decision" averages their predictions, weighted (omg2019 eq. 1).
-      pixel_mean: subtracted from the RGB pixel values 0 to 255.
-      pixel_scale: multiplies what remains, R, G and B. The default maps to [-1, 1) as in ijcv2019 section 4.1.1.
-      head: "valence_arousal", two linear outputs, or "expression", the seven basic expressions' probabilities
+      recurrent_dropout: dropout between two recurrent layers (ijcv2019 table 6), a share in [0, 1]; the recurrent state
+        itself is not dropped.
+      recurrent_dropout_is: "rate" if `recurrent_dropout` is the share to drop, "keep" if it is the share to keep.
+        omg2019 section 6.1 gives a probability of 0.8 and does not say which.
+      output_dropout: share that is dropped after the last recurrent layer, in [0, 1) (cvprw2017 table 3).
+      attention: number of last outputs that an attention around the recurrent stack remembers, in frames; 0 means no
+        attention (thesis section 4.3.4).
+      reset_after: form of the GRU. False applies the reset gate before the recurrent product and has one bias
+        (TensorFlow 1, the published numbers of weights); true is the form that cuDNN runs, with two biases.
+      rnn_inputs: the taps that the recurrent stacks read, one stack per entry; "+" concatenates several taps. Taps are
+        those of the backbone (such as `conv3`, `pool5`), `features`, and `fc`, the last hidden layer. Empty means one
+        stack on the end of the CNN. pool2,pool5,fc is CNN-3RNN, pool2+pool5+fc is CNN-1RNN (omg2019 section 5.3). The
+        outputs of several stacks are concatenated.
+      joined_hidden: units of hidden layers (ReLU) after the recurrent stacks (CNN-3RNN-1FC, omg2019 section 5.3).
+      separate: whether each output has a whole network of its own (cvprw2017 section 4.1).
+      members: networks to fuse. With members, only `image_size`, `width`, `pixel_mean`, `pixel_scale`, `head` and the
+        fields from `recurrent` to `joined_hidden` (without `rnn_inputs`) have an effect; the latter describe the layers
+        after the fusion.
+      fusion: how `members` are fused: "model" concatenates the outputs of their recurrent stacks (omg2019 section
+        5.4.1), "decision" averages their predictions with weights (omg2019 eq. 1).
+      pixel_mean: subtracted from the pixel values 0 to 255 of R, G and B.
+      pixel_scale: multiplies R, G and B after `pixel_mean` is subtracted. The default maps to [-1, 1), as in ijcv2019
+        section 4.1.1.
+      head: "valence_arousal" for two linear outputs, "expression" for the probabilities of the seven basic expressions
         (ijcv2019 section 5.2.1).
     """
 
@@ -88,16 +93,16 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a training in several (thesis table 6.3).
+    """One stage of a run in several stages (thesis table 6.3).
 
     Attributes:
-      name: such as `c2`; the stage has the working directory of that name inside the training's.
-      trainable: patterns (`fnmatch`) of layers that are trained; the others stay as they are, their batch
-        normalisation in inference mode.
-      starts: pairs (pattern of layers, source): a layer starts from the last pair that matches it. A source is
-        "random", "init" (the file `training.init`), or the name of an earlier stage, whose best checkpoint it is.
+      name: such as `c2`; the stage has the working directory of that name inside the run's.
+      trainable: patterns (`fnmatch`) of the layers to train. The others stay as they are, with batch normalisation in
+        inference mode.
+      starts: pairs (pattern of layers, source). A layer starts from the source of the last pair that matches it:
+        "random", "init" (the file `training.init`), or the name of an earlier stage, which means its best checkpoint.
       learning_rate: of Adam, at the first step.
-      steps: the stage stops after this many; 0 is `training.steps`.
+      steps: number of steps; 0 means `training.steps`.
     """
 
     name: str
@@ -114,32 +119,33 @@ class TrainingConfig:
     Attributes:
       batch_size: windows in a batch.
       window: consecutive frames in a window, T.
-      max_gap: largest difference of frame numbers between neighbours in a window; 1 means strictly consecutive.
-      window_rule: "consecutive"; "padded", which takes what is shorter than a window too; or "first_to_last" for the
-        thesis's looser rule, see `affwildnet.data.windows.training_plan`.
-      steps: training stops after this many steps.
-      pretrained: the weights that the paper starts from, such as "VGG-Face"; empty where it starts from random ones.
-      init: a `.keras` file to start from, such as `python -m affwildnet.weights import` writes; empty is random ones.
+      max_gap: largest difference of the frame numbers of neighbours in a window; 1 means strictly consecutive.
+      window_rule: how windows are cut: "consecutive"; "padded", which also takes segments shorter than a window; or
+        "first_to_last", the looser rule of the thesis. See `affwildnet.data.windows.training_plan`.
+      steps: number of training steps.
+      pretrained: the weights that the paper starts from, such as "VGG-Face", for information; empty means random ones.
+      init: path of a `.keras` file to start from, as `python -m affwildnet.weights import` writes; empty means random
+        weights.
       init_skip: patterns (`fnmatch`) of layers that keep their random weights although `init` is given.
-      stages: see `Stage`; empty is one training of everything.
+      stages: stages of the run, see `Stage`; empty means a single one that trains all layers.
       loss: "ccc" (ijcv2019 eq. 3) or "mse" with the head `valence_arousal`, "cross_entropy" with `expression`.
       learning_rate: of Adam, at the first step.
-      decay_rate: the rate is multiplied by this every `decay_steps` steps; 1 keeps it constant.
-      decay_steps: see `decay_rate`.
-      clip_norm: gradients are scaled down to this global norm; 0 leaves them.
-      balance: shares of the quadrants V+A+, V-A+, V+A-, V-A- of valence and arousal (0 counts as positive) that windows
-        are repeated for, within an epoch: (0.43, 0.24, 0.19, 0.14) are those of ijcv2019 section 4.2.1, D. Empty: each
-        window once.
-      flip: mirror half of the windows, landmarks exchanged left for right.
-      colour_jitter: largest relative change of a window's brightness and contrast; 0 is none.
-      landmark_jitter: deviation of the noise added to each landmark, as a share of the crop's side; 0 is none.
+      decay_rate: factor on the learning rate every `decay_steps` steps; 1 keeps it constant.
+      decay_steps: steps between two decays of the learning rate.
+      clip_norm: largest global norm of the gradients, which are scaled down to it; 0 does not clip.
+      balance: shares of the quadrants V+A+, V-A+, V+A-, V-A- of valence and arousal (0 counts as positive) in an epoch,
+        reached by repeating windows; 0.43,0.24,0.19,0.14 are those of ijcv2019 section 4.2.1, D. Empty uses each window
+        once.
+      flip: whether to mirror half of the windows, with left and right landmarks exchanged.
+      colour_jitter: largest relative change of a window's brightness and contrast; 0 means none.
+      landmark_jitter: standard deviation of the noise on each landmark, as a share of the crop's side; 0 means none.
       precision: "float32", "mixed_bfloat16" or "mixed_float16".
-      jit_compile: compile the step with XLA.
+      jit_compile: whether to compile the step with XLA.
       seed: of the initial weights, the order of the data and the augmentation.
-      log_steps: a line of progress every so many steps.
-      checkpoint_steps: a checkpoint every so many steps.
-      checkpoint_minutes: and at least once in so many minutes.
-      keep_checkpoints: how many of the latest are kept (the best ones are kept besides, by the evaluator).
+      log_steps: steps between two lines of progress.
+      checkpoint_steps: steps between two checkpoints.
+      checkpoint_minutes: longest time between two checkpoints, in minutes.
+      keep_checkpoints: number of the latest checkpoints to keep; the evaluator keeps the best ones besides.
     """
 
     batch_size: int = 4
@@ -175,15 +181,16 @@ class EvaluationConfig:
 
     Attributes:
       batch_size: windows in a batch.
-      window: consecutive frames in a window; the recurrent state starts at zero in each, but see `carry_state`.
-      overlap: frames that a window has in common with the one before; a frame's predictions are averaged.
-      carry_state: carry the recurrent state from window to window, so that a video is one sequence; without overlap.
+      window: consecutive frames in a window. The recurrent states are zero before each window, unless `carry_state`.
+      overlap: frames that a window shares with the one before; the predictions for a frame are averaged.
+      carry_state: whether to carry the recurrent states from window to window, so that a video is one sequence; it goes
+        without `overlap`.
       sequence: consecutive frames of a sequence, for the protocol "utterances" (omg2019 section 5.1).
-      aggregation: what a sequence's frames are put together by there, "median" or "mean" (omg2019 section 7).
-      post_process: steps of omg2019 section 6.3, "median_filter" and "smoothing", each kept where it raises the CCC on
-        the validation split.
-      patience: with `evaluate.py --watch`, training is stopped after this many checkpoints without a better mean CCC
-        on the validation split; 0 never stops it.
+      aggregation: "median" or "mean" of the frames of a sequence, for the protocol "utterances" (omg2019 section 7).
+      post_process: steps of omg2019 section 6.3, "median_filter" and "smoothing"; each is used where it raises the CCC
+        on the validation split.
+      patience: with `evaluate.py --watch`, stop training after this many checkpoints without a better mean CCC on the
+        validation split; 0 never stops it.
     """
 
     batch_size: int = 4
@@ -206,13 +213,17 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides a result: the network, its training, its evaluation, and what was published.
+    """Everything that decides a result: the network, its training and evaluation, and the published numbers.
 
     Attributes:
       name: such as `ijcv2019/affwildnet_vggface`; the part before the slash is the paper.
       title: one line for the list of experiments.
-      corpus: what the paper trains and scores on.
-      protocol: how the published numbers came about, a key of `PROTOCOLS`.
+      model: the network.
+      training: how it is trained.
+      evaluation: how it is scored.
+      published: rows of the paper's tables with the numbers of this experiment.
+      corpus: name of the corpus that the paper trains and scores on.
+      protocol: how the published numbers are computed, a key of `PROTOCOLS`.
       notes: choices where the paper leaves something open, each with its reason.
     """
 
