@@ -32,13 +32,15 @@ demo: $(PACKED)/manifest.json
 	$(PY) evaluate.py --workdir=$(RUN) --split=test --checkpoint=best_mean \
 	--export=$(RUN)/saved_model --report=$(RUN)/report.json
 	@echo "== Look at"
-	@echo "$(PACKED)/contact_sheet.png       faces, landmarks, labels"
-	@echo "$(RUN)/report-test.html             the report"
-	@echo "$(RUN)/saved_model                  the network, for anything that reads a SavedModel"
+	@printf '%-45s%s\n' \
+	"$(PACKED)/contact_sheet.png" "faces, landmarks, labels" \
+	"$(RUN)/report-test.html" "the report" \
+	"$(RUN)/saved_model" "the network, for anything that reads a SavedModel"
 	@echo "== Next"
-	@echo "$(PY) -m tensorboard.main --logdir=$(RUN)/tensorboard"
-	@echo "$(PY) -m affwildnet.experiments     the networks of the papers"
-	@echo "$(PY) -m tfrecords_tools pack --layout=aff_wild --source=YOUR_VIDEOS --output=data/mine"
+	@printf '%-90s%s\n' \
+	"$(PY) -m tensorboard.main --logdir=$(RUN)/tensorboard" "the curves of the training" \
+	"$(PY) -m affwildnet.experiments" "the networks of the papers" \
+	"$(PY) -m tfrecords_tools pack --layout=csv --source=YOUR.csv --output=data/mine" "your own videos"
 
 $(PACKED)/manifest.json: | $(SAMPLE)/annotations
 	@echo "== Faces, landmarks and labels of every frame"
