@@ -1,4 +1,4 @@
-"""The papers as data: one entry per experiment, found by name. One file per paper."""
+"""The papers as data: one file per paper, one entry per experiment, found by name with `get`."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,13 @@ from tfrecords_tools.errors import UserError, suggestion
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper: its title, its experiments, and the rows of its tables that are other groups' methods."""
+    """A paper.
+
+    Attributes:
+      title: authors, title, place and year.
+      experiments: what this package can train and score.
+      others: rows of the paper's tables on the methods of other groups.
+    """
 
     title: str
     experiments: tuple[Experiment, ...]
@@ -30,10 +36,16 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def get(name: str) -> Experiment:
-    """Return the experiment of that name.
+    """Return the experiment of a name.
+
+    Example:
+
+    ```python
+    experiments.get("ijcv2019/affwildnet_vggface").model.recurrent  # "gru"
+    ```
 
     Raises:
-      UserError: if there is none; the message has the nearest name and where to find them all.
+      UserError: if there is none; the message suggests the closest name and says how to list all.
     """
     if name not in EXPERIMENTS:
         raise UserError(

@@ -15,19 +15,19 @@ from affwildnet.experiments.published import Published, row
 TITLE = 'Kollias et al., "Recognition of Affect in the wild using Deep Neural Networks", CVPRW 2017'
 
 _NOTES = (
-    "One network for valence and one for arousal everywhere: section 4.1 uses two in what follows it, and table 5's "
-    "row with landmarks has the numbers of table 4. Landmarks in all rows but those without, for the same reason. The "
-    "paper fine-tunes all weights or freezes the pre-trained ones and does not say where: all are trained. The range "
-    "of the pixels is not said: that of ijcv2019."
+    "One network for valence and one for arousal in every row: section 4.1 uses two from there on, and the row with "
+    "landmarks in table 5 has the numbers of table 4. For the same reason, all rows but those without have landmarks. "
+    "The paper either fine-tunes all weights or freezes the pre-trained ones and does not say where: all are trained. "
+    "It does not give the range of the pixels: that of ijcv2019."
 )
 _FACE_VALUE = (
-    " VGG-Face is said to be trained for face recognition, and, further on, on FaceValue: taken as the first, the "
-    "weights that go by that name."
+    " The paper says that VGG-Face is trained for face recognition, and further on that it is trained on FaceValue: "
+    "the former, which are the weights known by that name."
 )
-# The shares of the quadrants to which rare labels are duplicated are those of section 2.1.
+# Section 2.1: rare labels are duplicated until the quadrants have these shares.
 _SETTINGS = TrainingConfig(learning_rate=1e-3, decay_rate=0.97, decay_steps=400, balance=(0.43, 0.24, 0.19, 0.14))
 _FRAMES = replace(_SETTINGS, batch_size=80, window=1)
-# "Batch size 100 (about 3 seconds)" is read as one sequence of 100 frames.
+# "Batch size 100 (about 3 seconds)": one sequence of 100 frames.
 _SEQUENCE = replace(_SETTINGS, batch_size=1, window=100)
 
 _row = partial(row, "cvprw2017", corpus="Aff-Wild, test set")
@@ -58,7 +58,7 @@ def _experiment(
 
 
 def _units(layers: int, units: int, ccc: tuple[float, float]) -> Experiment:
-    """A cell of table 8: CNN-GRU with other recurrent layers."""
+    """Return a cell of table 8: CNN-GRU with other recurrent layers."""
     plural = "s" * (layers > 1)
     return _experiment(
         f"vggface_gru_{layers}x{units}",
@@ -114,7 +114,7 @@ EXPERIMENTS = (
         "cvprw_vgg",
         [_row("6", "1 annotator", ccc=(0.35, 0.25), mse=(0.18, 0.14))],
         corpus="Aff-Wild, labels of one annotator",
-        notes=" Trained on the annotator whose labels correlate most with the landmarks.",
+        notes=" Trained on the labels of the annotator that correlate most with the landmarks.",
     ),
     _experiment(
         "vgg16",

@@ -1,8 +1,8 @@
 """Kollias et al., IJCV 2019: tables 5 and 7 to 14, on Aff-Wild, RECOLA, AFEW-VA and EmotiW.
 
 Common to the CNN-RNN networks (section 4.2.3): batches of 4 sequences of 80 frames, Adam at a constant 1e-4, dropout
-0.5, the loss of eq. 3. Common to the CNNs (4.2.2): batches of 50 frames, the same rate, dropout and loss. How many
-steps is said nowhere: training goes on until the validation split says stop.
+0.5, the loss of eq. 3. Common to the CNNs (4.2.2): batches of 50 frames, the same rate, dropout and loss. The paper
+does not give the number of steps: training ends when the CCC on the validation split no longer improves.
 """
 
 from collections.abc import Sequence
@@ -22,27 +22,28 @@ _ONE_ANNOTATOR = "Aff-Wild, labels of one annotator"
 _EMOTIW = "AFEW 5.0 (EmotiW 2017)"
 
 _SEQUENCES = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4)
-# AFEW and AFEW-VA have 63 and 50 frames a clip on average (table 2).
+# AFEW and AFEW-VA have 63 and 50 frames per clip on average (table 2).
 _SHORT_SEQUENCES = replace(_SEQUENCES, window_rule="padded")
 _FRAMES = TrainingConfig(batch_size=50, window=1, learning_rate=1e-4)
-# Without recurrence the window does not matter to the result, only to how many frames are read at once.
+# Without recurrence the window does not change the result, only how many frames are read at once.
 _SCORED_FRAMES = EvaluationConfig(batch_size=1, window=80)
 
 # Section 4.2.1 D: consecutive frames are duplicated until the quadrants have these shares.
 _BALANCE = (0.43, 0.24, 0.19, 0.14)
 _LIKE_VGG_FACE = (
-    "Table 9 does not say whether landmarks are used: they are, as its row VGG-Face is table 7's with landmarks."
+    "Table 9 does not say whether landmarks are used: they are, because its row VGG-Face is the one with landmarks in "
+    "table 7."
 )
 _ANNOTATOR = (
-    "Trained on the annotator whose labels correlate most with the landmarks. Which labels the test set has is not "
-    "said; the mean of the annotators is assumed, as everywhere else."
+    "Trained on the labels of the annotator that correlate most with the landmarks. The paper does not say which "
+    "labels the test set has: the mean of the annotators, as everywhere else."
 )
-_FINE_TUNED = "Nothing is said of the settings: those of section 4.2.3."
-_PADDED = "Clips of fewer frames than a sequence has are padded and masked, as most of the clips are."
+_FINE_TUNED = "The paper does not give the settings: those of section 4.2.3."
+_PADDED = "Clips that are shorter than a sequence, which most are, are padded and masked."
 _CLASSIFIED = (
-    "Nothing is said of settings, loss, landmarks or the kind of RNN: settings of sections 4.2.2 and 4.2.3, "
+    "The paper does not give settings, loss, landmarks or the kind of RNN: settings of sections 4.2.2 and 4.2.3, "
     "cross-entropy, as is usual for classes, and landmarks and GRU as in the fine-tuned AffWildNet, so that the rows "
-    f"differ in the CNN and the weights alone. {_PADDED}"
+    f"differ only in the CNN and its weights. {_PADDED}"
 )
 
 _row = partial(row, "ijcv2019")
@@ -51,7 +52,7 @@ _row = partial(row, "ijcv2019")
 def _experiment(
     name: str, title: str, model: ModelConfig, pretrained: str, published: Sequence[Published] = (), **fields
 ) -> Experiment:
-    """An experiment with the paper's settings for CNNs or, where the network is recurrent, for CNN-RNNs."""
+    """Return an experiment with the paper's settings for CNNs or, if the network is recurrent, for CNN-RNNs."""
     frames = model.recurrent == "none"
     balance = _BALANCE if fields.get("corpus", "Aff-Wild").startswith("Aff-Wild") else ()
     settings = {
@@ -62,7 +63,7 @@ def _experiment(
 
 
 def _units(layers: int, units: int, ccc: tuple[float, float]) -> Experiment:
-    """A row of table 8: VGG-Face-GRU with other recurrent layers."""
+    """Return a row of table 8: VGG-Face-GRU with other recurrent layers."""
     return _experiment(
         f"affwildnet_vggface_{layers}x{units}",
         f"AffWildNet with {layers} GRU layer{'s' * (layers > 1)} of {units} units",
@@ -75,12 +76,12 @@ def _units(layers: int, units: int, ccc: tuple[float, float]) -> Experiment:
 def _emotiw(
     name: str, title: str, network: str, pretrained: str, row_name: str, accuracies: Sequence[float], note: str = ""
 ) -> Experiment:
-    """A row of table 12: seven expressions."""
+    """Return a row of table 12: seven expressions."""
     model = replace(NETWORKS[network], head="expression")
     training = replace(
         _FRAMES if model.recurrent == "none" else _SHORT_SEQUENCES,
         pretrained=pretrained,
-        # Seven outputs in the place of valence and arousal (section 5.2.1): of all that is given, they do not fit.
+        # Seven outputs replace valence and arousal (section 5.2.1), and cannot start from given weights.
         init_skip=("expression",),
         loss="cross_entropy",
     )
@@ -116,7 +117,7 @@ AFF_WILD = (
         "AffWildNet on ResNet-50: landmarks, FC 1500, two GRU layers (table 6)",
         NETWORKS["affwildnet_resnet50"],
         "ImageNet",
-        notes="The paper gives no numbers of this variant on Aff-Wild.",
+        notes="The paper gives no numbers for this variant on Aff-Wild.",
     ),
     _experiment(
         "vggface_lstm",
@@ -168,7 +169,7 @@ AFF_WILD = (
                 _AFF_WILD,
                 (0.35, 0.25),
                 (0.16, 0.14),
-                note="CCC read from a poor print, where it might also be 0.55 and 0.23. cvprw2017 table 6 has 0.35 and "
+                note="CCC from a poor print, in which it may also be 0.55 and 0.23. cvprw2017 table 6 has 0.35 and "
                 "0.25 for one annotator, and 0.55 would be above the mean of the annotators.",
             )
         ],
@@ -198,8 +199,8 @@ AFF_WILD = (
         "FaceValue",
         [_row("5", "Baseline", _AFF_WILD, (0.150, 0.100, 0.125), (0.130, 0.140, 0.135))],
         training=TrainingConfig(batch_size=80, window=1, learning_rate=1e-3, loss="mse", pretrained="FaceValue"),
-        notes="The paper names no loss and no dropout: mean squared error, its second criterion, and none. It has "
-        "crops of 224 or of 96 pixels: 96, as the other networks.",
+        notes="The paper names neither loss nor dropout: mean squared error, its second criterion, and no dropout. Its "
+        "crops have 224 or 96 pixels: 96, as for the other networks.",
     ),
 )
 
@@ -211,7 +212,7 @@ OTHER_CORPORA = (
         "Aff-Wild",
         [_row("10", "Fine-tuned AffWildNet", "RECOLA, test set", (0.526, 0.273))],
         corpus="RECOLA",
-        notes="Which of the two AffWildNets is not said: the one on VGG-Face, whose numbers table 9 gives. "
+        notes="The paper does not say which of the two AffWildNets: the one on VGG-Face, whose numbers table 9 gives. "
         + _FINE_TUNED,
     ),
     _experiment(
@@ -221,8 +222,8 @@ OTHER_CORPORA = (
         "ImageNet",
         [_row("10", "ResNet-GRU", "RECOLA, test set", (0.462, 0.209))],
         corpus="RECOLA",
-        notes="Described as a ResNet-50 with two GRU layers on top: taken as it stands, without FC and landmarks, from "
-        "ImageNet as the paper's other ResNet-50. " + _FINE_TUNED,
+        notes="Described as a ResNet-50 with two GRU layers on top: taken literally, without FC and landmarks, and "
+        "from ImageNet as the paper's other ResNet-50. " + _FINE_TUNED,
     ),
     _experiment(
         "afew_va_affwildnet",
@@ -252,7 +253,7 @@ OTHER_CORPORA = (
         [_row("13", "only CNN", "AFEW-VA", (0.44, 0.474), note="The caption says training set, see AffWildNet's row.")],
         corpus="AFEW-VA",
         protocol="folds",
-        notes="Landmarks are not spoken of: none. Nothing is said of the settings: those of section 4.2.2.",
+        notes="The paper does not mention landmarks: none. It does not give the settings: those of section 4.2.2.",
     ),
     _emotiw(
         "affwildnet",
@@ -261,7 +262,7 @@ OTHER_CORPORA = (
         "Aff-Wild",
         "Fine-tuned AffWildNet",
         (0.569, 0.627, 0.051, 0.023, 0.746, 0.709, 0.111, 0.454),
-        "Sad, 0.709, is no share of the 58 videos that the other rows imply (41 of them are 0.707).",
+        "Sad, 0.709, is not a share of the 58 videos that the other rows imply (41 of them are 0.707).",
     ),
     _emotiw(
         "vggface_gru",
@@ -302,11 +303,11 @@ OTHER_CORPORA = (
         "ImageNet",
         "ResNet",
         (0.31, 0.153, 0.077, 0.023, 0.534, 0.207, 0.067, 0.211),
-        "Happy, 0.534, is no share of the 63 videos that the other rows imply.",
+        "Happy, 0.534, is not a share of the 63 videos that the other rows imply.",
     ),
 )
 
-_RELEASED = "Not in a table: the network of the weights that the authors gave out."
+_RELEASED = "Not in a table: the network whose weights the authors released."
 RELEASED = (
     _experiment(
         "released_affwildnet_vggface",
@@ -335,8 +336,8 @@ EXPERIMENTS = AFF_WILD + OTHER_CORPORA + RELEASED
 
 
 def _challenge(name: str, accuracy: float, after: str = "") -> Published:
-    """A cell of table 14; `after` is the heading of its column, unless that is "Original"."""
-    note = "The columns of [28]'s values are read from a poor print." if name.startswith("[28]") else ""
+    """Return a cell of table 14; `after` is the heading of its column, empty for "Original"."""
+    note = "The columns of the values of [28] are from a poor print." if name.startswith("[28]") else ""
     name = f"{name}, {after}" if after else name
     return accuracy_row("ijcv2019", "14", name, "EmotiW 2017, validation set", (accuracy,), note)
 

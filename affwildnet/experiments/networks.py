@@ -1,7 +1,6 @@
-"""The networks of the papers by name: backbone, landmarks, hidden layers, recurrent layers.
+"""The networks of the papers by name.
 
-Each is described once, here; experiments refer to these, with single fields replaced. What a paper leaves open is
-said beside it.
+Each is described once, here; experiments use them with single fields replaced. Comments say what a paper leaves open.
 """
 
 from dataclasses import replace
@@ -22,8 +21,8 @@ _CVPRW_RESNET = ModelConfig(
 )
 _CVPRW_CNN_RNN = replace(_AFFWILDNET, output_dropout=0.5, separate=True)
 
-# omg2019 6.1: dropout "with 0.8 probability" after the first GRU. Taken as the share kept, as TensorFlow 1 counts
-# it: dropping 0.8 would leave 26 of 128 units.
+# omg2019 6.1: dropout "with 0.8 probability" after the first GRU. Read as the share to keep, as in TensorFlow 1:
+# dropping 0.8 would leave 26 of 128 units.
 _OMG = ModelConfig(
     backbone="vgg16",
     landmarks=True,
@@ -34,10 +33,10 @@ _OMG = ModelConfig(
 )
 _CNN_1RNN = replace(_OMG, rnn_inputs=("pool2+pool5+fc",))
 _CNN_3RNN = replace(_OMG, rnn_inputs=("pool2", "pool5", "fc"))
-# The behind of a fused network; what lies before it is in its members.
+# The layers after the fusion; those before it are described by the members.
 _FUSED = ModelConfig(members=(_CNN_1RNN, _CNN_3RNN), hidden=())
 
-# Thesis chapter 4: the backbone's features go to the recurrent layers as they are.
+# Thesis chapter 4: the recurrent layers read the backbone's features directly.
 _THESIS = ModelConfig(backbone="vgg16", hidden=(), recurrent="gru", recurrent_dropout=0.0)
 _THESIS_ATTENTION = replace(_THESIS, attention=30)
 
@@ -68,7 +67,7 @@ NETWORKS: dict[str, ModelConfig] = {
     "densenet_rnn": replace(_OMG, backbone="densenet121", hidden=(1500,)),
     "cnn_1rnn": _CNN_1RNN,
     "cnn_3rnn": _CNN_3RNN,
-    # Which two taps, and how wide the joining layer is, the paper does not say: the two highest of the best three, and
+    # The paper does not say which two taps, nor the width of the joining layer: the two highest of the best three, and
     # the width of its fusing layer (section 5.4.1).
     "cnn_2rnn": replace(_OMG, rnn_inputs=("pool5", "fc")),
     "cnn_2rnn_1fc": replace(_OMG, rnn_inputs=("pool5", "fc"), joined_hidden=(128,)),

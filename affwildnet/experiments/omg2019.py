@@ -1,8 +1,8 @@
 """Kollias and Zafeiriou, 2019: tables 3 to 8, on OMG-Emotion.
 
 Common to all (sections 5.1, 6.1, 7): batches of 4 sequences of 80 frames, Adam at a constant 1e-4, the loss of eq. 3,
-dropout 0.5 after the FC, 0.8 after the first GRU layer. Each part of an utterance has the utterance's label; its
-prediction is the median over its frames. All are post-processed (section 6.3).
+dropout 0.5 after the FC, 0.8 after the first GRU layer. Each sequence of an utterance has the utterance's label; its
+prediction is the median over its frames. All predictions are post-processed (section 6.3).
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ _SETTINGS = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4)
 _SCORING = EvaluationConfig(sequence=80, aggregation="median", post_process=("median_filter", "smoothing"))
 
 _END_TO_END = (
-    "Trained end to end, at 1e-4 or 1e-5, it is not said which: 1e-4, the rate of the paper's CNNs. The dropout of 0.8 "
-    "after the first GRU layer is taken as the share that is kept; dropping 0.8 would leave 26 of 128 units."
+    "Trained end to end at 1e-4 or 1e-5; the paper does not say which: 1e-4, the rate of its CNNs. The dropout of 0.8 "
+    "after the first GRU layer is read as the share to keep; dropping 0.8 would leave 26 of 128 units."
 )
-_CNN = "The number of sequences in a CNN's batch is not said: 4, as for the CNN-RNNs."
-_BELOW_FC = " No recurrent stack reads the FC layer, which alone reads the landmarks: both are left out."
-_MEMBERS = " Of each kind, CNN-1RNN and CNN-3RNN, the one that table 3 lists; how many were fused is not said."
-_WEIGHTED = " Its members are trained by themselves, as the experiments cnn_1rnn and cnn_3rnn."
+_CNN = "The paper does not give the number of sequences in a batch of a CNN: 4, as for the CNN-RNNs."
+_BELOW_FC = " No recurrent stack reads the FC layer, the only one that reads the landmarks: both are left out."
+_MEMBERS = " The paper does not say how many networks were fused: the CNN-1RNN and the CNN-3RNN of table 3."
+_WEIGHTED = " The members are trained separately, as the experiments cnn_1rnn and cnn_3rnn."
 _OPEN = (
-    " The paper gives no numbers, only that such networks are 4 to 5 % below CNN-1RNN and CNN-3RNN (section 5.3), and "
-    "neither the features nor, for an FC, its units: the two highest of the best three, and 128 as in section 5.4.1."
+    " The paper gives no numbers, only that such networks are 4 to 5 % below CNN-1RNN and CNN-3RNN (section 5.3). It "
+    "names neither the features nor the units of an FC: the two highest of the best three, and 128 as in section 5.4.1."
 )
-_ENCODED = " The paper gives no numbers, only that it tried 512, 1024 and 2048 units without a difference (section 7)."
+_ENCODED = " The paper gives no numbers, only that 512, 1024 and 2048 units made no difference (section 7)."
 _POST_PROCESSING = (
-    "Median filters over 81 frames for valence and 3 for arousal (section 7.1), and utterances smoothed (section 6.3), "
-    "each where it helps on the validation set."
+    "Median filters over 81 frames for valence and 3 for arousal (section 7.1), and smoothing of utterances (section "
+    "6.3), each where it helps on the validation set."
 )
-_AUDIO = "From audio as well as from video."
+_AUDIO = "From audio and video."
 
-# What a row of table 3 is called in other tables.
+# Names in other tables of a row of table 3.
 _AGAIN = {
     "4": "{}, pre-trained on Aff-Wild2",
     "5": "2nd pool + last pool + fc",
@@ -84,9 +84,9 @@ def _component(
     regions: tuple[Published, ...] = (),
     notes: str = "",
 ) -> Experiment:
-    """A row of table 3, (valence, arousal, mean) with and without post-processing.
+    """Return a row of table 3, (valence, arousal, mean) with and without post-processing.
 
-    `again` has the numbers of the tables that print it once more, with post-processing; `regions` is table 7.
+    `again` holds the numbers of the tables that print it again, with post-processing; `regions` is table 7.
     """
     published = [
         _row("3", f"{row_name}, with post-processing", ccc=processed, note=_POST_PROCESSING),
@@ -101,7 +101,7 @@ def _component(
 def _starts(
     network: str, row_name: str, scratch: tuple[float, float], aff_wild: tuple[float, float]
 ) -> tuple[Experiment, ...]:
-    """A row of table 4, but for its last columns, which are in table 3 too."""
+    """Return a row of table 4, except for its last columns, which are in table 3 too."""
     model = NETWORKS[network]
     return (
         _experiment(
@@ -110,7 +110,7 @@ def _starts(
             model,
             [_row("4", f"{row_name}, from scratch", ccc=scratch)],
             "",
-            " From scratch is taken at its word: random weights, the backbone's as well.",
+            " From scratch is taken literally: all weights are random, those of the backbone too.",
         ),
         _experiment(
             f"{network}_aff_wild",
@@ -123,7 +123,7 @@ def _starts(
 
 
 def _taps(row_name: str, taps: tuple[str, str, str], ccc: tuple[float, float, float]) -> Experiment:
-    """A row of table 5: CNN-3RNN on other features."""
+    """Return a row of table 5: CNN-3RNN on other features."""
     model = replace(NETWORKS["cnn_3rnn"], rnn_inputs=taps)
     if "fc" not in taps:
         model = replace(model, hidden=(), landmarks=False)
@@ -133,7 +133,7 @@ def _taps(row_name: str, taps: tuple[str, str, str], ccc: tuple[float, float, fl
 
 
 def _without_landmarks(network: str, row_name: str, ccc: tuple[float, float, float]) -> Experiment:
-    """The left half of a row of table 6."""
+    """Return the left half of a row of table 6."""
     model = NETWORKS[network]
     if model.members:
         model = replace(model, members=tuple(replace(member, landmarks=False) for member in model.members))
@@ -148,14 +148,14 @@ def _short(row_name: str) -> str:
 
 
 def _unpublished(network: str, title: str) -> Experiment:
-    """A network that the paper speaks of without numbers."""
+    """Return a network that the paper mentions without numbers."""
     notes = _ENCODED if NETWORKS[network].landmark_encoder else _OPEN
     return _experiment(network, title, NETWORKS[network], (), notes=notes)
 
 
 def _region(valence: str, arousal: str, mse: tuple[float, float]) -> Published:
-    """A column of table 7: a part of the plane of valence and arousal."""
-    note = "The table does not say whether with post-processing."
+    """Return a column of table 7: a region of the plane of valence and arousal."""
+    note = "The table does not say whether the predictions are post-processed."
     return _row("7", f"{_CNN_3RNN}, V in {valence}, A in {arousal}", mse=mse, note=note)
 
 

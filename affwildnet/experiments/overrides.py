@@ -1,4 +1,4 @@
-"""Experiments to and from JSON, and single fields overridden from a command line, typed."""
+"""Experiments to and from JSON, and single fields overridden from a command line, with their types."""
 
 import dataclasses
 import types
@@ -17,10 +17,16 @@ _RENAMED = {"trunk": "backbone"}
 def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     """Return a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
 
-    Tuples are written with commas (`model.hidden=4096,2000`; `model.hidden=` is the empty one).
+    Several values are written with commas (`model.hidden=4096,2000`; `model.hidden=` means none).
+
+    Example:
+
+    ```python
+    override(experiments.get("sample/affwildnet"), ["training.batch_size=2", "model.hidden=256,128"])
+    ```
 
     Raises:
-      UserError: for a name that is not a field (with the nearest one), or a value that is not of the field's type.
+      UserError: for a name that is not a field (the closest one is suggested), or a value that is not of its type.
     """
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -73,7 +79,7 @@ def _field_names(kind: type, prefix: str = "") -> list[str]:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether a value of this type can be written on a command line: one value, or several of one plain type."""
+    """Return whether a value of this type can be written on a command line: one value, or several of one type."""
     item = typing.get_args(kind)[0] if isinstance(kind, types.GenericAlias) else kind
     return item in (bool, int, float, str)
 
@@ -95,15 +101,15 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
 
 
 def to_json(experiment: Experiment) -> dict:
-    """Return an experiment as what `json` can write."""
+    """Return an experiment as a dict that `json` can write."""
     return dataclasses.asdict(experiment)
 
 
 def from_json(fields: dict, kind: type = Experiment) -> Any:
-    """Return the experiment, or the part of it of another `kind`, that `to_json` wrote; new fields have their defaults.
+    """Return the experiment, or the part of type `kind`, that `to_json` made; missing fields get their defaults.
 
     Raises:
-      UserError: if a field is not known now.
+      UserError: if a field is unknown.
     """
     return _built(kind, fields)
 

@@ -1,4 +1,4 @@
-"""How a row of a paper's table is written down."""
+"""A row of a published table, as data."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ class Published:
     """One row of a published table.
 
     Attributes:
-      source: the paper, as in the name of the experiment.
+      source: the paper, as in the names of its experiments.
       table: number of the table.
-      row: the row's name in it.
-      corpus: what was scored.
-      scores: published values by metric and dimension, such as `{"ccc": {"valence": 0.57, "arousal": 0.43}}`.
-      note: what has to be known to read the row, such as a doubtful digit.
+      row: name of the row.
+      corpus: corpus and split that were scored.
+      scores: values by metric and column, such as `{"ccc": {"valence": 0.57, "arousal": 0.43}}`.
+      note: what a reader of the row has to know, such as a doubtful digit.
     """
 
     source: str
@@ -41,7 +41,7 @@ def row(
     pearson: Sequence[float] = (),
     note: str = "",
 ) -> Published:
-    """Return a row of a table; of each metric valence and arousal, then their mean where the paper prints it."""
+    """Return a row of scores: per metric valence and arousal, and their mean if the paper prints it."""
     metrics = {"ccc": ccc, "mse": mse, "pearson": pearson}
     scores = {metric: dict(zip(_METRIC_COLUMNS, values, strict=False)) for metric, values in metrics.items() if values}
     return Published(source, table, name, corpus, scores, note)
@@ -50,6 +50,6 @@ def row(
 def accuracy_row(
     source: str, table: str, name: str, corpus: str, accuracies: Sequence[float], note: str = ""
 ) -> Published:
-    """Return a row of accuracies: of the seven expressions and the total, or of the total alone."""
+    """Return a row of accuracies: those of the seven expressions and the total, or the total alone."""
     names = _ACCURACY_COLUMNS if len(accuracies) > 1 else _ACCURACY_COLUMNS[-1:]
     return Published(source, table, name, corpus, {"accuracy": dict(zip(names, accuracies, strict=True))}, note)

@@ -1,8 +1,8 @@
-"""AffWildNet small enough to train on two CPU cores, for the synthetic sample corpus (`make demo`).
+"""An AffWildNet for the synthetic sample corpus (`make demo`), small enough to train on two CPU cores.
 
     python train.py --experiment=sample/affwildnet --data_dir=data/sample_packed --workdir=runs/demo
 
-Trains in a few minutes on two cores. What it learns from two animated portraits says nothing about people.
+It trains in a few minutes. What it learns from two animated portraits says nothing about people.
 """
 
 from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
@@ -33,8 +33,8 @@ EXPERIMENTS = (
             checkpoint_steps=60,
         ),
         evaluation=EvaluationConfig(batch_size=2, window=120, patience=3),
-        notes="Chosen on the validation clips. Short windows put eight clips into a batch, whose CCC is then steadier; "
-        "scoring in longer ones leaves the recurrent state more frames to settle. Landmarks are standardised and "
-        "jittered, as fourteen clips are few to learn their spread from.",
+        notes="Settings chosen on the validation clips. With short windows a batch holds eight clips, and its CCC "
+        "varies less; longer windows in evaluation give the recurrent state more frames to settle. Landmarks are "
+        "standardised and jittered, because fourteen clips are too few to learn their spread.",
     ),
 )

@@ -1,21 +1,22 @@
 """Liu's MSc thesis: tables 6.2, 6.4 and 6.5, on its extension of Aff-Wild by 159 videos.
 
 Common to all (table 6.1): batches of 2 sequences of 80 frames, Adam, two recurrent layers of 128 units on the
-backbone's features, the loss on the CCC (section 5.3), sequences by the looser rule (section 5.1.2). Where a
-row stands twice, two checkpoints of one training were scored, the best of valence and the best of arousal on the
-validation split.
+backbone's features, the loss on the CCC (section 5.3), sequences by the looser rule (section 5.1.2). Where a table has
+a row twice, two checkpoints of one run were scored: the best for valence and the best for arousal on the validation
+split.
 """
 
 from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.published import Published, row
+from tfrecords_tools.errors import check_choice
 
 TITLE = 'Liu, "Aff-Wild Database and AffWildNet", MSc thesis, Imperial College London, 2018'
 
 _CORPUS = "Aff-Wild, the thesis's 159 videos"
 _OUTPUT = "valence_arousal"
 
-# The backbones' layers as patterns, and the last convolution of those for which case c1 was run.
+# Patterns of the backbones' layers, and the last convolution of those for which case c1 is published.
 _CNN = {
     "vgg16": ("conv*",),
     "resnet50": ("conv*",),
@@ -26,12 +27,14 @@ _LAST_CONVOLUTION = {"vgg16": "conv13", "resnet50": "conv5_block3_3_conv"}
 
 _NOTES = {
     "c0": "",
-    "c1": "The rate is said of c0 alone (section 6.2): 1e-4, the same network's there.",
-    "c2": "The rate is said of c0 alone (section 6.2): 1e-4, the same network's there.",
-    "c3": "The rate is 1e-5 (section 6.5), taken as that of the last stage; in c2 1e-4, as in c0. The output layer is "
-    "not spoken of: it starts where the recurrent layers start.",
+    "c1": "The thesis gives the rate only for c0 (section 6.2): 1e-4, which is that of the same network there.",
+    "c2": "The thesis gives the rate only for c0 (section 6.2): 1e-4, which is that of the same network there.",
+    "c3": "The rate is 1e-5 (section 6.5), read as that of the last stage; in c2 it is 1e-4, as in c0. The thesis does "
+    "not mention the output layer: it starts where the recurrent layers start.",
 }
-_TWO = " Of two checkpoints it is not said which is the best of valence and which of arousal."
+_TWO = " The thesis does not say which of two checkpoints is the best for valence and which for arousal."
+
+CASES = tuple(_NOTES)
 
 # CCC of valence and arousal, MSE of valence and arousal.
 Score = tuple[float, float, float, float]
@@ -40,16 +43,21 @@ Score = tuple[float, float, float, float]
 def stages(case: str, model: ModelConfig) -> tuple[Stage, ...]:
     """Return the stages of a case of table 6.3.
 
-    c0: the CNN is frozen; c1: its last convolution is trained too; c2: everything is. The CNN starts from its
-    pre-trained weights and the rest at random. c3 is c2, and then all of it again, the CNN from its pre-trained
-    weights, the rest from the best checkpoint of c2.
+    c0: the CNN is frozen; c1: its last convolution is trained too; c2: everything is trained. The CNN starts from its
+    pre-trained weights, the other layers from random ones. c3: after c2, everything is trained again, the CNN from its
+    pre-trained weights and the other layers from the best checkpoint of c2.
+
+    Raises:
+      UserError: if there is no such case, or no last convolution is known for the backbone in c1.
     """
+    check_choice("case", case, CASES)
     cell = "attention" if model.attention else f"{model.recurrent}*"
     fresh = (("*", "random"), *((pattern, "init") for pattern in _CNN[model.backbone]))
     rate = 1e-4 if model.attention or model.recurrent == "indrnn" else 1e-3
     if case == "c0":
         return (Stage("c0", (cell, _OUTPUT), fresh, rate),)
     if case == "c1":
+        check_choice("backbone", model.backbone, _LAST_CONVOLUTION)
         return (Stage("c1", (_LAST_CONVOLUTION[model.backbone], cell, _OUTPUT), fresh, rate),)
     c2 = Stage("c2", ("*",), fresh, rate)
     if case == "c2":
@@ -67,7 +75,7 @@ def _experiment(
     window: int = 80,
     notes: str = "",
 ) -> Experiment:
-    """An experiment with its rows: by (table, row) the scores of one or two checkpoints."""
+    """Return an experiment; `rows` holds by (table, row) the scores of one or two checkpoints."""
     model = NETWORKS[network]
     steps = stages(case, model)
     training = TrainingConfig(
@@ -197,7 +205,7 @@ EXPERIMENTS = (
         "c0",
         {},
         "VGGFace2",
-        notes="The thesis gives no numbers, only that it is below VGG-Face, its weights' conversion being in doubt "
+        notes="The thesis gives no numbers, only that it is below VGG-Face, and doubts the conversion of its weights "
         "(section 6.3.1).",
     ),
 )
