@@ -11,7 +11,7 @@ import pytest
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.packing.pack import PackOptions, pack
-from tfrecords_tools.sample.sample_clips import write_sample
+from tfrecords_tools.sample.sample_corpus import write_sample
 
 # Another number shows which tests depend on the weights and data that are drawn.
 SEED = int(os.environ.get("AFFWILDNET_TEST_SEED", "0"))

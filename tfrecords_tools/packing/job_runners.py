@@ -21,7 +21,7 @@ Result = VideoEntry | LeftOut
 def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:
     """Run the jobs on this machine, `workers` videos at once."""
     if beam_options:
-        raise UserError(f"Options of Beam need `--runner=beam`. Received: {' '.join(beam_options)}")
+        raise UserError(f"`beam_options` must be empty unless `runner` is beam. Received: {' '.join(beam_options)}")
     return map(jobs.run, todo) if workers == 1 else _in_processes(todo, workers)
 
 
@@ -32,7 +32,7 @@ def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
             for future in as_completed([pool.submit(jobs.run, job) for job in todo]):
                 yield future.result()
         except BrokenProcessPool:
-            raise UserError("A packing process was killed, probably for lack of memory. Lower `--workers`.") from None
+            raise UserError("A packing process was killed, probably for lack of memory. Lower `workers`.") from None
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -52,7 +52,7 @@ def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) ->
         import apache_beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
-        raise UserError('`--runner=beam` needs Apache Beam: pip install "affwildnet[beam]"') from None
+        raise UserError('`runner` beam needs Apache Beam. Get it with `pip install -e ".[beam]"`.') from None
     with apache_beam.Pipeline(options=PipelineOptions(list(beam_options), save_main_session=False)) as pipeline:
         # Reshuffled, or Beam would fuse all the videos into one bundle of one worker.
         created = pipeline | "videos" >> apache_beam.Create(list(todo)) | apache_beam.Reshuffle()

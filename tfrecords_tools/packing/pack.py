@@ -33,7 +33,7 @@ def pack(
     overwrite: bool = False,
     runner: str = "local",
     beam_options: Sequence[str] = (),
-    splits: dict[str, str] | None = None,
+    partition: dict[str, str] | None = None,
     progress: bool = False,
 ) -> Manifest:
     """Pack a dataset into the new folder `output`, which appears when it is whole; return its manifest.
@@ -57,7 +57,7 @@ def pack(
       overwrite: replace a corpus in `output`.
       runner: a key of `RUNNERS`.
       beam_options: flags of Beam.
-      splits: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
+      partition: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
         `partition_file.load` returns it; videos that are not in it are not packed. None keeps the dataset's splits.
       progress: whether to show a progress bar.
 
@@ -65,16 +65,16 @@ def pack(
       UserError: if `output` holds something already, if there are no videos, or if none could be packed.
     """
     if isinstance(layout, str):
-        check_choice("--layout", layout, sorted(LAYOUTS))
+        check_choice("layout", layout, sorted(LAYOUTS))
         layout = LAYOUTS[layout]
     name = _checked_name(layout.name if name is None else name)
-    check_choice("--runner", runner, sorted(RUNNERS))
+    check_choice("runner", runner, sorted(RUNNERS))
     source, output = Path(source), Path(output).absolute()  # "." has no name
     check_output(output, overwrite)
     options = PackOptions(find_model()) if options is None else options
     videos, left_out = layout.find_videos(source)
-    if splits is not None:
-        videos = _placed(videos, splits)
+    if partition is not None:
+        videos = _placed(videos, partition)
     staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
     earlier = _by_name(output)
     try:
@@ -117,7 +117,7 @@ def pack(
 def _checked_name(name: str) -> str:
     # TensorFlow Datasets finds the name in the files' names.
     if not (name.isidentifier() and name == name.lower() and name.isascii()):
-        raise UserError(f"`--name` must be lower-case letters, digits and underscores. Received: {name}")
+        raise UserError(f"`name` must be lower-case letters, digits and underscores. Received: {name}")
     return name
 
 
@@ -126,7 +126,7 @@ def check_output(output: Path, overwrite: bool = False) -> None:
     if not (output / manifest.FILE_NAME).is_file():
         check_new_folder(output)
     elif not overwrite:
-        raise UserError(f"{output}: holds a packed corpus. Replace it with `--overwrite`, or name another folder.")
+        raise UserError(f"{output}: holds a packed corpus. Replace it with `overwrite`, or name another folder.")
 
 
 def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
@@ -141,19 +141,21 @@ def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
     return found
 
 
-def _placed(videos: list[VideoSource], splits: dict[str, str]) -> list[VideoSource]:
-    """Return the videos that `splits` names, in the splits that it gives them."""
+def _placed(videos: list[VideoSource], partition: dict[str, str]) -> list[VideoSource]:
+    """Return the videos that `partition` names, in their splits there."""
     placed = []
     for video in videos:
-        split = splits.get(f"{video.split}/{video.video}")
+        split = partition.get(f"{video.split}/{video.video}")
         if split is not None:
             check_choice("split", split, schema.SPLITS)
             placed.append(replace(video, split=split))
     if not placed:
-        raise UserError("`--partition` must name videos of this dataset. Received: none of them.")
+        raise UserError("`partition` must name videos of this dataset. Received: none of them.")
     twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
     if twice:
-        raise UserError(f"`--partition` puts two videos of one name into one split: {'/'.join(twice[0])}.")
+        raise UserError(
+            f"`partition` must not put two videos of one name into one split. Received: {'/'.join(twice[0])}."
+        )
     return placed
 
 

@@ -85,7 +85,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     if not track.boxes:
         raise UserError(
             f"{source.path}: a face must be found in at least one frame. Received: none in {len(seen.times)} frames. "
-            "Small faces are found with `--upsample=1`."
+            "Small faces are found with larger frames: set `upsample` to 1."
         )
     kept = list(track.boxes)
     own = match(labels, [seen.sources[number] for number in kept], [seen.times[number] for number in kept])
@@ -216,7 +216,7 @@ def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
         kind = "longer" if difference > 0 else "shorter"
         raise UserError(
             f"{path}: the annotation is {abs(difference)} frames {kind} than the video ({labels} labels, {frames} "
-            f"frames decoded). At most {tolerance} may differ. Correct either, or raise `--length_tolerance`."
+            f"frames decoded). At most {tolerance} may differ. Correct either, or raise `length_tolerance`."
         )
 
 

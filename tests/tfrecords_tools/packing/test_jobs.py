@@ -159,7 +159,7 @@ def test_in_other_splits_nothing_is_packed_again(source, packed_videos):
     packed_videos.clear()
     split_of = {"a": "test", "b": "train", "c": "validation", "d": "test"}
     splits = {f"train/{name}": split for name, split in split_of.items()}
-    packed = run(source, splits=splits, overwrite=True)
+    packed = run(source, partition=splits, overwrite=True)
     assert packed_videos == []
     assert {entry.video: entry.split for entry in packed.videos} == split_of
     assert verify(source.parent / "out") == []
@@ -267,17 +267,19 @@ def test_a_link_is_made_whole(tmp_path):
 
 def test_beam_without_beam(source, packed_videos, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(UserError, match=r"`--runner=beam` needs Apache Beam: pip install \"affwildnet\[beam\]\""):
+    with pytest.raises(
+        UserError, match=r"`runner` beam needs Apache Beam\. Get it with `pip install -e \"\.\[beam\]\"`"
+    ):
         run(source, runner="beam")
 
 
 def test_an_unknown_runner(source, packed_videos):
-    with pytest.raises(UserError, match="`--runner` must be one of beam, local"):
+    with pytest.raises(UserError, match="`runner` must be one of beam, local"):
         run(source, runner="flink")
 
 
 def test_options_of_beam_without_beam(source, packed_videos):
-    with pytest.raises(UserError, match=r"Options of Beam need `--runner=beam`\. Received: --streaming"):
+    with pytest.raises(UserError, match=r"`beam_options` must be empty unless `runner` is beam\. .*--streaming"):
         run(source, beam_options=("--streaming",))
 
 

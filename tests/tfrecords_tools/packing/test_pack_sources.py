@@ -178,19 +178,19 @@ def test_between_start_and_end(video, options, tmp_path):
 
 def test_a_split_from_elsewhere(video, options, tmp_path):
     source = VideoSource("v", "train", "s", video, numbered)
-    corpus, entry, _ = packed(source, options, tmp_path, splits={"train/v": "test", "train/gone": "train"})
+    corpus, entry, _ = packed(source, options, tmp_path, partition={"train/v": "test", "train/gone": "train"})
     assert (entry.split, len(corpus.videos)) == ("test", 1)
     for splits, message in [
         ({"train/w": "test"}, "must name videos"),
         ({"train/v": "fold1"}, "`split` must be one of"),
     ]:
         with pytest.raises(UserError, match=message):
-            packed(source, options, tmp_path / "other", splits=splits)
+            packed(source, options, tmp_path / "other", partition=splits)
     same = [source, replace(source, split="test")]
-    with pytest.raises(UserError, match="two videos of one name into one split: test/v"):
+    with pytest.raises(UserError, match=r"two videos of one name into one split\. Received: test/v"):
         pack(
             Layout("one", lambda _: (same, [])), tmp_path, tmp_path / "third", options,
-            splits={"train/v": "test", "test/v": "test"},
+            partition={"train/v": "test", "test/v": "test"},
         )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ import pytest
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
-from tfrecords_tools.sample import sample_clips
+from tfrecords_tools.sample import sample_corpus
+from tfrecords_tools.sample.curves import expression_curves, label_curves
+from tfrecords_tools.sample.portraits import load_portraits, vary_identity
 from tfrecords_tools.video.reading import frame_rate, read_frames
 
 pytest.importorskip("dlib")
@@ -29,7 +31,7 @@ def model() -> Path:
 
 @pytest.fixture(scope="module")
 def portraits(model):
-    return sample_clips.load_portraits(model)
+    return load_portraits(model)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,8 @@ def corpus(portraits, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("corpus") / "made"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sample_clips, "load_portraits", lambda landmark_model: portraits)  # loading takes seconds
-        sample_clips.write_sample(folder, 3, 0, *SECONDS)
+        patch.setattr(sample_corpus, "load_portraits", lambda landmark_model: portraits)  # loading takes seconds
+        sample_corpus.write_sample(folder, 3, 0, *SECONDS)
     return folder
 
 
@@ -94,7 +96,7 @@ def test_every_frame_has_one_label_line(corpus):
 
 def test_plan_shares_clips_out_and_never_twice():
     for clips, counts in {3: (1, 1, 1), 4: (2, 1, 1), 10: (6, 2, 2), 20: (14, 3, 3), 40: (28, 6, 6)}.items():
-        plan = sample_clips._plan(clips, 0, 8, 12)
+        plan = sample_corpus._plan(clips, 0, 8, 12)
         splits = [clip.split for clip in plan]
         assert tuple(splits.count(split) for split in ("train", "validation", "test")) == counts
         assert len({clip.name for clip in plan}) == clips
@@ -103,8 +105,8 @@ def test_plan_shares_clips_out_and_never_twice():
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_labels_are_smooth_and_cover_the_plane(seed):
-    plan = sample_clips._plan(20, seed, 8, 12)
-    curves = [sample_clips.label_curves(clip.frames, clip.index, seed) for clip in plan]
+    plan = sample_corpus._plan(20, seed, 8, 12)
+    curves = [label_curves(clip.frames, clip.index, seed) for clip in plan]
     assert max(np.abs(np.diff(curve, axis=0)).max() for curve in curves) < 0.12
     assert np.abs(np.concatenate(curves)).max() <= 0.9
     for split in ("train", "validation", "test"):
@@ -121,11 +123,11 @@ def test_labels_are_smooth_and_cover_the_plane(seed):
 
 def write_again(folder: Path, seed: int, portraits) -> Path:
     """Write the clips of the corpus one by one in this process."""
-    for clip in sample_clips._plan(3, seed, *SECONDS):
+    for clip in sample_corpus._plan(3, seed, *SECONDS):
         (folder / "videos" / clip.split).mkdir(parents=True)
         for name in DIMENSIONS:
             (folder / "annotations" / clip.split / name).mkdir(parents=True)
-        sample_clips._write_clip(clip, folder, portraits)
+        sample_corpus._write_clip(clip, folder, portraits)
     return folder
 
 
@@ -158,7 +160,7 @@ def test_clips_do_not_share_a_face(portraits, portrait):
     """Clips of one portrait differ in shape by more than a pixel of the eyes' 80, mirrored or not."""
     shapes = []
     for index in range(10):
-        points = sample_clips.vary_identity(portraits[portrait], np.random.default_rng([0, index, 1])).landmarks
+        points = vary_identity(portraits[portrait], np.random.default_rng([0, index, 1])).landmarks
         # Distances between landmarks in rows across the face do not tell a mirrored face from another.
         shapes.append(np.abs(points[PAIRS[:, 0]] - points[PAIRS[:, 1]]).ravel())
     for index, shape in enumerate(shapes):
@@ -168,8 +170,8 @@ def test_clips_do_not_share_a_face(portraits, portrait):
 
 def test_refuses_a_folder_that_is_not_empty(tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"new or empty folder\. Received: one that holds 1 thing.*Delete it, or"):
-        sample_clips.write_sample(tmp_path)
+    with pytest.raises(UserError, match=r"new or empty folder\. Received: one that holds 1 file or folder\. Delete"):
+        sample_corpus.write_sample(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
@@ -178,25 +180,25 @@ def test_leaves_nothing_behind_when_it_fails(portraits, tmp_path, monkeypatch):
         (folder / "videos" / "train" / "half.mp4").write_bytes(b"half")
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(sample_clips, "load_portraits", lambda landmark_model: portraits)
-    monkeypatch.setattr(sample_clips, "_write_all", fail)
+    monkeypatch.setattr(sample_corpus, "load_portraits", lambda landmark_model: portraits)
+    monkeypatch.setattr(sample_corpus, "_write_all", fail)
     with pytest.raises(RuntimeError, match="disk is full"):
-        sample_clips.write_sample(tmp_path / "broken")
+        sample_corpus.write_sample(tmp_path / "broken")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "received"),
     [
-        ({"clips": 2}, "clips must be at least 3.*Received: 2"),
-        ({"seed": -1}, "seed must be at least 0.*Received: -1"),
-        ({"min_seconds": 0.1}, "min_seconds.*Received: 0.1"),
-        ({"min_seconds": 5, "max_seconds": 4}, "min_seconds.*Received: 5 and 4"),
+        ({"clips": 2}, "`clips` must be at least 3.*Received: 2"),
+        ({"seed": -1}, "`seed` must be at least 0.*Received: -1"),
+        ({"min_seconds": 0.1}, "`min_seconds`.*Received: 0.1"),
+        ({"min_seconds": 5, "max_seconds": 4}, "`min_seconds`.*Received: 5 and 4"),
     ],
 )
 def test_refuses_arguments_out_of_range(tmp_path, arguments, received):
     with pytest.raises(UserError, match=received) as caught:
-        sample_clips.write_sample(tmp_path / "new", **arguments)
+        sample_corpus.write_sample(tmp_path / "new", **arguments)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -264,9 +266,9 @@ def held(portraits, find_landmarks):
     for labels in ((0.8, 0.0), (-0.8, 0.0), (0.0, 0.8), (0.0, -0.8)):
         for index in range(4):
             rng = np.random.default_rng(index)
-            portrait = sample_clips.vary_identity(portraits[index % 2], rng)
-            coefficients = sample_clips.expression_curves(np.tile(labels, (90, 1)), portrait.rest, rng).mean(0)
-            image = np.ascontiguousarray(sample_clips.express(sample_clips.rig(portrait), coefficients)[..., :3])
+            portrait = vary_identity(portraits[index % 2], rng)
+            coefficients = expression_curves(np.tile(labels, (90, 1)), portrait.rest, rng).mean(0)
+            image = np.ascontiguousarray(sample_corpus.express(sample_corpus.rig(portrait), coefficients)[..., :3])
             found.setdefault(labels, []).append(upright(find_landmarks(image)))
     return found
 

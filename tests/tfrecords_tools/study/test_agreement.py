@@ -205,7 +205,7 @@ def test_a_selection_that_cannot_be_used_is_named(corpus, tmp_path, lines, says)
 
 
 def test_numbers_of_annotators_that_cannot_be_are_errors(corpus):
-    with pytest.raises(UserError, match=r"`--best` must be from 2 to the number of annotators, 3. Received: 4"):
+    with pytest.raises(UserError, match=r"`best` must be from 2 to the number of annotators, 3. Received: 4"):
         report(corpus[0], best=4)
     with pytest.raises(UserError, match="at most 100,000 subsets"):
         best_subset(np.ones((40, 40)), 20)
