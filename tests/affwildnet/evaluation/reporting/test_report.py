@@ -11,7 +11,7 @@ import pytest
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation import scored_run
-from affwildnet.evaluation.reporting import plots, report_files, score_tables
+from affwildnet.evaluation.reporting import page, plots, report_files, score_tables
 from affwildnet.evaluation.reporting.assembly import Source, assemble
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices
@@ -173,6 +173,14 @@ def test_the_report_says_what_was_scored_and_how(split, corpus):
     assert stored["configuration"]["training"]["learning_rate"] == 3e-3
     assert {"folds", "others", "regions", "post_processing", "against", "versions"} <= stored.keys()
     assert "confusion" not in stored
+
+
+def test_labelled_frames_are_those_of_the_manifest_even_where_fewer_were_scored(corpus):
+    own = evaluation(random_video(np.random.default_rng(0), "one", 9), frames_labelled=40)
+    report = report_of(own, corpus)
+    assert report.summary().endswith(": 9 of 40 labelled frames of 1 validation video scored")
+    assert "9 of 40 scored" in page.page(report, {}, ())
+    assert (report.to_json()["frames_scored"], report.to_json()["frames_labelled"]) == (9, 40)
 
 
 @pytest.mark.slow
