@@ -60,6 +60,14 @@ def test_pure_windows_are_repeated_as_worked_out_by_hand():
     assert shares(counts, times) == pytest.approx(PAPER, abs=1e-3)
 
 
+def test_a_fraction_is_rounded_up_as_often_as_it_says():
+    counts = pure([1, 1, 1, 1])
+    times = np.array([repeats(counts, (3 / 9, 2 / 9, 2 / 9, 2 / 9), rng(seed)) for seed in range(400)])
+    assert set(times[:, 0]) == {1, 2}
+    assert times[:, 0].mean() == pytest.approx(1.5, abs=0.1)
+    assert (times[:, 1:] == 1).all()
+
+
 def test_what_has_the_shares_already_is_left():
     counts = pure([43, 24, 19, 14])
     assert (repeats(counts, PAPER, rng()) == 1).all()

@@ -45,11 +45,13 @@ def test_it_is_as_near_to_float32_as_the_instructions_are(changes):
     keras.utils.set_random_seed(0)
     model = models.build(replace(TINY.model, width=0.1, **changes))
     rng = np.random.default_rng(2)
-    inputs = {"frames": rng.integers(0, 256, (1, 6, 32, 32, 3), np.uint8), "landmarks": rng.random((1, 6, 68, 2))}
+    inputs = {"frames": rng.integers(0, 256, (4, 8, 32, 32, 3), np.uint8), "landmarks": rng.random((4, 8, 68, 2))}
     inputs = {tensor.name: inputs[tensor.name] for tensor in model.inputs}
     exact = numpy(model(inputs))
     native, emulated = (numpy(with_precision(model, "bfloat16", native)(inputs)) for native in (True, False))
-    assert 0 < np.abs(emulated - exact).max() <= 1.5 * np.abs(native - exact).max()
+    # Over many frames: the largest error is that of one, which chance decides.
+    errors = [np.sqrt(np.mean((computed - exact) ** 2)) for computed in (emulated, native)]
+    assert 0 < errors[0] <= 1.5 * errors[1]
 
 
 def test_a_processor_is_asked_for_its_instructions(monkeypatch, tmp_path):

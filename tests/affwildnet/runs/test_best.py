@@ -2,11 +2,15 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
+from affwildnet.experiments.config import Stage
 from affwildnet.runs import best
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
+from tests.helpers.trainings import TINY
 from tfrecords_tools.errors import UserError
 
 
@@ -146,3 +150,16 @@ def test_a_name_that_is_none_gets_the_rule(name, workdir):
 def test_the_latest_of_none_says_what_to_do(workdir):
     with pytest.raises(UserError, match=r"no checkpoint yet\. Run train\.py"):
         best.find(workdir, "latest")
+
+
+def test_the_file_of_a_run_in_stages_is_that_of_its_last_stage_with_a_checkpoint(tmp_path):
+    stages = tuple(Stage(name, ("*",), (), 1e-3) for name in ("first", "second", "third"))
+    workdir = Workdir(tmp_path / "run")
+    workdir.start(Run(replace(TINY, training=replace(TINY.training, stages=stages)), tmp_path))
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        best.model_file(workdir.path)
+    for name in ("first", "second"):
+        own = workdir.of_stage(name)
+        own.checkpoints.mkdir(parents=True)
+        latest = checkpoint(own, 7)
+        assert best.model_file(workdir.path) == latest

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -69,6 +70,18 @@ def test_a_loaded_model_begins_with_fresh_dropout_until_its_states_are_put_back(
     assert np.abs(numpy(checkpoints.load(path)(DATA, training=True)) - expected).max() > 1e-3
     resumed, _ = checkpoints.resume(tmp_path)
     np.testing.assert_allclose(numpy(resumed(DATA, training=True)), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_each_dropout_layer_gets_back_its_own_state(tmp_path):
+    entrance = keras.Input((20,))
+    x = keras.layers.Dropout(0.5, seed=3)(keras.layers.Dense(50)(entrance))
+    model = keras.Model(entrance, keras.layers.Dense(2)(keras.layers.Dropout(0.5, seed=8)(x)))
+    model(DATA, training=True)
+    saved(model, tmp_path, [1])
+    resumed, found = checkpoints.resume(tmp_path)
+    assert sorted(seed for seed, _ in found.random_states) == [3, 8]
+    for mine, theirs in zip(*map(checkpoints.random_variables, (resumed, model)), strict=True):
+        np.testing.assert_array_equal(numpy(mine), numpy(theirs))
 
 
 def test_only_the_latest_are_kept(model, tmp_path):

@@ -274,8 +274,8 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
     model = replace(TINY.model, hidden=(1000,), dropout=0.0, recurrent="none")
     train(Run(replace(experiment, model=model), tmp_path / "corpus"), workdir)
     losses = [line["loss"] for line in read_lines(workdir.training_log)]
-    assert np.mean(losses[:5]) > 0.8
     assert np.mean(losses[-5:]) < 0.4
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])  # which is about 1, as nothing is known yet
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """ResNet-50 of VGGFace2, CNN-M of MatConvNet, Keras's ImageNet networks: the backbone computes what the file's does."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import keras
@@ -215,6 +217,24 @@ def test_imagenet(tmp_path, name):
     close(outputs_of(model, "features" if name == "vgg16" else "avg_pool", data), expected)
     assert report.left_out == {}
     assert report.as_built == ("valence_arousal",)
+
+
+@pytest.mark.parametrize("name", imagenet.APPLICATIONS)
+def test_the_first_convolution_is_turned_where_the_file_takes_bgr(name, monkeypatch):
+    turned = {}
+    monkeypatch.setattr(imagenet.hdf5, "read", lambda path: None)
+    monkeypatch.setattr(
+        imagenet.hdf5,
+        "copy_convolution",
+        lambda transfer, layer, source, *, reverse=False, bias=True: turned.update({layer: reverse}),
+    )
+    layers = {each: keras.layers.Conv2D(1, 3) for each in ("conv1_conv", "conv2_block1_1_conv")}
+    transfer = SimpleNamespace(backbone_layers=lambda: layers)
+    imagenet.open_weights(Path("k.h5"), replace(SMALL, backbone=name)).fill(transfer)
+    first, *others = turned
+    assert first.startswith("conv1")
+    assert turned[first] == (name in ("vgg16", "resnet50"))  # as `keras.applications` feeds them
+    assert not any(turned[layer] for layer in others)
 
 
 VGG16_NAMES = [
