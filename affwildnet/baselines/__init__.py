@@ -1,1 +1,1 @@
-"""What a network has to beat, trained and scored by one command on any packed corpus: SIFT with SVR, and CNN-M."""
+"""Baselines that a network must beat, trained and scored by one command on any packed corpus: SIFT + SVR, and CNN-M."""

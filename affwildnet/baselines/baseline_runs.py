@@ -1,4 +1,4 @@
-"""The baselines one after the other, each trained, scored and reported in a working directory of its own."""
+"""The baselines, each trained, scored and reported in a working directory of its own."""
 
 import dataclasses
 import logging
@@ -11,7 +11,7 @@ from affwildnet import experiments
 from affwildnet.baselines import sift_svr as sift
 from affwildnet.baselines.sift_svr import Settings
 from affwildnet.data import Corpus
-from affwildnet.evaluation import scored_run
+from affwildnet.evaluation import reference_scores, scored_run
 from affwildnet.evaluation.reporting import report_files, score_rows, score_tables
 from affwildnet.evaluation.reporting.assembly import Source, assemble
 from affwildnet.evaluation.reporting.report import Report
@@ -29,18 +29,18 @@ from tfrecords_tools.records.schema import DIMENSIONS
 
 _log = logging.getLogger(__name__)
 
-# Checkpoints of CNN-M that the validation split chooses from.
+# Checkpoints of CNN-M to choose from on the validation split.
 CHECKPOINTS = 10
 
 SIFT_SVR = Experiment(
     name="baselines/sift_svr",
     title="SIFT descriptors of the face and support vector regression (cvprw2017 chapter 4)",
-    notes="The paper gives no numbers of it. It does not say which descriptors and which settings: see sift_svr.py.",
+    notes="The paper gives no numbers for it, nor the descriptors and settings: see sift_svr.py.",
 )
 
 
 def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Settings) -> Report:
-    """Fit SIFT + SVR on the train split and score it; return the report, which is written with the regressors.
+    """Fit SIFT + SVR on the train split, score it, write regressors and report, and return the report.
 
     Args:
       run: of `SIFT_SVR`.
@@ -60,7 +60,7 @@ def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Sett
         joblib.dump(fitted, partial)
     evaluation = sift.evaluate(fitted, scored)
     scores = protocols.score(evaluation, "frames", EvaluationConfig())
-    baselines = scored_run.baselines(train_split, scored)
+    baselines = reference_scores.baselines(train_split, scored)
     chosen = dict(zip(DIMENSIONS, fitted.penalties, strict=True))
     configuration = {**dataclasses.asdict(settings), "frames_fitted": fitted.frames, "chosen_penalty": chosen}
     report = assemble(Source(run.experiment, scored, path), evaluation, scores, baselines=baselines)
@@ -81,7 +81,7 @@ def cnn_m_experiment(data_dir: Path, settings: list[str]) -> Experiment:
     experiment = experiments.get("ijcv2019/cnn_m")
     size = manifest.load(data_dir).image_size
     experiment = override(replace(experiment, model=replace(experiment.model, image_size=size)), settings)
-    # Train and watch run one after the other here: the checkpoints are scored when all of them are there.
+    # Trainer and watcher run one after the other here, so that all checkpoints must be kept until they are scored.
     every = -(-experiment.training.steps // CHECKPOINTS)
     return replace(
         experiment, training=replace(experiment.training, checkpoint_steps=every, keep_checkpoints=CHECKPOINTS)

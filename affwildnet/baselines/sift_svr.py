@@ -1,10 +1,10 @@
 """SIFT descriptors of the face and support vector regression (cvprw2017 chapter 4).
 
-The paper says that OpenCV's SIFT of the facial region and scikit-learn's SVR were used, and no more. Chosen here:
-descriptors at the points of a regular grid over the crop, which need no detector and stand at the same places of every
-face; standardised, reduced by PCA, and standardised again; an SVR with a Gaussian kernel for each dimension, its C the
-best on the validation split; frames of the training split evenly spread over its videos, as the cost of fitting grows
-faster than with the square of their number.
+The paper says only that OpenCV's SIFT of the facial region and scikit-learn's SVR were used. Chosen here: descriptors
+at the points of a regular grid over the crop, which need no detector and describe the same places of every face;
+standardised, reduced by PCA, and standardised again; for each dimension an SVR with a Gaussian kernel, with the C that
+is best on the validation split; frames spread evenly over the training split, as the cost of fitting grows faster than
+the square of their number.
 """
 
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Settings:
     """How the regressors are fitted.
 
     Attributes:
-      grid: descriptors along a side of the crop.
-      components: of the PCA, at most.
+      grid: number of descriptors along a side of the crop.
+      components: largest number of components of the PCA.
       penalties: values of C to choose from.
       frames: labelled frames of the training split to fit on, at most.
       validation_frames: labelled frames of the validation split to choose C on, at most.
@@ -56,7 +56,7 @@ def descriptors(face: np.ndarray, grid: int) -> np.ndarray:
     """
     cell = face.shape[0] / grid
     centres = (np.arange(grid) + 0.5) * cell - 0.5
-    # A descriptor's 4 x 4 fields are 3 times the keypoint's scale wide, and the scale is half of its size.
+    # Each of the 4 x 4 fields of a descriptor is 3 times the keypoint's scale wide, and the scale is half its size.
     points = [cv2.KeyPoint(float(x), float(y), float(cell / 3), 0) for y in centres for x in centres]
     _, found = cv2.SIFT_create().compute(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), points)
     return found.reshape(-1)
@@ -64,13 +64,13 @@ def descriptors(face: np.ndarray, grid: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SiftSvr:
-    """The fitted regressors, one a dimension, and what was chosen.
+    """The fitted regressors, one for each dimension.
 
     Attributes:
-      settings: as they were given.
+      settings: that they were fitted with.
       regressors: of valence and of arousal.
-      penalties: the C of each.
-      frames: on how many frames they were fitted.
+      penalties: the C that was chosen for each.
+      frames: number of frames that they were fitted on.
     """
 
     settings: Settings
@@ -91,7 +91,7 @@ def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
     """
     features, labels = _labelled(train, settings, settings.frames)
     tried_features, tried_labels = _labelled(validation, settings, settings.validation_frames)
-    # The same for both dimensions and every C: done once.
+    # Done once, as it is the same for both dimensions and every C.
     most = min(settings.components, *features.shape)
     reduction = make_pipeline(StandardScaler(), PCA(most, random_state=0), StandardScaler()).fit(features)
     reduced, tried = reduction.transform(features), reduction.transform(tried_features)
@@ -99,7 +99,7 @@ def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
     for column, dimension in enumerate(DIMENSIONS):
         fitted = {}
         for penalty in tqdm(settings.penalties, desc=f"SVR of {dimension}", unit="C"):
-            # SVR's own default for the width of the kernel, on standardised components.
+            # The kernel has SVR's default width, on standardised components.
             regressor = SVR(C=penalty, cache_size=500).fit(reduced, labels[:, column])
             own = Moments.from_arrays(tried_labels[:, [column]], regressor.predict(tried)[:, None])
             fitted[penalty] = (float(own.ccc()[0]), regressor)
@@ -110,7 +110,7 @@ def fit(train: Corpus, validation: Corpus, settings: Settings) -> SiftSvr:
 
 
 def evaluate(fitted: SiftSvr, corpus: Corpus) -> Evaluation:
-    """Predictions every frame of a split; raises a `UserError` as `fit`."""
+    """Return the evaluation of a split; raise a `UserError` as `fit`."""
     progress = tqdm(total=len(corpus.videos), desc=f"SIFT of {corpus.split}", unit="video")
 
     def prediction(entry: VideoEntry) -> np.ndarray:
@@ -123,7 +123,7 @@ def evaluate(fitted: SiftSvr, corpus: Corpus) -> Evaluation:
 
 
 def _labelled(corpus: Corpus, settings: Settings, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, F) descriptors and (N, 2) float64 labels of at most `most` labelled frames, evenly spread over the split."""
+    """Return (N, F) descriptors and (N, 2) labels of at most `most` labelled frames, spread evenly over the split."""
     found = np.flatnonzero(corpus.record_labelled)
     if len(found) < 2:
         raise UserError(
@@ -143,5 +143,5 @@ def _described(record: dict, corpus: Corpus, entry: VideoEntry, settings: Settin
     face = decode_face(record)
     if face is None:
         path: Path = corpus.folder / entry.file
-        raise UserError(f"{path}: the face of frame {record['frame']} is no image. Pack the corpus again.")
+        raise UserError(f"{path}: the crop of frame {record['frame']} is not an image. Pack the corpus again.")
     return descriptors(face, settings.grid)

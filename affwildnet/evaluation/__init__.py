@@ -1,1 +1,1 @@
-"""Evaluation: predictions for every frame of a split, scores, the loop beside the trainer, the report."""
+"""Evaluation: predictions for every frame of a split, their scores, the report, and the watcher beside the trainer."""

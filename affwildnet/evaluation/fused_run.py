@@ -1,4 +1,4 @@
-"""Decision-level fusion of trained networks (omg2019 section 5.4.2): a working directory made from others."""
+"""Decision-level fusion of trained networks (omg2019 section 5.4.2): one working directory made from several."""
 
 import logging
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Member:
-    """A trained network that is fused.
+    """A network to fuse.
 
     Attributes:
-      trained: the network and where it is from.
+      trained: the network and the run that it is from.
       ccc: (2,) CCC of valence and arousal on the validation split, by the experiment's protocol.
     """
 
@@ -41,8 +41,8 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
 
     Args:
       workdirs: at least two, trained on one corpus.
-      into: new, or one that a fusion has made before.
-      choices: `checkpoint` of each, and how they are scored; not the split, which is validation.
+      into: new, or made by an earlier fusion.
+      choices: the `checkpoint` of each, and how they are scored; the split is validation in any case.
 
     Raises:
       UserError: if there are fewer than two, if `into` holds a run that was trained, if the networks were trained on
@@ -88,13 +88,13 @@ def _check(members: Sequence[Member]) -> None:
     for member in members:
         if not (member.ccc > 0).all():
             raise UserError(
-                f"{member.trained.checkpoint}: a fused network needs a validation CCC above 0 of both dimensions. "
+                f"{member.trained.checkpoint}: to be fused, a network must have a validation CCC above 0. "
                 f"Received: {', '.join(f'{value:.3f}' for value in member.ccc)}. Leave it out of `fuse`."
             )
 
 
 def _experiment(members: Sequence[Member]) -> Experiment:
-    """The first member's, with the fused network; a paper's own fusion of these networks keeps its name and rows."""
+    """Return the first member's with the fused network; a paper's own fusion of these networks keeps name and rows."""
     models = tuple(member.trained.experiment.model for member in members)
     for published in experiments.EXPERIMENTS.values():
         if published.model.fusion == "decision" and published.model.members == models:
@@ -113,7 +113,7 @@ def _experiment(members: Sequence[Member]) -> Experiment:
 
 
 def _card(members: Sequence[Member]) -> card.Card | None:
-    """The first member's, with where the others came from; faces of different sizes are not fused."""
+    """Return the first member's card with the origin of all; networks for crops of different sizes are not fused."""
     first = card.read(members[0].trained.checkpoint)
     return first and replace(first, experiment="decision_fusion", provenance={"fused": _origin(members)})
 

@@ -1,4 +1,4 @@
-"""What a network has to beat: the labels' mean, and a linear regression on the landmarks. Fitted on the train split."""
+"""Scores that a network must beat: of the mean label, and of a linear regression on the landmarks."""
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
@@ -12,14 +12,19 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
-# A regression on 136 numbers is no better for more frames, which are alike within a video.
+# More frames do not improve a regression on 136 numbers, as those of a video are alike.
 MOST_FRAMES = 200_000
 
 
 def baselines(
     train: Corpus, scored: Corpus, protocol: str = "frames", config: EvaluationConfig | None = None
 ) -> dict[str, Scores]:
-    """Return the scores on one split of estimators fitted on another, by name.
+    """Return the scores of simple estimators, by name.
+
+    Args:
+      train: the split that they are fitted on.
+      scored: the split that they are scored on.
+      protocol, config: how.
 
     Raises:
       UserError: if a split has no labelled frame, or a record is corrupt.
@@ -47,7 +52,7 @@ def _landmarks(corpus: Corpus, entry: VideoEntry) -> np.ndarray:
 
 
 def _landmarks_and_labels(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 136) and (N, 2) float64 of at most `MOST_FRAMES` labelled frames, evenly spread."""
+    """Return (N, 136) and (N, 2) float64 of at most `MOST_FRAMES` labelled frames, evenly spread."""
     every = -(-corpus.frames_labelled // MOST_FRAMES)
     landmarks, labels = [], []
     for entry in corpus.videos:

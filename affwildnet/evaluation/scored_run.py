@@ -99,15 +99,15 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
     plain = trained.predictions(split)
     post = trained.post_processing
     return RunPredictions(
-        trained.workdir,
-        trained.experiment,
-        trained.corpus(split),
-        trained.checkpoint,
-        trained.step,
-        plain,
-        post.apply(plain),
-        post.chosen() if trained.experiment.evaluation.post_process else None,
-        trained.model,
+        workdir=trained.workdir,
+        experiment=trained.experiment,
+        corpus=trained.corpus(split),
+        checkpoint=trained.checkpoint,
+        step=trained.step,
+        plain=plain,
+        final=post.apply(plain),
+        post_processing=post.chosen() if trained.experiment.evaluation.post_process else None,
+        model=trained.model,
     )
 
 
@@ -132,15 +132,16 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         keras.backend.clear_session()
     corpora = [each.corpus for each in every]
     together = replace(corpora[0], videos=tuple(entry for corpus in corpora for entry in corpus.videos))
+    chosen = [each.post_processing for each in every]
     return RunPredictions(
-        workdir,
-        replace(every[0].experiment, protocol="folds"),
-        together,
-        workdir.path,
-        None,
-        protocols.gather([each.plain for each in every]),
-        protocols.gather([each.final for each in every]),
-        postprocessing.over_folds([each.post_processing for each in every]) if every[0].post_processing else None,
+        workdir=workdir,
+        experiment=replace(every[0].experiment, protocol="folds"),
+        corpus=together,
+        checkpoint=workdir.path,
+        step=None,
+        plain=protocols.gather([each.plain for each in every]),
+        final=protocols.gather([each.final for each in every]),
+        post_processing=postprocessing.over_folds(chosen) if chosen[0] else None,
     )
 
 

@@ -1,1 +1,1 @@
-"""A run and what lies in its working directory: checkpoints, card, best checkpoints, folds."""
+"""A run and what its working directory holds: checkpoints, cards, best checkpoints, folds."""

@@ -19,7 +19,7 @@ LATEST = "latest"
 
 
 def path_of(workdir: Workdir, name: str = MEAN) -> Path:
-    """Return where the best checkpoint of one of `NAMES` lies; it need not be there yet."""
+    """Return the path of the best checkpoint of one of `NAMES`; the file need not exist yet."""
     return workdir.best / f"{name}.keras"
 
 
@@ -88,7 +88,7 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
     if checkpoint == LATEST:
         found = checkpoints.listed(workdir.checkpoints)
         if not found:
-            raise UserError(f"{workdir.checkpoints}: no checkpoint yet. Run train.py, or wait for its first one.")
+            raise UserError(f"{workdir.checkpoints}: no checkpoint yet. Run train.py, or wait for the first one.")
         return found[-1]
     path = path_of(workdir, checkpoint) if checkpoint in NAMES else Path(checkpoint)
     if not path.is_file():
@@ -121,4 +121,4 @@ def model_file(model: Path) -> Path:
         for checkpoint in (MEAN, LATEST):
             with suppress(UserError):
                 return find(place, checkpoint)
-    raise UserError(f"{model}: no checkpoint yet. Run train.py, or wait for its first one.")
+    raise UserError(f"{model}: no checkpoint yet. Run train.py, or wait for the first one.")

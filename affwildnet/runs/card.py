@@ -26,12 +26,12 @@ class Card:
 
     Attributes:
       image_size: side of the square face crop in pixels.
-      alignment, margin: how it is cut out, see `tfrecords_tools.alignment.Aligner`.
+      alignment, margin: how it is cut out, see `tfrecords_tools.faces.alignment.Aligner`.
       colour_order: of the pixels.
       ranges: lowest and highest label of each dimension in the corpus.
-      corpus: name and layout of the corpus that it was trained on; "" where it is not known.
+      corpus: name and layout of the corpus that the network was trained on; "" where it is not known.
       experiment: name of the experiment; "" where there was none.
-      provenance: anything else about where it came from, as JSON can hold it.
+      provenance: anything else about its origin that JSON can hold.
     """
 
     image_size: int
@@ -45,7 +45,7 @@ class Card:
 
     @property
     def aligner(self) -> Aligner:
-        """Cut out faces as the packing did."""
+        """Cuts out crops as the packing did."""
         return Aligner(self.image_size, self.alignment, self.margin)
 
     @classmethod
@@ -97,10 +97,12 @@ def _read_asset(path: Path) -> Card | None:
 
 
 def to_json(card: Card) -> str:
+    """Return a card as JSON."""
     return json.dumps(dataclasses.asdict(card), indent=2) + "\n"
 
 
 def from_json(text: str) -> Card:
+    """Return the card that `to_json` wrote."""
     fields = json.loads(text)
     ranges = {name: (low, high) for name, (low, high) in fields.pop("ranges").items()}
     return Card(ranges=ranges, **fields)

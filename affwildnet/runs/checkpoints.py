@@ -1,7 +1,7 @@
-"""Checkpoints: one self-contained `.keras` file each, optimizer included, and a small JSON beside it.
+"""Checkpoints: a self-contained `.keras` file each, optimizer included, and a small JSON file beside it.
 
-Both appear whole: they are written under another name and renamed, the `.keras` file last. A checkpoint exists when its
-`.keras` file does.
+Both are written under another name and renamed when they are whole, the `.keras` file last. A checkpoint exists when
+its `.keras` file does.
 """
 
 import json
@@ -29,10 +29,10 @@ class TrainingState:
     """What a resumed run needs besides weights and optimizer.
 
     Attributes:
-      step: training steps done.
-      epoch, window: the position in the data of the first window not yet used, see `affwildnet.data.Position`.
-      seed: of the run.
-      random_states: of the network's dropout layers, in the order of `random_variables`.
+      step: number of training steps done.
+      epoch, window: position of the first window that is not used yet, see `affwildnet.data.Position`.
+      seed: the run's.
+      random_states: of the dropout layers, in the order of `random_variables`.
     """
 
     step: int
@@ -49,11 +49,12 @@ def random_variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def path_of(folder: Path, step: int) -> Path:
+    """Return the path of the checkpoint of a step."""
     return folder / f"step-{step:08d}.keras"
 
 
 def step_of(path: Path) -> int | None:
-    """Return the step in a checkpoint's name, or None."""
+    """Return the step of a checkpoint, by its name; None for another file."""
     match = _NAME.fullmatch(path.name)
     return int(match[1]) if match else None
 
@@ -66,17 +67,17 @@ def listed(folder: Path) -> list[Path]:
 
 
 def state_path(path: Path) -> Path:
-    """Return where the JSON of a checkpoint lies."""
+    """Return the path of a checkpoint's JSON file."""
     return path.with_suffix(".json")
 
 
 def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card: Card | None = None) -> Path:
-    """Write a checkpoint, with a card where one is given, then deletes all but the latest `keep`; return its path."""
+    """Write a checkpoint, with a card if one is given, then delete all but the latest `keep`; return its path."""
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
     write_json(state_path(path), {**asdict(state), "random_states": random_states})
     write_model(model, path, card)
-    # Later ones are broken ones, from before which this run was resumed.
+    # Checkpoints of later steps are broken: the run was resumed from before them.
     for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
         old.unlink(missing_ok=True)
         state_path(old).unlink(missing_ok=True)
@@ -84,7 +85,7 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
 
 
 def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
-    """Write a `.keras` file whole or not at all, with a card where one is given."""
+    """Write a `.keras` file whole or not at all, with a card if one is given."""
     with whole(path) as partial:
         model.save(partial)
         if card is not None:
@@ -92,19 +93,19 @@ def write_model(model: keras.Model, path: Path, card: Card | None = None) -> Non
 
 
 def load(path: Path) -> keras.Model:
-    """Load a checkpoint's model with its optimizer.
+    """Load the network of a checkpoint, with its optimizer.
 
     Raises:
-      UserError: naming the file, if it is missing, truncated or no Keras file.
+      UserError: if the file is missing, truncated or not a Keras file.
     """
     try:
         return keras.saving.load_model(path)
-    except Exception as error:  # zip, HDF5 and JSON errors alike: what the user can know is that the file is bad
+    except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad
         raise UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).") from None
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Load a checkpoint's weights into a model of the same structure; raise as `load`."""
+    """Load the weights of a checkpoint into a network of the same structure; raise as `load`."""
     try:
         model.load_weights(path)
     except Exception as error:
@@ -112,10 +113,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 
 def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
-    """Load the latest checkpoint that is whole, saying which were not; None if there is none at all.
+    """Load the latest whole checkpoint, log which were skipped, and return its network and state; None without any.
 
     Raises:
-      UserError: if there are checkpoints and none is whole.
+      UserError: if there are checkpoints, but none is whole.
     """
     candidates = listed(folder)
     for path in reversed(candidates):
@@ -129,7 +130,8 @@ def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
             variable.assign(value)
         return model, state
     if candidates:
-        raise UserError(f"{folder}: none of its {len(candidates)} checkpoints is whole. Delete them to start afresh.")
+        which = f"none of its {len(candidates)} checkpoints is" if candidates[1:] else "its only checkpoint is not"
+        raise UserError(f"{folder}: {which} whole. Delete the folder to start afresh.")
     return None
 
 

@@ -17,16 +17,16 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def append_line(path: Path, value: dict) -> None:
-    """Append one JSON line in one write, so that a reader sees it whole or without its end."""
+    """Append one JSON line in a single write, so that a reader sees all of it or its beginning."""
     with path.open("a+b") as file:
-        # A process that was killed while writing has left half a line.
+        # A process that was killed while writing may have left half a line.
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         begin = b"" if file.read() in (b"", b"\n") else b"\n"
         file.write(begin + json.dumps(value).encode() + b"\n")
 
 
 def read_lines(path: Path) -> list[dict]:
-    """Read the JSON lines of a file, none where it does not exist; a last line cut off by a crash is passed over."""
+    """Return the JSON lines of a file, none if there is no file; a line that a crash has cut off is skipped."""
     try:
         lines = path.read_text("utf-8").split("\n")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Training: one compiled step, the loop around it, what it starts from, and stages of it one after the other."""
+"""Training: one compiled step, the loop around it, what a run starts from, and stages one after the other."""
 
 from affwildnet.training.stages import train
 

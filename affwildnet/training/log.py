@@ -1,4 +1,4 @@
-"""What a training run says of itself: a line per N steps, `training.jsonl`, TensorBoard."""
+"""The log of training: a line every few steps, `training.jsonl`, TensorBoard."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class TrainingLog:
-    """Averages what happens between two lines."""
+    """Logs the mean over the steps since the line before."""
 
     def __init__(self, workdir: Workdir, steps: int, frames_per_step: int, first_step: int):
         self._path = workdir.training_log
@@ -24,15 +24,16 @@ class TrainingLog:
         self._begin = self._since = time.monotonic()
 
     def add(self, loss: float) -> None:
+        """Add the loss of a step."""
         self._losses.append(loss)
 
     def started(self) -> None:
-        """Start the clock anew; called after the first step, which compiles."""
+        """Restart the clock. Call it after the first step, which compiles."""
         self._begin = self._since = time.monotonic()
         self._first_step += 1
 
     def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:
-        """Write the mean loss since the last line, and the speed over the same steps."""
+        """Log the mean loss since the last line, and the speed over the same steps."""
         now = time.monotonic()
         loss = sum(self._losses) / len(self._losses)
         counted = min(len(self._losses), step - self._first_step)
@@ -53,7 +54,7 @@ class TrainingLog:
 
 
 class NoLog:
-    """In the place of a `TrainingLog` on the workers whose chief writes it."""
+    """Logs nothing; in place of a `TrainingLog` on workers other than the chief."""
 
     def add(self, loss: float) -> None:
         pass

@@ -1,7 +1,8 @@
-"""What the copies of a network on several devices do together, so that they compute what one device would.
+"""What the replicas of a network on several devices do together, so that they compute what one device would.
 
-Each of R devices holds a replica of the network and 1/R of a batch's windows. The loss is that of the whole batch: its
-CCC is no mean of the parts' CCCs. Gradients are summed, and batch normalisation takes the moments of the whole batch.
+Each of R devices holds a replica of the network and 1/R of the windows of a batch. The loss is that of the whole batch,
+as its CCC is not the mean of the parts' CCCs. Gradients are summed, and batch normalisation uses the moments of the
+whole batch.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from affwildnet.runs import checkpoints
 
-# Far apart: the generators of two layers never get one seed. Within int32 for the thousands of devices.
+# So large that the generators of two layers never get the same seed, and within int32 for thousands of devices.
 SEED_STRIDE = 100_003
 
 
@@ -36,15 +37,15 @@ def spread(batch, strategy: tf.distribute.Strategy):
 
         return strategy.experimental_distribute_values_from_function(part)
 
-    with tf.device("CPU:0"):  # or slicing would first move all of it to the first GPU
+    with tf.device("CPU:0"):  # or slicing would first move the whole batch to the first GPU
         return tf.nest.map_structure(parts, batch)
 
 
 def gathered(*tensors: tf.Tensor) -> list[tf.Tensor]:
-    """Return all replicas' tensors, each (b, ...) here, one behind the other as (R b, ...); within `strategy.run`.
+    """Return the tensors of all replicas, each (b, ...) here, concatenated to (R b, ...); within `strategy.run`.
 
-    As a sum, in which each replica has zeros in the others' places: for small tensors, of one type, that is a single
-    exchange, where `all_gather` takes two for each.
+    Computed as a sum in which each replica has zeros in the places of the others: for small tensors of one type that is
+    a single exchange, where `all_gather` needs two for each tensor.
     """
     context = tf.distribute.get_replica_context()
     replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
@@ -60,13 +61,13 @@ def gathered(*tensors: tf.Tensor) -> list[tf.Tensor]:
 def whole_batch(labels: tf.Tensor, predictions: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return labels, predictions and mask of all replicas' windows, in the order of the batch; within `strategy.run`.
 
-    The other replicas' predictions are constants here. So the gradients of a loss of the whole batch are this replica's
-    part of them, and their sum over the replicas is the gradient, without communication on the way back.
+    The predictions of the other replicas are constants here. So the gradients of a loss of the whole batch are this
+    replica's part, and their sum over the replicas is the gradient, without communication on the way back.
 
     Args:
       labels, predictions, mask: (B / R, ...), this replica's.
     """
-    predictions = tf.cast(predictions, tf.float32)  # as losses do; what is exchanged together is of one type
+    predictions = tf.cast(predictions, tf.float32)  # as losses do; tensors that are exchanged together have one type
     all_labels, others, all_mask = gathered(labels, tf.stop_gradient(predictions), mask)
     own = tf.shape(predictions)[0]
     first = tf.distribute.get_replica_context().replica_id_in_sync_group * own
@@ -81,21 +82,23 @@ def summed(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
 
 
 def leave_gradients(optimizer: keras.optimizers.Optimizer) -> None:
-    """Make an optimizer apply gradients as they are. Keras would sum over the replicas what `summed` has summed.
+    """Make an optimizer apply gradients as they are; Keras would sum over the replicas what `summed` has summed.
 
-    They must be summed before: the norm by which they are clipped is that of the sum, and so must loss scaling's look
-    for an overflow be.
+    They must be summed before that: they are clipped by the norm of the sum, and loss scaling must look for an overflow
+    in the sum.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    assert callable(inner._all_reduce_sum_gradients)  # Keras has no public way; tests/test_distributed.py sees a change
+    assert callable(
+        inner._all_reduce_sum_gradients
+    )  # no public way; tests/affwildnet/training/test_distributed.py notices a change
     inner._all_reduce_sum_gradients = list
 
 
 @contextmanager
 def synchronised_normalisation(model: keras.Model) -> Iterator[None]:
-    """While a step is traced within, batch normalisation takes the moments of all replicas' windows.
+    """Let batch normalisation use the moments of all replicas' windows in a step that is traced within this context.
 
-    The layers are as before afterwards, so that checkpoints say nothing of devices.
+    Afterwards the layers are as before, so that checkpoints do not depend on the devices.
     """
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     before = [layer.synchronized for layer in layers]
@@ -111,7 +114,7 @@ def synchronised_normalisation(model: keras.Model) -> Iterator[None]:
 def part_random_states(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
     """Give each replica random states of its own, or all would drop the same units of their windows.
 
-    The first replica's stay as they are. Those are what a checkpoint holds, and from them the others' follow again.
+    Those of the first replica stay as they are: a checkpoint holds them, and the others are derived from them again.
     """
     states = [variable.value for variable in checkpoints.random_variables(model)]
 

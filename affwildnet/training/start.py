@@ -1,4 +1,4 @@
-"""What training starts from: the latest checkpoint, or a new network with random weights, a file's, or a stage's."""
+"""What training starts from: the latest checkpoint, or a new network with weights from a file or an earlier stage."""
 
 import logging
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class Earlier:
     """The checkpoint of an earlier stage.
 
     Attributes:
-      path: of the `.keras` file.
-      title: what the log calls it, such as "the best checkpoint of c2, step 1,000".
+      path: the `.keras` file.
+      title: its name in the log, such as "the best checkpoint of c2, step 1,000".
     """
 
     path: Path
@@ -43,10 +43,10 @@ class Earlier:
 def resumed_or_new(
     run: Run, folder: Path, corpus: Corpus, earlier: Callable[[str], Earlier] | None = None
 ) -> tuple[keras.Model, TrainingState]:
-    """Return the network of the latest whole checkpoint, or else a new one, compiled, and where its training stands.
+    """Return the network of the latest whole checkpoint, else a new one, compiled, and the state of its training.
 
     Args:
-      folder: of the checkpoints.
+      folder: the checkpoints' folder.
       corpus, earlier: see `begin`.
 
     Raises:
@@ -70,16 +70,16 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     """Give a new network the weights that it starts from, log which, and freeze what the run's stage does not train.
 
     The landmarks' statistics (`standardise_landmarks`) are weights like the others. Where a file is given they are the
-    file's, as the rest of its weights was trained with them; where that layer starts anew, they are the corpus's.
+    file's, as its other weights were trained with them; where that layer starts anew, they are the corpus's.
 
     Args:
-      model: as built, with random weights.
-      corpus: the split that it is trained on.
+      model: newly built, with random weights.
+      corpus: the split that the network is trained on.
       earlier: returns the checkpoint of the stage of a name; not needed in a run without stages.
 
     Raises:
-      UserError: for a pattern that matches no layer, or a file that is bad, normalises pixels otherwise, or lacks a
-        weight.
+      UserError: for a pattern that matches no layer, and for a file that is bad, lacks a weight, or normalises pixels
+        differently.
     """
     config, stage = run.experiment.training, run.stage
     names = list(weight_copies.weighted_layers(model))
@@ -105,13 +105,13 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
 
 
 def check_init(run: Run) -> None:
-    """Raise a `UserError` if the run of a stage starts from given weights and there are none."""
+    """Raise a `UserError` if the run of a stage starts from the file `training.init` and there is none."""
     config, stage = run.experiment.training, run.stage
     if not any(source == INIT for _, source in stage.starts):
         return
     if not config.init:
         weights = f"; the paper's are {config.pretrained}" if config.pretrained else ""
-        raise UserError(f"Stage {stage.name} starts from given weights{weights}. Received: none. {HOW_TO_GIVE}")
+        raise UserError(f"Stage {stage.name} starts from the weights of a file{weights}. Received: none. {HOW_TO_GIVE}")
     if not Path(config.init).is_file():
         raise UserError(f"`training.init` must be a .keras file. Received: {config.init}, which is not there.")
 
@@ -143,7 +143,7 @@ def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> 
 def _from_stage(model: keras.Model, earlier: Earlier, names: list[str]) -> None:
     source = weight_copies.load(earlier.path, f"{earlier.title[0].upper()}{earlier.title[1:]}")
     if wrong := weight_copies.mismatches(source, model, names):
-        raise UserError(f"{earlier.path}: is of another network: {next(iter(wrong.values()))}. Use a new --workdir.")
+        raise UserError(f"{earlier.path}: holds another network: {next(iter(wrong.values()))}. Use a new --workdir.")
     weight_copies.copy(source, model, names)
     _log.info(f"from {earlier.title}: {summary(names)}")
 
@@ -156,14 +156,14 @@ def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfi
         if name not in given:
             raise UserError(
                 f"`training.init` must normalise pixels in a layer {name}, as the network does. Received: "
-                f"{config.init}, which has none. To use it all the same: "
+                f"{config.init}, which has none. To use the file all the same: "
                 f"--set training.init_skip={','.join([*config.init_skip, name])}"
             )
         if not np.allclose(ours, given[name], rtol=1e-6, atol=1e-6):
             mean, scale = (",".join(f"{value:.10g}" for value in values) for values in given[name])
             raise UserError(
                 f"`training.init` must normalise pixels as the network does, {_formula(*ours)}. Received: "
-                f"{config.init}, {_formula(*given[name])}. For the file's: "
+                f"{config.init}, {_formula(*given[name])}. To normalise as the file does: "
                 f"--set model.pixel_mean={mean} --set model.pixel_scale={scale}"
             )
 

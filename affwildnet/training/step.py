@@ -12,17 +12,17 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
-    """Return Adam with the experiment's learning rate: constant, or multiplied by `decay_rate` every `decay_steps`."""
+    """Return Adam with a constant learning rate, or with one that is multiplied by `decay_rate` every `decay_steps`."""
     rate = config.learning_rate
     if config.decay_rate != 1:
         rate = keras.optimizers.schedules.ExponentialDecay(rate, config.decay_steps, config.decay_rate, staircase=True)
     adam = keras.optimizers.Adam(rate)
-    # Wrapped here, not by `compile`: a loaded model would not be, and would lose the optimizer's state.
+    # Wrapped here and not by `compile`, which would not wrap that of a loaded model, and lose its state.
     return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
 
 
 def check(config: TrainingConfig, devices: int = 1) -> None:
-    """Raise a `UserError` for a field that no training can have on so many devices, of all workers together."""
+    """Raise a `UserError` for a field that cannot be used, on so many devices of all workers together."""
     for name in ("batch_size", "window", "steps", "log_steps", "checkpoint_steps", "keep_checkpoints", "decay_steps"):
         if getattr(config, name) < 1:
             raise UserError(f"`training.{name}` must be at least 1. Received: {getattr(config, name)}")
@@ -36,7 +36,7 @@ def check(config: TrainingConfig, devices: int = 1) -> None:
     losses.get(config.loss)
     if config.batch_size % devices:
         raise UserError(
-            f"`training.batch_size` is that of all devices together and must be a multiple of their number, {devices}. "
+            f"`training.batch_size` is for all devices together and must be a multiple of their number, {devices}. "
             f"Received: {config.batch_size}"
         )
     if config.jit_compile and devices > 1:
@@ -44,7 +44,7 @@ def check(config: TrainingConfig, devices: int = 1) -> None:
 
 
 class TrainStep:
-    """Updates a compiled model on one batch, on one device or spread over several with the same outcome.
+    """Updates a compiled network with one batch, on one device or on several with the same outcome.
 
     Attributes:
       model: with its optimizer, as `model.compile(optimizer=...)` leaves it.
@@ -63,9 +63,9 @@ class TrainStep:
         self._compiled = tf.function(self._run, jit_compile=config.jit_compile or None, reduce_retracing=True)
 
     def __call__(self, batch: dict[str, tf.Tensor]) -> tuple[float, float]:
-        """Take a batch as `affwildnet.data.training_batches` yields it; return loss and norm of the gradient.
+        """Train on a batch of `affwildnet.data.training_batches`; return the loss and the norm of the gradient.
 
-        With several workers, each gives its share of the batch, and loss and norm are those of all of it.
+        Each of several workers passes its share of the batch; loss and norm are those of the whole batch.
         """
         fed = ({name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"])
         loss, norm = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
@@ -80,7 +80,7 @@ class TrainStep:
 
     def _update(self, inputs, labels, mask):
         optimizer, weights = self.model.optimizer, self.model.trainable_variables
-        scale = optimizer.scale_loss(tf.ones([]))  # 1, or what lifts float16's gradients; the optimizer takes it back
+        scale = optimizer.scale_loss(tf.ones([]))  # 1, or float16's loss scale, which the optimizer divides out
         with tf.GradientTape() as tape:
             predictions = self.model(inputs, training=True)
             if self._several:

@@ -1,4 +1,4 @@
-"""Weights taken from one network into another: by the names of layers, and of weights in them."""
+"""Copying weights from one network to another, by the names of layers and of the weights in them."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,16 +15,16 @@ def load(path: Path, what: str) -> keras.Model:
     """Load a network from a `.keras` file, without its optimizer, in Keras's safe mode: the file cannot run code.
 
     Args:
-      what: how an error names the file, such as "`training.init`".
+      what: what errors call the file, such as "`training.init`".
 
     Raises:
-      UserError: if there is no such file, or it holds no whole network.
+      UserError: if there is no such file, or it does not hold a whole network.
     """
     if not path.is_file():
         raise UserError(f"{what} must be a .keras file. Received: {path}, which is not there.")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zip, HDF5 and JSON errors alike: what the user can know is that the file is bad
+    except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad
         reason = str(error).strip().splitlines() or ["no message"]
         raise UserError(f"{what} must be a whole .keras file. Received: {path} ({reason[0]})") from None
     if not isinstance(model, keras.Model):
@@ -33,15 +33,15 @@ def load(path: Path, what: str) -> keras.Model:
 
 
 def weighted_layers(model: keras.Model) -> dict[str, keras.Layer]:
-    """Return the layers that have weights, by name, in the network's order. Cells count by the layer around them."""
+    """Return the layers that have weights, by name, in the network's order; cells belong to the layer around them."""
     return {layer.name: layer for layer in model.layers if layer.weights}
 
 
 def weights_of(layer: keras.Layer) -> dict[str, keras.Variable]:
-    """Return a layer's weights by name: `kernel`, and from the second of a name on, `kernel#2`.
+    """Return the weights of a layer by name; the second of a name is `kernel#2`.
 
-    The paths that Keras gives are of no use here: cells in a layer are numbered through the whole process, and a
-    loaded layer's weights lose a part of theirs.
+    The paths of Keras are of no use here: cells are numbered throughout the process, and the weights of a loaded layer
+    lose a part of theirs.
     """
     named: dict[str, keras.Variable] = {}
     counts: dict[str, int] = {}
@@ -52,7 +52,7 @@ def weights_of(layer: keras.Layer) -> dict[str, keras.Variable]:
 
 
 def mismatches(source: keras.Model, target: keras.Model, names: Collection[str]) -> dict[str, str]:
-    """Return, for each of the target's layers `names` that the source cannot fill, what is wrong, in a few words."""
+    """Return what is wrong, in a few words, for each of the target's layers `names` that the source does not fit."""
     theirs, found = weighted_layers(source), {}
     for name in names:
         given = weights_of(theirs[name]) if name in theirs else {}
@@ -71,7 +71,7 @@ def mismatches(source: keras.Model, target: keras.Model, names: Collection[str])
 
 
 def left_out(source: keras.Model, target: keras.Model) -> list[str]:
-    """Return what the source has and the target has no place for: names of layers, or `layer/weight`."""
+    """Return what the source has and the target lacks: names of layers, or `layer/weight`."""
     ours, found = weighted_layers(target), []
     for name, layer in weighted_layers(source).items():
         if name not in ours:
@@ -83,7 +83,7 @@ def left_out(source: keras.Model, target: keras.Model) -> list[str]:
 
 
 def copy(source: keras.Model, target: keras.Model, names: Collection[str]) -> None:
-    """Give the target's layers `names` the source's weights, which must not have `mismatches`."""
+    """Copy the source's weights to the target's layers `names`, which must have no `mismatches`."""
     theirs = weighted_layers(source)
     for name in names:
         layer = target.get_layer(name)

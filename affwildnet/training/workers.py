@@ -1,4 +1,4 @@
-"""The processes that train together, one a machine, and what only one of them does: the chief, worker 0."""
+"""The processes that train together, one on each machine, and what only the chief does, worker 0."""
 
 import tempfile
 import zlib
@@ -20,14 +20,14 @@ from tfrecords_tools.errors import UserError
 
 
 class Workers:
-    """This process among those that train together; alone, it exchanges nothing.
+    """This process among those that train together; a single process exchanges nothing.
 
-    Whatever decides how a training goes on is exchanged, and then decided by all alike: a worker that went another way
-    would leave the others waiting for it. Methods that exchange must be called by all workers in the same order.
+    Everything that decides how training goes on is exchanged, so that all decide alike: a worker that went another way
+    would leave the others waiting. All workers must call the methods that exchange in the same order.
 
     Attributes:
-      number: how many there are.
-      index: which of them this is; 0 is the chief.
+      number: of workers.
+      index: of this worker; 0 is the chief.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -42,20 +42,20 @@ class Workers:
         return self.index == 0
 
     def gathered(self, values: Sequence[int]) -> np.ndarray:
-        """Return (workers, values) int64: what each has given; waits until all have."""
+        """Return (workers, values) int64, the values of each worker; wait for all of them."""
         given = np.array(values, np.int64)
         return given[None] if self.number == 1 else self._compiled(given).numpy()
 
     def of_chief(self, value: int) -> int:
-        """Return what the chief has given."""
+        """Return the value that the chief passes."""
         return int(self.gathered([value])[0, 0])
 
     def wait(self) -> None:
-        """Return when all have come here."""
+        """Return when all workers have called this."""
         self.gathered([0])
 
     def check_same(self, value: int, what: str) -> None:
-        """Raise a `UserError`, on all workers, unless all give the same value."""
+        """Raise a `UserError`, on all workers, unless all pass the same value."""
         if len(set(self.gathered([value])[:, 0])) > 1:
             raise UserError(
                 f"All workers must {what}. Received: they differ. Their --workdir must be one folder on a file system "
@@ -68,7 +68,7 @@ class Workers:
         """Call `make` on all workers and return its network; raise a `UserError` unless all have the same, bit for bit.
 
         Args:
-          folder: of the checkpoints that `make` may load.
+          folder: the folder of the checkpoints that `make` may load.
         """
         if self.number == 1:
             return make()
@@ -132,14 +132,14 @@ class SharedWorkdir(Workdir):
         self.workers.check_same(zlib.crc32(stored), f"see the same {self.experiment_json}")
 
     def finish(self, step: int, reason: str) -> None:
-        self.workers.wait()  # none is about to delete it any more
+        self.workers.wait()  # until no worker can delete it any more
         if self.workers.chief:
             super().finish(step, reason)
         self.workers.wait()
 
 
 def fingerprint(model: keras.Model, state: TrainingState) -> int:
-    """Return a number that differs where weights, optimizer, random states or position do."""
+    """Return a number that differs if weights, optimizer, random states or position do."""
     found = zlib.crc32(repr((state.step, state.epoch, state.window)).encode())
     for variable in [*model.weights, *checkpoints.random_variables(model), *model.optimizer.variables]:
         found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data, found)
@@ -147,7 +147,7 @@ def fingerprint(model: keras.Model, state: TrainingState) -> int:
 
 
 def _place(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> tuple[int, int]:
-    """Return which worker this is, counting the chief as the first, and how many there are."""
+    """Return the index of this worker, the chief being 0, and the number of workers."""
     if resolver is None:
         return 0, 1
     jobs = resolver.cluster_spec().as_dict()

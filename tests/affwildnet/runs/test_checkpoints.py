@@ -139,7 +139,7 @@ def test_a_checkpoint_without_its_state_is_passed_over(content, model, tmp_path,
 def test_when_none_is_whole_that_is_an_error(model, tmp_path):
     for path in saved(model, tmp_path, [5, 10]):
         truncate(path)
-    with pytest.raises(UserError, match=f"^{tmp_path}: none of its 2 checkpoints is whole. Delete them to start"):
+    with pytest.raises(UserError, match=f"^{tmp_path}: none of its 2 checkpoints is whole. Delete the folder to start"):
         checkpoints.resume(tmp_path)
 
 

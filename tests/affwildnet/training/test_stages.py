@@ -363,7 +363,7 @@ def test_layers_that_cannot_be_trained_are_none(staged, corpus):
 
 def test_the_weights_that_the_paper_starts_from_are_asked_for(staged, corpus, workdir, small):
     none = replace(staged, training=replace(staged.training, init="", pretrained="VGG-Face"))
-    with pytest.raises(UserError, match=r"c0 starts from given weights; the paper's are VGG-Face\..*--set training"):
+    with pytest.raises(UserError, match=r"c0 starts from the weights of a file; the paper's are VGG-Face\..*--set"):
         train(Run(none, corpus), workdir)
     with pytest.raises(UserError, match=r"must be a \.keras file\. Received: no\.keras, which is not there"):
         train(Run(replace(none, training=replace(none.training, init="no.keras")), corpus), workdir)
