@@ -39,7 +39,7 @@ def choose_device(gpu: int | None) -> str:
         return "device: CPU (--gpu=-1)"
     number = gpu or 0
     if not 0 <= number < len(found):
-        raise UserError(f"`--gpu` must be from 0 to {len(found) - 1}, or -1 for the CPU. Received: {gpu}")
+        raise UserError(f"`gpu` must be from 0 to {len(found) - 1}, or -1 for the CPU. Received: {gpu}")
     _restrict_to([found[number]])
     return f"device: GPU {number} of {len(found)}"
 
@@ -64,7 +64,7 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
       UserError: if an argument is malformed, names a missing device, or cannot be combined with another.
     """
     if gpu is not None and devices:
-        raise UserError(f"`--gpu` and `--devices` exclude each other. Received: --gpu={gpu} and --devices={devices}")
+        raise UserError(f"`gpu` and `devices` exclude each other. Received: gpu={gpu} and devices={devices}")
     cluster = Cluster.read(tf_config)
     if devices.startswith("cpu:"):
         return _logical(devices, cluster)
@@ -154,7 +154,7 @@ def _gpus(devices: str) -> tuple[list[int], str]:
     if not found:
         return [], f"device: CPU (no GPU found; --devices={devices} has no effect)"
     if missing := [number for number in numbers if number >= len(found)]:
-        raise UserError(f"`--devices` must be from 0 to {len(found) - 1}. Received: {devices}, with {missing[0]}")
+        raise UserError(f"`devices` must be from 0 to {len(found) - 1}. Received: {devices}, with {missing[0]}")
     _restrict_to([found[number] for number in numbers])
     plural = "s" if len(numbers) > 1 else ""
     return numbers, f"device{plural}: GPU{plural} {', '.join(map(str, numbers))} of {len(found)}"
@@ -163,7 +163,7 @@ def _gpus(devices: str) -> tuple[list[int], str]:
 def _numbers(devices: str) -> list[int]:
     parts = devices.split(",")
     if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UserError(f"`--devices` must be {FORMS}. Received: {devices}")
+        raise UserError(f"`devices` must be {FORMS}. Received: {devices}")
     return [int(part) for part in parts]
 
 
@@ -171,9 +171,9 @@ def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strat
     """Divide the CPU into several devices. They compute what GPUs would, but no faster than one device."""
     count = devices.removeprefix("cpu:")
     if not count.isdecimal() or int(count) < 1:
-        raise UserError(f"`--devices` must be {FORMS}. Received: {devices}")
+        raise UserError(f"`devices` must be {FORMS}. Received: {devices}")
     if cluster and len(cluster.workers) > 1:
-        raise UserError(f"`--devices=cpu:N` is for one machine: a worker has one CPU device. Received: {devices}")
+        raise UserError(f"`devices=cpu:N` is for one machine: a worker has one CPU device. Received: {devices}")
     tf.config.set_visible_devices([], "GPU")
     number = int(count)
     if number == 1:

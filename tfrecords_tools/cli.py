@@ -200,7 +200,7 @@ def _pack(options: argparse.Namespace) -> int:
     )
     print("\n".join(_packed(packed, options.output)))
     for left in packed.left_out:
-        print(f"  {left.split}/{left.video}: {left.reason}", file=sys.stderr)
+        print(f"  {left.split}/{left.video}: {options.parser.with_flags(left.reason)}", file=sys.stderr)
     return 1 if packed.left_out and not options.allow_left_out else 0
 
 

@@ -100,7 +100,7 @@ class Parser(argparse.ArgumentParser):
         flags = {
             action.dest: name for name, action in self._option_string_actions.items() if name == f"--{action.dest}"
         }
-        return re.sub(r"`(\w+)`", lambda found: f"`{flags.get(found[1], found[1])}`", message)
+        return re.sub(r"`(\w+)(?=[`=])", lambda found: f"`{flags.get(found[1], found[1])}", message)
 
     def _check_flags(self, given: Sequence[str]) -> None:
         # A value with a blank in it may begin with "--", as Beam's options do.

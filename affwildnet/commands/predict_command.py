@@ -87,9 +87,9 @@ def _predict(options: argparse.Namespace) -> int:
     for source, outcome in predict_all(sources, predictor, outputs):
         if isinstance(outcome, Exception):
             failed += 1
-            print(f"error: {outcome}", file=sys.stderr, flush=True)
+            print(f"error: {options.parser.with_flags(str(outcome))}", file=sys.stderr, flush=True)
         else:
-            print(outcome.summary(source.where), flush=True)
+            print(options.parser.with_flags(outcome.summary(source.where)), flush=True)
     if len(sources) > 1:
         print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0

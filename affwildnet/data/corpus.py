@@ -76,7 +76,8 @@ class Corpus:
         if image_size is not None and packed.image_size != image_size:
             raise UserError(
                 f"{folder}: the network takes crops of {image_size}x{image_size}. Received: crops of "
-                f"{packed.image_size}x{packed.image_size}. Pack the corpus with `--size={image_size}`."
+                f"{packed.image_size}x{packed.image_size}. Pack the corpus with "
+                f"`python -m tfrecords_tools pack --size={image_size}`."
             )
         if target == EXPRESSION and not packed.expression:
             raise UserError(

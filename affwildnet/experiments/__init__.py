@@ -49,7 +49,7 @@ def get(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise UserError(
-            f"`--experiment` must be one of the {len(EXPERIMENTS)} that `python -m affwildnet.experiments` lists. "
+            f"An experiment must be one of the {len(EXPERIMENTS)} that `python -m affwildnet.experiments` lists. "
             f"Received: {name}.{suggestion(name, EXPERIMENTS)}"
         )
     return EXPERIMENTS[name]

@@ -31,7 +31,7 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
-            raise UserError(f"`--set` must be like training.batch_size=2. Received: {assignment}")
+            raise UserError(f"An override must be like training.batch_size=2. Received: {assignment}")
         experiment = _replaced(experiment, path.split("."), text, path)
     return experiment
 
@@ -41,16 +41,16 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
     if path[0] not in kinds:
         names = _field_names(Experiment)
         raise UserError(
-            f"`--set` must name a field of the experiment. Received: {whole}.{suggestion(whole, names)} "
+            f"An override must name a field of the experiment. Received: {whole}.{suggestion(whole, names)} "
             f"Fields here: {', '.join(kinds)}."
         )
     value = getattr(config, path[0])
     if dataclasses.is_dataclass(value):
         if len(path) == 1:
-            raise UserError(f"`--set` must name one field of {whole}. Received: {whole} itself.")
+            raise UserError(f"An override must name one field of {whole}. Received: {whole} itself.")
         new = _replaced(value, path[1:], text, whole)
     elif len(path) > 1 or path[0] in _FIXED or not _is_plain(kinds[path[0]]):
-        raise UserError(f"`--set` must name a field that can be overridden. Received: {whole}.")
+        raise UserError(f"An override must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
     return dataclasses.replace(config, **{path[0]: new})
@@ -97,7 +97,7 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
         return kind(text)
     except (ValueError, KeyError):
         wanted = kind if isinstance(kind, types.GenericAlias) else kind.__name__
-        raise UserError(f"`--set {name}` must be of type {wanted}. Received: {text!r}") from None
+        raise UserError(f"`{name}` must be of type {wanted}. Received: {text!r}") from None
 
 
 def to_json(experiment: Experiment) -> dict:

@@ -91,7 +91,7 @@ class SourceResult:
             parts.append(f"{_counted(self.removed, 'false detection')} removed")
         lines = [f"{where}: {', '.join(parts)}"]
         if not self.frames_with_face:
-            lines.append("  no face was found: the table has empty values. `--upsample=1` finds smaller faces.")
+            lines.append("  no face was found: the table has empty values. `upsample=1` finds smaller faces.")
         if self.expected and self.frames < 0.9 * self.expected:
             lines.append(f"  the file says {_counted(self.expected, 'frame')}: the others cannot be decoded")
         lines += [f"  {name:<9}{path}" for name, path in self.paths.items()]

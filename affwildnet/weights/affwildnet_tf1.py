@@ -53,7 +53,7 @@ def open_checkpoint(path: Path, config: ModelConfig) -> OpenedWeights:
     if not files:
         found = sorted(found.with_suffix("").name for found in (path if path.is_dir() else path.parent).glob("*.index"))
         there = f" In that folder: {', '.join(found)}." if found else ""
-        raise UserError(f"`--path` must be {what}. Received: {path}, which is none.{there}")
+        raise UserError(f"`path` must be {what}. Received: {path}, which is none.{there}")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()
@@ -86,7 +86,7 @@ def _check(config: ModelConfig) -> None:
     several = config.landmarks or config.separate or config.members or config.reset_after
     if several or config.head != VALENCE_AROUSAL or not fits.get(config.backbone, False):
         raise UserError(
-            f"`--experiment` must be a network that the authors published: {', '.join(PUBLISHED_NETWORKS)}. Received: "
+            f"`experiment` must be a network that the authors published: {', '.join(PUBLISHED_NETWORKS)}. Received: "
             "another one (backbone, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
         )
 

@@ -81,7 +81,7 @@ def _downloaded(application: Application) -> WeightFile:
     except Exception as error:  # whatever made the download fail
         raise UserError(
             f"The weights of keras.applications.{application.name} could not be downloaded "
-            f"({type(error).__name__}). Give the file with `--path`: {application.file}."
+            f"({type(error).__name__}). Give the file with `path`: {application.file}."
         ) from None
     arrays = {
         f"{layer.name}/{variable.name}": keras.ops.convert_to_numpy(variable)

@@ -18,14 +18,14 @@ def import_opened(
     source: str, path: str | Path | None, config: ModelConfig, seed: int = 0
 ) -> tuple[keras.Model, ImportReport, OpenedWeights]:
     """Do what `affwildnet.weights.import_weights` does, and also return the opened file."""
-    check_choice("--source", source, SOURCES)
+    check_choice("source", source, SOURCES)
     chosen = SOURCES[source]
     if path is None and not chosen.path_optional:
-        raise UserError(f"`--path` must name the file of `--source={source}`: {chosen.title}. Received: none.")
+        raise UserError(f"`path` must name the file of `source={source}`: {chosen.title}. Received: none.")
     if len(config.backbones) > 1 or not config.backbones <= set(chosen.backbones):
         raise UserError(
-            f"`--experiment` must be a network with the backbone {' or '.join(chosen.backbones)} "
-            f"for `--source={source}`. Received: one with {' and '.join(sorted(config.backbones))}."
+            f"`experiment` must be a network with the backbone {' or '.join(chosen.backbones)} "
+            f"for `source={source}`. Received: one with {' and '.join(sorted(config.backbones))}."
         )
     opened = chosen.open(None if path is None else Path(path), config)
     keras.utils.set_random_seed(seed)

@@ -46,7 +46,7 @@ class MatNetwork:
             return published, "the file holds no mean image; the published one is used"
         if not np.allclose(self.mean, published, atol=MEAN_TOLERANCE, rtol=0):
             raise UserError(
-                f"{self.file.path}: its averageImage must be that of the network that `--source` names, "
+                f"{self.file.path}: its averageImage must be that of the network that `source` names, "
                 f"{published}. Received: {self.mean}. Check that it is the file of that network."
             )
         return self.mean, "the mean is that of the file's averageImage"

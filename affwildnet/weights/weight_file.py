@@ -62,12 +62,12 @@ class WeightFile:
             raise UserError(
                 f"{self.path}: must hold {name} of shape {wanted}, for {target} of the network. "
                 f"Received: a file without it.{suggestion(name, self.shapes)} "
-                "Check that the file is complete, and that `--source` and `--experiment` are those of these weights."
+                "Check that the file is complete, and that `source` and `experiment` are those of these weights."
             )
         if self.shapes[name] not in shapes:
             raise UserError(
                 f"{self.path}: {name} must have shape {wanted}, for {target} of the network. "
-                f"Received: {self.shapes[name]}. Check that `--experiment` is the network of these weights."
+                f"Received: {self.shapes[name]}. Check that `experiment` is the network of these weights."
             )
         self._taken.add(name)
         return np.asarray(self._read(name), "float32")
@@ -95,7 +95,7 @@ def check_file(path: Path, what: str) -> None:
     """Raise a `UserError` unless there is a file at `path`; `what` describes the file that is wanted."""
     if not path.is_file():
         state = "a folder" if path.is_dir() else "a path that does not exist"
-        raise UserError(f"`--path` must be {what}. Received: {state}: {path}")
+        raise UserError(f"`path` must be {what}. Received: {state}: {path}")
 
 
 def unreadable(path: Path, what: str, error: Exception) -> UserError:

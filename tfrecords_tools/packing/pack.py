@@ -150,7 +150,7 @@ def _placed(videos: list[VideoSource], partition: dict[str, str]) -> list[VideoS
             check_choice("split", split, schema.SPLITS)
             placed.append(replace(video, split=split))
     if not placed:
-        raise UserError("`partition` must name videos of this dataset. Received: none of them.")
+        raise UserError("The partition must name videos of this dataset. Received: none of them.")
     twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
     if twice:
         raise UserError(
