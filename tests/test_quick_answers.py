@@ -79,7 +79,7 @@ def test_lists_come_at_once(command):
         (["-m", "affwildnet", "train"], "`--experiment`, `--data_dir` and `--workdir` must be given."),
         (
             ["-m", "affwildnet", "train", "--experiment=x", "--data_dir=y", "--workdir=z"],
-            "`--experiment` must be one of",
+            "An experiment must be one of",
         ),
         (["path", "train.py", "--gup=1"], "`--gup` is not a flag of python train.py. Did you mean --gpu?"),
         (["path", "evaluate.py", "--workdir=x", "--patience=3"], "`--patience` needs `--watch`."),

@@ -59,7 +59,7 @@ def test_minus_one_is_the_cpu(machine):
 @pytest.mark.parametrize("gpu", [2, 7, -2])
 def test_a_gpu_that_is_not_there_is_refused(gpu, machine):
     asked = machine("first", "second")
-    with pytest.raises(UserError, match=rf"`--gpu` must be from 0 to 1, or -1 for the CPU\. Received: {gpu}$"):
+    with pytest.raises(UserError, match=rf"`gpu` must be from 0 to 1, or -1 for the CPU\. Received: {gpu}$"):
         choose_device(gpu)
     assert asked == []
 
@@ -119,7 +119,7 @@ def test_devices_without_a_gpu_are_the_cpu_and_it_says_so(machine):
 @pytest.mark.parametrize(
     ("devices", "message"),
     [
-        ("0,2", r"`--devices` must be from 0 to 1\. Received: 0,2, with 2$"),
+        ("0,2", r"`devices` must be from 0 to 1\. Received: 0,2, with 2$"),
         ("0,0", r"must be all, numbers of GPUs such as 0,1, or cpu:2 .* Received: 0,0$"),
         ("gpu", r"must be all, .* Received: gpu$"),
         ("-1", r"must be all, .* Received: -1$"),
@@ -137,7 +137,7 @@ def test_bad_devices_are_refused(devices, message, machine):
 
 def test_gpu_and_devices_exclude_each_other():
     with pytest.raises(
-        UserError, match=r"`--gpu` and `--devices` exclude each other\. Received: --gpu=0 and --devices=all$"
+        UserError, match=r"`gpu` and `devices` exclude each other\. Received: gpu=0 and devices=all$"
     ):
         choose_strategy(0, "all")
 

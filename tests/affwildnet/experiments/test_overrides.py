@@ -88,7 +88,7 @@ def test_wrong_names_are_refused(assignment, message):
 )
 def test_wrong_types_are_refused(assignment, kind):
     name, _, text = assignment.partition("=")
-    with pytest.raises(UserError, match=f"^`--set {name}` must be of type {kind}. Received: '{text}'$"):
+    with pytest.raises(UserError, match=f"^`{name}` must be of type {kind}. Received: '{text}'$"):
         override(PLAIN, [assignment])
 
 

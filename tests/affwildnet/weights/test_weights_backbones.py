@@ -292,7 +292,7 @@ def test_without_a_connection(monkeypatch):
     monkeypatch.setattr(keras.applications, "DenseNet121", unreachable)
     message = failure("imagenet", None, replace(SMALL, backbone="densenet121"))
     assert "could not be downloaded" in message
-    assert "`--path`: densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5" in message
+    assert "`path`: densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5" in message
 
 
 def failure(source, path, config):

@@ -328,7 +328,7 @@ def test_bad_files(tmp_path, source, what):
     assert what in missing
     assert "does not exist" in missing
     assert "a folder" in failure(source, tmp_path)
-    assert "`--path` must name the file" in failure(source, None)
+    assert "`path` must name the file" in failure(source, None)
     bad = tmp_path / "bad.t7"
     bad.write_text("this is no file of weights, " * 20)
     assert what in failure(source, bad)
