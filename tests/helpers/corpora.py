@@ -1,4 +1,4 @@
-"""Tiny packed corpora without face detection: every face, landmark and label tells which frame of which video it is."""
+"""Tiny packed corpora without face detection: every face, landmark and label is that of one frame of one video."""
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ def make_corpus(folder, videos, image_size=32, name="tiny", layout="aff_wild"):
         unlabelled: frame numbers without a label;
         labels: (number of records, 2), NaN where missing; by default `label_of` each frame;
         classes: (number of records,), -1 where missing; if any video has them, all need them.
-      image_size: side of the faces, a multiple of 4; with a multiple of 32 the pictures survive JPEG best.
+      image_size: side of the faces, a multiple of 4; with a multiple of 32 the faces survive JPEG best.
     """
     folder.mkdir(parents=True, exist_ok=True)
     described = [_described(index, video) for index, video in enumerate(videos)]

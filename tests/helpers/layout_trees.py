@@ -19,7 +19,7 @@ def lay(folder, files):
 
 
 def code(frame, sign=1):
-    """A value from -1 to 1 with three decimals that tells the frame, different for each up to 999."""
+    """A value from -1 to 1 with three decimals, different for each frame up to 999."""
     return sign * frame / 1000
 
 
@@ -30,7 +30,7 @@ def numbered_images(folder, first, count, suffix=".jpg", without=()):
 
 
 def frames_seen(source):
-    """{1-based frame number by the source's account: number that its image holds}."""
+    """{1-based frame number in the source: number that its image holds}."""
     return {n + 1 - source.first: int(path.read_text()) for n, path in tree.numbered(source.path).items()}
 
 
@@ -50,6 +50,6 @@ def by_frame(source, count, fps):
 
 
 def assert_codes(values, frames, places=6):
-    """Assert that row i of `values` tells frame `frames[i]`: valence by `code`, arousal by its negative."""
+    """Assert that row i of `values` is that of frame `frames[i]`: valence is its `code`, arousal the negative."""
     expected = np.array([[code(frame), code(frame, -1)] for frame in frames])
     np.testing.assert_allclose(values, expected, atol=10**-places)

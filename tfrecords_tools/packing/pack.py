@@ -153,9 +153,8 @@ def _placed(videos: list[VideoSource], partition: dict[str, str]) -> list[VideoS
         raise UserError("The partition must name videos of this dataset. Received: none of them.")
     twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
     if twice:
-        raise UserError(
-            f"`partition` must not put two videos of one name into one split. Received: {'/'.join(twice[0])}."
-        )
+        name = "/".join(twice[0])
+        raise UserError(f"`partition` must not put two videos of one name into one split. Received: {name}.")
     return placed
 
 

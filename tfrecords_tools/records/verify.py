@@ -45,7 +45,7 @@ def verify(folder: str | Path, progress: bool = False) -> list[str]:
         subjects.setdefault(entry.subject, set()).add(entry.split)
     for subject, splits in subjects.items():
         if len(splits) > 1:
-            problems.append(f"subject {subject}: stands in more than one split: {', '.join(sorted(splits))}")
+            problems.append(f"subject {subject}: is in more than one split: {', '.join(sorted(splits))}")
     return problems
 
 

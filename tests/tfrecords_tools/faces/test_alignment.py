@@ -100,7 +100,7 @@ def test_beyond_the_border_its_pixels_are_repeated():
     np.testing.assert_array_equal(face[:, :16], np.repeat(image[10:74, :1], 16, axis=1))
 
 
-# A face to the template's own proportions, and a real one's.
+# The five points of a face with the proportions of the template.
 TEMPLATE = np.array([(0.31, 0.36), (0.69, 0.36), (0.50, 0.57), (0.35, 0.77), (0.65, 0.77)])
 
 
@@ -180,7 +180,7 @@ def test_overlap_is_intersection_over_union():
     assert box.overlap(Box(20, 20, 30, 30)) == 0
 
 
-def test_the_face_that_goes_on_is_chosen_before_a_larger_one():
+def test_the_face_that_continues_is_chosen_before_a_larger_one():
     previous, moved, larger = Box(10, 10, 60, 60), Box(14, 12, 64, 62), Box(200, 0, 300, 100)
     assert choose([larger, moved], previous) == moved
     assert choose([larger, moved], None) == larger

@@ -1,4 +1,4 @@
-"""Detectors: boxes from YuNet's output, and the search near a box against the search of the whole image."""
+"""Detectors: boxes from YuNet's output, and the search near a box against the search of the whole frame."""
 
 import cv2
 import dlib
@@ -13,15 +13,15 @@ from tfrecords_tools.faces.yunet import YuNetDetector, box_of_points
 
 
 @pytest.fixture(scope="module")
-def picture():
+def photograph():
     import skimage.data
 
     return np.ascontiguousarray(skimage.data.astronaut()[:300, 80:380])
 
 
-def test_the_search_near_a_box_finds_what_the_whole_search_finds(picture):
+def test_the_search_near_a_box_finds_what_the_whole_search_finds(photograph):
     for scale, upsample in ((1.2, 0), (0.5, 1)):
-        image = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         detector = FaceDetector(upsample)
         whole = detector.detect(image)[0]
         side = whole.right - whole.left
@@ -64,7 +64,7 @@ def test_a_crop_stays_within_the_image():
 
 
 def stub(monkeypatch, output):
-    """Put `output` of an image's size in the place of OpenCV's network; return what it is given."""
+    """Replace OpenCV's network by `output` of a frame's size; return the frames that it is given."""
     given = []
 
     class Network:
@@ -120,8 +120,8 @@ def test_what_is_no_yunet_is_an_error(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_box_of_five_points_is_about_the_detected_one(picture):
-    whole = FaceDetector().detect(picture)[0]
-    points = LandmarkPredictor(find_model()).predict(picture, whole)
+def test_a_box_of_five_points_is_about_the_detected_one(photograph):
+    whole = FaceDetector().detect(photograph)[0]
+    points = LandmarkPredictor(find_model()).predict(photograph, whole)
     five = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
     assert box_of_points(five).overlap(whole) > 0.75

@@ -1,4 +1,4 @@
-"""Where the 68-point model is looked for, and what is said when it is not there or another one."""
+"""Where the 68-point model is found, and the errors if it is missing or another one."""
 
 import dlib
 import numpy as np
@@ -20,7 +20,7 @@ def test_the_installed_model_is_found():
     assert find_model().name == MODEL_NAME
 
 
-def test_a_path_goes_before_the_variable(tmp_path, monkeypatch):
+def test_a_path_is_used_before_the_variable(tmp_path, monkeypatch):
     copy = tmp_path / "copy.dat"
     copy.symlink_to(find_model())
     monkeypatch.setenv(MODEL_VARIABLE, str(tmp_path / "gone.dat"))

@@ -95,7 +95,7 @@ def test_the_longest_segment_stays_though_it_is_short():
 
 
 @pytest.mark.parametrize(("gap", "shift", "cut"), [(5, 199, False), (5, 201, True), (30, 199, False), (30, 201, True)])
-def test_the_allowance_of_a_gap_grows_fivefold_at_most(gap, shift, cut):
+def test_the_limit_of_a_gap_grows_fivefold_at_most(gap, shift, cut):
     # 0.4 of a side of 100 pixels a frame: 200 pixels over 5 frames, and no more over 30.
     places = dict.fromkeys(range(1, 11), 100) | {10 + gap: 100 + shift, 11 + gap: 100 + shift}
     assert remove_jumps(track(1, places))[1] == (2 if cut else 0)

@@ -1,4 +1,4 @@
-"""Following faces with few whole-image detections."""
+"""Following faces with few whole frames searched."""
 
 import weakref
 
@@ -29,7 +29,7 @@ def drawn(places):
 
 
 class Squares:
-    """Finds whole squares by their colour, and counts how often it is asked."""
+    """Find whole squares by their colour, and count the searches."""
 
     def __init__(self, colours=(RED, BLUE, GREEN)):
         self.colours, self.whole, self.near = colours, 0, 0
@@ -58,14 +58,14 @@ class Corner:
         return np.full((68, 2), (box.left, box.top), np.float32)
 
 
-def test_a_moving_face_is_followed_with_few_whole_images():
+def test_a_moving_face_is_followed_with_few_whole_frames():
     detector = Squares()
     xs = [round(100 + 60 * np.sin(n / 12)) for n in range(101)]
     (track,) = track_faces(drawn(lambda n: [(RED, xs[n], 10)] if n <= 100 else None), detector, Corner(), every=10)
     assert list(track.boxes) == list(track.landmarks) == list(range(1, 101))
     assert max(abs(track.boxes[n].left - xs[n]) for n in range(1, 101)) <= 0.16 * SIDE
     assert detector.whole == 11  # frames 1, 11, ..., 91 and the last one
-    assert detector.near < 80  # it moves by up to a quarter of its side a frame: no rest is given
+    assert detector.near < 80  # it moves by up to a quarter of its side a frame: it never rests
 
 
 def test_a_face_is_searched_for_where_uniform_motion_takes_it():
@@ -99,7 +99,7 @@ def test_a_face_is_followed_back_to_where_it_appears(first):
     assert list(track.boxes) == list(range(first, 22))
 
 
-def test_every_frame_is_detected_when_asked_for():
+def test_every_frame_is_searched_when_asked_for():
     detector = Squares()
     (track,) = track_faces(drawn(lambda n: [(RED, 3 * n, 10)] if n <= 20 else None), detector, Corner(), every=1)
     assert (detector.whole, detector.near) == (20, 0)
@@ -136,7 +136,7 @@ def test_two_faces_that_cross_keep_their_tracks():
     assert len(right.boxes) >= 85
 
 
-def test_two_faces_that_look_alike_and_cross_are_told_by_their_motion():
+def test_two_faces_that_look_alike_and_cross_keep_their_motion():
     near_red = (199, 30, 30)
 
     def places(number):
@@ -159,7 +159,7 @@ def test_a_face_that_goes_does_not_take_the_boxes_of_one_that_passes():
     assert 41 <= max(gone.boxes) <= 44  # from frame 45 on the other one is found where it was
 
 
-def test_images_are_let_go():
+def test_frames_are_released():
     alive = []
 
     def frames():

@@ -12,7 +12,7 @@ from tfrecords_tools.video.reading import read_frames
 
 
 class Counting(FaceDetector):
-    """Counts the pixels of the images that are searched whole."""
+    """Count the pixels of the frames that are searched whole."""
 
     pixels = 0
 
@@ -32,7 +32,7 @@ def test_tracking_gives_the_landmarks_of_detecting_in_every_frame(name):
             reference[frame.number] = predictor.predict(frame.image, box)
     detector.pixels = 0
     (track,) = track_faces(frames, detector, predictor)
-    # Every tenth image whole, the first and the last; the searches near a box are small.
+    # Every tenth frame whole, the first and the last; the searches near a box are small.
     assert detector.pixels <= (len(frames) / 10 + 2) * frames[0].image[..., 0].size
     assert len(reference.keys() ^ track.landmarks.keys()) <= 0.01 * len(frames)
     percent = 100 * np.concatenate([

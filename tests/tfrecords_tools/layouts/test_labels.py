@@ -1,4 +1,4 @@
-"""Annotation files, and the proof that line i stands with frame i."""
+"""Annotation files, and the proof that line i is the label of frame i."""
 
 from dataclasses import replace
 from functools import partial
@@ -51,7 +51,7 @@ def written(tmp_path):
     ],
     ids=["plain", "no newline at the end", "CRLF", "BOM", "blank lines at the end", "spaces and exponents"],
 )
-def test_a_value_a_line(written, content):
+def test_one_value_per_line(written, content):
     values = read_values(written(content))
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values, [0.5, -1, 0.25])
@@ -135,13 +135,13 @@ def test_nearest_is_what_a_loop_finds(rows):
     assert found.tolist() == [nearest_by_hand(times, moment, 0.5) for moment in moments]
 
 
-def test_of_two_rows_as_near_the_earlier_counts_though_floats_say_otherwise():
+def test_of_two_rows_as_near_the_earlier_is_taken_whatever_the_rounding():
     # 0.1 + 0.2 is not 0.3, and the distances to 0.2 differ in the last bit
     assert nearest(np.array([0.1, 0.1 + 0.2]), np.array([0.2])).tolist() == [0]
     assert nearest(np.array([0.7, 0.9]), np.array([0.8])).tolist() == [0]
 
 
-def test_beyond_the_ends_a_row_counts_for_half_a_second_and_within_for_ever():
+def test_beyond_the_ends_a_row_is_valid_for_half_a_second_and_within_without_limit():
     times = np.array([2.0, 100.0])
     found = nearest(times, np.array([1.499, 1.5, 50.0, 52.0, 100.5, 100.501]))
     assert found.tolist() == [-1, 0, 0, 1, 1, -1]
@@ -176,7 +176,7 @@ def test_one_row_with_a_time_is_the_label_of_the_whole_video_and_no_row_of_none(
     assert match(labels, [], []).values.shape == (0, 2)
 
 
-def test_the_mean_is_over_the_annotators_that_are_there():
+def test_the_mean_is_over_the_annotators_that_rated_the_frame():
     nan = np.nan
     annotators = np.float32([[[1, nan], [0, nan], [nan, nan]], [[0.5, -1], [0.25, 0], [0.75, 0.25]]])
     np.testing.assert_array_equal(mean_of(annotators), np.float32([[0.5, nan], [0.5, -0.25]]))
@@ -205,7 +205,7 @@ def test_annotators_are_chosen_by_name():
         (Labels(rows_of_numbers(10), np.arange(10.0)), (1, 10, 99), ()),
         (no_labels(), (1, 99), ()),
     ],
-    ids=["a row a frame", "numbered", "own clock", "none"],
+    ids=["one row per frame", "numbered", "own clock", "none"],
 )
 def test_whether_labels_fit_a_video(tmp_path, labels, fits, fails):
     source = VideoSource("clip", "train", "clip", tmp_path / "clip.mp4", no_labels)

@@ -1,4 +1,4 @@
-"""The layout afew: a class a clip and no valence, one name in two splits and in two classes."""
+"""The layout afew: one class per clip and no valence, one name in two splits and in two classes."""
 
 import numpy as np
 import pytest
@@ -47,6 +47,6 @@ def test_a_name_in_two_classes_is_left_out_and_both_are_named(tmp_path):
     assert "must lie in a folder that is one of Angry, Disgust" in left_out[1].reason
 
 
-def test_no_clip_is_an_error_that_tells_the_layout(tmp_path):
+def test_no_clip_is_an_error_that_describes_the_layout(tmp_path):
     with pytest.raises(UserError, match=r"no clips\. The layout afew needs \{Train,Val\}/\{Angry"):
         find_videos(tmp_path)

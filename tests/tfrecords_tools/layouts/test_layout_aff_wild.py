@@ -1,4 +1,4 @@
-"""The layout aff_wild: which videos it finds, and what it leaves out with which reason."""
+"""The layout aff_wild: the videos that it finds, and what it leaves out for which reason."""
 
 import shutil
 
@@ -95,7 +95,7 @@ def test_the_same_name_in_two_splits_is_two_videos(dataset):
     assert left_out == []
 
 
-def test_hidden_files_and_other_files_are_passed_over(dataset):
+def test_hidden_files_and_other_files_are_skipped(dataset):
     source = dataset(
         *("videos/train/a.mp4", "videos/train/._a.mp4", "videos/train/.b.mp4", "videos/train/readme.txt"),
         *annotated("train", "a"), *annotated("train", "._a"),
@@ -108,7 +108,7 @@ def test_hidden_files_and_other_files_are_passed_over(dataset):
 
 
 @pytest.mark.parametrize("paths", [(), ("videos/holiday/a.mp4",), ("a.mp4",), ("annotations/train/valence/a.txt",)])
-def test_no_video_is_an_error_that_tells_the_layout(dataset, paths):
+def test_no_video_is_an_error_that_describes_the_layout(dataset, paths):
     with pytest.raises(UserError, match=r"no videos.*videos/<split>/<name>\.mp4.*train, validation, test"):
         find_videos(dataset(*paths))
 

@@ -168,7 +168,7 @@ def test_bad_values_are_named_by_file_and_line(tmp_path, text, says):
             labels_of(video)
 
 
-def test_no_annotation_is_an_error_that_tells_the_layout(tmp_path):
+def test_no_annotation_is_an_error_that_describes_the_layout(tmp_path):
     lay(tmp_path, {"videos/a.mp4": "", "annotations/EXPR_Set/Training_Set/a.txt": "neutral\n"})
     with pytest.raises(UserError, match="layout aff_wild2 needs annotations/VA_Set"):
         find_videos(tmp_path)

@@ -1,4 +1,4 @@
-"""The layout csv: tables of one's own by frame, by time or a row a video, and lists of images."""
+"""The layout csv: your own tables by frame, by time or with one row per video, and lists of images."""
 
 import re
 
@@ -49,12 +49,12 @@ def test_rows_by_time_are_matched_by_the_nearest(tmp_path):
     lay(tmp_path, {"mine.csv": "video,time,valence,arousal\n" + rows, "a.mp4": ""})
     (video,), _ = find_videos(tmp_path)
     assert_codes(by_frame(video, 50, 25).values, range(1, 51))
-    # at 50 frames a second each row is nearest to two frames, the earlier of two rows where both are as near
+    # at 50 frames a second each row is nearest to two frames, the earlier of two rows that are as near
     assert_codes(by_frame(video, 99, 50).values, [1 + k // 2 for k in range(99)])
     check_fits(labels_of(video), 99, 1, video)
 
 
-def test_a_row_a_video_is_the_label_of_all_its_frames(tmp_path):
+def test_the_one_row_of_a_video_is_the_label_of_all_its_frames(tmp_path):
     lay(tmp_path, {"mine.csv": "video,valence,arousal\na.mp4,0.5,-1\nb.mp4,,0\n", "a.mp4": "", "b.mp4": ""})
     (first, second), _ = find_videos(tmp_path)
     np.testing.assert_array_equal(by_frame(first, 900, 30).values, np.tile(np.float32([0.5, -1]), (900, 1)))
@@ -89,7 +89,7 @@ def test_tables_named_by_the_splits(tmp_path):
     assert left_out == []
 
 
-def test_folders_tell_files_of_one_name_apart_and_splits_need_not(tmp_path):
+def test_folders_distinguish_files_of_one_name_in_a_split(tmp_path):
     names = ["s1/x/clip.mp4", "s2/x/clip.mp4", "s2/y/clip.mp4", "solo.mp4"]
     rows = "".join(f"{name},0,0,train\n" for name in names) + "s3/clip.mp4,0,0,test\n"
     lay(tmp_path, {"mine.csv": "video,valence,arousal,split\n" + rows, **dict.fromkeys([*names, "s3/clip.mp4"], "")})
@@ -157,7 +157,7 @@ def test_what_cannot_be_used_is_left_out_with_file_and_line(tmp_path):
         assert re.search(says, reasons[name])
 
 
-def test_names_that_no_folder_tells_apart(tmp_path):
+def test_names_that_no_folder_distinguishes(tmp_path):
     names = ["same.mp4", "same.avi", "a/b.mp4", "c/b.mp4", "a_b.mp4"]
     rows = "".join(f"{name},0,0\n" for name in names)
     lay(tmp_path, {"mine.csv": "video,valence,arousal\n" + rows, **dict.fromkeys(names, "")})

@@ -1,4 +1,4 @@
-"""The layout omg: arousal first and from 0 to 1, one label an utterance, names in several splits."""
+"""The layout omg: arousal first and from 0 to 1, one label per utterance, names in several splits."""
 
 import numpy as np
 import pytest

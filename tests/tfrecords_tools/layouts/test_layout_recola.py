@@ -22,7 +22,7 @@ ARFF = """@relation GOLDSTANDARD
 
 
 def raters(frames, sign, header=HEADER):
-    """A table of `frames` + 1 rows; row i tells frame i + 1, which is shown from i / 25 s; the raters spread around."""
+    """A table of `frames` + 1 rows; row i is the code of frame i + 1, shown from i / 25 s; raters differ slightly."""
     names = [name.strip() for name in header.split(";")[1:]]
     spread = {name: (RATERS.index(name) - 2.5) / 10_000 for name in names}  # of mean 0
     rows = [
@@ -91,7 +91,7 @@ def test_the_label_is_the_mean_of_the_raters_and_each_is_kept_in_one_order(tmp_p
     np.testing.assert_allclose(two.values[:, 0], labels.annotators[:, [0, 5], 0].mean(1), atol=1e-6)
 
 
-def test_the_gold_standard_counts_before_the_raters_and_other_names_are_passed_over(tmp_path):
+def test_the_gold_standard_is_used_instead_of_the_raters_and_other_names_are_skipped(tmp_path):
     dataset(tmp_path, "dev_2", lambda sign: arff("dev_2", 3, sign), "arff", "ratings_gold_standard")
     dataset(tmp_path, "dev_2", lambda sign: raters(3, -sign), "csv", "ratings_individual")
     lay(tmp_path, {"ratings_gold_standard/valence/dev_all.arff": "", "holiday.mp4": "", "x/P16.csv": ""})
@@ -162,7 +162,7 @@ def test_bad_annotations_are_named_by_file_and_line(tmp_path, suffix, valence, s
     assert "\n" not in str(error.value)
 
 
-def test_no_video_is_an_error_that_tells_the_layout(tmp_path):
+def test_no_video_is_an_error_that_describes_the_layout(tmp_path):
     lay(tmp_path, {"valence/P16.csv": commas(1, 1)})
     with pytest.raises(UserError, match=r"no videos\. The layout recola needs P16\.mp4"):
         find_videos(tmp_path)

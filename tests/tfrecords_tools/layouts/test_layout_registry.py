@@ -1,4 +1,4 @@
-"""Every layout: what it says of a folder that is not its dataset, and what its sources promise to the packer."""
+"""Every layout: its error for a folder that is not its dataset, and what its sources promise to the packer."""
 
 import contextlib
 import pickle

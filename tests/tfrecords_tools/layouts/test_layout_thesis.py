@@ -107,7 +107,7 @@ def test_a_merged_file_counts_frames_from_one(tmp_path):
     check_fits(labels_of(video), 6, 1, video)
 
 
-def test_raters_count_before_a_merged_file_and_a_merged_file_has_no_rater(tmp_path):
+def test_raters_are_used_instead_of_a_merged_file_and_a_merged_file_has_no_rater(tmp_path):
     lay(tmp_path, {
         "videos/a.mp4": "", "videos/b.mp4": "", "annotations/a.txt": "1 1 1\n", "annotations/b.txt": "1 1000 -1000\n",
         **rater([(0, 500)], [(0, 500)], folder="x/"), **rater([(0, 300)], [(0, 300)], folder="y/"),

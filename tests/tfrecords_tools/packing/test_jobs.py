@@ -1,4 +1,4 @@
-"""Packing as jobs: what a killed run leaves, what is done again and what is not, and who runs the jobs."""
+"""Packing as jobs: what is left when it is killed, what is packed again and what is not, and the runners."""
 
 import sys
 from dataclasses import replace
@@ -43,7 +43,7 @@ def find_videos(source):
 
 
 def write_records(source, options, path):
-    """Stands for `pack_video`: no detection, `FRAMES` records, and no file on an error."""
+    """Replace `pack_video`: no detection, `FRAMES` records, and no file on an error."""
     content = source.path.read_text()
     if content == "bad":
         raise UserError(f"{source.path}: bad")
@@ -95,7 +95,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_killed_run_goes_on_where_it_was(source, packed_videos):
+def test_killed_packing_goes_on_where_it_was(source, packed_videos):
     (source / "c.video").write_text("kill")
     with pytest.raises(KeyboardInterrupt):
         run(source)
@@ -172,7 +172,7 @@ def test_videos_of_one_name_in_two_splits_are_kept_apart(source, packed_videos):
 
     np.savetxt(source / "b.txt", np.full((FRAMES, 2), -0.5))
     output = source.parent / "out"
-    for overwrite in (False, True):  # the second time, each takes over its own file
+    for overwrite in (False, True):  # the second time, each uses its own file again
         packed = pack(Layout("tiny", find_both), source, output, OPTIONS, overwrite=overwrite)
         assert [(entry.video, entry.split) for entry in packed.videos] == [("same", split) for split in SPLITS]
         labels = read_labels(output, packed, packed.videos)
@@ -205,7 +205,7 @@ def test_a_new_and_a_vanished_video(source, packed_videos):
     assert verify(source.parent / "out") == []
 
 
-def test_a_cut_off_file_is_not_taken_over(source, packed_videos):
+def test_a_cut_off_file_is_not_used_again(source, packed_videos):
     packed = run(source)
     file = source.parent / "out" / packed.videos[0].file
     data = file.read_bytes()

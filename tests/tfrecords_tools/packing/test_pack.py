@@ -1,4 +1,4 @@
-"""Packing real clips, what a packed corpus is to TensorFlow Datasets, and what is said of clips that cannot be used."""
+"""Packing real clips, opening the corpus with TensorFlow Datasets, and the reasons for which clips are left out."""
 
 import contextlib
 import hashlib
@@ -123,7 +123,7 @@ def test_tensorflow_datasets_opens_a_packed_corpus(packed_sample):
     assert skin[0] > skin[2] + 15  # skin is redder than it is blue
 
 
-# One corpus with every kind of bad clip beside a good one; what is said of each.
+# One corpus has every kind of bad clip beside a good one; the reason for each.
 BAD = {
     "garbage": r"garbage\.mp4: not a readable video",
     "cut_off": r"cut_off\.mp4: not a readable video",

@@ -59,7 +59,7 @@ def video(portrait, tmp_path_factory):
 
 
 def numbered(frames=FRAMES, **more):
-    """Labels of which the valence tells the frame's number."""
+    """Labels whose valence is the frame's number / 100."""
     return Labels(np.stack([np.arange(1, frames + 1) / 100, np.zeros(frames)], 1).astype(np.float32), **more)
 
 
@@ -74,7 +74,7 @@ def packed(source, options, tmp_path, **more):
 def test_faces_that_come_along_in_images(images, portrait, options, tmp_path):
     (box,) = FaceDetector().detect(portrait)
     points = np.tile(np.array([[100.0, 120.0]], np.float32), (68, 1))
-    there = [1, 2, 4, 7]  # frame 6 has no image, and of the others nothing is told
+    there = [1, 2, 4, 7]  # frame 6 has no image, and the others have no entry
     faces = Faces(dict.fromkeys(there, box), dict.fromkeys(there, points))
     source = VideoSource(
         "v", "train", "s", images, numbered, partial(Faces, faces.boxes, faces.landmarks), fps=25, first=0
@@ -101,7 +101,7 @@ def test_detected_afresh_the_annotated_face_is_chosen(images, portrait, options,
     (box,) = FaceDetector().detect(portrait)
     source = VideoSource("v", "train", "s", images, numbered, partial(Faces, {1: box}), fps=25, first=0)
     _, entry, records = packed(source, replace(options, detect=True), tmp_path)
-    assert entry.frames == FRAMES - 1  # also where nothing is told
+    assert entry.frames == FRAMES - 1  # also without an entry
     assert records[0]["box"][0] == pytest.approx(box.left, abs=12)
     elsewhere = replace(source, read_faces=partial(Faces, {1: Box(0, 200, 30, 230)}))
     with pytest.raises(UserError, match="none of which overlaps an annotated box"):
@@ -220,6 +220,6 @@ def test_what_jumps_is_removed_and_counted(video, options, tmp_path, monkeypatch
     monkeypatch.setattr(video_packer, "track_faces", with_a_jump)
     source = VideoSource("v", "train", "s", video, numbered)
     _, entry, records = packed(source, options, tmp_path)
-    # The frames on one side of the jump are fewer than a piece that is believed.
+    # The segment on one side of the jump is shorter than one that is believed.
     assert [record["frame"] for record in records] == list(range(5, FRAMES + 1))
     assert (entry.frames_removed, entry.frames_without_face) == (4, 0)

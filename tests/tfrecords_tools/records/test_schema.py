@@ -28,15 +28,15 @@ def test_landmarks_of_a_mirrored_photograph_are_the_mirrored_landmarks():
     flipped = np.ascontiguousarray(image[:, ::-1])
     detector, predictor = FaceDetector(), LandmarkPredictor(find_model())
 
-    def landmarks(picture):
-        (box,) = detector.detect(picture)
-        return predictor.predict(picture, box), box.right - box.left
+    def landmarks(photograph):
+        (box,) = detector.detect(photograph)
+        return predictor.predict(photograph, box), box.right - box.left
 
     original, width = landmarks(image)
     expected = original[list(schema.MIRRORED)]
     expected[:, 0] = image.shape[1] - 1 - expected[:, 0]
     distance = np.linalg.norm(landmarks(flipped)[0] - expected, axis=1) / width
-    # Neighbouring points of an eye lie about 0.05 of the face's width apart, so that an exchange would be seen.
+    # Neighbouring points of an eye lie about 0.05 of the face's width apart, so an exchange would show.
     assert np.median(distance) < 0.02
     assert distance[17:].max() < 0.05
     assert distance.max() < 0.1

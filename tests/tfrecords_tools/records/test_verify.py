@@ -49,7 +49,7 @@ def changed(corpus, index, **fields):
 
 
 def rewritten(corpus, change, index=0):
-    """Write the records of one video anew after `change(list of tf.train.Example)`; the manifest's sha256 follows."""
+    """Rewrite the records of one video after `change(list of tf.train.Example)`, and the manifest to match."""
     entry = manifest.load(corpus).videos[index]
     path = corpus / entry.file
     examples = [tf.train.Example.FromString(d.numpy()) for d in tf.data.TFRecordDataset(str(path), buffer_size=1 << 18)]
@@ -106,7 +106,7 @@ def test_a_missing_file_is_named(corpus):
     assert verify(corpus) == [f"{SECOND} (train, v1): the file is missing"]
 
 
-def test_a_file_too_many_is_named(corpus):
+def test_a_file_that_the_manifest_lacks_is_named(corpus):
     shutil.copy(corpus / FIRST, corpus / "tiny-train.tfrecord-00002-of-00003")
     assert verify(corpus) == ["tiny-train.tfrecord-00002-of-00003: not in manifest.json"]
 
@@ -135,7 +135,7 @@ def test_two_files_exchanged_are_named(corpus):
         (2, {"subject": "other"}, "record 6: shows the subject b'v2', the manifest says other"),
     ],
 )
-def test_what_the_manifest_says_otherwise_is_named(corpus, index, fields, problem):
+def test_a_manifest_that_differs_from_the_records_is_named(corpus, index, fields, problem):
     changed(corpus, index, **fields)
     entry = manifest.load(corpus).videos[index]
     problems = verify(corpus)
@@ -179,7 +179,7 @@ def test_a_subject_in_two_splits_is_named(tmp_path):
         {"frames": 3, "subject": "anna", "split": "test"},
     ]
     make_corpus(tmp_path, videos)
-    assert verify(tmp_path) == ["subject anna: stands in more than one split: test, train"]
+    assert verify(tmp_path) == ["subject anna: is in more than one split: test, train"]
 
 
 def feature(example, name):
@@ -277,7 +277,7 @@ def test_saving_and_loading_a_manifest_changes_nothing(corpus):
     assert not list(corpus.glob(".partial*"))
 
 
-def test_a_manifest_of_before_is_read(corpus):
+def test_an_earlier_manifest_is_read(corpus):
     packed = manifest.load(corpus)
     path = corpus / "manifest.json"
 

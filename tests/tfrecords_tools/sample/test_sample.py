@@ -161,7 +161,7 @@ def test_clips_do_not_share_a_face(portraits, portrait):
     shapes = []
     for index in range(10):
         points = vary_identity(portraits[portrait], np.random.default_rng([0, index, 1])).landmarks
-        # Distances between landmarks in rows across the face do not tell a mirrored face from another.
+        # Distances between landmarks in rows across the face are the same in a mirrored face.
         shapes.append(np.abs(points[PAIRS[:, 0]] - points[PAIRS[:, 1]]).ravel())
     for index, shape in enumerate(shapes):
         others = np.array(shapes[:index] + shapes[index + 1 :])

@@ -14,7 +14,7 @@ from tfrecords_tools.study import agreement
 from tfrecords_tools.study.agreement import best_subset, canonical_correlation, correlations, mac
 from tfrecords_tools.study.agreement_report import report, table
 
-# Orthogonal and centred, so that correlations of their sums can be told without a computer.
+# Orthogonal and centred, so that correlations of their sums are known without a computer.
 U, V, W = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], float)
 NAN = np.nan
 
@@ -83,7 +83,7 @@ def test_the_canonical_correlation_is_that_of_scikit_learn_and_of_least_squares(
 
 
 def test_directions_that_are_rounding_alone_do_not_count():
-    # All points move together: two directions, whatever 136 float32 coordinates make of them.
+    # All points move together: two directions, whatever 136 float32 coordinates round them to.
     frames = 200
     moves = np.random.default_rng(2).normal(0, 0.05, (frames, 1, 2))
     landmarks = (faces(1) + moves).astype(np.float32)
@@ -101,7 +101,7 @@ def test_chance_is_what_independent_values_give():
     assert agreement.chance(300, 136) == pytest.approx(np.sqrt(np.mean(np.square(found))), abs=0.03)
 
 
-def test_a_canonical_correlation_that_says_nothing_is_none():
+def test_a_canonical_correlation_that_is_not_defined_is_none():
     assert canonical_correlation(faces(100), np.arange(100.0))[0] is None  # 136 directions meet 100 frames
     assert canonical_correlation(faces(200), np.full(200, 0.3, np.float32))[0] is None
     assert canonical_correlation(faces(200), np.full(200, NAN)) == (None, 0)
@@ -155,7 +155,7 @@ def test_the_report_is_of_the_records_ratings(corpus, tmp_path):
     )
 
 
-def test_the_command_writes_json_table_and_pictures(corpus, tmp_path, capsys):
+def test_the_command_writes_json_table_and_figures(corpus, tmp_path, capsys):
     folder, _ = corpus
     assert cli.main(["agreement", str(folder), "--best=2", f"--output={tmp_path}"]) == 0
     printed = capsys.readouterr().out
@@ -204,7 +204,7 @@ def test_a_selection_that_cannot_be_used_is_named(corpus, tmp_path, lines, says)
         report(corpus[0], write(tmp_path / "s.csv", *lines))
 
 
-def test_numbers_of_annotators_that_cannot_be_are_errors(corpus):
+def test_impossible_numbers_of_annotators_are_errors(corpus):
     with pytest.raises(UserError, match=r"`best` must be from 2 to the number of annotators, 3. Received: 4"):
         report(corpus[0], best=4)
     with pytest.raises(UserError, match="at most 100,000 subsets"):

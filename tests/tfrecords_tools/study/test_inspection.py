@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_read_is_named(corpus):
         read_records(corpus, entry)
 
 
-def test_the_contact_sheet_is_a_picture_of_the_faces(corpus, tmp_path):
+def test_the_contact_sheet_shows_the_faces(corpus, tmp_path):
     path = tmp_path / "sheet.png"
     contact_sheet(corpus, path, columns=3, rows=3)
     with Image.open(path) as sheet:

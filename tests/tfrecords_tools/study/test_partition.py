@@ -1,4 +1,4 @@
-"""Parts by subject against the best of all assignments, and the three criteria counted anew."""
+"""Parts by subject, compared with the best of all assignments, and the three criteria counted by hand."""
 
 import itertools
 import json
@@ -61,7 +61,7 @@ def test_no_move_and_no_exchange_makes_the_result_better():
         assert distance_by_hand(subjects, other, shares) > distance - 1e-8
 
 
-def test_twins_are_parted_evenly():
+def test_twins_are_divided_evenly():
     # Two of each kind: two parts can be exactly alike.
     one = subjects_of(5, seed=2)
     twice = [np.concatenate([rows, rows]) for rows in (one.labels, one.genders, one.frames)]
@@ -109,7 +109,7 @@ def test_the_command_meets_the_three_criteria(corpus, tmp_path, capsys):
         parts.setdefault(part_of[f"{video['split']}/v{i}"], []).append((video["subject"], i % 4))
     assert set(parts) == {"fold-1", "fold-2", "fold-3"}
     seen = [{subject for subject, _ in videos} for videos in parts.values()]
-    assert sum(map(len, seen)) == 6  # nobody twice
+    assert sum(map(len, seen)) == 6  # no subject twice
     for name, videos in parts.items():
         assert sorted(kind for _, kind in videos) == [0, 1, 2, 3]  # one subject with kinds 0 and 1, one with 2 and 3
         assert found["parts"][name]["share"] == pytest.approx(1 / 3)
@@ -151,7 +151,7 @@ def test_fractions_make_splits(corpus):
     assert "does not say who is seen" not in partition_report.table(found)
 
 
-def test_videos_without_a_subject_are_said_to_count_alone(tmp_path):
+def test_the_table_says_that_videos_without_a_subject_count_alone(tmp_path):
     make_corpus(tmp_path, [{"frames": 3}, {"frames": 3}])
     found = partition_report.partition(tmp_path, partition_report.folds(2))
     assert "each video counts as a subject of its own" in partition_report.table(found)
@@ -173,7 +173,7 @@ def test_videos_without_a_subject_are_said_to_count_alone(tmp_path):
         (["--folds=2", "--genders={}/twice.csv"], "line 3: p0 must have one gender"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(corpus, tmp_path, capsys, flags, says):
+def test_impossible_parts_are_one_line(corpus, tmp_path, capsys, flags, says):
     (tmp_path / "bad.csv").write_text("subject,gender\np0,f\np9,f\n")
     (tmp_path / "twice.csv").write_text("subject,gender\np0,f\np0,m\n")
     flags = [flag.format(tmp_path) for flag in flags]

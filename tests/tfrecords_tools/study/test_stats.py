@@ -47,7 +47,7 @@ def test_the_numbers_are_those_of_a_count_by_hand(corpus):
     assert splits["all"]["frames_labelled"] == 6
 
 
-def test_a_value_on_a_border_is_in_the_bin_above(corpus):
+def test_a_value_on_an_edge_is_in_the_bin_above(corpus):
     train = stats.statistics(corpus)["splits"]["train"]
 
     # Bins of 0.05 from -1: 0.35 begins bin 27 although float32 has it a little smaller; -1.5 is counted in bin 0.

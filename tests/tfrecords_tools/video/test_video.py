@@ -1,4 +1,4 @@
-"""Frames of video files: number, order, colour and time; and a writer that leaves no half file."""
+"""Frames of video files: number, order, colour and time; and a writer of whole files."""
 
 from pathlib import Path
 
@@ -36,17 +36,17 @@ def test_frames_come_in_order_with_number_and_time(tmp_path, suffix, fps):
 
 def test_times_that_do_not_rise_go_on_by_the_period(monkeypatch):
     # 25 frames a second; the container's time repeats, falls back, and goes on.
-    told = [0.0, 0.04, 0.04, 0.02, 0.30, 0.30]
+    shown = [0.0, 0.04, 0.04, 0.02, 0.30, 0.30]
 
     class Capture:
         place = -1
 
         def grab(self):
             self.place += 1
-            return self.place < len(told)
+            return self.place < len(shown)
 
         def get(self, name):
-            return 25.0 if name == cv2.CAP_PROP_FPS else 1000 * told[self.place]
+            return 25.0 if name == cv2.CAP_PROP_FPS else 1000 * shown[self.place]
 
         def retrieve(self):
             return True, np.zeros((2, 2, 3), np.uint8)
