@@ -1,0 +1,71 @@
+"""Copies of videos that a browser cannot play, made when they are asked for and kept beside the drafts."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfrecords_tools.annotate.catalogue import Catalogue, Clip
+from tfrecords_tools.annotate.drafts import FOLDER
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.video.browser_copy import transcode
+
+
+@dataclass
+class _Conversion:
+    share: float = 0.0
+    error: str = ""
+
+
+class Copies:
+    """The copies of a folder's videos; one is made at a time."""
+
+    def __init__(self, catalogue: Catalogue):
+        self._folder = catalogue.source / FOLDER / "copies"
+        self._running: dict[int, _Conversion] = {}
+        self._tasks: set[asyncio.Task] = set()
+        self._one = asyncio.Lock()
+
+    def playable(self, clip: Clip) -> Path | None:
+        """Return the file to play: the video itself or its copy; None while there is no copy yet."""
+        if not clip.facts.reason:
+            return clip.path
+        copy = self._copy_of(clip)
+        return copy if copy.is_file() else None
+
+    async def prepare(self, clip: Clip) -> dict:
+        """Have a copy made if one is needed; return how far it is: `ready`, `share` from 0 to 1, and `reason`.
+
+        Raises:
+          UserError: if the video cannot be converted.
+        """
+        reason = (await asyncio.to_thread(lambda: clip.facts)).reason
+        if self.playable(clip):
+            self._running.pop(clip.number, None)
+            return {"ready": True, "share": 1.0, "reason": reason}
+        if clip.number not in self._running:
+            self._running[clip.number] = _Conversion()
+            task = asyncio.create_task(self._convert(clip, self._running[clip.number]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        running = self._running[clip.number]
+        if running.error:
+            del self._running[clip.number]  # asked again, it is tried again
+            raise UserError(running.error)
+        return {"ready": False, "share": running.share, "reason": reason}
+
+    async def _convert(self, clip: Clip, running: _Conversion) -> None:
+        def progress(share: float) -> None:
+            running.share = share
+
+        async with self._one:
+            try:
+                await asyncio.to_thread(transcode, clip.path, self._copy_of(clip), progress)
+            except (UserError, OSError) as error:
+                running.error = str(error)
+
+    def _copy_of(self, clip: Clip) -> Path:
+        # Another file under the same name has a copy of its own.
+        status = clip.path.stat()
+        stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+        return self._folder / f"{hashlib.sha256(stamp.encode()).hexdigest()[:20]}.mp4"

@@ -1,0 +1,217 @@
+// Record, punch in, replay and verify: one screen whose parts never move.
+
+import { ask } from "./api.js";
+import { Curves } from "./curve.js";
+import { clock, element, problem, show } from "./elements.js";
+import { Input } from "./input.js";
+import { Pad } from "./pad.js";
+import { Player } from "./player.js";
+import { Recorder } from "./recorder.js";
+import { save } from "./settings.js";
+import { Trace } from "./trace.js";
+
+const COUNTDOWN = 3, BACK = 5, SPEEDS = [1, 0.75, 0.5];
+
+export async function annotate({ settings, facts, go, video: row, verifying = false }) {
+  const player = new Player(row.number), input = new Input(settings);
+  const recorder = new Recorder(settings.rater, row.number, settings.dimensions, (kind, text) => problem(text));
+  let recording = false, running = true, finished = false, shownTime = 0;
+
+  const canvas = element("canvas", { "aria-label": "Value" }), output = element("output");
+  const pad = new Pad(canvas, output, input);
+  const runningCurve = element("canvas", { class: "clickable", "aria-label": "The last seconds" });
+  const wholeCurve = element("canvas", { class: "clickable", "aria-label": "The whole video" });
+  const at = element("output", { id: "at" }, ""), state = element("output", { id: "state" }, "");
+  const speed = element("select", { "aria-label": "Speed" }, SPEEDS.map(value => element("option", { value }, `${value}×`)));
+  speed.value = String(settings.speed);
+  const button = (id, text, onclick, kind = "") => element("button", { type: "button", id, class: kind, onclick }, text);
+  const record = button("record", "Record", () => toggle(), "primary");
+  const play = button("play", "Play", () => replay());
+  const done = button(verifying ? "verify" : "finish", verifying ? "Verified" : "Finish", () => end());
+  show(element("div", { class: "stage" },
+    player.box, element("div", { class: "pad" }, canvas, output),
+    element("div", { class: "lines" }, runningCurve, wholeCurve),
+    element("div", { class: "controls" }, record, play, button("back", `Back ${BACK} s`, () => jump(-BACK)),
+      button("forward", `On ${BACK} s`, () => jump(BACK)), button("undo", "Undo", () => undo()), speed, at,
+      element("span", { class: "space" }), state, done, button("leave", "To the list", () => go("videos")))));
+
+  const duration = row.seconds;
+  let curves = new Curves(runningCurve, wholeCurve, recorder.traces, duration);
+
+  async function toggle() {
+    if (recording || player.counting && player.over.classList.contains("count") && !player.over.hidden) return stop();
+    if (player.playing) player.pause();
+    if (player.time >= duration - 0.05) player.seek(0);
+    record.textContent = "Pause";
+    record.classList.add("recording");
+    pad.given = null;
+    recorder.begin();
+    recording = "soon";
+    const plays = await player.start(COUNTDOWN, Number(speed.value)).catch(() => false);
+    if (recording === "soon" && plays) recording = true;
+    player.recording(recording === true);
+  }
+
+  function stop() {
+    const was = recording;
+    recording = false;
+    player.pause();
+    recorder.flush();
+    record.textContent = "Record";
+    record.classList.remove("recording");
+    player.recording(false);
+    return was;
+  }
+
+  async function replay() {
+    if (recording) stop();
+    if (player.playing) player.pause();
+    else {
+      if (player.time >= duration - 0.05) player.seek(0);
+      await player.start(0, Number(speed.value)).catch(() => {});
+    }
+    play.textContent = player.playing ? "Pause playing" : "Play";
+    player.recording(false);
+  }
+
+  function jump(seconds, to = null) {
+    if (recording) stop();
+    player.pause();
+    play.textContent = "Play";
+    player.seek(to ?? player.time + seconds);
+    player.recording(false);
+  }
+
+  async function undo() {
+    if (recording) stop();
+    try {
+      const { undone } = await recorder.undo();
+      problem();
+      state.textContent = undone ? "The last recording is taken back." : "There is nothing to undo.";
+    } catch (error) {
+      problem(error.message);
+    }
+  }
+
+  async function end() {
+    if (recording) stop();
+    player.pause();
+    try {
+      if (verifying) await recorder.verify();
+      else await recorder.finish(details());
+      finished = true;
+      problem();
+      go("videos");
+    } catch (error) {
+      problem(error.message);
+      const holes = recorder.traces[settings.dimensions[0]].holes(duration);
+      if (holes.length) player.seek(holes[0][0]);
+    }
+  }
+
+  const details = () => ({
+    input: settings.input === "gamepad" ? settings.gamepad : settings.input,
+    axis: settings.input === "gamepad" ? (settings.dimensions.length > 1 ? [settings.axisX, settings.axisY] : [settings.axisY]) : null,
+    dead_zone: settings.input === "gamepad" ? settings.deadZone : null,
+    inverted: settings.inverted, speed: Number(speed.value), ghost: Boolean(settings.ghost && facts.ghosts),
+    screen: `${screen.width}x${screen.height}`,
+  });
+
+  player.frame = time => {
+    shownTime = time;
+    if (recording === true) recorder.put(time, { ...input.poll() });
+  };
+  player.ended = () => {
+    if (recording === true) recorder.put(Math.max(duration, shownTime + 0.001), { ...input.poll() });
+    stop();
+    play.textContent = "Play";
+    const holes = recorder.traces[settings.dimensions[0]].holes(duration);
+    state.textContent = holes.length ? `Not recorded: ${clock(holes[0][0])} to ${clock(holes[0][1])}.`
+      : verifying ? "Seen to the end." : "All of it is recorded. Choose Finish, or correct parts of it.";
+    if (!holes.length) done.classList.add("primary");
+  };
+  speed.addEventListener("change", () => {
+    settings.speed = Number(speed.value);
+    player.video.playbackRate = settings.speed;
+    save(settings);
+    speed.blur();
+  });
+  for (const each of [runningCurve, wholeCurve]) {
+    each.addEventListener("click", event => jump(0, curves.timeOf(event, player.time)));
+  }
+
+  const keys = event => {
+    if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = {
+      " ": toggle, p: replay, u: undo, f: end, ",": () => jump(-BACK), ".": () => jump(BACK), Escape: () => go("videos"),
+      ...(settings.input === "keys" ? {} : { ArrowLeft: () => jump(-BACK), ArrowRight: () => jump(BACK) }),
+    }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+  window.addEventListener("keydown", keys);
+  const leaving = event => { if (recorder.unsaved) event.preventDefault(); };
+  window.addEventListener("beforeunload", leaving);
+
+  const tick = () => {
+    if (!running) return;
+    input.poll();
+    const now = player.playing ? shownTime : player.time;
+    if (recording !== true && recording !== "soon" && player.playing) {
+      pad.given = Object.fromEntries(settings.dimensions.map(name => [name, recorder.traces[name].at(now) ?? 0]));
+    } else if (recording) {
+      pad.given = null;
+    }
+    pad.draw();
+    curves.draw(now);
+    at.textContent = `${clock(now)} of ${clock(duration)}`;
+    requestAnimationFrame(tick);
+  };
+
+  const close = () => {
+    running = false;
+    if (recording) stop();
+    window.removeEventListener("keydown", keys);
+    window.removeEventListener("beforeunload", leaving);
+    input.close();
+    player.close();
+    recorder.close();
+  };
+
+  try {
+    await recorder.open();
+    await player.load();
+    const ghost = settings.ghost && facts.ghosts ? await ask("api/ghost", { video: row.number }) : null;
+    const made = ghost?.times.length ? Object.fromEntries(settings.dimensions.map(name => [name, new Trace(ghost.times, ghost[name])])) : null;
+    const other = verifying ? await otherDimension(settings, row) : {};
+    curves = new Curves(runningCurve, wholeCurve, { ...other, ...recorder.traces }, duration, made);
+    const holes = recorder.traces[settings.dimensions[0]].holes(duration);
+    if (!verifying && holes.length && holes[0][0] > 0) {
+      player.seek(holes[0][0]);
+      state.textContent = `You were here: recorded up to ${clock(holes[0][0])}.`;
+    } else {
+      state.textContent = verifying ? "Watch it once more; Record corrects a part; then choose Verified."
+        : "Watch it once (Play), then Record.";
+    }
+    record.focus();
+    tick();
+  } catch (error) {
+    problem(error.message);
+    close();
+    if (!finished) go("videos", null, true);
+    return () => {};
+  }
+  return close;
+}
+
+// While one verifies, the other dimension's curve is there to compare with.
+async function otherDimension(settings, row) {
+  const found = {};
+  for (const name of ["valence", "arousal"]) {
+    if (settings.dimensions.includes(name) || !row.dimensions[name].finished) continue;
+    const { times, values } = await ask("api/trace", { rater: settings.rater, dimension: name, video: row.number });
+    found[name] = new Trace(times, values);
+  }
+  return found;
+}

@@ -1,0 +1,158 @@
+"""A web server for the person at this computer: loopback address, a secret in the address, nothing from elsewhere.
+
+Every path begins with a random token, so that another user or a page in another tab cannot guess it. Requests must name
+this server in `Host`, which stops DNS rebinding, and those that change something or open a WebSocket must come from its
+own pages (`Origin`). A Content-Security-Policy lets the pages load nothing from anywhere else.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+import secrets
+import webbrowser
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tfrecords_tools.errors import UserError
+
+INSTALL = 'The page is served by aiohttp: pip install -e ".[annotate]"'
+# Bytes of a request's body, and of a message of a WebSocket.
+LARGEST_MESSAGE = 1 << 18
+
+_log = logging.getLogger(__name__)
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def web():
+    """Return `aiohttp.web`; raise a `UserError` where aiohttp is not installed."""
+    try:
+        from aiohttp import web as found
+    except ImportError:
+        raise UserError(f"This needs aiohttp. {INSTALL}") from None
+    return found
+
+
+class LoopbackServer:
+    """Serves an application's routes below a token.
+
+    Attributes:
+      token: first part of every path.
+      address: of the first page, once it runs.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0):
+        """Prepare a server; port 0 takes any free one."""
+        self.token = secrets.token_urlsafe(24)
+        self.address = ""
+        self._host, self._port = host, port
+        self._names: set[str] = set()
+        middlewares = [web().middleware(self._guard)]
+        self.app = web().Application(middlewares=middlewares, client_max_size=LARGEST_MESSAGE)
+
+    def route(self, method: str, path: str, handler: Callable) -> None:
+        """Add a handler for `path`, which begins behind the token."""
+        self.app.router.add_route(method, f"/{{token}}/{path}", handler)
+
+    def pages(self, folder: Path) -> None:
+        """Serve the files of a folder below `app/`, and its index.html as the first page."""
+        files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
+
+        async def send(request):
+            path = files.get(request.match_info.get("file", "index.html"))
+            if path is None:
+                raise web().HTTPNotFound
+            return web().Response(
+                body=path.read_bytes(),
+                content_type=_TYPES[path.suffix],
+                charset="utf-8",
+                headers={"Cache-Control": "no-store"},
+            )
+
+        self.route("GET", "", send)
+        self.route("GET", "app/{file}", send)
+
+    async def start(self):
+        """Begin to serve; return what `aiohttp.web.AppRunner` is, to be cleaned up."""
+        runner = web().AppRunner(self.app, access_log=None)
+        await runner.setup()
+        site = web().TCPSite(runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            raise UserError(
+                f"`--port` must be free on {self._host}. Received: {self._port} ({error.strerror}). Leave it out to "
+                "take any free one."
+            ) from None
+        port = site._server.sockets[0].getsockname()[1]
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        self._names = {f"{name}:{port}" for name in (shown, "localhost", "127.0.0.1", "[::1]")}
+        self.address = f"http://{shown}:{port}/{self.token}/"
+        return runner
+
+    def serve(self, open_browser: bool, started: Callable[[str], None]) -> None:
+        """Serve until the process is interrupted.
+
+        Args:
+          open_browser: whether the first page is opened.
+          started: called with the address.
+        """
+
+        async def run():
+            runner = await self.start()
+            started(self.address)
+            if open_browser:
+                webbrowser.open(self.address)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await runner.cleanup()
+
+        asyncio.run(run())
+
+    async def _guard(self, request, handler: Callable[..., Awaitable]):
+        given = request.match_info.get("token", "")
+        if not hmac.compare_digest(given.encode(), self.token.encode()):
+            raise web().HTTPNotFound  # says nothing of what is here
+        if request.host not in self._names:
+            return _refused("This server answers under its own address only.")
+        origin = request.headers.get("Origin")
+        asks = request.method not in ("GET", "HEAD") or "upgrade" in request.headers.get("Connection", "").lower()
+        if asks and origin not in {f"http://{name}" for name in self._names}:
+            return _refused("Only this server's own pages may ask for that.")
+        try:
+            response = await handler(request)
+        except UserError as error:
+            response = web().json_response({"error": str(error)}, status=400)
+        except (ValueError, KeyError, TypeError) as error:
+            _log.debug("refused: %s %s: %r", request.method, request.path, error)
+            response = web().json_response({"error": "This request is not understood."}, status=400)
+        if not response.prepared:
+            response.headers.update(_headers(request.host))
+        return response
+
+
+async def read_json(request) -> dict:
+    """Return the JSON object that a request carries; raise a `ValueError` if it is none."""
+    found = json.loads(await request.text())
+    if not isinstance(found, dict):
+        raise ValueError("must be an object")
+    return found
+
+
+def _headers(host: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+            f"media-src 'self' blob:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _refused(reason: str):
+    return web().json_response({"error": reason}, status=403)

@@ -1,0 +1,134 @@
+"""How late a rater reacts: the shift of an annotation at which it goes best with what it was a reaction to.
+
+Reported delays are from 1 to 6 seconds (Mariooryad and Busso, "Correcting time-continuous emotional labels by modeling
+the reaction lag of evaluators", IEEE Transactions on Affective Computing, 2015). A delay is estimated against the
+landmarks, by their canonical correlation with the shifted annotation (as ijcv2019 section 3.5), or against the other
+raters, by the correlation with their mean, which gives the delay relative to theirs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfrecords_tools.study.agreement import canonical_correlation
+
+LONGEST = 6.0  # seconds
+STEP = 0.1
+# Seconds of video that a part for the uncertainty has at least.
+PART = 20.0
+_FEWEST_FRAMES = 50
+_LEVEL = 1.96
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One annotation of one video on a grid of equal steps.
+
+    Attributes:
+      rate: values per second.
+      values: (n,) the rater's, NaN where missing.
+      landmarks: (n, 68, 2), or None.
+      others: (n,) the mean of the other raters', or None.
+    """
+
+    rate: float
+    values: np.ndarray
+    landmarks: np.ndarray | None = None
+    others: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Delay:
+    """An estimated delay.
+
+    Attributes:
+      seconds: by which the annotation comes too late; negative against raters who are later still.
+      low, high: its 95 % interval, from a jackknife over parts of the videos; None from fewer than three parts.
+      correlation: at that delay; 0 shift gives `undelayed`.
+      undelayed: correlation without a shift.
+    """
+
+    seconds: float
+    low: float | None
+    high: float | None
+    correlation: float
+    undelayed: float
+
+
+def against_landmarks(recordings: Sequence[Recording]) -> Delay | None:
+    """Return a rater's delay behind the landmarks, from 0 to 6 seconds; None where nothing can be said."""
+    lags = np.arange(0, LONGEST + STEP / 2, STEP)
+    return _delay(recordings, lags, lambda part, shift: _with_landmarks(part, shift))
+
+
+def against_raters(recordings: Sequence[Recording]) -> Delay | None:
+    """Return a rater's delay behind the mean of the others, from -6 to 6 seconds; None where nothing can be said."""
+    lags = np.arange(-LONGEST, LONGEST + STEP / 2, STEP)
+    return _delay(recordings, lags, lambda part, shift: _with_others(part, shift))
+
+
+def _delay(
+    recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
+) -> Delay | None:
+    curves, sizes = [], []
+    for part in _parts(recordings):
+        curve = [correlation(part, round(lag * part.rate)) for lag in lags]
+        if all(value is not None for value in curve):
+            curves.append(np.arctanh(np.clip(curve, -0.999, 0.999)))  # Fisher's z, which may be averaged
+            sizes.append(len(part.values))
+    if not curves:
+        return None
+    curves, sizes = np.array(curves), np.array(sizes, np.float64)
+    pooled = sizes @ curves / sizes.sum()
+    seconds = _peak(lags, pooled)
+    low = high = None
+    if len(curves) > 2:
+        without = [
+            _peak(lags, (sizes @ curves - sizes[i] * curves[i]) / (sizes.sum() - sizes[i])) for i in range(len(curves))
+        ]
+        n = len(curves)
+        spread = np.sqrt((n - 1) / n * np.sum((np.array(without) - np.mean(without)) ** 2))
+        low, high = seconds - _LEVEL * spread, seconds + _LEVEL * spread
+    at, zero = np.abs(lags - seconds).argmin(), np.abs(lags).argmin()
+    return Delay(float(seconds), low, high, float(np.tanh(pooled[at])), float(np.tanh(pooled[zero])))
+
+
+def _parts(recordings: Sequence[Recording]) -> list[Recording]:
+    """Cut the recordings into parts, each long against the longest delay."""
+    found = []
+    for each in recordings:
+        number = max(1, int(len(each.values) / (each.rate * PART)))
+        for places in np.array_split(np.arange(len(each.values)), number):
+            take = slice(places[0], places[-1] + 1)
+            cut = [None if array is None else array[take] for array in (each.values, each.landmarks, each.others)]
+            found.append(Recording(each.rate, *cut))
+    return found
+
+
+def _with_landmarks(part: Recording, shift: int) -> float | None:
+    values, landmarks = part.values[shift:], part.landmarks[: len(part.values) - shift]
+    good = ~np.isnan(values)
+    if good.sum() < _FEWEST_FRAMES:
+        return None
+    return canonical_correlation(landmarks[good], values[good])[0]
+
+
+def _with_others(part: Recording, shift: int) -> float | None:
+    n = len(part.values)
+    own = part.values[max(0, shift) : n + min(0, shift)]
+    others = part.others[max(0, -shift) : n - max(0, shift)]
+    good = ~np.isnan(own) & ~np.isnan(others)
+    if good.sum() < _FEWEST_FRAMES or not np.ptp(own[good]) or not np.ptp(others[good]):
+        return None
+    return float(np.corrcoef(own[good], others[good])[0, 1])
+
+
+def _peak(lags: np.ndarray, curve: np.ndarray) -> float:
+    """Return the place of the maximum, between the grid's points by the parabola through its neighbours."""
+    top = int(curve.argmax())
+    if top in (0, len(curve) - 1):
+        return float(lags[top])
+    left, middle, right = curve[top - 1 : top + 2]
+    bend = left - 2 * middle + right
+    return float(lags[top] + (0.5 * (left - right) / bend if bend else 0) * (lags[1] - lags[0]))
