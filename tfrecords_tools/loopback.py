@@ -47,8 +47,12 @@ class LoopbackServer:
         self.address = ""
         self._host, self._port = host, port
         self._names: set[str] = set()
-        middlewares = [web().middleware(self._guard)]
-        self.app = web().Application(middlewares=middlewares, client_max_size=LARGEST_MESSAGE)
+
+        @web().middleware
+        async def guard(request, handler):
+            return await self._guard(request, handler)
+
+        self.app = web().Application(middlewares=[guard], client_max_size=LARGEST_MESSAGE)
 
     def route(self, method: str, path: str, handler: Callable) -> None:
         """Add a handler for `path`, which begins behind the token."""

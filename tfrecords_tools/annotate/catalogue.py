@@ -1,10 +1,10 @@
 """What there is to annotate in a folder, what each rater has done of it, and where everything lies.
 
-    SOURCE/videos/[<split>/]<name>.mp4                          the clips, at any depth
-    SOURCE/annotations/<rater>/<dimension>/<name>.txt           finished annotations, as the layout `thesis` reads them
-    SOURCE/annotations/<rater>/<dimension>/<name>.json          how and when each was made
-    SOURCE/selected.csv                                         the annotations whose mean is the label
-    SOURCE/.annotate/                                           drafts, copies for the browser, raters' settings
+SOURCE/videos/[<split>/]<name>.mp4                          the clips, at any depth
+SOURCE/annotations/<rater>/<dimension>/<name>.txt           finished annotations, as the layout `thesis` reads them
+SOURCE/annotations/<rater>/<dimension>/<name>.json          how and when each was made
+SOURCE/selected.csv                                         the annotations whose mean is the label
+SOURCE/.annotate/                                           drafts, copies for the browser, raters' settings
 """
 
 import hashlib

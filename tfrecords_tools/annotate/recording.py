@@ -131,4 +131,3 @@ class Recorder:
             trace = draft.trace()
             found[name] = {"times": (trace.times / 1000).tolist(), "values": (trace.values / 1000).tolist()}
         return found
-

@@ -186,4 +186,3 @@ def check_choice_of(dimension: str) -> str:
     """Return the name of a dimension; raise a `UserError` if it is none."""
     check_choice("dimension", dimension, DIMENSIONS)
     return dimension
-

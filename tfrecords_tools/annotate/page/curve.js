@@ -79,6 +79,10 @@ export class Curves {
     context.clearRect(0, 0, width, height);
     for (const [name, trace] of Object.entries(this.traces)) {
       context.strokeStyle = colour(name);
+      if (trace.times.length < width) {
+        this.#path(context, trace, 0, this.duration, x, y, colour(name), []);
+        continue;
+      }
       const columns = this.#columns(name, trace, Math.round(width));
       context.beginPath();
       for (let i = 0; i < columns.length; i += 1) {

@@ -31,9 +31,9 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   show(element("div", { class: "stage" },
     player.box, element("div", { class: "pad" }, canvas, output),
     element("div", { class: "lines" }, runningCurve, wholeCurve),
-    element("div", { class: "controls" }, record, play, button("back", `Back ${BACK} s`, () => jump(-BACK)),
-      button("forward", `On ${BACK} s`, () => jump(BACK)), button("undo", "Undo", () => undo()), speed, at,
-      element("span", { class: "space" }), state, done, button("leave", "To the list", () => go("videos")))));
+    element("div", { class: "controls" }, record, play, button("back", `−${BACK} s`, () => jump(-BACK)),
+      button("forward", `+${BACK} s`, () => jump(BACK)), button("undo", "Undo", () => undo()), speed, at,
+      state, done, button("leave", "To the list", () => go("videos")))));
 
   const duration = row.seconds;
   let curves = new Curves(runningCurve, wholeCurve, recorder.traces, duration);

@@ -82,10 +82,7 @@ export function welcome({ settings, facts, go }) {
       field("Up is negative", inverted),
       facts.ghosts ? field("Predictions", element("span", {}, ghost,
         " show a network's curve (it biases, and is noted with your annotation)")) : null,
-      element("p", {}, element("button", { type: "submit", class: "primary", id: "begin" }, "To the videos")),
-      element("h2", {}, "Try it"),
-      element("p", { class: "note" }, "Move the stick, the pointer over the scale, or hold the arrow keys."),
-      element("div", { class: "row" }, sizedCanvas(canvas), output)),
+      element("p", {}, element("button", { type: "submit", class: "primary", id: "begin" }, "To the videos"))),
     element("section", {},
       element("h1", {}, "What is rated"),
       element("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) =>
@@ -95,6 +92,9 @@ export function welcome({ settings, facts, go }) {
         element("li", {}, "What happens and what is said counts: watch with sound, and look at the video once before."),
         element("li", {}, "Rate one dimension at a time unless you are used to the plane."),
         element("li", {}, "Practise on one clip first: nothing counts before you choose Finish.")),
+      element("h2", {}, "Try the input"),
+      element("div", { class: "row" }, sizedCanvas(canvas), element("div", {},
+        element("p", { class: "note" }, "Move the stick, the pointer over the scale, or hold the arrow keys."), output)),
       element("h2", {}, "Keys"),
       element("p", { class: "note" }, element("kbd", {}, "Space"), " record and pause  ", element("kbd", {}, "←"),
         " or ", element("kbd", {}, ","), " back 5 seconds  ", element("kbd", {}, "."), " forward 5 seconds  ",
@@ -122,6 +122,5 @@ function field(text, control) {
 }
 
 function sizedCanvas(canvas) {
-  const box = element("div", { class: "pad trial" }, canvas);
-  return box;
+  return element("div", { class: "pad trial" }, canvas);
 }
