@@ -35,7 +35,7 @@ class Draft:
         """Open a draft, new or as it was left."""
         draft = cls(path, base=base or Trace())
         try:
-            lines = path.read_text("utf-8").split("\n")
+            lines = path.read_text("utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return draft
         for line in lines:

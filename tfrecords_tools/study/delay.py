@@ -2,22 +2,22 @@
 
 Reported delays are from 1 to 6 seconds (Mariooryad and Busso, "Correcting time-continuous emotional labels by modeling
 the reaction lag of evaluators", IEEE Transactions on Affective Computing, 2015). A delay is estimated against the
-landmarks, by their canonical correlation with the shifted annotation (as ijcv2019 section 3.5), or against the other
-raters, by the correlation with their mean, which gives the delay relative to theirs.
+landmarks, by the canonical correlation of their first principal components with the shifted annotation (ijcv2019
+section 3.5 has that of all coordinates, which fits short parts whatever the shift is), or against the other raters, by
+the correlation with their mean, which gives the delay relative to theirs.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-
-from tfrecords_tools.study.agreement import canonical_correlation
 
 LONGEST = 6.0  # seconds
 STEP = 0.1
 # Seconds of video that a part for the uncertainty has at least.
 PART = 20.0
 _FEWEST_FRAMES = 50
+_COMPONENTS = 16
 _LEVEL = 1.96
 
 
@@ -28,7 +28,7 @@ class Recording:
     Attributes:
       rate: values per second.
       values: (n,) the rater's, NaN where missing.
-      landmarks: (n, 68, 2), or None.
+      landmarks: (n, 68, 2), or any other (n, ...) that moves with what is seen; None without.
       others: (n,) the mean of the other raters', or None.
     """
 
@@ -59,13 +59,13 @@ class Delay:
 def against_landmarks(recordings: Sequence[Recording]) -> Delay | None:
     """Return a rater's delay behind the landmarks, from 0 to 6 seconds; None where nothing can be said."""
     lags = np.arange(0, LONGEST + STEP / 2, STEP)
-    return _delay(recordings, lags, lambda part, shift: _with_landmarks(part, shift))
+    return _delay(recordings, lags, _with_landmarks)
 
 
 def against_raters(recordings: Sequence[Recording]) -> Delay | None:
     """Return a rater's delay behind the mean of the others, from -6 to 6 seconds; None where nothing can be said."""
     lags = np.arange(-LONGEST, LONGEST + STEP / 2, STEP)
-    return _delay(recordings, lags, lambda part, shift: _with_others(part, shift))
+    return _delay(recordings, lags, _with_others)
 
 
 def _delay(
@@ -95,9 +95,11 @@ def _delay(
 
 
 def _parts(recordings: Sequence[Recording]) -> list[Recording]:
-    """Cut the recordings into parts, each long against the longest delay."""
+    """Cut the recordings into parts, each long against the longest delay, landmarks reduced to their components."""
     found = []
     for each in recordings:
+        if each.landmarks is not None:
+            each = replace(each, landmarks=_components(each.landmarks))
         number = max(1, int(len(each.values) / (each.rate * PART)))
         for places in np.array_split(np.arange(len(each.values)), number):
             take = slice(places[0], places[-1] + 1)
@@ -106,16 +108,30 @@ def _parts(recordings: Sequence[Recording]) -> list[Recording]:
     return found
 
 
+def _components(landmarks: np.ndarray) -> np.ndarray:
+    """Return (n, at most 16) principal components of the coordinates over time, each of unit variance."""
+    x = landmarks.reshape(len(landmarks), -1).astype(np.float64)
+    _, sizes, axes = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    kept = axes[:_COMPONENTS][sizes[:_COMPONENTS] > 1e-6 * max(sizes.max(initial=0), 1e-12)]
+    found = (x - x.mean(axis=0)) @ kept.T
+    return found / np.maximum(found.std(axis=0), 1e-12)
+
+
 def _with_landmarks(part: Recording, shift: int) -> float | None:
-    values, landmarks = part.values[shift:], part.landmarks[: len(part.values) - shift]
+    values, components = part.values[shift:], part.landmarks[: max(0, len(part.values) - shift)]
     good = ~np.isnan(values)
-    if good.sum() < _FEWEST_FRAMES:
+    y, x = values[good], components[good]
+    if len(y) < _FEWEST_FRAMES or not np.ptp(y) or not x.size:
         return None
-    return canonical_correlation(landmarks[good], values[good])[0]
+    y, x = y - y.mean(), x - x.mean(axis=0)
+    directions, _ = np.linalg.qr(x)
+    return float(min(1.0, np.linalg.norm(directions.T @ y) / np.linalg.norm(y)))
 
 
 def _with_others(part: Recording, shift: int) -> float | None:
     n = len(part.values)
+    if abs(shift) >= n:
+        return None
     own = part.values[max(0, shift) : n + min(0, shift)]
     others = part.others[max(0, -shift) : n - max(0, shift)]
     good = ~np.isnan(own) & ~np.isnan(others)

@@ -71,7 +71,7 @@ def outliers(matrix: np.ndarray, names: list[str], below: float = 0.3) -> list[s
 def _intraclass(ratings: np.ndarray) -> tuple[float | None, float | None, float | None]:
     x = ratings[~np.isnan(ratings).any(axis=1)].astype(np.float64)
     n, k = x.shape
-    if n < _FEWEST_FRAMES or k < 2:
+    if n < _FEWEST_FRAMES or k < 2 or not np.ptp(x):
         return None, None, None
     total = x.mean()
     rows, columns = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
@@ -91,7 +91,7 @@ def _alpha(ratings: np.ndarray) -> float | None:
     x, m = np.where(there, ratings, 0)[pairable].astype(np.float64), there[pairable].sum(axis=1)
     values = ratings[pairable][there[pairable]].astype(np.float64)
     count = len(values)
-    if len(m) < _FEWEST_FRAMES:
+    if len(m) < _FEWEST_FRAMES or not np.ptp(values):
         return None
     # The sum of (a - b)^2 over ordered pairs is 2 m sum(x^2) - 2 sum(x)^2.
     observed = ((2 * m * (x**2).sum(axis=1) - 2 * x.sum(axis=1) ** 2) / (m - 1)).sum() / count

@@ -79,9 +79,12 @@ def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda
     av = _av()
     copy.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with whole(copy) as partial, av.open(str(path), metadata_errors="ignore") as source:
-            with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as target:
-                _copy(av, source, target, progress)
+        with (
+            whole(copy) as partial,
+            av.open(str(path), metadata_errors="ignore") as source,
+            av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as target,
+        ):
+            _copy(av, source, target, progress)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be converted for the browser ({error}).") from None
 
