@@ -172,7 +172,7 @@ class AnnotationServer:
                     answer = await asyncio.to_thread(recorder.answer, asked)
                 except UserError as error:
                     answer = {"type": "error", "error": str(error)}
-                except (ValueError, KeyError, TypeError, AttributeError):
+                except (ValueError, KeyError, TypeError, IndexError, AttributeError):
                     answer = {"type": "error", "error": "This message is not understood."}
                 except OSError as error:
                     answer = {"type": "error", "error": f"The draft cannot be saved: {error.strerror}. Make room."}

@@ -1,0 +1,66 @@
+"""Copies for the browser: the same times, upright, square pixels, and only where they are needed."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from tests.helpers.annotated_clips import write_clip
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.video import browser_copy
+
+AWKWARD = {
+    "hevc.mp4": {"codec": "libx265"},
+    "mpeg4.avi": {"codec": "mpeg4"},
+    "mpeg4.mp4": {"codec": "mpeg4"},
+    "mjpeg.avi": {"codec": "mjpeg", "pixels": "yuvj420p"},
+    "wmv2.wmv": {"codec": "wmv2"},
+    "matroska.mkv": {},
+    "wide.mp4": {"aspect": "64:45".replace(":", "/")},
+    "varying.mp4": {"times": [i / 30 + (0.012 if i % 3 == 1 else 0) for i in range(30)]},
+    "deep.mp4": {"pixels": "yuv444p"},
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_the_copy_has_the_same_times_and_is_played(name, tmp_path):
+    path = write_clip(tmp_path / name, **AWKWARD[name])
+    assert browser_copy.facts(path).reason
+    shares = []
+    copy = tmp_path / "copies" / "copy.mp4"
+    browser_copy.transcode(path, copy, shares.append)
+    expected, found = browser_copy.times(path), browser_copy.times(copy)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert len(found) == 30
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert browser_copy.facts(copy).reason in ("", "a frame rate that varies")
+    assert [entry.name for entry in copy.parent.iterdir()] == ["copy.mp4"]
+
+
+def test_what_a_browser_plays_is_left_alone(tmp_path):
+    found = browser_copy.facts(write_clip(tmp_path / "plain.mp4", 1.5))
+    assert found.reason == ""
+    assert found.seconds == pytest.approx(1.5, abs=0.01)
+    assert found.codec == "h264"
+
+
+def test_pixels_become_square(tmp_path):
+    path = write_clip(tmp_path / "wide.mp4", aspect="64/45", size=(450, 360))
+    browser_copy.transcode(path, tmp_path / "copy.mp4")
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (640, 360)
+        assert stream.sample_aspect_ratio in (None, 1, Fraction(1))
+
+
+@pytest.mark.parametrize("data", [b"", b"no video", b"\x00" * 5000])
+def test_what_is_no_video_is_said_in_a_line(data, tmp_path):
+    path = tmp_path / "bad.mp4"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="bad.mp4"):
+        browser_copy.facts(path)
+    with pytest.raises(UserError, match="bad.mp4"):
+        browser_copy.transcode(path, tmp_path / "copy.mp4")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bad.mp4"]
