@@ -122,8 +122,11 @@ async def talk(session, address, *messages):
     answers = []
     async with session.ws_connect(f"{address}api/record", headers=origin(address)) as socket:
         for message in messages:
-            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-            answer = await socket.receive(timeout=10)
+            try:
+                await socket.send_str(message if isinstance(message, str) else json.dumps(message))
+                answer = await socket.receive(timeout=10)
+            except ConnectionError:
+                return [*answers, aiohttp.WSMsgType.CLOSED]
             if answer.type != aiohttp.WSMsgType.TEXT:
                 return [*answers, answer.type]
             answers.append(json.loads(answer.data))
