@@ -18,6 +18,7 @@ LAYERS = (
         "tfrecords_tools.commands",
         "tfrecords_tools.errors",
         "tfrecords_tools.files",
+        "tfrecords_tools.loopback",
         "tfrecords_tools.quiet",
         "tfrecords_tools.tables",
         "tfrecords_tools.version",
@@ -25,7 +26,7 @@ LAYERS = (
     ("tfrecords_tools.video",),
     ("tfrecords_tools.faces", "tfrecords_tools.records"),
     ("tfrecords_tools.layouts", "tfrecords_tools.study", "tfrecords_tools.sample"),
-    ("tfrecords_tools.packing",),
+    ("tfrecords_tools.packing", "tfrecords_tools.annotate"),
     ("tfrecords_tools.cli", "tfrecords_tools.__main__", "tfrecords_tools.face_options"),
     (
         "affwildnet.experiments",
@@ -54,7 +55,12 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Beside the layers: what a module must not import, though it stands below or outside.
 FORBIDDEN = {
     "tfrecords_tools": ("affwildnet", "keras"),
-    "affwildnet": ("tfrecords_tools.cli", "tfrecords_tools.packing", "tfrecords_tools.sample"),
+    "affwildnet": (
+        "tfrecords_tools.annotate",
+        "tfrecords_tools.cli",
+        "tfrecords_tools.packing",
+        "tfrecords_tools.sample",
+    ),
     "affwildnet.experiments": ("tensorflow", "keras", "cv2"),
     "affwildnet.losses": ("tensorflow", "jax", "torch"),
     "affwildnet.metrics": ("tensorflow", "keras", "jax", "torch"),

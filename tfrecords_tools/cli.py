@@ -16,6 +16,7 @@ from tfrecords_tools.records.manifest import Manifest
 
 COMMANDS = {
     "sample": "write a small synthetic corpus of videos to try things on",
+    "annotate": "rate videos in the browser: valence and arousal by joystick, mouse, touch or keys",
     "pack": "find faces and landmarks, match annotations, write TFRecords",
     "inspect": "print what is in a packed corpus; write a contact sheet",
     "verify": "read every record again and compare it with the manifest",
@@ -52,6 +53,20 @@ def _sample_options(parser: Parser) -> None:
     add("--max_seconds", type=positive, default=12.0, metavar="N", help="length of the longest clip (default: 12)")
     add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
     face_options.add_option(parser, "landmark_model")
+
+
+def _annotate_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--source", type=Path, required=True, metavar="DIR", help="folder with the clips in DIR/videos")
+    add("--rater", default="", metavar="NAME", help="the name that the page proposes")
+    add("--predictions", type=Path, metavar="DIR", help="tables of the command `predict`, to show on request")
+    add("--lead", action=Switch, help="compare all raters, and select whose mean is the label")
+
+    serving = parser.add_argument_group("serving")
+    add = serving.add_argument
+    add("--port", type=whole(least=0), default=0, metavar="N", help="of the page (default: any free one)")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="to serve on (default: 127.0.0.1, this computer alone)")
+    add("--no_browser", action=Switch, help="do not open the page")
 
 
 def _pack_options(parser: Parser) -> None:
@@ -161,6 +176,33 @@ def _sample(options: argparse.Namespace) -> None:
         progress=True,
     )
     print(f"wrote {options.clips} clips to {options.output}")
+
+
+def _annotate(options: argparse.Namespace) -> None:
+    from tfrecords_tools.annotate.catalogue import Catalogue, check_rater
+    from tfrecords_tools.annotate.ghosts import Ghosts
+    from tfrecords_tools.annotate.server import AnnotationServer
+    from tfrecords_tools.loopback import is_loopback
+
+    if options.rater:
+        check_rater(options.rater)
+    if not options.source.is_dir():
+        raise UserError(f"`--source` must be a folder with the clips in videos/. Received: {options.source}")
+    catalogue = Catalogue(options.source)
+    ghosts = None if options.predictions is None else Ghosts(options.predictions, catalogue)
+    server = AnnotationServer(
+        catalogue, host=options.host, port=options.port, rater=options.rater, lead=options.lead, ghosts=ghosts
+    )
+    if not is_loopback(options.host):
+        print(
+            f"warning: {options.host} can be reached from other computers: whoever has the address can see the videos "
+            "and annotate",
+            file=sys.stderr,
+        )
+    print(f"{count(len(catalogue.clips), 'video')} in {options.source / 'videos'}")
+    server.loopback.serve(
+        not options.no_browser, lambda address: print(f"{address}\nCtrl-C ends; nothing is lost.", flush=True)
+    )
 
 
 def _pack(options: argparse.Namespace) -> int:
@@ -277,6 +319,7 @@ def _partition(options: argparse.Namespace) -> None:
 
 _COMMANDS: dict[str, tuple[Callable[[Parser], None], Callable[[argparse.Namespace], int | None]]] = {
     "sample": (_sample_options, _sample),
+    "annotate": (_annotate_options, _annotate),
     "pack": (_pack_options, _pack),
     "inspect": (_inspect_options, _inspect),
     "verify": (_corpus_options, _verify),

@@ -7,6 +7,7 @@ own pages (`Origin`). A Content-Security-Policy lets the pages load nothing from
 
 import asyncio
 import hmac
+import ipaddress
 import json
 import logging
 import secrets
@@ -135,6 +136,14 @@ class LoopbackServer:
         if not response.prepared:
             response.headers.update(_headers(request.host))
         return response
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address can be reached from this computer alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def read_json(request) -> dict:

@@ -14,7 +14,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tfrecords_tools.annotate import traces
@@ -24,6 +23,7 @@ from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.version import VERSION
 from tfrecords_tools.video.browser_copy import VideoFacts, facts
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
@@ -166,11 +166,7 @@ class Catalogue:
 
 def provenance() -> dict[str, str]:
     """Return when and by which program an annotation is finished."""
-    try:
-        program = f"affwildnet {version('affwildnet')}"
-    except PackageNotFoundError:
-        program = "affwildnet"
-    return {"finished": moment(), "program": program}
+    return {"finished": moment(), "program": f"affwildnet {VERSION}"}
 
 
 def moment() -> str:

@@ -72,7 +72,15 @@ def test_without_the_token_there_is_nothing(catalogue):
     async def conversation(session, address):
         base, token = address.rstrip("/").rsplit("/", 1)
         wrong = token[:-1] + ("A" if token[-1] != "A" else "B")
-        paths = ["", "/", f"/{wrong}/", f"/{wrong}/api/videos?rater=ann", "/api/videos", "/video/1", f"/{wrong}/video/1"]
+        paths = [
+            "",
+            "/",
+            f"/{wrong}/",
+            f"/{wrong}/api/videos?rater=ann",
+            "/api/videos",
+            "/video/1",
+            f"/{wrong}/video/1",
+        ]
         return [(await get(session, base + path))[0] for path in paths]
 
     assert set(asked(catalogue, conversation)) == {404}
@@ -80,7 +88,15 @@ def test_without_the_token_there_is_nothing(catalogue):
 
 @pytest.mark.parametrize(
     "path",
-    ["app/../server.py", "app/..%2f..%2fserver.py", "video/../../etc/passwd", "video/0", "video/99", "app/x.py", "video/-1"],
+    [
+        "app/../server.py",
+        "app/..%2f..%2fserver.py",
+        "video/../../etc/passwd",
+        "video/0",
+        "video/99",
+        "app/x.py",
+        "video/-1",
+    ],
 )
 def test_no_path_leads_out(path, catalogue):
     async def conversation(session, address):
@@ -140,7 +156,13 @@ def test_messages_are_answered_and_nonsense_is_not_understood(catalogue):
     found = asked(
         catalogue,
         lambda session, address: talk(
-            session, address, "{", "[]", '"x"', {"type": "open", "rater": "../x", "video": 2, "dimensions": ["valence"]}, OPEN
+            session,
+            address,
+            "{",
+            "[]",
+            '"x"',
+            {"type": "open", "rater": "../x", "video": 2, "dimensions": ["valence"]},
+            OPEN,
         ),
     )
     assert [answer["type"] for answer in found] == ["error"] * 4 + ["open"]

@@ -6,7 +6,7 @@ import pytest
 from tfrecords_tools.annotate import traces
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.tables import read_columns
+from tfrecords_tools.tables import read_unnamed_rows
 
 
 def rows(trace):

@@ -59,8 +59,8 @@ def test_pixels_become_square(tmp_path):
 def test_what_is_no_video_is_said_in_a_line(data, tmp_path):
     path = tmp_path / "bad.mp4"
     path.write_bytes(data)
-    with pytest.raises(UserError, match="bad.mp4"):
+    with pytest.raises(UserError, match=r"bad\.mp4"):
         browser_copy.facts(path)
-    with pytest.raises(UserError, match="bad.mp4"):
+    with pytest.raises(UserError, match=r"bad\.mp4"):
         browser_copy.transcode(path, tmp_path / "copy.mp4")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bad.mp4"]
