@@ -6,7 +6,7 @@ import pytest
 from tfrecords_tools.annotate import traces
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.tables import read_unnamed_rows
+from tfrecords_tools.tables import read_number_rows
 
 
 def rows(trace):
@@ -75,7 +75,7 @@ def test_a_file_is_read_back_and_by_the_thesis_reader(tmp_path):
     traces.write(trace, path)
     assert path.read_text() == "0.000 500\n0.033 -1000\n3600.017 1000\n"
     assert rows(traces.read(path)) == rows(trace)
-    assert [row.number("value", -1000, 1000) for row in read_columns(path, ("time", "value"))] == [500, -1000, 1000]
+    assert [row.number("value", -1000, 1000) for row in read_number_rows(path, ("time", "value"))] == [500, -1000, 1000]
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
