@@ -68,7 +68,7 @@ docs: .venv/test
 	@touch $@
 
 .venv/test: setup.py | .venv/bin/python
-	$(PIP) --editable ".[$(EXTRA),faces,beam,onnx,dev,docs]"
+	$(PIP) --editable ".[$(EXTRA),faces,annotate,beam,onnx,dev,docs]"
 	$(PIP) --no-deps $(CLIPS)
 	@touch $@
 

