@@ -1,4 +1,4 @@
-"""The recurrent cells as plain NumPy loops in float64, written from the equations, and small layers to hold them to."""
+"""The recurrent cells as plain NumPy loops in float64, written from the equations, and small layers to compare."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def gru_after(x, h, kernel, recurrent, bias):
 
 
 def over(step, sequence, states, weights):
-    """(B, T, F) frame by frame; `step` gives the new states of one video, the first of them its output."""
+    """Run over (B, T, F) frame by frame; `step` returns the new states of one video, the output first."""
     outputs = []
     for index, video in enumerate(sequence):
         own = [state[index] for state in states]
@@ -98,7 +98,7 @@ CELLS = {
 
 
 def layer(cell, **more):
-    """A small layer, each of its weights with values of its own, none zero."""
+    """A small layer with random weights, none zero."""
     made = CELLS[cell][0](**more)
     made.build((None, None, FEATURES))
     rng = np.random.default_rng(3)

@@ -1,4 +1,4 @@
-"""Small networks with each kind of recurrent stack, whose layers remember much."""
+"""Small networks with each kind of recurrent stack, whose layers have long memories."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def small(config):
 
 
 def network(config, seed=0):
-    """A small network of this description, the weights of its recurrent layers large and none of them zero."""
+    """A small network of this description whose recurrent layers have large weights, none zero."""
     keras.utils.set_random_seed(seed)
     model = randomised(models.build(small(config)))
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The experiments' settings against the papers' text, their networks, and the listing of them."""
+"""The experiments: their settings against the papers, their networks, their listing."""
 
 import dataclasses
 import importlib
@@ -33,7 +33,7 @@ def test_every_paper_is_registered_under_its_own_name():
             assert experiment.name.split("/")[0] == paper
             assert experiment.name.count("/") == 1
             found.append(experiment.name)
-    assert sorted(found) == sorted(EXPERIMENTS)  # a name used twice would stand here once only
+    assert sorted(found) == sorted(EXPERIMENTS)  # a name used twice would be here once
     assert all(EXPERIMENTS[name].name == name for name in EXPERIMENTS)
 
 
@@ -44,7 +44,7 @@ def test_every_experiment_has_one_line_that_says_what_it_is(name):
     assert "\n" not in title
 
 
-def test_no_experiment_is_there_twice():
+def test_no_two_experiments_are_the_same():
     seen = {}
     for name, experiment in EXPERIMENTS.items():
         key = experiment.model, experiment.training, experiment.corpus
@@ -53,7 +53,7 @@ def test_no_experiment_is_there_twice():
 
 
 @pytest.mark.parametrize(("name", "hidden"), [("affwildnet_vggface", 4096), ("affwildnet_resnet50", 1500)])
-def test_affwildnet_is_set_as_in_section_4_2_3(name, hidden):
+def test_affwildnet_has_the_settings_of_section_4_2_3(name, hidden):
     experiment = get(f"ijcv2019/{name}")
     model, training = experiment.model, experiment.training
     assert (training.batch_size, training.window, training.learning_rate) == (4, 80, 1e-4)
@@ -67,7 +67,7 @@ def test_affwildnet_is_set_as_in_section_4_2_3(name, hidden):
     assert (model.pixel_mean, model.pixel_scale) == ((128,) * 3, (0.0078125,) * 3)
 
 
-def test_the_cnn_alone_is_set_as_in_section_4_2_2():
+def test_the_cnn_alone_has_the_settings_of_section_4_2_2():
     experiment = get("ijcv2019/vggface")
     model, training = experiment.model, experiment.training
     assert training.batch_size * training.window == 50
@@ -75,7 +75,7 @@ def test_the_cnn_alone_is_set_as_in_section_4_2_2():
     assert (model.hidden, model.dropout, model.recurrent, model.landmarks) == ((4096, 4096), 0.5, "none", True)
 
 
-def test_the_baseline_is_set_as_in_section_4_1_1():
+def test_the_baseline_has_the_settings_of_section_4_1_1():
     experiment = get("ijcv2019/cnn_m")
     assert experiment.training.batch_size * experiment.training.window == 80
     assert experiment.training.learning_rate == 1e-3
@@ -87,7 +87,7 @@ def small(config):
     return dataclasses.replace(config, width=0.02 * config.width, image_size=32)
 
 
-# One of each kind; deep backbones have hundreds of layers, and the rest differ in little.
+# One of each kind; deep backbones have hundreds of layers, and the others differ little.
 QUICK = ("sample/affwildnet", "ijcv2019/cnn_m", "cvprw2017/vggface", "omg2019/cnn_3rnn_conv6_conv7_conv8")
 NETWORKS = {small(experiment.model): name for name, experiment in reversed(EXPERIMENTS.items())}
 
@@ -113,7 +113,7 @@ def test_an_experiment_survives_json(name):
     assert again == experiment
     assert type(again) is Experiment
     assert type(again.model.hidden) is tuple
-    hash(again.model)  # a list inside would not
+    hash(again.model)  # fails if it holds a list
 
 
 def test_a_field_from_a_later_version_is_named():
@@ -123,14 +123,14 @@ def test_a_field_from_a_later_version_is_named():
         from_json(fields)
 
 
-def test_a_field_from_before_its_time_has_its_default():
+def test_a_field_that_is_missing_gets_its_default():
     experiment = get("ijcv2019/cnn_m")
     fields = to_json(experiment)
     del fields["training"]["clip_norm"], fields["notes"]
     assert from_json(fields) == dataclasses.replace(experiment, notes="")
 
 
-def test_a_misspelt_name_gets_the_nearest_one():
+def test_a_misspelt_name_gets_a_suggestion():
     with pytest.raises(UserError) as caught:
         get("ijcv2019/affwildnet_vgface")
     message = str(caught.value)
@@ -213,7 +213,7 @@ def test_a_description_has_a_line_for_each_stage_and_member(monkeypatch):
     )
     text = descriptions.description(get("omg2019/model_fusion_fc"))
     assert text.count("landmarks = True; ") == 2
-    assert "landmarks = False" not in text  # the fused network's own field, which means nothing
+    assert "landmarks = False" not in text  # a field of the fused network that has no effect
     assert "rnn_inputs = ('pool2', 'pool5', 'fc')\n" in text
     assert f"\nscored: {PROTOCOLS['utterances']}\n" in text
     assert "\n  note: Median filters over 81 frames" in text
@@ -235,7 +235,7 @@ def test_the_command_line_lists_and_refuses():
     assert run("one", "two").returncode == 2
 
 
-def test_the_page_of_settings_is_as_the_dataclasses_say():
+def test_the_page_of_settings_is_up_to_date():
     page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
     command = "python -m affwildnet.experiments.settings > docs/reference/settings.md"
     assert page == settings.page(), f"Write the page again: {command}"

@@ -1,4 +1,4 @@
-"""Fields overridden from a command line: typed, and a wrong name gets the nearest."""
+"""Fields overridden from a command line: their types, and suggestions for wrong names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the papers say of networks and trainings, against the experiments; and the sizes of the networks."""
+"""The networks and the training of the experiments against the papers, and the sizes of the networks."""
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -20,7 +20,7 @@ def frames_in_a_batch(training):
     return training.batch_size * training.window
 
 
-def test_ijcv2019_trainings():
+def test_ijcv2019_training():
     """Sections 4.1.1, 4.2.2 and 4.2.3."""
     for name, experiment in of("ijcv2019").items():
         model, training = experiment.model, experiment.training
@@ -35,7 +35,7 @@ def test_ijcv2019_trainings():
         assert not model.separate
 
 
-def test_cvprw2017_trainings():
+def test_cvprw2017_training():
     """Sections 2.1, 3.1, 3.2 and 4.1."""
     for name, experiment in of("cvprw2017").items():
         model, training = experiment.model, experiment.training
@@ -46,7 +46,7 @@ def test_cvprw2017_trainings():
         assert (training.loss, model.landmarks) == ("ccc", name != "vggface_no_landmarks"), name
 
 
-def test_omg2019_trainings():
+def test_omg2019_training():
     """Section 6.1."""
     for name, experiment in of("omg2019").items():
         training = experiment.training
@@ -58,7 +58,7 @@ def test_omg2019_trainings():
                 assert (model.recurrent_dropout, model.recurrent_dropout_is) == (0.8, "keep"), name
 
 
-def test_thesis2018_trainings():
+def test_thesis2018_training():
     """Tables 4.7 and 6.1, sections 4.3.4 and 5.1.2."""
     for name, experiment in of("thesis2018").items():
         model, training = experiment.model, experiment.training
@@ -90,7 +90,7 @@ PRETRAINED = {
 
 
 @pytest.mark.parametrize("paper", PRETRAINED)
-def test_what_the_paper_starts_from(paper):
+def test_the_pretrained_weights_are_those_of_the_paper(paper):
     for name, experiment in of(paper).items():
         starts = [weights for weights, patterns in PRETRAINED[paper].items() for p in patterns if fnmatchcase(name, p)]
         assert experiment.training.pretrained == starts[0], name
@@ -98,7 +98,7 @@ def test_what_the_paper_starts_from(paper):
 
 
 @pytest.mark.parametrize(("paper", "name"), [("ijcv2019", "affwildnet_vggface"), ("cvprw2017", "vggface_gru")])
-def test_table_8_differs_in_the_recurrent_layers_alone(paper, name):
+def test_rows_of_table_8_differ_only_in_the_recurrent_layers(paper, name):
     base = get(f"{paper}/{name}").model
     assert base.recurrent_units == (128, 128)
     for layers, units in ((1, 100), (1, 128), (1, 150), (2, 100), (2, 150)):
@@ -156,7 +156,7 @@ TAPS = {
 
 
 @pytest.mark.parametrize("name", TAPS)
-def test_table_5_of_omg2019_is_about_the_features(name):
+def test_rows_of_omg2019_table_5_differ_only_in_the_taps(name):
     words = {"fc": "fc", "2nd pool": "pool2", "last pool": "pool5", "last conv": "conv13"}
     taps = tuple(words.get(tap) or f"conv{tap[0]}" for tap in TAPS[name].split(" + "))
     model = get(f"omg2019/{name}").model
@@ -203,11 +203,11 @@ def test_the_stages_are_those_of_table_6_3(name):
     experiment = get(f"thesis2018/{name}")
     model, stages = experiment.model, experiment.training.stages
     layers = weighted_layers(small(model))
-    # The CNN is what a network of the same backbone has without recurrence, but for the output.
+    # The CNN: the layers of a network with the same backbone without recurrence, except the output.
     cnn = set(weighted_layers(replace(small(model), recurrent="none", attention=0))) - {"valence_arousal"}
     rest = set(layers) - cnn
     assert cnn < set(layers)
-    assert len(rest) in (2, 3)  # the recurrent layers, one by one or as one, and the output
+    assert len(rest) in (2, 3)  # the recurrent layers (one layer with attention) and the output
 
     def matched(pattern):
         found = {layer for layer in layers if fnmatchcase(layer, pattern)}
@@ -251,7 +251,7 @@ WEIGHTS = {
     "cvprw2017/vggface_gru": 2 * (VGG + (7 * 7 * 512 + 136 + 1) * 4096 + gru(4096) + gru(128) + 129),
     "omg2019/cnn_3rnn": VGG + FC + gru(24 * 24 * 128) + gru(4608) + gru(4096) + 3 * gru(128) + (3 * 128 + 1) * 2,
     "omg2019/cnn_1rnn": VGG + FC + gru(24 * 24 * 128 + 4608 + 4096) + gru(128) + 258,
-    # What lies behind the last feature that is read is no part of the network.
+    # Layers after the last tap that is read are not part of the network.
     "omg2019/cnn_3rnn_conv3_conv4_conv5": sum(CONVOLUTIONS[:5])
     + 2 * gru(48 * 48 * 128)
     + gru(24 * 24 * 256)
@@ -271,8 +271,8 @@ def test_the_networks_have_the_published_number_of_weights(name):
     assert cost.parameters(get(name).model) == WEIGHTS[name]
 
 
-def test_model_level_fusion_adds_the_members_up():
-    """Without their output layers, and with a GRU layer on the four stacks' outputs (omg2019 section 5.4.1)."""
+def test_model_level_fusion_has_the_weights_of_its_members():
+    """Less their output layers, plus a GRU layer on the outputs of the four stacks (omg2019 section 5.4.1)."""
     one, three = WEIGHTS["omg2019/cnn_1rnn"] - 258, WEIGHTS["omg2019/cnn_3rnn"] - 770
     fused = get("omg2019/model_fusion_rnn").model
     assert cost.parameters(fused) == one + three + gru(4 * 128) + 258

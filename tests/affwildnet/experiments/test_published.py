@@ -1,4 +1,4 @@
-"""The published numbers against the papers' tables, typed a second time in `published_tables.py`."""
+"""The published numbers against the papers' tables, which `published_tables.py` holds typed a second time."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.helpers.published_tables import PAPERS as TABLES
 
 
 def typed(source):
-    """{(table, row): (experiment or None, {metric: {name: value}})} of the tables as typed for the test."""
+    """The tables as typed for the test: {(table, row): (experiment or None, {metric: {name: value}})}."""
     rows = {}
     for table, halves in TABLES[source].items():
         ((columns, text),) = halves.items()
@@ -25,7 +25,7 @@ def typed(source):
 
 
 def carried(source):
-    """The same of the package; a row that is carried twice fails here."""
+    """The same from the package; a row that occurs twice fails here."""
     rows = {}
     paper = PAPERS[source]
     entries = [(experiment.name, row) for experiment in paper.experiments for row in experiment.published]
@@ -37,11 +37,11 @@ def carried(source):
 
 
 @pytest.mark.parametrize("source", TABLES)
-def test_every_number_of_the_tables_is_carried_once_and_no_other(source):
+def test_the_package_has_every_number_of_the_tables_once_and_no_other(source):
     assert carried(source) == typed(source)
 
 
-def test_the_tables_are_all_there():
+def test_no_table_is_missing():
     assert {source: list(tables) for source, tables in TABLES.items()} == {
         "ijcv2019": ["5", "7", "8", "9", "10", "11", "12", "13", "14"],
         "cvprw2017": ["4", "5", "6", "7", "8", "9"],
@@ -53,7 +53,7 @@ def test_the_tables_are_all_there():
 
 
 def test_a_printed_mean_is_half_the_sum():
-    """A wrong digit in either of three numbers shows: the papers print means that follow from the rest."""
+    """A wrong digit in one of the three numbers shows."""
     checked = 0
     for source in TABLES:
         for key, (_, scores) in carried(source).items():
@@ -66,8 +66,8 @@ def test_a_printed_mean_is_half_the_sum():
     assert checked == 4 * 2 + 5 * 2 + 20 + 8 + 6
 
 
-def test_the_total_accuracy_is_that_of_the_classes_videos():
-    """EmotiW's classes have 58, 59, 39, 43, 63, 58 and 45 videos: all shares but the two noted ones fit."""
+def test_the_total_accuracy_follows_from_those_of_the_classes():
+    """The classes of EmotiW have 58, 59, 39, 43, 63, 58 and 45 videos: all shares fit, except the two noted ones."""
     videos = dict(neutral=58, anger=59, disgust=39, fear=43, happy=63, sad=58, surprise=45)
     misfits = {}
     for (table, row), (_, scores) in carried("ijcv2019").items():
@@ -75,7 +75,7 @@ def test_the_total_accuracy_is_that_of_the_classes_videos():
             continue
         accuracies = scores["accuracy"]
         right = {name: accuracies[name] * number for name, number in videos.items()}
-        # A printed share is off by at most 0.001 (some are cut off, not rounded).
+        # A printed share is wrong by at most 0.001 (some are truncated, not rounded).
         bad = [name for name, number in right.items() if abs(number - round(number)) > 0.001 * videos[name]]
         misfits[row] = bad
         if row != "ResNet":
@@ -104,7 +104,7 @@ CORPORA = {
 }
 
 
-def test_corpus_and_protocol_are_the_papers():
+def test_corpus_and_protocol_are_those_of_the_paper():
     for name, experiment in EXPERIMENTS.items():
         if not name.startswith("sample/"):
             expected = next(value for prefix, value in CORPORA.items() if name.startswith(prefix))
@@ -112,7 +112,7 @@ def test_corpus_and_protocol_are_the_papers():
         assert experiment.protocol in PROTOCOLS
 
 
-def test_what_was_scored_is_the_corpus_of_the_experiment():
+def test_the_row_is_on_the_corpus_of_the_experiment():
     words = {"AFEW 5.0 (EmotiW 2017)": "EmotiW 2017"}
     for experiment in EXPERIMENTS.values():
         corpus = words.get(experiment.corpus, experiment.corpus.split(",")[0])

@@ -35,8 +35,8 @@ def test_published_counts(config, count):
     assert parameters(config) == count
 
 
-# Those of the residual and dense networks are the published ones of the classifiers for 1,000 classes, without them.
-TRUNK_COUNTS = {
+# For the residual and dense networks: the published numbers, less those of the classifier for 1,000 classes.
+BACKBONE_COUNTS = {
     # 7*7*3*96+96, 5*5*96*256+256, 3*3*256*512+512, twice 3*3*512*512+512, and two a channel for the normalisation.
     "cnn_m": 14_208 + 614_656 + 1_180_160 + 2 * 2_359_808 + 2 * (96 + 256 + 3 * 512),
     "densenet121": 7_978_856 - 1_025_000,
@@ -74,7 +74,7 @@ TAPS = {
         "conv4": (6, 1024),
         "conv5": (3, 2048),
     },
-    # The stride comes at the end of a block, and there is none in the last.
+    # The stride is at the end of a block, and the last block has none.
     "resnet50_slim": {
         "conv1": (48, 64),
         "pool1": (24, 64),
@@ -88,7 +88,7 @@ TAPS = {
 
 @cache
 def weightless_backbone(name):
-    """A backbone at 96 x 96 without values, and its taps."""
+    """A backbone at 96 x 96 whose weights have no values, and its taps."""
     taps = {}
 
     def built():
@@ -102,7 +102,7 @@ def weightless_backbone(name):
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbone_counts_and_taps(name):
     model, taps = weightless_backbone(name)
-    assert trainable(model) == TRUNK_COUNTS[name]
+    assert trainable(model) == BACKBONE_COUNTS[name]
     assert list(taps)[-1] == "features"
     assert taps["features"].shape == (None, FEATURES[name])
     maps = {key: tap.shape for key, tap in taps.items() if key != "features"}
@@ -144,7 +144,7 @@ def pairs(ours, theirs):
 @pytest.mark.parametrize("name", ["densenet121", "resnet50"])
 def test_layers_are_those_of_the_published_network(name):
     for layer, other in pairs(weightless_backbone(name)[0], weightless(lambda: published(name))):
-        # DenseNet's two padding layers have no name of their own there.
+        # Keras does not name DenseNet's two padding layers.
         assert layer.name == other.name or other.name.startswith("zero_padding2d")
         assert type(layer) is type(other)
         assert layer.output.shape == other.output.shape
@@ -185,7 +185,7 @@ def test_cnn_m_shapes():
         assert model.get_layer(name).output.shape == (None, side, side, channels)
 
 
-def test_cnn_m_normalises_what_the_convolution_rectified():
+def test_cnn_m_applies_relu_before_the_normalisation():
     model = randomised(backbone_model("cnn_m", side=32, width=0.05))
     images = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
     conv = outputs_of(model, "conv2", [images])

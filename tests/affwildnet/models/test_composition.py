@@ -1,4 +1,4 @@
-"""Networks with several recurrent stacks, several networks in one, and where landmarks and dropout enter."""
+"""Networks with several recurrent stacks, networks made of several, and the places of landmarks and dropout."""
 
 from dataclasses import replace
 
@@ -99,7 +99,7 @@ def test_any_tap_feeds_a_stack(entries):
     assert numpy(model(data)).shape == (2, 5, 2)
 
 
-def test_landmarks_reach_the_hidden_layer_only():
+def test_only_the_hidden_layer_reads_landmarks():
     config = small("cnn_3rnn")
     model, data = build(config), inputs(config)
     moved = {**data, "landmarks": data["landmarks"] + 0.3}
@@ -138,12 +138,12 @@ def test_encoded_landmarks():
         ("omg_affwildnet", {"fc1_dropout": 0.5, "gru1_dropout": 0.2}),
     ],
 )
-def test_dropout_as_the_paper_has_it(name, expected):
+def test_dropout_is_that_of_the_paper(name, expected):
     rates = {layer.name: layer.rate for layer in build(small(name)).layers if isinstance(layer, keras.layers.Dropout)}
     assert rates == pytest.approx(expected)
 
 
-def test_dropout_behind_the_last_recurrent_layer():
+def test_dropout_after_the_last_recurrent_layer():
     model = build(small("cvprw_gru"))
     rates = sorted(layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout))
     assert rates == [0.5] * 6  # fc1, first and second GRU, twice (cvprw2017 table 3)

@@ -1,4 +1,4 @@
-"""Weights and multiplications a frame, against published counts and counts worked out by hand."""
+"""Weights and multiplications per frame, against published numbers and numbers computed by hand."""
 
 import math
 import random
@@ -20,7 +20,7 @@ from tests.helpers.networks import SMALL, trainable
 
 
 def vgg_convolutions(side):
-    """A plain loop over the table: a 3x3 kernel at every pixel, the side halved, rounded up, behind each block."""
+    """A plain loop over the table: a 3x3 kernel at every pixel, the side halved, rounded up, after each block."""
     total, channels = 0, 3
     for block in ([64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3):
         for filters in block:
@@ -31,7 +31,7 @@ def vgg_convolutions(side):
 
 
 def resnet_convolutions(side, strides, strided_unit, strided_kernel):
-    """Units of 1x1, 3x3, 1x1, a projection in the first of each block; the versions differ in where the stride is."""
+    """Units of 1x1, 3x3, 1x1, a projection in the first of each block; the versions place the stride differently."""
     side = math.ceil(side / 2)
     total, channels = side * side * 49 * 3 * 64, 64
     side = math.ceil(side / 2)
@@ -111,8 +111,8 @@ def test_recurrence_on_taps():
     assert cost.of(NETWORKS["cnn_3rnn"]).gflops == pytest.approx(expected, rel=1e-12)
 
 
-# The backbone's features go to the recurrent layers as they are. Peepholes and the weights of an IndRNN's units to
-# themselves are a number a unit, not a matrix.
+# The recurrent layers read the backbone's features directly. Peepholes and the recurrent weights of an IndRNN are a
+# number per unit, not a matrix.
 @pytest.mark.parametrize(
     ("name", "recurrent"),
     [
@@ -121,12 +121,12 @@ def test_recurrence_on_taps():
         ("thesis_vgg_face_indrnn", 128 * 4608 + 128 * 128),
         (
             "thesis_vgg_face_attention",
-            (4608 + 128) * 4608  # features and attention to as many features
+            (4608 + 128) * 4608  # from features and attention to features
             + 3 * 128 * (4608 + 128) + 3 * 128 * (128 + 128)
             + (128 + 128) * 128  # the query, from the states of both layers
             + 128 * 128 + 30 * 128  # the new output's key, and the scores of all 30
             + 30 * 128  # their sum
-            + (128 + 128) * 128,  # output and attention to the new output
+            + (128 + 128) * 128,  # from output and attention to the new output
         ),
     ],
 )  # fmt: skip
@@ -136,7 +136,7 @@ def test_recurrent_layers_of_the_thesis(name, recurrent):
 
 
 def test_decision_fusion():
-    # CNN-1RNN and CNN-3RNN side by side, each with its own outputs; their weighted mean is no matrix product.
+    # CNN-1RNN and CNN-3RNN side by side, each with its own outputs; their weighted mean is not a matrix product.
     cnns = 2 * (vgg_convolutions(96) + (4608 + 136) * 4096)
     taps = (24 * 24 * 128, 4608, 4096)
     one = 3 * 128 * (sum(taps) + 128 + 128 + 128) + 128 * 2
@@ -146,7 +146,7 @@ def test_decision_fusion():
 
 def test_two_networks_cost_twice_as_much_as_one():
     one = replace(SMALL, width=0.1)
-    # The output layer is shared out: one unit of each.
+    # Each has one of the two units of the output layer.
     assert cost.of(replace(one, separate=True)).gflops == pytest.approx(2 * cost.of(one).gflops - 2e-9 * 13 * 2)
 
 
@@ -160,7 +160,7 @@ def test_layers_on_several_positions():
     assert multiply_adds(model) == 4 * 4 * 3 * 5 * 3 * 8
 
 
-def test_a_layer_of_unknown_kind_is_no_free_one():
+def test_a_layer_of_unknown_kind_is_an_error():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, name="by_channel")(inputs))
     with pytest.raises(TypeError, match=r"DepthwiseConv2D is not known\. Received: `by_channel`"):
@@ -184,9 +184,9 @@ def test_parameters_are_those_of_the_built_network(config):
     assert parameters(config) == trainable(build(config))
 
 
-def test_statistics_of_the_landmarks_are_no_trainable_weights():
+def test_statistics_of_the_landmarks_are_not_trainable_weights():
     model = build(replace(SMALL, standardise_landmarks=True))
-    # Mean and variance of 136 numbers, and how many were seen.
+    # Mean and variance of 136 numbers, and a count.
     assert model.count_params() == cost.trainable_weights(model) + 2 * 136 + 1
 
 
@@ -220,7 +220,7 @@ def test_the_file_is_read_as_it_was_written(tmp_path):
 
 @pytest.mark.slow
 def test_every_network_has_a_cost():
-    """All that the papers describe, small and with the backbone that is built fastest; none of an unknown layer."""
+    """All networks of the papers, small and with the backbone that is built fastest: no layer is unknown."""
     seen = set()
     for name, config in NETWORKS.items():
         small = replace(config, image_size=32, width=0.02, backbone="vgg16")
@@ -238,7 +238,7 @@ def test_nothing_is_allocated():
 
     model = weightless(terabytes)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == 7 * 10**12 + 7 * 10**6
-    # What was left uninitialised must not be caught up on by whatever is built next.
+    # The next layer to be built must not initialise what was left without values.
     with keras.StatelessScope():
         pass
     layer = keras.layers.Dense(2)
@@ -254,10 +254,10 @@ def test_the_seed_still_decides_the_weights():
         layer.build((None, 4))
         return layer.get_weights()[0], random.random()
 
-    def ask():
+    def build_another():
         weightless(lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dropout(0.5)]))
 
-    (weights, number), (expected, expected_number) = kernel(ask), kernel(lambda: None)
+    (weights, number), (expected, expected_number) = kernel(build_another), kernel(lambda: None)
     np.testing.assert_array_equal(weights, expected)
     assert number == expected_number
 

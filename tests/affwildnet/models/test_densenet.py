@@ -1,4 +1,4 @@
-"""The dense network against the same in raw TensorFlow, small; the full ones are in test_backbones."""
+"""A small dense network against the same in raw TensorFlow; test_backbones.py has those of full size."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""Every network of the papers: what it computes, saved and loaded, on another backend, compiled, in less precision."""
+"""Every network of the papers: its results, when saved and loaded, on another backend, compiled, in low precision."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def goldens():
     return family.read_goldens()
 
 
-# Compiling and gradients of hundreds of layers take a while: of deep backbones the first network of each kind.
+# Compiling hundreds of layers takes long: only the first network of each deep backbone.
 KINDS = {
     (config.backbone, config.recurrent) if config.backbone in DEEP else name: name
     for name, config in reversed(NETWORKS.items())
@@ -50,7 +50,7 @@ def assert_same(computed, golden, name):
 def test_every_network_has_a_golden(goldens):
     assert list(goldens) == list(NETWORKS)
     for values in goldens.values():
-        assert np.ptp(values[..., 0]) > 0.01  # not one that says the same of every frame, within the tolerance below
+        assert np.ptp(values[..., 0]) > 0.01  # a constant must not pass the tolerance below
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_mixed_precision_is_near_and_trains(name, goldens):
             keras.config.set_dtype_policy("float32")
         assert model.get_layer(index=-1).compute_dtype == "float32"
         computed = np.asarray(model(data))
-        # bfloat16 keeps 8 significant bits, float16 11: errors of some percent of what the outputs range over.
+        # bfloat16 keeps 8 significant bits, float16 11: errors of a few percent of the outputs' range.
         spread = np.ptp(goldens[name])
         np.testing.assert_allclose(computed, goldens[name], atol=0.3 * spread, err_msg=policy)
         _assert_gradients_are_finite(model, data, policy)

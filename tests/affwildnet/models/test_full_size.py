@@ -1,4 +1,4 @@
-"""The papers' networks at their full size, for a step on the CPU, from random weights, through train.py."""
+"""The papers' networks at full size: one step of train.py on the CPU, from random weights."""
 
 import json
 import subprocess

@@ -59,11 +59,11 @@ from tfrecords_tools.errors import UserError
         ({"members": (SMALL,), "fusion": "decision"}, "`fusion` must be 'model' with"),
     ],
 )
-def test_bad_configurations_are_named(change, message):
+def test_a_bad_field_is_named_with_its_rule(change, message):
     with pytest.raises(UserError, match=message):
         build(replace(SMALL, **change))
 
 
-def test_lists_do_for_tuples():
+def test_lists_are_accepted_for_tuples():
     model = build(replace(SMALL, hidden=[100], recurrent_units=[20], pixel_mean=[1.0, 2.0, 3.0]))
     assert model.output.shape == (None, None, 2)

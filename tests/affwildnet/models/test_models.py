@@ -14,11 +14,11 @@ from tests.helpers.networks import CNN, DEEP, SMALL, inputs, numpy, outputs_of, 
 
 
 def of_backbone(backbone, *more):
-    """Arguments of a test, a slow one for deep backbones."""
+    """Arguments of a test, which is slow for deep backbones."""
     return pytest.param(backbone, *more, marks=[pytest.mark.slow] * (backbone in DEEP))
 
 
-# One signature for all.
+# The signature.
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_videos_do_not_mix():
     np.testing.assert_allclose(alone, expected[1:2], rtol=1e-5, atol=1e-6)
 
 
-def test_recurrence_sees_the_past_only():
+def test_predictions_depend_on_the_past_only():
     data = inputs(SMALL, batch=2, steps=8)
     model = build(SMALL)
     expected = numpy(model(data))
@@ -97,7 +97,7 @@ def test_fold_and_unfold():
     assert UnfoldTime().compute_output_shape([(None, 4), (None, 3, 9, 9)]) == (None, 3, 4)
 
 
-# Its parts.
+# The parts.
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def gru_loop(x, layer):
 
 
 @pytest.mark.parametrize("reset_after", [False, True])
-def test_gru_is_that_of_its_equations(reset_after):
+def test_gru_computes_its_equations(reset_after):
     config = replace(SMALL, reset_after=reset_after)
     model = randomised(build(config))
     data = inputs(config, batch=2, steps=6)
@@ -206,7 +206,7 @@ def test_width_multiplies_every_layer():
     assert build(replace(CNN, width=1e-6)).get_layer("conv13").filters == 1
 
 
-# What a trainer relies on.
+# Saving, seeds, precision, gradients.
 
 
 # Every network of the papers is saved and loaded by test_family.py.
@@ -241,7 +241,7 @@ def test_the_seed_decides_weights_and_dropout():
 
 
 @pytest.mark.parametrize("backbone", ["cnn_m", "vgg16", pytest.param("resnet50", marks=pytest.mark.slow)])
-def test_mixed_precision_puts_out_float32(backbone, tmp_path):
+def test_the_output_is_float32_under_mixed_precision(backbone, tmp_path):
     config = replace(SMALL, backbone=backbone)
     plain = build(config)
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -255,7 +255,7 @@ def test_mixed_precision_puts_out_float32(backbone, tmp_path):
     data = inputs(config)
     expected, result = numpy(plain(data)), mixed(data)
     assert result.dtype == "float32"
-    # What the recurrent layers make of rounding depends on their random weights; what they are given does not.
+    # How rounding propagates through the recurrent layers depends on their random weights; their input does not.
     features, rounded = (outputs_of(model, "fc1", data) for model in (plain, mixed))
     np.testing.assert_allclose(rounded.astype("float32"), features, atol=0.1 * np.abs(features).max())
     np.testing.assert_allclose(result, expected, atol=0.5 * np.abs(expected).max())

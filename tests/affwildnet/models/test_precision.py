@@ -1,4 +1,4 @@
-"""bfloat16 where the processor has no instructions for it, against rounding by another library."""
+"""bfloat16 on a processor without instructions for it, against rounding by another library."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def rounded(values):
     return np.float32(np.float32(values).astype(ml_dtypes.bfloat16))
 
 
-def test_values_are_rounded_to_the_nearest_also_in_a_graph():
+def test_values_are_rounded_to_the_nearest_in_a_graph_too():
     values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
     for compute in (Rounded(), tf.function(Rounded())):
         np.testing.assert_array_equal(compute(values), rounded(values))
@@ -33,7 +33,7 @@ def test_products_of_rounded_values_are_summed_in_float32():
     model = keras.Model(entrance, keras.layers.Dense(2, name="valence_arousal")(hidden))
     x = rng.normal(size=(3, 5, 40)).astype(np.float32)
     kernel, bias, output, offset = (weight.astype(np.float64) for weight in model.get_weights())
-    # The output layer is exact, and its input not rounded.
+    # The output layer is exact, and its input is not rounded.
     expected = np.maximum(np.float64(rounded(x)) @ rounded(kernel) + rounded(bias), 0) @ output + offset
     found = with_precision(model, "bfloat16", native=False)
     np.testing.assert_allclose(numpy(found(x)), expected, rtol=1e-5, atol=1e-6)
@@ -41,7 +41,7 @@ def test_products_of_rounded_values_are_summed_in_float32():
 
 
 @pytest.mark.parametrize("changes", [{}, {"separate": True}])
-def test_it_is_as_near_to_float32_as_the_instructions_are(changes):
+def test_the_emulation_is_as_close_to_float32_as_the_instructions(changes):
     keras.utils.set_random_seed(0)
     model = models.build(replace(TINY.model, width=0.1, **changes))
     rng = np.random.default_rng(2)
@@ -54,14 +54,14 @@ def test_it_is_as_near_to_float32_as_the_instructions_are(changes):
     assert 0 < errors[0] <= 1.5 * errors[1]
 
 
-def test_a_processor_is_asked_for_its_instructions(monkeypatch, tmp_path):
-    told = tmp_path / "cpuinfo"
-    monkeypatch.setattr(devices, "Path", lambda path: told if path == "/proc/cpuinfo" else None)
+def test_the_instructions_of_the_processor_are_read(monkeypatch, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(devices, "Path", lambda path: cpuinfo if path == "/proc/cpuinfo" else None)
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
     for text, has in (("flags : avx512f avx512_bf16 fma", True), ("flags : avx512f avx512_vnni", False)):
-        told.write_text(text)
+        cpuinfo.write_text(text)
         assert devices.has_bfloat16() == has
-    told.unlink()
+    cpuinfo.unlink()
     assert not devices.has_bfloat16()
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["GPU:0"])
     assert devices.has_bfloat16()

@@ -1,4 +1,4 @@
-"""The recurrent cells: numbers and gradients against plain loops, states, saving, the limit of IndRNN's weights."""
+"""The recurrent cells: results and gradients against plain loops, states, saving, the limit of IndRNN's weights."""
 
 import sys
 
@@ -14,7 +14,7 @@ from tests.helpers.recurrences import CELLS, FEATURES, expected, float64, layer,
 
 
 def gradients(made, x):
-    """Of the sum of outputs times fixed numbers, for the input and all weights."""
+    """Gradients of the sum of outputs times fixed numbers, for the input and all weights."""
     x = tf.constant(x.astype("float32"))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -27,10 +27,10 @@ def direction(shape):
     return np.random.default_rng(9).normal(size=shape).astype("float32")
 
 
-# Frames in one turn of the loop, turns of one and of four; shorter and longer than the attention's memory of 3.
+# All frames in one turn of the loop, turns of one and of four; fewer and more frames than the attention remembers (3).
 @pytest.mark.parametrize("frames", [2, 7, 8])
 @pytest.mark.parametrize("cell", CELLS)
-def test_numbers(cell, frames):
+def test_results(cell, frames):
     made, x = layer(cell), sequence(frames)
     outputs = numpy(made(x))
     assert outputs.shape == (2, frames, 4)
@@ -39,7 +39,7 @@ def test_numbers(cell, frames):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients(cell):
-    """Along random directions, against the difference of the plain loop's values."""
+    """Along random directions, against differences of the plain loop."""
     made, x = layer(cell), sequence(6, batch=1, seed=1)
     values = [x, *float64(made.weights)]
     slopes = direction((1, 6, 4))
@@ -91,7 +91,7 @@ def test_gru_takes_the_other_arguments_of_keras_gru(arguments, mask):
 
 
 @pytest.mark.parametrize(("gpu", "reset_after", "reached"), [(1, True, 1), (1, False, 0), (0, True, 0)])
-def test_cudnn_is_reached_where_it_can_be(monkeypatch, gpu, reset_after, reached):
+def test_cudnn_is_used_where_possible(monkeypatch, gpu, reset_after, reached):
     backend = sys.modules["keras.src.backend.tensorflow.rnn"]
     seen = []
 
@@ -108,17 +108,17 @@ def test_cudnn_is_reached_where_it_can_be(monkeypatch, gpu, reset_after, reached
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_video_in_pieces_is_the_whole(cell):
+def test_segments_give_the_outputs_of_the_whole_video(cell):
     x = sequence(9)
     whole = numpy(layer(cell)(x))
-    piecewise = layer(cell, return_state=True)
-    states, pieces = None, []
+    stateful = layer(cell, return_state=True)
+    states, segments = None, []
     for begin, end in [(0, 1), (1, 2), (2, 4), (4, 9)]:
-        output, *states = piecewise(x[:, begin:end], initial_state=states)
-        pieces.append(numpy(output))
-    assert [tuple(state.shape[1:]) for state in states] == piecewise.state_shapes
-    assert type(piecewise).from_config(piecewise.get_config()).return_state
-    np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, rtol=1e-5, atol=1e-6)
+        output, *states = stateful(x[:, begin:end], initial_state=states)
+        segments.append(numpy(output))
+    assert [tuple(state.shape[1:]) for state in states] == stateful.state_shapes
+    assert type(stateful).from_config(stateful.get_config()).return_state
+    np.testing.assert_allclose(np.concatenate(segments, axis=1), whole, rtol=1e-5, atol=1e-6)
     fresh = numpy(layer(cell)(x[:, 4:]))
     assert np.abs(fresh - whole[:, 4:]).max() > 1e-3
 
@@ -137,22 +137,22 @@ def test_symbolic(cell):
 
 
 def test_attention_memory_is_dropped_after_its_length():
-    """With the stack cut off, an output reaches the next ones through the memory alone, for as long as it is in it."""
+    """With the stack disconnected, an output reaches later ones only through the memory, while it is remembered."""
     made = layer("attention")
     for gru in made.stack:
         gru.set_weights([np.zeros(weight.shape) for weight in gru.weights])
     made.output_kernel.assign(np.concatenate([np.zeros((4, 4)), np.eye(4)]))
     made.output_bias.assign(np.zeros(4))
     x, memory = np.zeros((1, 5, FEATURES)), np.zeros((1, 3, 4))
-    memory[0, -1] = 1.0  # the newest of three: in the memory for three frames
+    memory[0, -1] = 1.0  # the newest of three: remembered for three frames
     states = made.get_initial_state(1)
     states[-2], states[-1] = memory, memory @ numpy(made.key_kernel)
     outputs = numpy(made(x, initial_state=states))
-    assert (np.abs(outputs[0]).max(axis=1) > 0).all()  # what was read of it is itself remembered
+    assert (np.abs(outputs[0]).max(axis=1) > 0).all()  # the outputs that read it are remembered
     states[-2], states[-1] = np.roll(memory, 1, axis=1), np.roll(memory, 1, axis=1) @ numpy(made.key_kernel)
     forgotten = numpy(made(x, initial_state=states))
-    np.testing.assert_allclose(forgotten[0, 0], outputs[0, 0], atol=1e-6)  # the order in it does not count
-    assert np.abs(forgotten[0, 1] - outputs[0, 1]).max() > 1e-3  # dropped before the second frame
+    np.testing.assert_allclose(forgotten[0, 0], outputs[0, 0], atol=1e-6)  # the order does not matter
+    assert np.abs(forgotten[0, 1] - outputs[0, 1]).max() > 1e-3  # forgotten before the second frame
 
 
 ROUND_TRIP = {

@@ -101,8 +101,8 @@ class Foreign(keras.Model):
 
 
 def test_a_network_from_elsewhere_without_recurrence_has_no_states():
-    entrance = keras.Input((None, 5), name="features")
-    stateful = with_states(Foreign(entrance, layers.Dense(2)(entrance)))
+    entry = keras.Input((None, 5), name="features")
+    stateful = with_states(Foreign(entry, layers.Dense(2)(entry)))
     assert stateful.state_shapes == ()
     data = [keras.ops.ones((2, 3, 5))]
     np.testing.assert_allclose(in_segments(stateful, data, [2, 1]), in_segments(stateful, data, [3]), atol=1e-6)
@@ -126,7 +126,7 @@ def test_a_single_frame_is_computed_without_a_loop(stack):
     assert loops(stateful, 5) != []
 
 
-def test_weights_that_the_network_gets_later_count(tmp_path):
+def test_weights_that_are_loaded_later_are_used(tmp_path):
     model, other = network(STACKS["lstm"], seed=1), network(STACKS["lstm"], seed=2)
     stateful, data = with_states(model), video(model)
     before = in_segments(stateful, data, [3, 4])
@@ -146,7 +146,7 @@ def test_a_network_loaded_from_a_file_and_its_stateful_form_saved_to_one(tmp_pat
     loaded = keras.saving.load_model(tmp_path / "network.keras")
     stateful = with_states(loaded)
     np.testing.assert_allclose(in_segments(stateful, data, [3, 4]), whole, rtol=0, atol=1e-5)
-    # The network is as it was: it can be used and saved as before.
+    # The network has not changed: it can be used and saved as before.
     loaded.save(tmp_path / "again.keras")
     np.testing.assert_array_equal(numpy(keras.saving.load_model(tmp_path / "again.keras")(data)), numpy(loaded(data)))
     stateful.model.save(tmp_path / "stateful.keras")
@@ -155,11 +155,11 @@ def test_a_network_loaded_from_a_file_and_its_stateful_form_saved_to_one(tmp_pat
 
 
 def through(*stack):
-    """A network of a sequence of five features."""
-    entrance = sequence = keras.Input((None, 5), name="features")
+    """A network on sequences of five features."""
+    entry = sequence = keras.Input((None, 5), name="features")
     for layer in stack:
         sequence = layer(sequence)
-    return keras.Model(entrance, sequence, name="theirs")
+    return keras.Model(entry, sequence, name="theirs")
 
 
 def twice():

@@ -1,4 +1,4 @@
-"""The authors' checkpoints: networks written afresh in TensorFlow 1, saved by its saver, imported, compared."""
+"""The authors' checkpoints: networks written again in TensorFlow 1, saved by its saver, imported and compared."""
 
 from dataclasses import replace
 
@@ -292,7 +292,7 @@ def test_a_network_that_was_not_published(saved, other):
     assert "affwildnet_resnet50_released" in message
 
 
-def test_where_there_is_no_checkpoint(tmp_path, saved):
+def test_a_path_without_a_checkpoint(tmp_path, saved):
     config, _, prefix = saved
     message = failure(prefix.with_name("model.ckpt-9"), config)
     assert "model.ckpt-9, which is none" in message
@@ -303,7 +303,7 @@ def test_where_there_is_no_checkpoint(tmp_path, saved):
 
 
 @pytest.mark.parametrize("ending", ["index", "data-00000-of-00001"])
-def test_a_checkpoint_that_is_cut_off(tmp_path, saved, ending):
+def test_a_truncated_checkpoint(tmp_path, saved, ending):
     config, _, prefix = saved
     for file in prefix.parent.glob("model.ckpt.*"):
         content = file.read_bytes()

@@ -1,4 +1,4 @@
-"""ResNet-50 of VGGFace2, CNN-M of MatConvNet, Keras's ImageNet networks: the backbone computes what the file's does."""
+"""ResNet-50 of VGGFace2, CNN-M of MatConvNet, Keras's ImageNet networks: the backbone computes what theirs does."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m affwildnet.weights`: what is written, what is printed, what is refused."""
+"""`python -m affwildnet.weights`: its files, its output, its errors."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def importing(path, output, *more, experiment="tiny", source="vgg_face_h5"):
     )
 
 
-def test_the_file_holds_what_the_function_gives(tiny, weights, tmp_path, capsys):
+def test_the_file_holds_what_the_function_returns(tiny, weights, tmp_path, capsys):
     output = tmp_path / "model.keras"
     assert importing(weights, output, "--seed=3") == 0
     expected, _ = import_weights("vgg_face_h5", weights, tiny, seed=3)
@@ -71,7 +71,7 @@ def test_the_file_holds_what_the_function_gives(tiny, weights, tmp_path, capsys)
     assert "not in the file, left as built: gru1, gru2, valence_arousal" in printed
 
 
-def test_the_flags_that_training_needs(tiny, weights, tmp_path, capsys):
+def test_the_flags_for_training_are_printed(tiny, weights, tmp_path, capsys):
     output = tmp_path / "model.keras"
     importing(weights, output)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "--set" in line]
@@ -84,7 +84,7 @@ def test_the_flags_that_training_needs(tiny, weights, tmp_path, capsys):
     np.testing.assert_allclose(normalise.offset, [-129.1863, -104.7624, -93.594])
 
 
-def test_what_stands_beside_the_file(tiny, weights, tmp_path):
+def test_the_json_beside_the_file(tiny, weights, tmp_path):
     importing(weights, tmp_path / "model.keras")
     written = json.loads((tmp_path / "model.json").read_text())
     assert written["source"] == "vgg_face_h5"
@@ -108,7 +108,7 @@ def test_nothing_is_written_after_an_error(tiny, weights, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["rcmalli.h5"]
 
 
-def test_an_output_is_not_written_over(tiny, weights, tmp_path, capsys):
+def test_an_output_is_not_overwritten(tiny, weights, tmp_path, capsys):
     (tmp_path / "model.keras").write_text("trained for a week")
     assert importing(weights, tmp_path / "model.keras") == 2
     assert "which exists" in capsys.readouterr().err
@@ -119,7 +119,7 @@ def test_an_output_is_not_written_over(tiny, weights, tmp_path, capsys):
     assert "in a folder that exists" in capsys.readouterr().err
 
 
-def test_names_that_there_are_not(tiny, weights, tmp_path, capsys):
+def test_unknown_names(tiny, weights, tmp_path, capsys):
     assert importing(weights, tmp_path / "m.keras", source="vgg_face_h4") == 2
     assert "Did you mean vgg_face_h5?" in capsys.readouterr().err
     assert importing(weights, tmp_path / "m.keras", experiment="vgg_face_200") == 2

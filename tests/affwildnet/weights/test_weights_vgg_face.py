@@ -1,4 +1,4 @@
-"""VGG-Face in each form that it is published in: the backbone gives what the file's network gives on its own input."""
+"""VGG-Face from each kind of file: the backbone computes what the file's network computes on its own input."""
 
 import struct
 import sys
@@ -258,7 +258,7 @@ def test_t7(tmp_path):
     assert set(report.left_out) == {"modules[27].weight", "modules[27].bias"}
 
 
-def test_t7_that_is_cut_off_or_none(tmp_path):
+def test_a_truncated_t7_and_a_file_of_another_kind(tmp_path):
     path = write_t7(tmp_path / "VGG_FACE.t7", random_weights())
     content = path.read_bytes()
     for bad in (content[: len(content) // 2], content[:-1], b"", b"PK\x03\x04 a zip file", b"\xff" * 64):
@@ -291,7 +291,7 @@ def test_a_backbone_that_the_source_does_not_fit(tmp_path):
     assert "one with resnet50" in message
 
 
-def test_layers_that_the_network_does_without(tmp_path):
+def test_layers_that_the_network_does_not_have(tmp_path):
     config = replace(NETWORKS["thesis_vgg_face_gru"], image_size=32, width=0.05, rnn_inputs=("pool2", "conv5"))
     _, report = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", random_weights(), "new"), config)
     assert report.layers() == [f"conv{index}" for index in range(1, 6)]
@@ -299,7 +299,7 @@ def test_layers_that_the_network_does_without(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cvprw_gru", "model_fusion_fc"])
-def test_each_of_several_networks_has_the_weights(tmp_path, name):
+def test_each_of_several_networks_gets_the_weights(tmp_path, name):
     config = replace(NETWORKS[name], image_size=32, width=0.02)
     weights = random_weights(width=0.02)
     model, report = import_weights("vgg_face_h5", write_h5(tmp_path / "v.h5", weights, "new"), config)
@@ -313,7 +313,7 @@ def test_each_of_several_networks_has_the_weights(tmp_path, name):
             np.testing.assert_array_equal(bias, weights[source][1])
 
 
-def test_a_layer_that_an_importer_forgets_is_an_error(tmp_path, monkeypatch):
+def test_an_importer_that_forgets_a_layer_is_an_error(tmp_path, monkeypatch):
     path = write_h5(tmp_path / "v.h5", random_weights(), "new")
     monkeypatch.setattr(vgg_face, "CONVOLUTIONS", vgg_face.CONVOLUTIONS[:-1])
     assert failure("vgg_face_h5", path).endswith("Received: a file without conv13/kernel, conv13/bias.")
@@ -335,7 +335,7 @@ def test_bad_files(tmp_path, source, what):
 
 
 @pytest.mark.parametrize("source", ["vgg_face_mat", "vgg_face_h5"])
-def test_files_that_are_cut_off(tmp_path, source):
+def test_truncated_files(tmp_path, source):
     path = tmp_path / "weights"
     if source == "vgg_face_mat":
         write_mat(path.with_suffix(".mat"), random_weights(), oxford=False)
@@ -362,7 +362,7 @@ def test_an_hdf5_file_that_keras_did_not_save(tmp_path):
     assert "without the attribute `layer_names`" in failure("vgg_face_h5", tmp_path / "v.h5")
 
 
-def test_the_seed_decides_the_rest(tmp_path):
+def test_the_seed_decides_the_other_weights(tmp_path):
     path = write_h5(tmp_path / "v.h5", random_weights(), "new")
     models = [import_weights("vgg_face_h5", path, CONFIG, seed)[0] for seed in (0, 1)]
     first, second = ([model.get_layer(name).get_weights()[0] for model in models] for name in ("fc1", "conv5"))
