@@ -11,7 +11,7 @@ from affwildnet.predict.timing import PhaseTimes, TimedDetector, TimedLandmarks
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
-from tfrecords_tools.faces.tracking import EVERY, Followed, follow_faces
+from tfrecords_tools.faces.tracking import EVERY, TrackedFrame, follow_faces
 from tfrecords_tools.faces.tracks import SHORTEST, jumps
 from tfrecords_tools.video.reading import Frame
 
@@ -56,7 +56,7 @@ def face_stream(
     return without_jumps(_cut_out(followed, aligner, keep_images, times))
 
 
-def one_face(followed: Iterable[Followed]) -> Iterator[Followed]:
+def one_face(followed: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
     """Keep one face in each frame: the largest at first, and then the same one.
 
     When that face has been away for more than a second, the largest face of the frame takes its place. (Packing sees
@@ -69,13 +69,13 @@ def one_face(followed: Iterable[Followed]) -> Iterator[Followed]:
             current = max(each.boxes, key=lambda number: each.boxes[number].area)
         if current in each.boxes:
             seen = time
-            yield Followed(each.frame, {current: each.boxes[current]}, {current: each.landmarks[current]})
+            yield TrackedFrame(each.frame, {current: each.boxes[current]}, {current: each.landmarks[current]})
         else:
-            yield Followed(each.frame)
+            yield TrackedFrame(each.frame)
 
 
 def _cut_out(
-    followed: Iterable[Followed], aligner: Aligner, keep_images: bool, times: PhaseTimes
+    followed: Iterable[TrackedFrame], aligner: Aligner, keep_images: bool, times: PhaseTimes
 ) -> Iterator[FrameFaces]:
     for each in followed:
         faces = []

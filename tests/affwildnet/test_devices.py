@@ -136,9 +136,7 @@ def test_bad_devices_are_refused(devices, message, machine):
 
 
 def test_gpu_and_devices_exclude_each_other():
-    with pytest.raises(
-        UserError, match=r"`gpu` and `devices` exclude each other\. Received: gpu=0 and devices=all$"
-    ):
+    with pytest.raises(UserError, match=r"`gpu` and `devices` exclude each other\. Received: gpu=0 and devices=all$"):
         choose_strategy(0, "all")
 
 

@@ -21,7 +21,7 @@ CONTINUES = 0.3  # overlap from which a face found near a box is the one that is
 
 
 @dataclass(frozen=True)
-class Followed:
+class TrackedFrame:
     """One frame with all faces in it.
 
     Attributes:
@@ -63,7 +63,7 @@ def follow_faces(
     every: int = EVERY,
     agree: float = AGREE,
     remembered: int | None = None,
-) -> Iterator[Followed]:
+) -> Iterator[TrackedFrame]:
     """Yield every frame with its faces, `every` frames late; tracks are numbered in the order of `track_faces`.
 
     The detector searches one in `every` frames whole. Between two of them a face is followed by bisection: a segment of
@@ -105,7 +105,7 @@ class _Follower:
         self._landmarks: dict[int, dict[int, np.ndarray]] = {}
         self.begun = False
 
-    def follow(self, segment: list[Frame]) -> list[Followed]:
+    def follow(self, segment: list[Frame]) -> list[TrackedFrame]:
         """Follow all faces through `segment`, whose first frame is done already; return the frames that now are."""
         begun, self.begun = self.begun, True
         first, last = segment[0], segment[-1]
@@ -142,9 +142,9 @@ class _Follower:
         for face in sorted(new, key=lambda face: (*_appears(self._boxes[face]), face)):
             self._numbers[face] = next(self._next_number)
 
-    def _followed(self, frame: Frame) -> Followed:
+    def _followed(self, frame: Frame) -> TrackedFrame:
         found = sorted((self._numbers[face], face) for face, boxes in self._boxes.items() if frame.number in boxes)
-        return Followed(
+        return TrackedFrame(
             frame,
             {number: self._boxes[face][frame.number] for number, face in found},
             {number: self._landmarks[face][frame.number] for number, face in found},

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from tfrecords_tools.sample.curves import SIZE, wander
+from tfrecords_tools.sample.clip_curves import SIZE, wander
 from tfrecords_tools.sample.portraits import Portrait
 
 

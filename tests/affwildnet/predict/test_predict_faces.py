@@ -9,7 +9,7 @@ from affwildnet.predict.face_stream import HELD, face_stream, one_face, without_
 from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.tracking import Followed, follow_faces, track_faces
+from tfrecords_tools.faces.tracking import TrackedFrame, follow_faces, track_faces
 from tfrecords_tools.faces.tracks import Track, remove_jumps
 from tfrecords_tools.video.reading import Frame
 
@@ -91,7 +91,7 @@ def seen(number, *faces):
     """A frame, ten a second, with faces given as (track, side of the box)."""
     frame = Frame(number, number / 10, np.zeros((4, 4, 3), np.uint8), number)
     boxes = {track: Box(0, 0, side, side) for track, side in faces}
-    return Followed(frame, boxes, {track: np.zeros((68, 2), np.float32) for track in boxes})
+    return TrackedFrame(frame, boxes, {track: np.zeros((68, 2), np.float32) for track in boxes})
 
 
 def test_the_largest_face_is_kept_until_it_is_away_for_a_second():
