@@ -103,7 +103,7 @@ def assert_begun(model, experiment, given):
 
 
 @pytest.mark.parametrize("layout", ["recola", "afew"])  # AFEW-VA's network is RECOLA's
-def test_the_start_alone_is_enough(layout, corpora, given, shown):
+def test_training_init_alone_is_enough(layout, corpora, given, shown):
     experiment = tuned(layout, given)
     model = built(experiment)
     shown()
@@ -128,7 +128,7 @@ class Noted(TrainStep):
 
 
 @pytest.mark.slow
-def test_fine_tuning_learns_from_there(corpora, trained, tmp_path, monkeypatch):
+def test_fine_tuning_lowers_the_loss(corpora, trained, tmp_path, monkeypatch):
     layout = "afew"  # with an output layer of its own
     monkeypatch.setattr(loop.training_step, "TrainStep", Noted)
     settings = ["training.steps=60", "training.learning_rate=0.01", "model.dropout=0", "model.recurrent_dropout=0"]

@@ -1,4 +1,4 @@
-"""Stages and the evaluator: it watches one after the other, and the trainer waits for what it chooses."""
+"""Stages and the watcher, which watches one after the other; the trainer waits for the checkpoint that it chooses."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -149,7 +149,7 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
     assert not workdir.stop.exists()
 
 
-def test_a_stage_that_does_not_begin_is_not_waited_for_beyond_the_timeout(workdir, corpus, clock, scripted):
+def test_the_watcher_gives_up_on_a_stage_that_does_not_begin(workdir, corpus, clock, scripted):
     begin(workdir, "c0", corpus).finish(0, "all steps are done")
     with pytest.raises(UserError, match="workdir: no stage has begun for 2 minutes"):
         watching.watch(workdir, timeout_minutes=2)
@@ -200,7 +200,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, corpus):
     assert not list(workdir.path.glob("report-*"))
 
 
-def test_nothing_to_score_is_told(workdir):
+def test_nothing_to_score_is_an_error(workdir):
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
         scored_run.once(workdir, Choices())
 
@@ -218,14 +218,14 @@ def ended(workdir, name, steps=(1, 2)):
     return own
 
 
-def test_without_an_evaluator_nothing_is_waited_for(workdir, clock):
+def test_without_an_evaluator_the_trainer_does_not_wait(workdir, clock):
     own = ended(workdir, "c2")
     assert stages._checkpoint_of(workdir, "c2").path == own.checkpoints / "step-00000002.keras"
     assert clock.now == 0
 
 
 @pytest.mark.parametrize("fate", ["ccc", "passed_over"])
-def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate, workdir, clock, shown):
+def test_the_trainer_waits_until_the_evaluator_has_scored_the_last_checkpoint(fate, workdir, clock, shown):
     own = ended(workdir, "c2")
     workdir.of_stage("c0").path.mkdir()
     append_line(workdir.of_stage("c0").metrics, {"step": 2, "ccc": {}})  # it is still at an earlier stage
@@ -251,7 +251,7 @@ def test_an_evaluator_is_waited_for_until_it_has_scored_the_last_checkpoint(fate
     assert shown().count("waiting for the evaluator, which has not scored step 2 of c2 yet") == 1
 
 
-def test_an_evaluator_that_has_gone_is_not_waited_for_for_ever(workdir, clock, shown):
+def test_the_trainer_does_not_wait_for_ever_for_an_evaluator_that_has_gone(workdir, clock, shown):
     own = ended(workdir, "c2")
     own.metrics.touch()
     assert stages._checkpoint_of(workdir, "c2").path == own.checkpoints / "step-00000002.keras"

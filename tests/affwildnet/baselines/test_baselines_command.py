@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-def test_descriptors_stand_on_a_grid_in_the_order_of_reading():
+def test_descriptors_are_on_a_grid_row_by_row():
     face = np.zeros((96, 96, 3), np.uint8)
     rng = np.random.default_rng(0)
     face[:48, 48:] = rng.integers(0, 255, (48, 48, 1))  # something in the upper right corner alone

@@ -1,4 +1,4 @@
-"""Splits that can hardly be scored: each protocol gives a score, or None with a reason, or one clear error."""
+"""Splits that can hardly be scored: each protocol gives a score, None with a reason, or one clear error."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ DEGENERATE = {
 
 
 def nones(value, path=""):
-    """Return the paths of all that is None within scores or intervals."""
+    """Return the paths of all values within scores or intervals that are None."""
     if value is None:
         return [path]
     if isinstance(value, dict):

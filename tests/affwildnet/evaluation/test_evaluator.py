@@ -1,4 +1,4 @@
-"""Every frame of a split predicted as the network alone would, and scores as NumPy computes them."""
+"""Every frame of a split is predicted as the network alone predicts it, and scored as NumPy computes it."""
 
 import csv
 import subprocess
@@ -83,7 +83,7 @@ def sequences(corpus):
 
 
 def predicted(model, records):
-    """(N, 2): what the network makes of these records as one sequence, with nothing padded."""
+    """Return (N, 2), the network's predictions for these records as one sequence without padding."""
     inputs = {
         "frames": np.stack([tf.io.decode_jpeg(record["face"]).numpy() for record in records])[None],
         "landmarks": np.stack([record["landmarks"] for record in records])[None],
@@ -92,7 +92,7 @@ def predicted(model, records):
 
 
 def by_hand(corpus, model, window, overlap=0):
-    """(frames, predictions) of each video: each window alone, those of a frame averaged one by one."""
+    """Return (frames, predictions) of each video: each window alone, and the mean over the windows of a frame."""
     found = {}
     for entry in corpus.videos:
         records = list(read_records(corpus.folder, entry))
@@ -111,7 +111,7 @@ def by_hand(corpus, model, window, overlap=0):
 
 
 def whole_videos(corpus, model):
-    """(frames, predictions) of each video as one sequence, gaps or not."""
+    """Return (frames, predictions) of each video as one sequence across its gaps."""
     return {
         video: ([int(record["frame"]) for record in records], predicted(model, records))
         for video, records in sequences(corpus).items()
@@ -119,7 +119,7 @@ def whole_videos(corpus, model):
 
 
 def scores_of_csv(path):
-    """The score of a written CSV, by NumPy in float64."""
+    """Return the score of a written CSV, by NumPy in float64."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["valence_label"]]
     columns = (("valence_label", "arousal_label"), ("valence", "arousal"))
@@ -164,7 +164,7 @@ def test_predictions_are_those_of_the_network_on_each_window_alone(
 
 
 @pytest.mark.parametrize("settings", [{"overlap": 2}, {"carry_state": True}])
-def test_the_order_of_the_videos_is_of_no_account(settings, corpus, model, tmp_path):
+def test_the_order_of_the_videos_does_not_matter(settings, corpus, model, tmp_path):
     config = EvaluationConfig(batch_size=3, window=5, **settings)
     found = Evaluator(corpus, config)(model)
     backwards = Evaluator(replace(corpus, videos=corpus.videos[::-1]), config)(model)
@@ -207,7 +207,7 @@ def test_the_states_of_recurrent_stacks_are_carried(stack, corpus):
     assert min(distances) > 1e-3
 
 
-def test_videos_that_follow_on_one_another_in_a_row_begin_anew(tmp_path, model):
+def test_videos_that_share_a_row_of_the_batch_start_afresh(tmp_path, model):
     lengths = (9, 4, 7, 5, 1)
     make_corpus(tmp_path, [{"frames": frames} for frames in lengths])
     corpus = Corpus.open(tmp_path, "train")
@@ -252,19 +252,19 @@ def test_a_network_without_recurrence_has_nothing_to_carry(corpus):
         ({"window": 0, "carry_state": True}, "`window` must be at least 1. Received: 0"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, says, corpus):
+def test_impossible_settings_are_refused(settings, says, corpus):
     with pytest.raises(UserError, match=says):
         Evaluator(corpus, EvaluationConfig(**{"batch_size": 2, "window": 6, **settings}))
 
 
-def test_a_recurrence_of_another_origin_is_not_carried(corpus):
+def test_the_state_of_an_unknown_recurrence_is_not_carried(corpus):
     landmarks = keras.Input((None, 68, 2), name="landmarks")
     sequence = layers.LSTM(2, return_sequences=True)(layers.Reshape((-1, 136))(landmarks))
     with pytest.raises(UserError, match=r"\(LSTM\) is none of this package's"):
         Evaluator(corpus, EvaluationConfig(carry_state=True))(keras.Model([landmarks], layers.Dense(2)(sequence)))
 
 
-def test_a_network_of_other_outputs_is_refused(corpus):
+def test_a_network_with_other_outputs_is_refused(corpus):
     landmarks = keras.Input((None, 68, 2), name="landmarks")
     made = keras.Model([landmarks], layers.Dense(7)(layers.Reshape((-1, 136))(landmarks)), name="classes")
     with pytest.raises(UserError, match=r"must have 2 outputs a frame.*Received: classes, which has 7"):
@@ -350,7 +350,7 @@ def test_a_video_without_labels_is_predicted_and_not_scored(folder, model):
     assert evaluation.frames_scored == evaluation.frames_labelled == 10
 
 
-def test_half_a_label_is_no_label(tmp_path, model):
+def test_half_a_label_does_not_count(tmp_path, model):
     labels = np.array([label_of(0, frame) for frame in range(1, 9)])
     labels[2, 0] = labels[5, 1] = np.nan
     make_corpus(tmp_path, [{"frames": 8, "labels": labels}])
@@ -395,7 +395,7 @@ def test_labels_that_the_manifest_does_not_list_are_noticed(tmp_path, model):
     assert (found.frames_scored, found.frames_labelled) == (7, 8)  # scored from the records, labelled by the manifest
 
 
-def test_a_corrupt_record_is_told_from_a_bug(tmp_path, model):
+def test_a_corrupt_record_is_an_error_for_the_user(tmp_path, model):
     packed = make_corpus(tmp_path, [{"frames": 8}])
     path = tmp_path / packed.videos[0].file
     data = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Working directories fused at decision level, against the weighted mean of their written predictions."""
+"""Runs fused at decision level, against the weighted mean of the predictions that they wrote."""
 
 import json
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_the_fused_network_is_the_mean_weighted_by_validation_ccc(members, folde
 
 
 @pytest.mark.slow
-def test_what_is_fused_is_a_working_directory_of_its_own(members, tmp_path):
+def test_the_fused_network_has_a_working_directory_of_its_own(members, tmp_path):
     into = Workdir(tmp_path / "fused")
     for _ in range(2):  # again over an earlier one
         fused_run.fuse([each.path for each in members], into, LATEST)
@@ -101,7 +101,7 @@ def test_the_fusion_of_a_papers_networks_is_the_papers(tmp_path):
     assert fused_run._experiment(members[::-1]).published == ()
 
 
-def test_what_cannot_be_fused_is_refused(members, folder, tmp_path):
+def test_too_few_runs_or_a_trained_workdir_are_refused(members, folder, tmp_path):
     into = Workdir(tmp_path / "fused")
     with pytest.raises(UserError, match=r"at least two working directories. Received: 1"):
         fused_run.fuse([members[0].path], into, LATEST)
@@ -111,7 +111,7 @@ def test_what_cannot_be_fused_is_refused(members, folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_does_not_go_together_is_refused(members, folder, tmp_path):
+def test_networks_that_do_not_fit_together_are_refused(members, folder, tmp_path):
     into = Workdir(tmp_path / "fused")
     worse = member(tmp_path / "worse", folder, 3, upside_down=True)
     with pytest.raises(UserError, match=r"worse.*validation CCC above 0.*Leave it out"):

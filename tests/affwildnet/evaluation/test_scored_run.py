@@ -1,4 +1,4 @@
-"""Scoring a working directory: settings, another one on the same frames, the folds of a cross-validation."""
+"""Scoring a run: with settings, against another run on the same frames, and the folds of a cross-validation."""
 
 import csv
 from dataclasses import replace
@@ -22,7 +22,7 @@ LATEST = Choices(checkpoint="latest", resamples=50)
 
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
-    """Drawing takes seconds and is tested by itself."""
+    """Leave out the plots, which take seconds and are tested by themselves."""
     monkeypatch.setattr(plots, "draw", lambda *_: {})
 
 

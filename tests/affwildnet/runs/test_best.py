@@ -1,4 +1,4 @@
-"""Best checkpoints: held while they are scored, kept when they win, found by name."""
+"""Best checkpoints: held while they are scored, kept if they are the best, found by name."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_a_tie_leaves_the_earlier_one(workdir):
     assert set(contents(workdir).values()) == {"weights of 1"}
 
 
-def test_what_was_passed_over_beats_nothing(workdir):
+def test_a_skipped_checkpoint_beats_nothing(workdir):
     assert kept(workdir, 2, line(2, -0.5, -0.5), [{"step": 1, "passed_over": "truncated"}]) == list(best.MEASURES)
 
 
@@ -82,7 +82,7 @@ def test_the_ranking_counts_before_the_ccc(workdir):
     assert beaten == [["mean", "valence", "arousal"], ["mean", "valence"], ["arousal"], []]
 
 
-def test_accuracies_have_one_best(workdir):
+def test_expressions_have_one_best_checkpoint(workdir):
     lines = [
         {"step": step, "accuracy": {"total": value}, "ranking": {"mean": value}} for step, value in ((1, 0.2), (2, 0.4))
     ]
@@ -91,7 +91,7 @@ def test_accuracies_have_one_best(workdir):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_what_is_held_outlives_the_trainers_clearing_up(links, workdir, monkeypatch):
+def test_a_held_checkpoint_outlives_the_trainers_clean_up(links, workdir, monkeypatch):
     if not links:
         without_links(monkeypatch)
     path = checkpoint(workdir, 7)
@@ -103,12 +103,12 @@ def test_what_is_held_outlives_the_trainers_clearing_up(links, workdir, monkeypa
     assert contents(workdir)["best_mean.keras"] == "weights of 7"
 
 
-def test_what_is_gone_cannot_be_held(workdir):
+def test_a_deleted_checkpoint_cannot_be_held(workdir):
     with pytest.raises(FileNotFoundError):
         best.hold(workdir.checkpoints / "step-00000001.keras", workdir)
 
 
-def test_what_a_killed_watcher_held_is_released(workdir):
+def test_checkpoints_held_by_a_killed_watcher_are_released(workdir):
     held = best.hold(checkpoint(workdir, 1), workdir)
     best.keep(best.hold(checkpoint(workdir, 2), workdir), line(2, 0.1, 0.1), [], workdir)
     best.release_all(workdir)
@@ -136,18 +136,18 @@ def test_checkpoints_are_found_by_name(workdir, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["best_mean", "best_valence", "best_arousal"])
-def test_a_best_one_that_is_not_there_yet_says_who_chooses_it(name, workdir):
+def test_a_missing_best_checkpoint_names_the_command_that_chooses_it(name, workdir):
     with pytest.raises(UserError, match=f"Received: {name}, which is not there yet: `evaluate.py --watch` chooses it"):
         best.find(workdir, name)
 
 
 @pytest.mark.parametrize("name", ["best_man", "step-1.keras", "/nowhere/x.keras", "", "."])
-def test_a_name_that_is_none_gets_the_rule(name, workdir):
+def test_an_unknown_name_is_refused_with_the_rule(name, workdir):
     with pytest.raises(UserError, match=r"must be one of best_mean, best_valence, best_arousal, latest, or a \.keras"):
         best.find(workdir, name)
 
 
-def test_the_latest_of_none_says_what_to_do(workdir):
+def test_without_a_checkpoint_the_message_says_what_to_do(workdir):
     with pytest.raises(UserError, match=r"no checkpoint yet\. Run train\.py"):
         best.find(workdir, "latest")
 

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, everything in them that a resumed run needs, and which are kept."""
+"""Checkpoints: written whole or not at all, with everything that a resumed run needs; and which are kept."""
 
 import json
 from dataclasses import replace
@@ -62,7 +62,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert sum(float(np.abs(numpy(value)).sum()) > 0 for value in variables.values()) > len(model.trainable_variables)
 
 
-def test_a_loaded_model_begins_with_fresh_dropout_until_its_states_are_put_back(model, tmp_path):
+def test_a_loaded_model_has_fresh_dropout_until_its_states_are_restored(model, tmp_path):
     # The reason why the states stand in the JSON: Keras does not save them.
     model(DATA, training=True)
     (path,) = saved(model, tmp_path, [1])
@@ -95,7 +95,7 @@ def test_the_latest_is_always_kept(keep, model, tmp_path):
     assert names(tmp_path) == ["step-00000010.json", "step-00000010.keras"]
 
 
-def test_a_broken_later_one_does_not_push_out_the_one_just_saved(model, tmp_path):
+def test_a_broken_later_checkpoint_does_not_displace_the_one_just_saved(model, tmp_path):
     # Resumed from before a broken checkpoint, a run saves steps below it.
     truncate(saved(model, tmp_path, [20, 30])[1])
     path = checkpoints.save(model, state(25), tmp_path, keep=1)
@@ -128,7 +128,7 @@ def test_a_changed_byte_is_noticed(model, tmp_path, shown):
 
 
 @pytest.mark.parametrize("content", [None, "", '{"step": 10', '{"step": 10}', "[]"])
-def test_a_checkpoint_without_its_state_is_passed_over(content, model, tmp_path, shown):
+def test_a_checkpoint_without_its_state_is_skipped(content, model, tmp_path, shown):
     paths = saved(model, tmp_path, [5, 10])
     beside = checkpoints.state_path(paths[1])
     beside.unlink() if content is None else beside.write_text(content)
@@ -136,19 +136,19 @@ def test_a_checkpoint_without_its_state_is_passed_over(content, model, tmp_path,
     assert "skipped: " in shown()
 
 
-def test_when_none_is_whole_that_is_an_error(model, tmp_path):
+def test_checkpoints_none_of_which_is_whole_are_an_error(model, tmp_path):
     for path in saved(model, tmp_path, [5, 10]):
         truncate(path)
     with pytest.raises(UserError, match=f"^{tmp_path}: none of its 2 checkpoints is whole. Delete the folder to start"):
         checkpoints.resume(tmp_path)
 
 
-def test_where_there_is_none_there_is_nothing_to_resume(tmp_path):
+def test_without_checkpoints_nothing_is_resumed(tmp_path):
     assert checkpoints.resume(tmp_path) is None
     assert checkpoints.resume(tmp_path / "nowhere") is None
 
 
-def test_what_was_half_written_is_no_checkpoint(model, tmp_path):
+def test_a_half_written_file_is_not_a_checkpoint(model, tmp_path):
     (path,) = saved(model, tmp_path, [5])
     (tmp_path / ".partial-step-00000010.keras").write_bytes(path.read_bytes()[:100])
     (tmp_path / "step-00000010.json").write_text(json.dumps({"step": 10}))
@@ -158,7 +158,7 @@ def test_what_was_half_written_is_no_checkpoint(model, tmp_path):
     assert checkpoints.resume(tmp_path)[1].step == 5
 
 
-def test_killed_while_writing_the_earlier_one_stands(model, tmp_path, monkeypatch):
+def test_a_kill_while_writing_leaves_the_earlier_checkpoint(model, tmp_path, monkeypatch):
     (path,) = saved(model, tmp_path, [5], keep=1)
     before = path.read_bytes()
     for failing in ("os.replace", "keras.Model.save"):
@@ -185,12 +185,12 @@ def test_steps_beyond_eight_digits_sort_and_resume(model, tmp_path):
     assert checkpoints.resume(tmp_path)[1].step == 1_000_000_000
 
 
-def test_names_that_are_no_checkpoints_have_no_step(tmp_path):
+def test_names_of_other_files_have_no_step(tmp_path):
     for name in ("best_mean.keras", "step-0000012.keras", "step-00000012.json", "xstep-00000012.keras"):
         assert checkpoints.step_of(tmp_path / name) is None
 
 
-def test_weights_alone_go_into_a_network_that_stands(model, tmp_path):
+def test_weights_alone_are_loaded_into_an_existing_network(model, tmp_path):
     (path,) = saved(model, tmp_path, [5])
     other = plain_model(seed=8)
     checkpoints.load_weights(other, path)

@@ -1,4 +1,4 @@
-"""Folds by subject: who is trained, validated and tested on, what a working directory keeps of it, what is refused."""
+"""Folds by subject: the videos of each split, what a working directory stores of a fold, and what is refused."""
 
 import json
 import subprocess
@@ -72,14 +72,14 @@ def test_each_video_is_tested_on_in_one_fold_validated_on_in_another_and_trained
     assert not any(set(clips(corpus, n, "validation")) & set(clips(corpus, n, "test")) for n in range(1, 6))
 
 
-def test_nobody_is_in_two_splits_of_a_fold(corpus):
+def test_no_subject_is_in_two_splits_of_a_fold(corpus):
     for number in range(1, 6):
         seen = [{e.subject for e in Corpus.open(corpus, s, fold=fold(corpus, number)).videos} for s in schema.SPLITS]
         assert sum(map(len, seen)) == len(set.union(*seen)) == 7
 
 
 def test_the_records_are_those_of_the_folds_videos(corpus):
-    """Two clips have one name and different lengths: the file that is read is the right one of the two."""
+    """Two clips have the same name and different lengths, so that reading the wrong one would be noticed."""
     opened = Corpus.open(corpus, "train", fold=fold(corpus, 3))
     lengths = {(clip["split"], clip["video"]): clip["frames"] for clip in CLIPS}
     assert {entry.split for entry in opened.videos} == {"train", "test"}
@@ -108,7 +108,7 @@ def refused(call):
     return str(caught.value)
 
 
-def test_a_file_of_folds_that_is_not_there_names_the_command(tmp_path):
+def test_a_missing_file_of_folds_names_the_command_that_makes_it(tmp_path):
     message = refused(lambda: folds.read(Path("data/afew_va"), 1, tmp_path / "folds.json"))
     assert message.startswith(f"{tmp_path / 'folds.json'}: folds must be there. Received: no such file.")
     command = f"`python -m tfrecords_tools partition data/afew_va --folds=5 --output={tmp_path / 'folds.json'}`."
@@ -124,13 +124,13 @@ def test_a_file_of_folds_that_is_not_there_names_the_command(tmp_path):
         ({}, "Received: none. Make it: "),
     ],
 )
-def test_parts_that_are_no_folds_are_refused(videos, says, tmp_path):
+def test_parts_that_are_not_folds_are_refused(videos, says, tmp_path):
     write_json(tmp_path / "folds.json", {"videos": videos})
     assert says in refused(lambda: folds.read(tmp_path, 1))
 
 
 @pytest.mark.parametrize("number", [0, 6, -1])
-def test_the_number_of_a_fold_is_from_1_to_the_last(number, corpus):
+def test_a_number_outside_the_folds_is_refused(number, corpus):
     message = refused(lambda: fold(corpus, number))
     assert message.startswith("`fold` must be from 1 to 5, as ")
     assert message.endswith(f"Received: {number}")
@@ -149,12 +149,12 @@ def test_folds_of_another_corpus_are_refused(corpus):
     assert "a subject must be in one fold. Received: s2 in fold-" in message
 
 
-# What is trained, and what stays of it.
+# Training a fold, and what the working directory stores.
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Training with quick steps of a small network; what each training was given to read is gathered."""
+    """Train a small network with quick steps; return the corpora that are read."""
     opened = []
 
     class Step:
@@ -177,7 +177,7 @@ def quick(monkeypatch):
 SMALL_TINY = replace(tiny(steps=1), model=replace(TINY.model, **SMALL))
 
 
-def test_a_fold_is_trained_on_its_own_videos_and_kept_in_mind(corpus, tmp_path, quick, shown):
+def test_a_fold_is_trained_on_its_own_videos_and_stored(corpus, tmp_path, quick, shown):
     workdir, given = Workdir(tmp_path).of_fold(2), fold(corpus, 2)
     assert workdir.path == tmp_path / "fold-2"
     assert train(Run(SMALL_TINY, corpus, fold=given), workdir) == 0
@@ -225,7 +225,7 @@ def test_a_working_directory_without_folds_opens_as_before(tmp_path):
         workdir.open()
 
 
-def test_each_stage_of_a_fold_keeps_it_in_mind(corpus, tmp_path, quick):
+def test_each_stage_stores_the_fold(corpus, tmp_path, quick):
     stages = tuple(Stage(name, ("*",), (("*", start),), 0.1, 1) for name, start in (("a", "random"), ("b", "a")))
     experiment = replace(SMALL_TINY, training=replace(SMALL_TINY.training, stages=stages))
     workdir, given = Workdir(tmp_path), fold(corpus, 4)
@@ -235,7 +235,7 @@ def test_each_stage_of_a_fold_keeps_it_in_mind(corpus, tmp_path, quick):
     assert "it holds fold 4 of 5" in refused(lambda: train(Run(experiment, corpus, fold=fold(corpus, 5)), workdir))
 
 
-def test_an_experiment_in_folds_that_is_trained_without_says_how(corpus, tmp_path, quick, shown):
+def test_training_an_experiment_in_folds_without_a_fold_says_how_to_train_them(corpus, tmp_path, quick, shown):
     for name in ("afew_va_affwildnet", "afew_va_cnn"):
         assert get(f"ijcv2019/{name}").protocol == "folds"
     train(Run(replace(SMALL_TINY, protocol="folds"), corpus), Workdir(tmp_path / "w"))
@@ -254,7 +254,7 @@ def command(*flags):
 
 
 @pytest.mark.slow
-def test_train_takes_a_fold_into_its_own_folder(corpus, tmp_path):
+def test_train_puts_a_fold_into_its_own_folder(corpus, tmp_path):
     flags = [
         "--experiment=ijcv2019/afew_va_affwildnet", f"--data_dir={corpus}", f"--workdir={tmp_path / 'run'}",
         *(f"--set={field}" for field in (

@@ -29,7 +29,7 @@ def with_training(**fields):
     return replace(EXPERIMENT, training=replace(EXPERIMENT.training, **fields))
 
 
-def test_what_was_started_can_be_opened(workdir, tmp_path):
+def test_a_started_run_can_be_opened(workdir, tmp_path):
     assert workdir.open() == Run(EXPERIMENT, tmp_path / "corpus")
     assert workdir.checkpoints.is_dir()
 
@@ -80,7 +80,7 @@ def test_what_does_not_change_the_result_may_change(workdir, tmp_path):
 
 
 @pytest.mark.parametrize("field", [field for field in vars(EXPERIMENT.training) if "check" not in field])
-def test_every_other_training_field_is_held(field, workdir, tmp_path):
+def test_every_other_training_field_must_stay(field, workdir, tmp_path):
     if field in ("steps", "log_steps"):
         return
     value = getattr(EXPERIMENT.training, field)
@@ -92,14 +92,14 @@ def test_every_other_training_field_is_held(field, workdir, tmp_path):
         workdir.start(Run(with_training(**{field: other}), tmp_path))
 
 
-def test_before_the_first_checkpoint_a_mistake_can_be_put_right(tmp_path):
+def test_before_the_first_checkpoint_a_mistake_can_be_corrected(tmp_path):
     workdir = Workdir(tmp_path / "w")
     workdir.start(Run(with_training(window=800), tmp_path))
     workdir.start(Run(EXPERIMENT, tmp_path))
     assert workdir.open().experiment == EXPERIMENT
 
 
-def test_a_directory_without_a_training_says_so(tmp_path):
+def test_a_directory_without_a_run_says_so(tmp_path):
     with pytest.raises(UserError, match=r"no run was started here \(no experiment.json\). Run train.py"):
         Workdir(tmp_path).open()
     with pytest.raises(UserError, match="no run was started here"):
@@ -109,7 +109,7 @@ def test_a_directory_without_a_training_says_so(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "{}", '{"experiment": {}, "data_dir": "x"}', '{"experiment": 3, "data_dir": "x"}']
 )
-def test_an_unreadable_experiment_is_named(content, tmp_path):
+def test_an_unreadable_run_is_named(content, tmp_path):
     (tmp_path / "experiment.json").write_text(content)
     with pytest.raises(UserError, match=r"experiment\.json: not a readable run"):
         Workdir(tmp_path).open()
@@ -126,7 +126,7 @@ def test_lines_are_read_back_as_written(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [1, 7, 11])
-def test_a_line_cut_off_by_a_crash_is_passed_over(kept, tmp_path, shown):
+def test_a_line_cut_off_by_a_crash_is_skipped(kept, tmp_path, shown):
     path = tmp_path / "lines.jsonl"
     append_line(path, {"step": 1})
     whole = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Training on several devices and by several workers gives what one device gives."""
+"""Training on several devices, or by several workers, gives the same as on one device."""
 
 import json
 import os
@@ -47,17 +47,17 @@ def more_of_two(tmp_path_factory):
     return found(tmp_path_factory.mktemp("more"), "mse", "float16")
 
 
-def test_the_cpu_is_divided_and_said_so(two):
+def test_the_divided_cpu_is_described(two):
     assert two["told"] == "devices: 2 that share the CPU"
     assert two["replicas"] == 2
 
 
-def test_two_devices_have_the_curve_of_one(two):
+def test_two_devices_train_like_one(two):
     """Loss and norm of the gradient of each step, and the weights at the end."""
     same_curves("residual_gru", two)
 
 
-def test_mse_without_clipping_has_the_curve_of_one(more_of_two):
+def test_two_devices_train_like_one_with_mse_without_clipping(more_of_two):
     same_curves("mse", more_of_two)
 
 
@@ -77,7 +77,7 @@ def test_clipping_and_unlike_shares_were_seen(two):
     assert np.abs(own - loss).min() > 0.01
 
 
-def test_float16_with_its_loss_scaling_has_the_curve_of_one(more_of_two):
+def test_two_devices_train_like_one_with_float16_and_loss_scaling(more_of_two):
     two = more_of_two
     np.testing.assert_allclose(two["float16_2"], two["float16_1"], rtol=5e-3)
     np.testing.assert_allclose(two["float16_2_weights"], two["float16_1_weights"], atol=5e-3)
@@ -85,7 +85,7 @@ def test_float16_with_its_loss_scaling_has_the_curve_of_one(more_of_two):
     assert two["float16_iterations"] == len(two["float16_1"])
 
 
-def test_a_checkpoint_says_nothing_of_devices(two):
+def test_a_checkpoint_does_not_depend_on_the_devices(two):
     assert len(two["synchronised"]) == 2
     assert not two["synchronised"].any()
 
@@ -181,7 +181,7 @@ def free_ports(number):
 
 @pytest.fixture(scope="module")
 def pair_and_one(tmp_path_factory):
-    """11 steps: by two workers, one of which gets a SIGTERM and later a SIGKILL; and in one process at one go."""
+    """11 steps: by two workers, one of which gets a SIGTERM and later a SIGKILL; and in one process in one go."""
     folder = tmp_path_factory.mktemp("pair")
     corpus = tiny_corpus(folder / "corpus")
     pair = Pair(corpus, Workdir(folder / "two"))
@@ -213,7 +213,7 @@ def test_a_killed_worker_ends_the_other_too(pair_and_one):
     assert f"resumed from {checkpoints.path_of(pair_and_one[0].checkpoints, runs['saved'][-1])}" in runs["killed"][0][1]
 
 
-def test_two_workers_have_the_curve_of_one_process_also_across_a_stop_and_a_kill(pair_and_one):
+def test_two_workers_train_like_one_process_also_across_a_stop_and_a_kill(pair_and_one):
     two, one, runs = pair_and_one
     assert [status for status, _ in runs["done"]] == [0, 0], runs["done"]
     expected = read_lines(one.training_log)
@@ -241,7 +241,7 @@ def test_the_chief_alone_writes(pair_and_one):
     assert "worker 2 of 2" in other
 
 
-def test_the_evaluator_is_none_the_wiser(pair_and_one):
+def test_the_evaluator_scores_it_like_any_other_run(pair_and_one):
     two, one, _ = pair_and_one
     command = [sys.executable, "evaluate.py", f"--workdir={two.path}", "--checkpoint=latest", "--gpu=-1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""What a training starts from: every weight from the file that is given, or a line that says which one is not there."""
+"""Starting from a file: every weight is copied, or a message names the one that is missing."""
 
 import re
 from dataclasses import replace
@@ -68,10 +68,10 @@ def inputs(seed=0):
     return {"frames": frames, "landmarks": rng.random((2, 3, 68, 2), np.float32)}
 
 
-# What is taken.
+# What is copied.
 
 
-def test_a_network_begins_as_the_file_ends(given, corpus, shown):
+def test_a_network_starts_as_the_file_ends(given, corpus, shown):
     path, source = given
     model = started(with_init(CNN, path), corpus)
     assert same(weights(model), weights(source))
@@ -87,7 +87,7 @@ def test_a_network_begins_as_the_file_ends(given, corpus, shown):
 
 
 @pytest.mark.slow
-def test_a_network_of_the_builder_begins_as_the_file_ends(corpus, tmp_path):
+def test_a_network_of_the_builder_starts_as_the_file_ends(corpus, tmp_path):
     experiment = replace(TINY, model=replace(TINY.model, standardise_landmarks=True))
     path = tmp_path / "model.keras"
     source = save_with_weights_of_its_own(models.build(experiment.model), path)
@@ -135,7 +135,7 @@ def test_the_papers_weights_are_named_where_none_are_given(given, corpus, shown)
     assert "The paper" not in shown()
 
 
-def test_what_the_network_has_no_place_for_is_listed(given, corpus, shown):
+def test_layers_of_the_file_that_the_network_lacks_are_listed(given, corpus, shown):
     started(with_init(with_model(hidden=(4,)), given[0], "valence_arousal"), corpus)
     assert "\nleft out: fc2\n" in shown()
     x = keras.Input((3,))
@@ -147,7 +147,7 @@ def test_what_the_network_has_no_place_for_is_listed(given, corpus, shown):
     }
 
 
-def test_cells_are_told_apart_though_keras_numbers_them_through(tmp_path):
+def test_cells_are_matched_although_keras_numbers_them_throughout(tmp_path):
     def stack():
         x = keras.Input((None, 3))
         cells = [keras.layers.GRUCell(3) for _ in range(2)]
@@ -205,7 +205,7 @@ def test_another_normalisation_of_pixels_is_refused_and_the_advice_works(corpus,
 
 
 @pytest.mark.parametrize("field", ["pixel_mean", "pixel_scale"])
-def test_one_channel_that_is_normalised_otherwise_is_enough(field, given, corpus):
+def test_one_channel_that_is_normalised_differently_is_enough(field, given, corpus):
     *first, last = getattr(CNN.model, field)
     other = with_model(**{field: (*first, last * 1.001)})
     assert "must normalise pixels as the network does" in refused(with_init(other, given[0]), corpus)
@@ -237,7 +237,7 @@ def test_a_bad_file_is_named_in_one_line(given, corpus, tmp_path):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Training with the small network and steps that change nothing."""
+    """Train the small network with steps that change nothing."""
 
     class Step:
         def __init__(self, model, config, strategy):
@@ -251,7 +251,7 @@ def small(monkeypatch):
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)
 
 
-def test_the_file_is_read_once_and_kept_in_mind(given, corpus, tmp_path, small, shown):
+def test_the_file_is_read_once_and_its_path_stored(given, corpus, tmp_path, small, shown):
     path, workdir = tmp_path / "init.keras", Workdir(tmp_path / "workdir")
     path.write_bytes(given[0].read_bytes())
     experiment = with_init(CNN, path)

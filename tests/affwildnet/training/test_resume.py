@@ -1,4 +1,4 @@
-"""A training that was stopped or killed goes on as if it had not been."""
+"""A run that was stopped or killed goes on as if nothing had happened."""
 
 import signal
 import subprocess
@@ -31,14 +31,14 @@ def workdir(tmp_path):
 
 
 def standardised(**training):
-    """The tiny experiment with standardised and jittered landmarks, so that a run has all the state that one can."""
+    """The tiny experiment with standardised and jittered landmarks, so that a run has every kind of state."""
     experiment = tiny(landmark_jitter=0.01, **training)
     return replace(experiment, model=replace(experiment.model, standardise_landmarks=True))
 
 
 @pytest.fixture(scope="module")
 def two_runs(corpus, tmp_path_factory):
-    """The same 9 steps: at one go, and stopped at 4. The data's epoch ends between, flips and dropout are on."""
+    """The same 9 steps: in one go, and stopped at 4. An epoch of the data ends between; flips and dropout are on."""
     folder = tmp_path_factory.mktemp("runs")
     whole, parts = Workdir(folder / "whole"), Workdir(folder / "parts")
     assert train(Run(standardised(steps=9, checkpoint_steps=5), corpus), whole) == 0

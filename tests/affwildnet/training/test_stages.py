@@ -1,4 +1,4 @@
-"""Stages: what each freezes and starts from, their order, and how they go on after a stop."""
+"""Stages: what each of them freezes and starts from, their order, and how they go on after a stop."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def small(monkeypatch):
 
 
 class QuickStep:
-    """Add 1 to every weight that is trained, and remembers with which each training began."""
+    """Adds 1 to every weight that is trained, and remembers the weights that each training started with."""
 
     events: ClassVar[dict] = {}
     began: ClassVar[list] = []
@@ -82,7 +82,7 @@ class QuickStep:
 
 @pytest.fixture
 def quick(monkeypatch, small):
-    """Training with the small network and quick steps. `quick.events[learning rate, step]` is called in that step."""
+    """Train the small network with quick steps; `quick.events[learning rate, step]` is called in that step."""
     monkeypatch.setattr(loop, "training_batches", quick_batches)
     monkeypatch.setattr(loop.training_step, "TrainStep", QuickStep)
     monkeypatch.setattr(QuickStep, "events", {})
@@ -217,7 +217,7 @@ def test_the_last_pair_that_matches_a_layer_wins(staged, given, corpus):
     assert not same(weights(model, "fc2"), weights(given[1], "fc2"))
 
 
-def test_what_is_skipped_of_the_file_is_random_in_stages_too(staged, given, corpus):
+def test_skipped_layers_of_the_file_are_random_in_stages_too(staged, given, corpus):
     skipping = replace(staged, training=replace(staged.training, init_skip=("conv2",)))
     model = begun(skipping, C0, corpus)
     assert not same(weights(model, "conv2"), weights(given[1], "conv2"))
@@ -246,7 +246,7 @@ def test_a_stopped_training_goes_on_in_its_stage(staged, corpus, workdir, quick,
     assert len(quick.began) == 4
 
 
-def test_a_signal_in_a_stages_last_step_does_not_begin_the_next(staged, corpus, workdir, quick):
+def test_a_signal_in_the_last_step_of_a_stage_does_not_start_the_next(staged, corpus, workdir, quick):
     quick.events[0.01, 3] = lambda: os.kill(os.getpid(), signal.SIGTERM)
     assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
     assert finished(workdir.of_stage("c0"))["step"] == 3
@@ -272,13 +272,13 @@ def test_a_stop_that_a_killed_trainer_did_not_obey_is_obeyed(staged, corpus, wor
 
 
 @pytest.mark.slow
-def test_more_steps_are_trained_where_they_are_asked_for(staged, corpus, workdir, quick):
+def test_more_steps_are_trained_when_training_steps_is_raised(staged, corpus, workdir, quick):
     train(Run(staged, corpus), workdir, stage="c0")
     train(Run(override(staged, ["training.steps=5"]), corpus), workdir, stage="c0")
     assert logged(workdir.of_stage("c0")) == [1, 2, 3, 4, 5]
 
 
-def test_a_loss_that_is_not_finite_ends_it_all(staged, corpus, workdir, quick, monkeypatch):
+def test_a_loss_that_is_not_finite_ends_the_whole_run(staged, corpus, workdir, quick, monkeypatch):
     monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: (float("nan"), 1.0))
     with pytest.raises(UserError, match=r"not finite at step 1.*lower learning_rate of stage c0, or"):
         train(Run(staged, corpus), workdir)
@@ -291,7 +291,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.slow
-def test_killed_in_the_second_stage_it_ends_with_the_weights_of_the_uninterrupted_run(corpus, tmp_path, monkeypatch):
+def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterrupted_run(corpus, tmp_path, monkeypatch):
     """On a network with GRU layers, dropout, flips and jitter, by the compiled step."""
     model = replace(TINY.model, standardise_landmarks=True)
     path = tmp_path / "init.keras"
@@ -356,7 +356,7 @@ def test_a_stage_that_does_not_fit_is_found_beforehand(changed, message, staged,
     assert not workdir.path.exists()
 
 
-def test_layers_that_cannot_be_trained_are_none(staged, corpus):
+def test_layers_without_trainable_weights_are_refused(staged, corpus):
     with pytest.raises(UserError, match=r"must match layers that can be trained.*standardise_landmarks"):
         begun(staged, replace(C0, trainable=("standardise_*",)), corpus)
 
@@ -375,7 +375,7 @@ def test_a_stage_cannot_start_from_one_that_was_not_run(staged, corpus, workdir,
         train(Run(staged, corpus), workdir, stage="c3")
 
 
-def test_an_unfinished_stage_can_be_started_from(staged, workdir, shown):
+def test_a_stage_may_start_from_an_unfinished_one(staged, workdir, shown):
     folder = workdir.of_stage("c2").checkpoints
     folder.mkdir(parents=True)
     checkpoints.path_of(folder, 4).touch()
@@ -383,7 +383,7 @@ def test_an_unfinished_stage_can_be_started_from(staged, workdir, shown):
     assert "stage c2 has not finished; the next one starts from what it has so far" in shown()
 
 
-def test_a_stage_that_is_none_is_refused(staged, corpus, workdir, small):
+def test_an_unknown_stage_is_refused(staged, corpus, workdir, small):
     with pytest.raises(UserError, match=r"`stage` must be one of c0, c2, c3\. Received: c1\."):
         train(Run(staged, corpus), workdir, stage="c1")
     with pytest.raises(UserError, match=r"needs an experiment with stages\. Received: c1; tests/tiny has none"):

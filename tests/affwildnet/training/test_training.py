@@ -1,4 +1,4 @@
-"""The training loop: what it leaves, and how it stops."""
+"""The training loop: what it writes, and how it stops."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def workdir(tmp_path):
 
 @pytest.fixture
 def quick_model(monkeypatch):
-    """Put a network that is quickly built and saved in the place of the experiment's; the settings are checked."""
+    """Replace the experiment's network by one that is quickly built and saved; the settings are still checked."""
 
     def build(config):
         check(config, models.BACKBONES, models.RECURRENT, OUTPUTS)
@@ -56,7 +56,7 @@ def quick_model(monkeypatch):
 
 @pytest.fixture
 def scripted(monkeypatch, quick_model):
-    """Put a quick step in the place of the compiled one: it counts; loss and gradient are those noted for it, or 1."""
+    """Replace the compiled step by one that counts; loss and gradient are those noted for the step, or 1."""
     script = {}
 
     class Step:
@@ -114,7 +114,7 @@ def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_leaves(number, corpus, workdir, scripted, at_step, shown):
+def test_a_signal_saves_and_ends_training(number, corpus, workdir, scripted, at_step, shown):
     handler = signal.getsignal(number)
     at_step[3] = lambda: os.kill(os.getpid(), number)
     assert train(Run(tiny(steps=100), corpus), workdir) == 128 + number
@@ -170,7 +170,7 @@ def test_checkpoints_come_every_so_many_minutes(corpus, workdir, scripted):
 
 
 @pytest.mark.parametrize("values", [(float("nan"), 1.0), (float("inf"), 1.0), (1.0, float("nan"))])
-def test_a_loss_that_is_not_finite_stops_it(values, corpus, workdir, scripted):
+def test_a_loss_that_is_not_finite_stops_training(values, corpus, workdir, scripted):
     scripted[5] = values
     with pytest.raises(UserError) as caught:
         train(Run(tiny(steps=100, checkpoint_steps=3), corpus), workdir)
@@ -229,7 +229,7 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys
         (replace(TINY, model=replace(TINY.model, image_size=64)), "takes crops of 64x64. Received: crops of 32x32"),
     ],
 )
-def test_settings_that_cannot_be_trained_are_named_and_can_be_put_right(experiment, message, corpus, workdir, scripted):
+def test_settings_that_cannot_be_trained_are_named_and_can_be_corrected(experiment, message, corpus, workdir, scripted):
     with pytest.raises(UserError, match=message):
         train(Run(experiment, corpus), workdir)
     assert train(Run(tiny(steps=1), corpus), workdir) == 0
@@ -250,12 +250,12 @@ def test_a_corpus_without_a_train_split_is_refused(tmp_path, workdir):
     assert not workdir.path.exists()
 
 
-def test_no_corpus_is_refused(tmp_path, workdir):
+def test_a_missing_corpus_is_refused(tmp_path, workdir):
     with pytest.raises(UserError, match="not a packed corpus"):
         train(Run(TINY, tmp_path), workdir)
 
 
-def test_a_corrupt_record_is_told_from_a_bug(tmp_path, workdir, scripted):
+def test_a_corrupt_record_is_an_error_for_the_user(tmp_path, workdir, scripted):
     packed = make_corpus(tmp_path / "corpus", [{"frames": 12}])
     path = tmp_path / "corpus" / packed.videos[0].file
     data = bytearray(path.read_bytes())
@@ -279,7 +279,7 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
 
 
 @pytest.mark.slow
-def test_bfloat16_trains_and_leaves_no_trace_of_itself(corpus, workdir):
+def test_bfloat16_trains_and_does_not_change_the_policy(corpus, workdir):
     experiment = replace(tiny(steps=3, precision="mixed_bfloat16"), model=replace(TINY.model, recurrent="none"))
     assert train(Run(experiment, corpus), workdir) == 0
     assert all(np.isfinite(line["loss"]) for line in read_lines(workdir.training_log))
@@ -292,7 +292,7 @@ def test_bfloat16_trains_and_leaves_no_trace_of_itself(corpus, workdir):
 # The log.
 
 
-def test_a_logged_loss_is_the_mean_since_the_line_before(tmp_path, shown):
+def test_a_logged_loss_is_the_mean_since_the_last_line(tmp_path, shown):
     workdir = Workdir(tmp_path)
     log = TrainingLog(workdir, steps=10, frames_per_step=8, first_step=0)
     for step, loss in enumerate((1.0, 0.5, 0.0, 0.25), start=1):

@@ -1,4 +1,4 @@
-"""The training step against Adam written in NumPy, learning rates by hand, and settings that no training can have."""
+"""The training step against Adam written in NumPy, learning rates computed by hand, and settings that are refused."""
 
 from dataclasses import replace
 
@@ -129,7 +129,7 @@ def test_without_decay_the_rate_is_constant():
     assert float(optimizer.learning_rate) == pytest.approx(1e-4)
 
 
-def test_it_is_the_common_adam():
+def test_the_optimizer_is_adam_with_the_usual_constants():
     optimizer = make_optimizer(TrainingConfig())
     assert type(optimizer) is keras.optimizers.Adam
     settings = optimizer.get_config()
@@ -193,7 +193,7 @@ def test_bad_settings_are_named(field, value, rule):
         training_step.check(replace(TrainingConfig(), **{field: value}))
 
 
-def test_an_unknown_loss_gets_the_nearest_one():
+def test_an_unknown_loss_is_refused_with_the_closest_name():
     with pytest.raises(UserError, match=r"`loss` must be one of .*Did you mean ccc"):
         training_step.check(TrainingConfig(loss="cc"))
 
@@ -213,11 +213,11 @@ def test_good_settings_pass():
         (TrainingConfig(batch_size=8, jit_compile=True), r"`training\.jit_compile` must be false on several devices"),
     ],
 )
-def test_what_does_not_go_with_several_devices_is_named(config, message):
+def test_settings_that_several_devices_cannot_use_are_named(config, message):
     training_step.check(config, 1)
     with pytest.raises(UserError, match=message):
         training_step.check(config, 4)
 
 
-def test_a_batch_that_divides_evenly_goes_with_several_devices():
+def test_a_batch_that_divides_evenly_is_accepted_on_several_devices():
     training_step.check(TrainingConfig(batch_size=8), 4)

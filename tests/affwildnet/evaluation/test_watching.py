@@ -1,4 +1,4 @@
-"""The loop beside the trainer, with a trainer whose every move is scripted and a clock that does not wait."""
+"""The watcher, beside a trainer whose every move is scripted and with a clock that does not wait."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def workdir(tmp_path, corpus):
 
 
 class Trainer:
-    """Does one thing of its script whenever the watcher sleeps."""
+    """Does the next thing of its script whenever the watcher sleeps."""
 
     def __init__(self):
         self.now = 0.0
@@ -44,7 +44,7 @@ class Trainer:
 
     def sleep(self, seconds):
         self.now += seconds
-        assert self.script, "the watcher waits for what will not come"
+        assert self.script, "the watcher waits for something that will not come"
         self.script.pop(0)()
 
 
@@ -57,7 +57,7 @@ def trainer(monkeypatch):
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """An evaluator whose scores are the network's output biases: they tell which weights were scored."""
+    """An evaluator whose scores are the network's output biases, which show the weights that were scored."""
 
     class Events(dict):
         accuracy = False
@@ -135,7 +135,7 @@ def test_a_restarted_watcher_scores_none_twice(workdir, corpus, trainer, scripte
     assert score_in(workdir.best / "best_mean.keras") == [0.5, 0.0]  # the restarted one knows what it must beat
 
 
-def test_killed_in_the_middle_it_begins_that_one_again(workdir, corpus, trainer, scripted):
+def test_a_watcher_killed_while_scoring_scores_that_checkpoint_again(workdir, corpus, trainer, scripted):
     path = planned(workdir, 10, 0.1)
     workdir.best.mkdir()
     (workdir.best / ".held-step-00000010.keras").write_bytes(path.read_bytes())
@@ -171,7 +171,7 @@ def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, 
 
 
 @pytest.mark.parametrize("broken", [10, 20])
-def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus, trainer, scripted, shown):
+def test_a_truncated_checkpoint_is_named_and_skipped(broken, workdir, corpus, trainer, scripted, shown):
     paths = {step: planned(workdir, step, step / 100) for step in (10, 20, 30)}
     truncate(paths[broken])
     finish(workdir)
@@ -184,7 +184,7 @@ def test_a_truncated_checkpoint_is_named_and_passed_over(broken, workdir, corpus
     assert not list(workdir.best.glob(".*"))
 
 
-def test_a_step_that_was_broken_is_scored_when_it_is_written_anew(workdir, corpus, trainer, scripted):
+def test_a_broken_checkpoint_is_scored_once_it_is_written_again(workdir, corpus, trainer, scripted):
     truncate(planned(workdir, 10, 0.1))
     finish(workdir)
     watch(workdir, corpus)
@@ -195,7 +195,7 @@ def test_a_step_that_was_broken_is_scored_when_it_is_written_anew(workdir, corpu
     assert score_in(workdir.best / "best_mean.keras") == [0.4, 0.0]
 
 
-def test_a_network_that_diverged_is_passed_over(workdir, corpus, trainer, scripted):
+def test_a_network_that_diverged_is_skipped(workdir, corpus, trainer, scripted):
     planned(workdir, 10, 0.1)
     planned(workdir, 20, np.nan)
     finish(workdir)
@@ -253,7 +253,7 @@ def test_patience_goes_on_counting_after_a_restart(workdir, corpus, trainer, scr
     assert json.loads(workdir.stop.read_text())["best_step"] == 10
 
 
-def test_patience_does_not_count_what_was_passed_over(workdir, corpus, trainer, scripted):
+def test_patience_does_not_count_skipped_checkpoints(workdir, corpus, trainer, scripted):
     planned(workdir, 10, 0.4)
     for step in (20, 30, 40):
         truncate(planned(workdir, step, 0.1))
@@ -293,7 +293,7 @@ def test_a_finished_trainer_without_checkpoints_ends_it(workdir, corpus, trainer
     assert "the trainer has finished; 0 checkpoints were scored" in shown()
 
 
-def test_it_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, corpus, trainer, scripted):
+def test_the_watcher_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, corpus, trainer, scripted):
     def pause(seconds):
         trainer.now += seconds
 
@@ -304,7 +304,7 @@ def test_it_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, corpus
     assert trainer.script == []
 
 
-def test_it_may_be_started_before_the_trainer(tmp_path, corpus, trainer, scripted):
+def test_the_watcher_may_start_before_the_trainer(tmp_path, corpus, trainer, scripted):
     workdir = started(tmp_path / "other", corpus)
     held_back = (workdir.path / "experiment.json").read_text()
     (workdir.path / "experiment.json").unlink()
@@ -318,7 +318,7 @@ def test_it_may_be_started_before_the_trainer(tmp_path, corpus, trainer, scripte
     assert scored(workdir) == [10]
 
 
-def test_a_trainer_that_never_comes_is_not_waited_for_beyond_the_timeout(tmp_path, trainer):
+def test_the_watcher_gives_up_on_a_trainer_that_never_starts(tmp_path, trainer):
     def pause():
         trainer.now += 100
 
@@ -333,7 +333,7 @@ def test_a_negative_patience_is_refused(workdir):
 
 
 @pytest.mark.parametrize(("flag", "stops"), [(None, True), (0, False), (9, False)])
-def test_the_experiments_patience_holds_unless_a_flag_says_otherwise(flag, stops, tmp_path, corpus, trainer, scripted):
+def test_the_experiments_patience_counts_unless_one_is_given(flag, stops, tmp_path, corpus, trainer, scripted):
     patient = replace(TINY, evaluation=replace(TINY.evaluation, patience=1))
     workdir = started(tmp_path / "patient", corpus, patient)
     planned(workdir, 10, 0.4)
@@ -343,7 +343,7 @@ def test_the_experiments_patience_holds_unless_a_flag_says_otherwise(flag, stops
     assert workdir.stop.exists() == stops
 
 
-def test_lines_from_before_there_was_a_ranking_count_by_their_ccc(workdir, corpus, trainer, scripted):
+def test_lines_of_earlier_versions_without_a_ranking_count_by_their_ccc(workdir, corpus, trainer, scripted):
     old = {"valence": 0.4, "arousal": 0.4, "mean": 0.4}
     append_line(workdir.metrics, {"step": 10, "split": "validation", "frames_scored": 5, "ccc": old})
     planned(workdir, 10, 0.4, 0.4)
@@ -355,7 +355,7 @@ def test_lines_from_before_there_was_a_ranking_count_by_their_ccc(workdir, corpu
     assert json.loads(workdir.stop.read_text())["best_step"] == 10
 
 
-def test_checkpoints_rank_by_what_the_protocol_tells(workdir, corpus, trainer, scripted):
+def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, corpus, trainer, scripted):
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.6)
     planned(workdir, 30, 0.5)
