@@ -129,6 +129,14 @@ def test_evaluation_batches_hold_every_record_once(folder, split, batch_size, wi
     assert sorted(seen) == records
 
 
+def test_half_a_label_is_none(tmp_path):
+    labels = [(0.1, 0.2), (np.nan, 0.3), (0.4, np.nan), (0.5, 0.6)]
+    make_corpus(tmp_path, [{"frames": 4, "labels": labels}], SIZE)
+    (batch,) = batches(evaluation_batches(Corpus.open(tmp_path, "train"), EvaluationConfig(batch_size=1, window=4)))
+    assert batch["mask"].tolist() == [[1, 0, 0, 1]]
+    np.testing.assert_allclose(batch["labels"][0], [(0.1, 0.2), (0, 0), (0, 0), (0.5, 0.6)], atol=1e-6)
+
+
 def test_long_windows_are_decoded_alike(folder, monkeypatch):
     validation = Corpus.open(folder, "validation", SIZE)
     unrolled = batches(evaluation_batches(validation, EVALUATION))

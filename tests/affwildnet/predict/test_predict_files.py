@@ -102,6 +102,33 @@ def test_every_table_has_a_plot(kind, tmp_path):
     assert (min(blue, orange) > 20) == (kind != "none")
 
 
+@pytest.mark.parametrize("tracks", [(1,), (1, 2)])
+def test_the_plot_shows_each_dimension_of_each_face(tracks, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr("affwildnet.predict.curve_plot.save", lambda figure, path: saved.append((figure, path)))
+    frames = [
+        FrameFaces(n, n / 10, None, [face(track, 0.1 * n, -0.05 * n * track) for track in tracks]) for n in range(1, 6)
+    ]
+    written(tmp_path / "t.csv", frames, with_track=True)
+    plot_curves(tmp_path / "t.csv", "a video", tmp_path / "t.png")
+    ((figure, path),) = saved
+    assert path == tmp_path / "t.png"
+    lines = [[line for line in axis.lines if len(line.get_xdata()) == 5] for axis in figure.axes]
+    numbers = np.arange(1, 6)
+    if len(tracks) == 1:
+        shown = {line.get_label(): line for line in lines[0]}
+        wanted = {"valence": 0.1 * numbers, "arousal": -0.05 * numbers}
+        for name, values in wanted.items():
+            np.testing.assert_allclose(shown[name].get_ydata(), values, atol=1e-6)
+            np.testing.assert_allclose(shown[name].get_xdata(), numbers / 10, atol=1e-6)
+    else:
+        assert [axis.get_ylabel() for axis in figure.axes] == ["valence", "arousal"]
+        for axis, values in zip(lines, ([0.1, 0.1], [-0.05, -0.1]), strict=True):
+            assert [line.get_label() for line in axis] == ["face 1", "face 2"]
+            for line, value in zip(axis, values, strict=True):
+                np.testing.assert_allclose(line.get_ydata(), value * numbers, atol=1e-6)
+
+
 def test_the_overlay_shows_box_landmarks_plane_and_curves(tmp_path):
     colour = np.array(FACES[0])
 
@@ -130,6 +157,11 @@ def test_the_overlay_shows_box_landmarks_plane_and_curves(tmp_path):
     # The curves beside it are still there when the face is gone, the box is not.
     curves = drawn[480 - side - 10 : 470, : 768 - side - 30]
     assert near(curves) > 20
+    # Valence, which is high, is above arousal, which is low: at the upper and the lower edge of their strips.
+    rows = np.flatnonzero([near(row) for row in curves])
+    assert rows.min() < 0.2 * side
+    assert rows.max() > 0.8 * side
+    assert not [row for row in rows if 0.3 * side < row < 0.7 * side]
     assert near(bare[480 - side - 10 : 470, : 768 - side - 30]) > 20
     assert near(bare[: 480 - side - 12]) == 0
     decoded = [frame.image.shape for frame in read_frames(tmp_path / "o.mp4")]

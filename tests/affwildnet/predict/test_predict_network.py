@@ -1,5 +1,6 @@
 """Prediction from crops: frame by frame as at once, from each kind of file, and what is refused."""
 
+import shutil
 from dataclasses import replace
 
 import keras
@@ -61,6 +62,35 @@ def test_a_frame_alone_is_no_loop(plain):
     graphs = [part.get_concrete_function().graph for part in (network._one, network._many)]
     loops = [any(operation.type.endswith("While") for operation in graph.get_operations()) for graph in graphs]
     assert loops == [False, True]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """(network with two states of one shape in each layer, folder of its SavedModel)"""
+    model = small_network("lstm")
+    folder = tmp_path_factory.mktemp("lstm") / "saved"
+    saved_model.write(model, folder, card=Card(SIZE, "crop", 0.25))
+    return model, folder
+
+
+def test_a_saved_model_continues_where_it_was(saved, sequence):
+    model, folder = saved
+    expected = at_once(model, *sequence)
+    predictor = Predictor.load(folder)
+    assert predictor.aligner == Aligner(SIZE, "crop", 0.25)
+    for _ in range(2):
+        predictor.reset()
+        stepped = [predictor.step_crop(*crop) for crop in zip(*sequence, strict=True)]
+        np.testing.assert_allclose(stepped, expected, atol=1e-5)
+
+
+def test_a_saved_model_knows_its_crops(saved, tmp_path):
+    folder = tmp_path / "saved"
+    shutil.copytree(saved[1], folder)
+    assert load_network(folder).description.endswith(", crop, margin 0.25, as in the corpus that it was trained on")
+    (folder / "assets.extra/affwildnet.json").unlink()
+    assert load_network(folder, margin=0.5).aligner == Aligner(SIZE, "crop", 0.5)
+    assert "assumed: alignment crop, margin 0.1" in load_network(str(folder)).description
 
 
 @pytest.mark.slow
