@@ -1,4 +1,7 @@
-"""Claims of speed, each a script that prints a table and writes JSON: `python -m benchmarks.reading --help`."""
+"""Benchmarks: a script for each claim of speed, which prints a table and can write it as JSON.
+
+`python -m benchmarks.reading --help` shows how to run one.
+"""
 
 import os
 

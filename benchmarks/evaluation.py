@@ -1,11 +1,11 @@
-"""Evaluation: scoring a split beside bare forward passes over as many frames that lie in memory.
+"""Evaluation: scoring a split, against bare forward passes over as many frames in memory.
 
     python -m benchmarks.evaluation --data_dir=data/sample_packed [--network=affwildnet_vggface] [--output=...]
 
-Scoring is everything that evaluate.py's evaluator does with a network: reading, decoding, the network, gathering,
-scores. Bare is the same compiled network on one batch of whole windows, again and again, for the time of as many frames
-as the split has. Both in turn, and the ratio is the median over the turns; the first of each, which compiles, is
-left out and told apart.
+Scoring is everything that evaluate.py's evaluator does with a network: reading, decoding, the network, gathering and
+scores. Bare is the same compiled network on one batch of whole windows, again and again, for as many frames as the
+split has. Both take turns, and the ratio is the median over the turns. The first turn of each, which compiles, is
+reported separately.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from benchmarks.results import show
 
 
 def scoring(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
-    """Return what scores the split once and tell how long it took, see `_seconds`."""
+    """Return a function that scores the split once and returns how long it took, see `_seconds`."""
     evaluator = Evaluator(corpus, config)
     return lambda: _seconds(lambda: evaluator(model))
 
 
 def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
-    """Return what runs the network on as many frames as the split has and tell how long it took, see `_seconds`."""
+    """Return a function that runs the network on as many frames as the split has, and returns how long it took."""
     batch = next(iter(evaluation_batches(corpus, replace(config, carry_state=False, overlap=0))))
     inputs = {tensor.name: tf.constant(batch[tensor.name]) for tensor in model.inputs}
     forward = tf.function(lambda: model(inputs, training=False))
@@ -49,7 +49,7 @@ def bare_passes(model: keras.Model, corpus: Corpus, config: EvaluationConfig) ->
 
 
 def _seconds(run: Callable) -> np.ndarray:
-    """Return seconds by the clock, and of all the processor's cores together."""
+    """Return seconds of wall-clock time, and of all processor cores together."""
     began = np.array([time.perf_counter(), time.process_time()])
     run()
     return np.array([time.perf_counter(), time.process_time()]) - began

@@ -1,11 +1,11 @@
-"""The bare network beside the same network in PyTorch, on the same faces, with the same weights.
+"""The bare network against the same network in PyTorch, on the same crops, with the same weights.
 
     python -m benchmarks.forward [--data_dir=data/sample_packed] [--output=...]
 
-Each side runs in a process of its own, and they take turns, so that neither's threads are in the other's way. Ours is a
-compiled graph, as `python -m affwildnet.predict` runs it; PyTorch is eager with channels last, inference mode, on its
-CPU build (`pip install torch==2.13.0`), and has to be installed for this. Both get uint8 faces, all cores, and return
-predictions that are compared. The GRU has the form that both know (`reset_after`).
+Each side runs in a process of its own, and they take turns, so that their threads do not compete. Ours is a compiled
+graph, as `python -m affwildnet.predict` runs it. PyTorch is eager, with channels last and inference mode, and needs its
+CPU build (`pip install torch==2.13.0`). Both get uint8 crops and all cores, and their predictions are compared. The GRU
+has the form that both know (`reset_after`).
 
 In bfloat16, ours rounds to bfloat16 and, on processors without such instructions, multiplies in float32, see
 `affwildnet.models.precision`; PyTorch's network is converted with `.to(torch.bfloat16)`.
@@ -27,8 +27,8 @@ from benchmarks.results import show
 NETWORKS = ("affwildnet_vggface", "cnn_m")
 
 
-def faces(data_dir: Path | None, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (1, T, 96, 96, 3) uint8 faces and (1, T, 68, 2) landmarks: the first of a corpus, or random ones."""
+def crops(data_dir: Path | None, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (1, T, 96, 96, 3) uint8 crops and (1, T, 68, 2) landmarks: the first of a corpus, or random ones."""
     if data_dir is None:
         rng = np.random.default_rng(0)
         return rng.integers(0, 256, (1, frames, 96, 96, 3), np.uint8), rng.random((1, frames, 68, 2), np.float32)
@@ -40,7 +40,7 @@ def faces(data_dir: Path | None, frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Side:
-    """One side in its own process: `run` has it compute once and returns the seconds that it took."""
+    """One side in a process of its own; `run` computes once and returns the seconds that it took."""
 
     def __init__(self, name: str, network: str, precision: str, folder: Path):
         command = [sys.executable, "-m", "benchmarks.forward", f"--side={name}", f"--network={network}"]
@@ -52,7 +52,7 @@ class Side:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit("one side ended; its error stands above")
+            raise SystemExit("one side ended; see its error above")
         return json.loads(line)["seconds"]
 
     def end(self) -> None:
@@ -61,10 +61,10 @@ class Side:
 
 
 def serve(name: str, network: str, precision: str, folder: Path) -> None:
-    """What a side's process does: computes once for each line that comes in."""
+    """Run in a side's process: compute once for each line of standard input."""
     import time
 
-    given = np.load(folder / "faces.npz")
+    given = np.load(folder / "crops.npz")
     compute = (_ours if name == "ours" else _pytorch)(network, precision, folder, given["frames"], given["landmarks"])
     for _ in sys.stdin:
         began = time.perf_counter()
@@ -85,7 +85,7 @@ def _ours(network: str, precision: str, folder: Path, frames: np.ndarray, landma
 
     keras.utils.set_random_seed(0)
     model = models.build(replace(CONFIGS[network], reset_after=True))
-    # Statistics and scales of batch normalisation that are not the identity.
+    # Give batch normalisation statistics and scales that are not the identity.
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([value + 0.1 for value in layer.get_weights()])
@@ -119,6 +119,7 @@ def _pytorch(network: str, precision: str, folder: Path, frames: np.ndarray, lan
 
 
 def measure(network: str, precision: str, frames: int, rounds: int, folder: Path) -> dict:
+    """Return one row of the table."""
     ours = Side("ours", network, precision, folder)
     ours.run()  # writes the weights
     pytorch = Side("pytorch", network, precision, folder)
@@ -159,8 +160,8 @@ def main() -> None:
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        frames, landmarks = faces(options.data_dir, options.frames)
-        np.savez(Path(folder) / "faces.npz", frames=frames, landmarks=landmarks)
+        frames, landmarks = crops(options.data_dir, options.frames)
+        np.savez(Path(folder) / "crops.npz", frames=frames, landmarks=landmarks)
         for network in options.networks:
             for precision in options.precisions:
                 rounds = options.rounds if precision == "float32" else max(2, options.rounds // 3)

@@ -9,7 +9,7 @@ from affwildnet.models.backbones.vgg import BLOCKS
 
 
 class Network(nn.Module):
-    """A backbone, hidden layers with the landmarks, two GRU layers where there are any, the output."""
+    """A backbone, hidden layers with the landmarks, two GRU layers if there are any, and the head."""
 
     def __init__(self, backbone: nn.Module, weights: dict[str, np.ndarray]):
         super().__init__()
@@ -62,7 +62,7 @@ def _cnn_m(weights: dict[str, np.ndarray]) -> nn.Sequential:
 
 
 def _pad(layers: list[nn.Module], side: int, kernel: int, stride: int, padding: str, value: float) -> int:
-    """Add what "same" pads where it does, and return the side behind the next layer."""
+    """Add the padding of "same" where it is not symmetric, and return the side after the next layer."""
     if padding == "valid":
         return (side - kernel) // stride + 1
     out = -(-side // stride)

@@ -1,4 +1,4 @@
-"""Packing: frames per second and core, where the time goes, and what a second process adds.
+"""Packing: frames per second and core, the time of each phase, and what a second process adds.
 
 python -m benchmarks.packing VIDEO [VIDEO ...] [--repeat=2] [--output=build/packing.json]
 """
@@ -33,14 +33,15 @@ FRAMES = 1_200_000  # Aff-Wild has 1,224,100 (ijcv2019 table 2)
 THESIS = "five days on four computers for its extension"
 
 
-class Stages:
-    """Seconds spent in some functions, which go on doing what they did."""
+class FunctionTimes:
+    """Seconds spent in some functions, by phase; the functions work as before."""
 
     def __init__(self):
         self.seconds: dict[str, float] = defaultdict(float)
         self._patches = contextlib.ExitStack()
 
-    def watch(self, owner: object, name: str, stage: str) -> None:
+    def watch(self, owner: object, name: str, phase: str) -> None:
+        """Add the time of a function to a phase."""
         call = getattr(owner, name)
 
         def timed(*arguments, **more):
@@ -48,11 +49,12 @@ class Stages:
             try:
                 return call(*arguments, **more)
             finally:
-                self.seconds[stage] += time.perf_counter() - began
+                self.seconds[phase] += time.perf_counter() - began
 
         self._patches.enter_context(mock.patch.object(owner, name, timed))
 
-    def watch_frames(self, owner: object, name: str, stage: str) -> None:
+    def watch_frames(self, owner: object, name: str, phase: str) -> None:
+        """Add the time that a generator needs to a phase."""
         generate: Callable[..., Iterator] = getattr(owner, name)
 
         def timed(*arguments, **more):
@@ -60,7 +62,7 @@ class Stages:
             while True:
                 began = time.perf_counter()
                 frame = next(frames, None)
-                self.seconds[stage] += time.perf_counter() - began
+                self.seconds[phase] += time.perf_counter() - began
                 if frame is None:
                     return
                 yield frame
@@ -68,31 +70,32 @@ class Stages:
         self._patches.enter_context(mock.patch.object(owner, name, timed))
 
     def close(self) -> None:
+        """Put the functions back."""
         self._patches.close()
 
 
-def in_stages(videos: list[VideoSource], options: PackOptions) -> tuple[dict[str, float], float, int]:
-    """Seconds of each stage, seconds of the whole, and the number of frames."""
+def by_phase(videos: list[VideoSource], options: PackOptions) -> tuple[dict[str, float], float, int]:
+    """Return the seconds of each phase, of the whole, and the number of frames."""
     from tfrecords_tools.records import writer
 
-    stages = Stages()
-    stages.watch_frames(video_packer, "read_frames", "decode, twice")
-    stages.watch(FaceDetector, "detect", "detect in the whole image")
-    stages.watch(FaceDetector, "detect_near", "detect near a face")
-    stages.watch(LandmarkPredictor, "predict", "landmarks")
-    stages.watch(tracking, "histogram", "appearance")
-    stages.watch(Aligner, "__call__", "crop")
-    stages.watch(writer, "encode_face", "JPEG")
-    stages.watch(writer.VideoRecords, "write", "records")
+    times = FunctionTimes()
+    times.watch_frames(video_packer, "read_frames", "decode, twice")
+    times.watch(FaceDetector, "detect", "detect in the whole image")
+    times.watch(FaceDetector, "detect_near", "detect near a face")
+    times.watch(LandmarkPredictor, "predict", "landmarks")
+    times.watch(tracking, "histogram", "appearance")
+    times.watch(Aligner, "__call__", "crop")
+    times.watch(writer, "encode_face", "JPEG")
+    times.watch(writer.VideoRecords, "write", "records")
     try:
         whole, frames = run(videos, options)
     finally:
-        stages.close()
-    return {**stages.seconds, "rest": whole - sum(stages.seconds.values())}, whole, frames
+        times.close()
+    return {**times.seconds, "rest": whole - sum(times.seconds.values())}, whole, frames
 
 
 def run(videos: list[VideoSource], options: PackOptions) -> tuple[float, int]:
-    """Seconds and frames of packing the videos one after the other in this process."""
+    """Pack the videos one after the other in this process; return seconds and number of frames."""
     frames, began = 0, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for index, video in enumerate(videos):
@@ -101,11 +104,11 @@ def run(videos: list[VideoSource], options: PackOptions) -> tuple[float, int]:
 
 
 def scaling(videos: list[VideoSource], options: PackOptions, rounds: int = 3) -> tuple[float, float]:
-    """Seconds of packing the videos with one worker process and with two, all started before; medians of rounds."""
+    """Return the median seconds of packing the videos with one worker process and with two, all started beforehand."""
     seconds = {1: [], 2: []}
     for workers in (1, 2) * rounds:
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-            # A sleeping process takes no second job, so that each gets one.
+            # A sleeping process takes no second job: each gets one.
             list(pool.map(_ready, [options] * workers))
             with tempfile.TemporaryDirectory() as folder:
                 paths = [Path(folder) / str(index) for index in range(len(videos))]
@@ -124,7 +127,7 @@ def _ready(options: PackOptions) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", type=Path, nargs="+")
-    parser.add_argument("--repeat", type=int, default=2, help="times each video is packed, so that there is enough")
+    parser.add_argument("--repeat", type=int, default=2, help="how often each video is packed")
     parser.add_argument("--every", type=int, default=tracking.EVERY)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
@@ -138,11 +141,11 @@ def main() -> None:
         for path in options.videos
     ]
     run(videos[:1], packing)  # loads models and libraries
-    seconds, _, frames = in_stages(videos, packing)
+    seconds, _, frames = by_phase(videos, packing)
     whole, _ = run(videos, packing)
     rows = [
-        {"stage": stage, "ms/frame": 1000 * value / frames, "share": value / sum(seconds.values())}
-        for stage, value in seconds.items()
+        {"phase": phase, "ms/frame": 1000 * value / frames, "share": value / sum(seconds.values())}
+        for phase, value in seconds.items()
     ]
     one, two = scaling(videos, packing)
     rate = frames / whole

@@ -1,14 +1,14 @@
-"""Prediction: frames per second from video to table, a step beside the network before its recurrence, and memory.
+"""Prediction: frames per second from video to table, a step against the network before its recurrence, and memory.
 
     python -m benchmarks.predicting VIDEO ... [--networks affwildnet_vggface cnn_m] [--minutes 1 60] [--output=FILE]
 
 Networks have their full size and random weights: their predictions mean nothing, but cost the same.
 
-Frames per second are those of `python -m affwildnet.predict` without an overlay, the network compiled beforehand; the
-shares are of that time. A step is the network with states on one frame; beside it runs, in turns, the same network up
-to the input of its first recurrent layer, its CNN (of a network without recurrence, the network itself). Memory is the
-peak of a process of its own that predicts from the first of the videos at half its size, forwards and backwards again
-and again, for so many minutes of 25 frames a second, with a network of a few thousand weights.
+Frames per second are those of `python -m affwildnet.predict` without an overlay, with the network compiled beforehand;
+the shares are of that time. A step is the network with states on one frame. In turns with it runs the same network up
+to the input of its first recurrent layer, its CNN (the whole of a network without recurrence). Memory is the peak of a
+process of its own that predicts from the first video at half its size, played forwards and backwards for as many
+minutes at 25 frames a second, with a network of a few thousand weights.
 """
 
 import argparse
@@ -41,18 +41,18 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.records.schema import LANDMARKS
 from tfrecords_tools.video.reading import Frame, read_frames
 
-SHORT = 60  # frames that are looped
+LOOPED = 60  # frames
 
 
 def built(name: str, precision: str) -> keras.Model:
-    """The network of an experiment of the IJCV paper, with random weights."""
+    """Return the network of an experiment of the IJCV paper, with random weights."""
     keras.utils.set_random_seed(0)
     model = models.build(experiments.get(f"ijcv2019/{name}").model)
     return model if precision == "float32" else with_precision(model, precision, has_bfloat16())
 
 
 def speed(name: str, precision: str, model: keras.Model, videos: list[Path], seconds: float | None) -> list[dict]:
-    """A row for each video."""
+    """Return a row for each video."""
     network = KerasNetwork(model)
     predictor = Predictor(network, Aligner(network.image_size))
     warm_up(predictor)
@@ -71,7 +71,7 @@ def speed(name: str, precision: str, model: keras.Model, videos: list[Path], sec
 
 
 def step_cost(name: str, precision: str, model: keras.Model, rounds: int) -> dict:
-    """Milliseconds of a step and of the CNN alone on one frame, in turns."""
+    """Return the milliseconds of a step and of the CNN alone on one frame, in turns."""
     network = KerasNetwork(model)
     recurrent = [layer for layer in model.layers if hasattr(layer, "state_shapes")]
     before = keras.Model(model.inputs, recurrent[0].input if recurrent else model.output)
@@ -106,7 +106,7 @@ def step_cost(name: str, precision: str, model: keras.Model, rounds: int) -> dic
 
 def looped(video: Path, minutes: float) -> FrameSource:
     """Return a video of any length at 25 frames per second: some frames forwards and backwards again and again."""
-    images = [cv2.resize(frame.image, None, fx=0.5, fy=0.5) for frame in itertools.islice(read_frames(video), SHORT)]
+    images = [cv2.resize(frame.image, None, fx=0.5, fy=0.5) for frame in itertools.islice(read_frames(video), LOOPED)]
     turn = [*images, *images[-2:0:-1]]
 
     def frames():
@@ -117,15 +117,15 @@ def looped(video: Path, minutes: float) -> FrameSource:
 
 
 def memory(video: Path, minutes: float, overlay: bool) -> dict:
-    """The row of a process of its own."""
+    """Return the row that a process of its own measures."""
     flags = ["--child", str(minutes), *(["--overlay"] if overlay else [])]
     command = [sys.executable, "-m", "benchmarks.predicting", str(video), *flags]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(told.splitlines()[-1])
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def child(video: Path, minutes: float, overlay: bool) -> None:
-    """Predict from a looped clip and prints its peak memory."""
+    """Predict from a looped video and print the peak memory."""
     config = experiments.get("ijcv2019/affwildnet_vggface").model
     network = KerasNetwork(models.build(replace(config, backbone="cnn_m", width=0.03)))
     predictor = Predictor(network, Aligner(network.image_size))
@@ -143,10 +143,10 @@ def main() -> None:
     parser.add_argument("videos", nargs="+", type=Path)
     parser.add_argument("--networks", nargs="*", default=["affwildnet_vggface", "cnn_m"], help="of the IJCV paper")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    parser.add_argument("--seconds", type=float, help="only so many of each video")
+    parser.add_argument("--seconds", type=float, help="predict only the first so many seconds")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--minutes", nargs="*", type=float, default=[1, 60], help="of the looped clips")
-    parser.add_argument("--overlay", action="store_true", help="with an overlay, for the memory")
+    parser.add_argument("--minutes", nargs="*", type=float, default=[1, 60], help="lengths of the looped video")
+    parser.add_argument("--overlay", action="store_true", help="measure memory with an overlay")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--child", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -162,7 +162,7 @@ def main() -> None:
     memories = [memory(options.videos[0], minutes, options.overlay) for minutes in options.minutes]
     for name, title, rows in (
         ("speed", "prediction from video to table", speeds),
-        ("step", "a step with states, beside the CNN alone, on one frame", steps),
+        ("step", "a step with states against the CNN alone, on one frame", steps),
         ("memory", "peak memory by length", memories),
     ):
         if rows:

@@ -1,10 +1,10 @@
-"""Reading: our windows beside the thesis's records and reading order, and beside a bare decode loop.
+"""Reading: our windows against the thesis's records and reading order, and against a bare decode loop.
 
     python -m benchmarks.reading --data_dir=data/sample_packed [--output=build/reading.json]
 
-The thesis's way, written afresh from its description (section 5.1): one record per frame with the raw float32 pixels,
-files read one after the other, 80 frames gathered, kept if the first and the last belong together. The limit: all
-JPEGs of the corpus decoded from memory on all cores, nothing else done with them.
+The thesis's way follows its description (section 5.1): one record per frame with raw float32 pixels, files read one
+after the other, 80 frames gathered, kept if the first and the last belong together. The limit is the decoding of all
+JPEGs of the corpus from memory on all cores, and nothing else.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def write_thesis_records(corpus: Corpus, folder: Path) -> list[str]:
 
 
 def thesis_batches(files: list[str], size: int) -> tf.data.Dataset:
-    """Read them in the thesis's order."""
+    """Return the batches in the thesis's order."""
     spec = {
         "frameNo": tf.io.FixedLenFeature([], tf.string),
         "frame": tf.io.FixedLenFeature([], tf.string),
@@ -74,7 +74,7 @@ def thesis_batches(files: list[str], size: int) -> tf.data.Dataset:
 
 
 def rate_of_batches(dataset: tf.data.Dataset, seconds: float) -> float:
-    """Frames per second over `seconds`, after the first batches."""
+    """Return the frames per second over `seconds`, after the first batches."""
     batches = iter(dataset)
     for _ in range(3):
         next(batches)
@@ -82,7 +82,7 @@ def rate_of_batches(dataset: tf.data.Dataset, seconds: float) -> float:
 
 
 def rate_of_decoding(jpegs: list[bytes], seconds: float, decode: Callable[[list[bytes]], None]) -> float:
-    """Frames per second of `decode` on lists of a window's JPEGs, on all cores."""
+    """Return the frames per second of `decode` on the JPEGs of whole windows, on all cores."""
     cores = os.cpu_count()
     windows = [jpegs[start : start + WINDOW] for start in range(0, len(jpegs) - WINDOW, WINDOW)]
     with ThreadPoolExecutor(cores) as pool:
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="duration of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
 
@@ -130,7 +130,7 @@ def main() -> None:
             "decode only, OpenCV": lambda: rate_of_decoding(jpegs, options.seconds, _decode_with_opencv),
             "decode only, TensorFlow": lambda: rate_of_decoding(jpegs, options.seconds, _decode_with_tensorflow),
         }
-        # In turn, and the best of each: what disturbs one round disturbs all of its ways.
+        # In turns, and the best of each: what disturbs one turn disturbs all ways.
         rates = dict.fromkeys(ways, 0.0)
         for _ in range(options.rounds):
             for name, measure in ways.items():

@@ -1,14 +1,14 @@
-"""Recurrence: the recurrent heads beside the literal form, which does everything frame by frame.
+"""Recurrence: the recurrent stacks against their literal form, which does everything frame by frame.
 
-    python -m benchmarks.recurrence [--heads gru-4096 gru-73728 attention-4608] [--output=benchmarks/recurrence.json]
+    python -m benchmarks.recurrence [--stacks gru-4096 gru-73728 attention-4608] [--output=benchmarks/recurrence.json]
 
 Both forms have the same weights, get the same windows (2 of 80 frames) and take turns. Forward is a compiled call;
-training is a compiled call with the gradients of all weights and of the input. The difference told is the largest one
-of outputs and gradients, each over the largest value of its tensor.
+training is a compiled call with the gradients of all weights and of the input. The difference is the largest
+one of outputs and gradients, each relative to the largest value of its tensor.
 
 The literal form is bound by memory: it reads the input's weights once a frame. Ours is bound by arithmetic: with
-attention, of the product of all frames with 4,608 x 4,608 weights, one forward and two more in training. Its time alone
-is told below the table; no form can be faster.
+attention, by the product of all frames with 4,608 x 4,608 weights, once forward and twice more in training. The time of
+this product alone is shown below the table; no form can be faster.
 """
 
 import argparse
@@ -28,7 +28,7 @@ BATCH, FRAMES, UNITS, MEMORY = 2, 80, 128, 30
 
 
 class LiteralAttentionCell(keras.layers.Layer):
-    """Attention to the last outputs as it is written down, around two GRU cells, one frame a call."""
+    """Attention to the last outputs as its equations are written, around two GRU cells, one frame a call."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -64,7 +64,7 @@ class LiteralAttentionCell(keras.layers.Layer):
 
 
 def gru_pair(features: int):
-    """Two GRU layers and the same from Keras, each with its weights in an order common to both."""
+    """Return two GRU layers and the same from Keras, each with its weights in a common order."""
     pair = [keras.Sequential([make(UNITS, return_sequences=True, reset_after=False) for _ in range(2)])
             for make in (GRU, keras.layers.GRU)]  # fmt: skip
     for model in pair:
@@ -74,7 +74,7 @@ def gru_pair(features: int):
 
 
 def attention_pair(features: int):
-    """The attention around two GRU layers, and its literal form; each with its weights in an order common to both."""
+    """Return the attention around two GRU layers, and its literal form, each with its weights in a common order."""
     fast = OutputAttention([GRU(UNITS, reset_after=False) for _ in range(2)], MEMORY)
     fast.build((None, FRAMES, features))
     cell = LiteralAttentionCell()
@@ -98,7 +98,7 @@ def attention_pair(features: int):
 
 
 def compiled(model, weights, window: tf.Tensor):
-    """Forward and training of one form, as calls without arguments."""
+    """Return the forward pass and the training pass of one form, as functions without arguments."""
     direction = tf.constant(np.random.default_rng(1).normal(size=(BATCH, FRAMES, UNITS)).astype("float32"))
     tensors = [weight.value for weight in weights]
 
@@ -117,7 +117,7 @@ def compiled(model, weights, window: tf.Tensor):
 
 
 def measure(name: str, rounds: int) -> dict:
-    """One row of the table."""
+    """Return one row of the table."""
     kind, features = name.rsplit("-", 1)
     keras.utils.set_random_seed(0)
     pair = {"gru": gru_pair, "attention": attention_pair}[kind](int(features))
@@ -135,7 +135,7 @@ def measure(name: str, rounds: int) -> dict:
             tf.nest.map_structure(lambda tensor: tensor.numpy().ravel()[:1], calls[form][part]())
             seconds[form, part].append(time.perf_counter() - began)
     ms = {key: 1000 * statistics.median(times) for key, times in seconds.items()}
-    row = {"head": name}
+    row = {"stack": name}
     for part, title in enumerate(("forward", "training")):
         row |= {f"{title} ms": ms[0, part], "literal ms": ms[1, part], f"{title} ratio": ms[1, part] / ms[0, part]}
         row[f"literal {title} ms"] = row.pop("literal ms")
@@ -143,7 +143,7 @@ def measure(name: str, rounds: int) -> dict:
 
 
 def product_ms(features: int, rounds: int) -> float:
-    """Milliseconds of the product of all frames with a square matrix of weights, the median."""
+    """Return the median milliseconds of the product of all frames with a square matrix of weights."""
     rng = np.random.default_rng(0)
     frames = tf.constant(rng.normal(size=(BATCH * FRAMES, features)).astype("float32"))
     weights = tf.Variable(rng.normal(size=(features, features)).astype("float32"))
@@ -159,14 +159,14 @@ def product_ms(features: int, rounds: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--heads", nargs="+", default=["gru-4096", "gru-73728", "attention-4608"])
+    parser.add_argument("--stacks", nargs="+", default=["gru-4096", "gru-73728", "attention-4608"])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
-    rows = [measure(name, options.rounds) for name in options.heads]
+    rows = [measure(name, options.rounds) for name in options.stacks]
     facts = {f"ms of the product alone, {name}": product_ms(int(name.rsplit("-", 1)[1]), options.rounds)
-             for name in options.heads if name.startswith("attention-")}  # fmt: skip
-    show(f"recurrent heads, batch {BATCH}, {FRAMES} frames, {UNITS} units", rows, options.output, **facts)
+             for name in options.stacks if name.startswith("attention-")}  # fmt: skip
+    show(f"recurrent stacks, batch {BATCH}, {FRAMES} frames, {UNITS} units", rows, options.output, **facts)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How every benchmark here tells its result: a table on the screen, the same as JSON."""
+"""How every benchmark shows its result: as a table on the screen and, if wanted, as JSON."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def show(title: str, rows: list[dict], output: Path | None, **facts) -> None:
-    """Print `rows` (dicts with the same keys) as a table, `facts` below it, and writes all to `output` where given."""
+    """Print `rows` (dicts with the same keys) as a table with `facts` below it; write all to `output` if given."""
     cells = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(rows[0]))]
     print(title)

@@ -1,8 +1,8 @@
-"""Tracking a face with few whole-image detections: frames per second and landmarks against detecting in every frame.
+"""Tracking a face with few whole-frame detections: speed and landmarks against detection in every frame.
 
 python -m benchmarks.tracking VIDEO [VIDEO ...] [--every=10] [--agree=0.15] [--output=build/tracking.json]
 
-Seconds are of this process's processors, for detection, landmarks and tracking together, without decoding. Landmark
+Seconds are processor time of this process for detection, landmarks and tracking together, without decoding. Landmark
 deviations are in percent of the distance between the outer eye corners, over all landmarks of the frames in which both
 find a face.
 """
@@ -26,7 +26,7 @@ from tfrecords_tools.video.reading import Frame, read_frames
 
 
 def in_every_frame(frames: Iterator[Frame], detector: FaceDetector, predictor: LandmarkPredictor) -> dict:
-    """Landmarks by frame number, from the whole of every image."""
+    """Return the landmarks by frame number, with detection in the whole of every frame."""
     found, previous = {}, None
     for frame in frames:
         box = choose(detector.detect(frame.image), previous)
@@ -36,7 +36,7 @@ def in_every_frame(frames: Iterator[Frame], detector: FaceDetector, predictor: L
 
 
 def deviations(found: dict, reference: dict) -> np.ndarray:
-    """Percent of the eye distance for every landmark of the frames that both have."""
+    """Return the deviation of every landmark of the frames that both have, in percent of the eye distance."""
     shared = sorted(found.keys() & reference.keys())
     return 100 * np.concatenate([
         np.linalg.norm(found[n] - reference[n], axis=1) / np.linalg.norm(reference[n][36] - reference[n][45])
@@ -45,7 +45,7 @@ def deviations(found: dict, reference: dict) -> np.ndarray:
 
 
 def timed(run: Callable, frames: list[Frame]) -> tuple[dict, float]:
-    """What `run` returns for the frames, and its processor seconds a frame."""
+    """Return what `run` finds in the frames, and its processor seconds per frame."""
     began = time.process_time()
     found = run(iter(frames))
     return found, (time.process_time() - began) / len(frames)
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--every", type=int, nargs="+", default=[10])
     parser.add_argument("--agree", type=float, nargs="+", default=[0.15])
-    parser.add_argument("--max_frames", type=int, default=500, help="of a video; they are held in memory")
+    parser.add_argument("--max_frames", type=int, default=500, help="limit per video; the frames are held in memory")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
 
@@ -85,7 +85,7 @@ def main() -> None:
                     "median %": float(np.median(percent)),
                     "95th %": float(np.percentile(percent, 95)),
                 })  # fmt: skip
-    show("tracking, against detecting in every frame", rows, options.output)
+    show("tracking, against detection in every frame", rows, options.output)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Training: the time of train.py's step beside a bare compiled step on a constant batch.
+"""Training: the time of train.py's step against a bare compiled step on a constant batch.
 
     python -m benchmarks.training --data_dir=data/sample_packed [--experiment=sample/affwildnet] [--output=...]
 
-train.py's step is everything between two steps of the loop: reading, decoding, the step, looking at the loss, the log.
-The bare step is forward, loss, gradients and update of the same network, on one batch that lies in memory.
+train.py's step is everything from one step of the loop to the next: reading, decoding, the step, the check of the loss,
+the log. The bare step is forward, loss, gradients and update of the same network, on one batch in memory.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from benchmarks.results import show
 
 
 def bare_seconds(experiment, corpus: Corpus, steps: int) -> float:
-    """Seconds of a bare step, mean over `steps`."""
+    """Return the seconds of a bare step, mean over `steps`."""
     config = experiment.training
     keras.utils.set_random_seed(config.seed)
     model = models.build(experiment.model)
@@ -54,7 +54,7 @@ def bare_seconds(experiment, corpus: Corpus, steps: int) -> float:
 
 
 def loop_seconds(experiment, data_dir: Path, steps: int) -> float:
-    """Seconds of a step of `train`, mean over `steps` after the first, as its own log tells them."""
+    """Return the seconds of a step of `train`, mean over `steps` after the first, from its own log."""
     experiment = override(
         experiment,
         [f"training.{field}={steps + 1}" for field in ("steps", "log_steps", "checkpoint_steps")],

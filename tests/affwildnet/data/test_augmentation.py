@@ -156,6 +156,10 @@ def test_the_jitter_stays_in_its_bounds_and_uses_them():
         spreads.append((int(high) - int(low)) / (int(high) + int(low)))
     assert min(spreads) >= 0.79
     assert max(spreads) <= 1
+    # Brightness and contrast are drawn independently.
+    both = np.array([levels, spreads])[:, np.array(spreads) < 1 - 1e-6]  # above 1, contrast is cut off at black
+    assert both.shape[1] > 100
+    assert abs(np.corrcoef(both)[0, 1]) < 0.3
 
 
 def test_contrast_is_about_the_mean_of_the_whole_window():
