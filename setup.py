@@ -13,6 +13,7 @@ setup(
     packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
     package_data={"tfrecords_tools.annotate": ["page/*"]},
     install_requires=[
+        "filelock>=3.15",
         "h5py>=3.11",
         "joblib>=1.4",
         "keras>=3.15,<3.16",

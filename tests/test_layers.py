@@ -17,7 +17,9 @@ LAYERS = (
     (
         "tfrecords_tools.commands",
         "tfrecords_tools.errors",
+        "tfrecords_tools.exchange",
         "tfrecords_tools.files",
+        "tfrecords_tools.locks",
         "tfrecords_tools.loopback",
         "tfrecords_tools.quiet",
         "tfrecords_tools.tables",

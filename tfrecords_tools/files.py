@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and folders that are not written over."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,30 @@ def check_new_folder(folder: Path) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; what is written there gets the name `path` at the end.
 
-    On an error within, nothing is left of it, and what stood at `path` stays.
+    On an error within, nothing is left of it, and what stood at `path` stays. The file is on the disk before it gets
+    its name, so that a power cut leaves the old one or the new one.
     """
     partial = path.with_name(f".partial-{path.name}")
     try:
         yield partial
+        sync(partial)
         os.replace(partial, path)
+        sync(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def sync(path: Path) -> None:
+    """Have the operating system write a file, or the names in a folder, to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # folders cannot be opened on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have nothing to write
+            raise
+    finally:
+        os.close(descriptor)

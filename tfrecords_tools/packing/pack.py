@@ -1,5 +1,7 @@
 """Pack a dataset: every video to one TFRecord file of faces, landmarks and labels, and all of them to a corpus."""
 
+import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -10,16 +12,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.exchange import Exchange, check_writable, recover
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.layouts import LAYOUTS, Layout
 from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.locks import hold
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
+
+# What `tensorflow_datasets` wants beside the shards, and the manifest.
+_METADATA = (manifest.FILE_NAME, "dataset_info.json", "features.json")
+_SHARD = re.compile(rf"[a-z_][a-z0-9_]*-({'|'.join(schema.SPLITS)})\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
 def pack(
@@ -75,43 +83,66 @@ def pack(
     videos, left_out = layout.find_videos(source)
     if partition is not None:
         videos = _placed(videos, partition)
-    staging, final = (output.with_name(f".{kind}-{output.name}") for kind in ("partial", "final"))
-    earlier = _by_name(output)
+    staging = _staging(output)
     try:
         staging.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
-    entries = []
-    jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
-    results = RUNNERS[runner](jobs, workers, beam_options)
-    for result in tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress):
-        (entries if isinstance(result, VideoEntry) else left_out).append(result)
-    if not entries:
+    with hold(staging / "pack.lock", f"packs into {output}"):
+        check_writable(output)
+        earlier = _by_name(output)
+        entries = []
+        jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
+        results = RUNNERS[runner](jobs, workers, beam_options)
+        shown = tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress)
+        for result in shown:
+            (entries if isinstance(result, VideoEntry) else left_out).append(result)
+        if not entries:
+            shutil.rmtree(staging)
+            reasons = "; ".join(left.reason for left in left_out[:3])
+            raise UserError(f"{source}: not one of its {len(videos)} videos could be packed: {reasons}")
+        with Exchange(output) as exchange:
+            packed = Manifest(
+                name=name,
+                layout=layout.name,
+                image_size=options.aligner.size,
+                alignment=options.aligner.alignment,
+                margin=options.aligner.margin,
+                videos=tuple(_into_place(entries, name, staging, exchange.new)),
+                left_out=tuple(sorted(left_out, key=_place)),
+                annotators=videos[0].annotators,
+                expression=videos[0].expression,
+                fps=options.fps or 0.0,
+                label_range=layout.label_range,
+            )
+            manifest.save(packed, exchange.new)
+            _describe_for_tfds(packed, exchange.new)
+            exchange.complete(packed_files(output), last=manifest.FILE_NAME)
         shutil.rmtree(staging)
-        reasons = "; ".join(left.reason for left in left_out[:3])
-        raise UserError(f"{source}: not one of its {len(videos)} videos could be packed: {reasons}")
-    shutil.rmtree(final, ignore_errors=True)
-    final.mkdir()
-    packed = Manifest(
-        name=name,
-        layout=layout.name,
-        image_size=options.aligner.size,
-        alignment=options.aligner.alignment,
-        margin=options.aligner.margin,
-        videos=tuple(_into_place(entries, name, staging, final)),
-        left_out=tuple(sorted(left_out, key=_place)),
-        annotators=videos[0].annotators,
-        expression=videos[0].expression,
-        fps=options.fps or 0.0,
-        label_range=layout.label_range,
-    )
-    manifest.save(packed, final)
-    _describe_for_tfds(packed, final)
-    if output.exists():
-        shutil.rmtree(output)
-    final.rename(output)
-    shutil.rmtree(staging)
     return packed
+
+
+def packed_files(folder: Path) -> list[str]:
+    """Return the names of the files in a folder that packing wrote: those that packing again may replace."""
+    if not folder.is_dir():
+        return []
+    try:
+        named = {entry.file for entry in manifest.load(folder).videos}
+    except UserError:
+        named = set()  # damaged, or from another version: its files are known by the form of their names
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.name in named or path.name in _METADATA or _SHARD.fullmatch(path.name)
+    )
+
+
+def _staging(output: Path) -> Path:
+    """Where the records are kept until all are there: beside the output, or in it where that is not possible."""
+    beside = output.with_name(f".partial-{output.name}")
+    if beside.exists() or os.access(output.parent, os.W_OK) or not output.parent.exists():
+        return beside
+    return output / ".partial"
 
 
 def _checked_name(name: str) -> str:
@@ -123,6 +154,8 @@ def _checked_name(name: str) -> str:
 
 def check_output(output: Path, overwrite: bool = False) -> None:
     """Raise a `UserError` if the folder `output` holds something, other than a corpus to overwrite."""
+    if output.is_dir():
+        recover(output)  # an exchange that was killed half-way is completed first
     if not (output / manifest.FILE_NAME).is_file():
         check_new_folder(output)
     elif not overwrite:

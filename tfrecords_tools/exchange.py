@@ -1,0 +1,113 @@
+"""Put new files in the place of old ones in a folder that may hold other files too, and lose neither on the way.
+
+    with Exchange(folder) as exchange:      # completes what a killed process left half done
+        write(exchange.new / "manifest.json")
+        exchange.complete(old=["manifest.json", "shard-0"])
+
+The new files are gathered in `.exchange/new` inside the folder, so that no rename crosses a file system, whatever the
+folder is: a link's target, a mount point, or a folder with notes of the user's. A journal is written when they are
+whole. From then on the exchange can be completed at any time, by any process: the old files go to `.exchange/old`, the
+new ones take their place, and the old ones are deleted last. Before the journal stands, nothing old is touched.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import sync, whole
+
+FOLDER = ".exchange"
+_JOURNAL = "journal.json"
+
+
+class Exchange:
+    """New files for a folder, as a context manager; without `complete` nothing changes.
+
+    Attributes:
+      new: the folder to write them into, without subfolders.
+    """
+
+    def __init__(self, folder: Path):
+        """Prepare an exchange in a folder, which is made if it is not there.
+
+        Raises:
+          UserError: if nothing can be written there; seen before any work is done.
+        """
+        self._folder = Path(os.path.realpath(folder))  # a link stays, its target's files are exchanged
+        self.new = self._folder / FOLDER / "new"
+        self._made = not self._folder.exists()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            recover(self._folder)
+            self.new.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written ({error.strerror}). Name another folder.") from None
+
+    def __enter__(self) -> "Exchange":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if not interrupted(self._folder):
+            shutil.rmtree(self._folder / FOLDER, ignore_errors=True)
+            if self._made:
+                with suppress(OSError):  # it holds something by now
+                    self._folder.rmdir()
+
+    def complete(self, old: Iterable[str], last: str = "") -> None:
+        """Put all new files in place of the old ones.
+
+        Args:
+          old: names of files in the folder that go; others stay.
+          last: of the new files, the one that makes them a whole: it goes first and comes last.
+        """
+        new = sorted((path.name for path in self.new.iterdir()), key=lambda name: (name == last, name))
+        for name in new:
+            sync(self.new / name)
+        sync(self.new)
+        standing = {path.name for path in self._folder.iterdir() if path.name != FOLDER}
+        gone = sorted({*old, *new} & standing, key=lambda name: (name != last, name))
+        with whole(self._folder / FOLDER / _JOURNAL) as partial:
+            partial.write_text(json.dumps({"old": gone, "new": new}), "utf-8")
+        recover(self._folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise a `UserError` unless files can be exchanged in a folder, which need not be there yet."""
+    with Exchange(folder):
+        pass
+
+
+def interrupted(folder: Path) -> bool:
+    """Return whether an exchange was begun in a folder and not completed: its files are not all in place."""
+    return (folder / FOLDER / _JOURNAL).is_file()
+
+
+def recover(folder: Path) -> bool:
+    """Complete an exchange that a killed process has left, or clear away one that had not begun; return whether any.
+
+    Nothing is lost wherever it was killed, and this may be killed as well.
+    """
+    folder = Path(os.path.realpath(folder))
+    place = folder / FOLDER
+    if not place.is_dir():
+        return False
+    if interrupted(folder):
+        journal = json.loads((place / _JOURNAL).read_text("utf-8"))
+        new, old = place / "new", place / "old"
+        old.mkdir(exist_ok=True)
+        for name in journal["old"]:
+            # A new file that is no longer in `new` stands in the folder already.
+            placed = name in journal["new"] and not (new / name).exists()
+            if not placed and (folder / name).exists():
+                os.replace(folder / name, old / name)
+        for name in journal["new"]:
+            if (new / name).exists():
+                os.replace(new / name, folder / name)
+        sync(folder)
+        (place / _JOURNAL).unlink()
+    shutil.rmtree(place, ignore_errors=True)
+    return True
