@@ -212,7 +212,8 @@ def test_the_end_names_what_was_left_out_and_why(mixed, kind):
     (line,) = [line for line in errors_in(error) if line.startswith(f"  train/{kind}: ")]
     assert re.search(BAD[kind], line)
     (left,) = [left for left in manifest.load(folder / "out/corpus").left_out if left.video == kind]
-    assert line == f"  train/{kind}: {left.reason}"
+    # The library's message names parameters; the command's names its flags.
+    assert line.replace("`--", "`") == f"  train/{kind}: {left.reason}"
 
 
 def test_nothing_else_is_said_and_nothing_else_is_left(mixed):
