@@ -11,7 +11,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["affwildnet", "affwildnet.*", "tfrecords_tools", "tfrecords_tools.*"]),
-    package_data={"tfrecords_tools.annotate": ["page/*"]},
+    package_data={"affwildnet.experiments": ["costs.json"], "tfrecords_tools.annotate": ["page/*"]},
     install_requires=[
         "filelock>=3.15",
         "h5py>=3.11",
