@@ -53,11 +53,11 @@ def _packaged() -> list[Path]:
 class LandmarkPredictor:
     """Predict the 68 landmarks of a face."""
 
-    def __init__(self, model: Path):
-        """`model` is the path that `find_model` returns."""
+    def __init__(self, model: str | os.PathLike | None = None):
+        """Load the model at a path; None is the one that `find_model` finds."""
         import dlib
 
-        self._predictor = dlib.shape_predictor(str(model))
+        self._predictor = dlib.shape_predictor(str(find_model() if model is None else model))
         self._rectangle = dlib.rectangle
 
     def predict(self, image: np.ndarray, box: Box) -> np.ndarray:

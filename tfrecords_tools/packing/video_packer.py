@@ -30,7 +30,7 @@ class PackOptions:
     """How videos are packed.
 
     Attributes:
-      landmark_model: path of the 68-point model, as `landmarks.find_model` returns it.
+      landmark_model: path of the 68-point model; None is the one that `landmarks.find_model` finds.
       aligner: how the face is cut out.
       upsample: times a frame is doubled before detection; each finds faces half as large, at four times the cost.
       length_tolerance: by how many frames an annotation may be longer or shorter than its video.
@@ -41,14 +41,14 @@ class PackOptions:
       annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
     """
 
-    landmark_model: Path
+    landmark_model: str | Path | None = None
     aligner: Aligner = field(default_factory=Aligner)
     upsample: int = 0
     length_tolerance: int = 1
     every: int = EVERY
     fps: float | None = None
     detect: bool = False
-    yunet_model: Path | None = None
+    yunet_model: str | Path | None = None
     annotators: tuple[str, ...] = ()
 
     def deciding(self) -> dict:
@@ -56,7 +56,7 @@ class PackOptions:
         described = dataclasses.asdict(self)
         del described["landmark_model"]
         if self.yunet_model is not None:
-            described["yunet_model"] = hashlib.sha256(self.yunet_model.read_bytes()).hexdigest()
+            described["yunet_model"] = hashlib.sha256(Path(self.yunet_model).read_bytes()).hexdigest()
         return described
 
 

@@ -162,7 +162,7 @@ def _numbers(segments: tuple[Segment, ...]) -> np.ndarray:
     return np.concatenate([np.arange(first, last + 1) for first, last in segments] or [np.empty(0, np.int64)])
 
 
-def save(manifest: Manifest, folder: Path) -> None:
+def save(manifest: Manifest, folder: str | Path) -> None:
     """Write `manifest.json`, one line per video, whole or not at all."""
     fields = dataclasses.asdict(manifest)
     lists = {key: fields.pop(key) for key in ("videos", "left_out")}
@@ -170,17 +170,17 @@ def save(manifest: Manifest, folder: Path) -> None:
     for key, values in lists.items():
         rows = ",\n".join(f"    {json.dumps(value, separators=(',', ':'))}" for value in values)
         lines.append(f"  {json.dumps(key)}: [\n{rows}\n  ]" if rows else f"  {json.dumps(key)}: []")
-    with whole(folder / FILE_NAME) as partial:
+    with whole(Path(folder) / FILE_NAME) as partial:
         partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
-def load(folder: Path) -> Manifest:
+def load(folder: str | Path) -> Manifest:
     """Read the manifest of a packed corpus.
 
     Raises:
       UserError: if there is none, or not one of this schema version.
     """
-    path = folder / FILE_NAME
+    path = Path(folder) / FILE_NAME
     try:
         fields = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

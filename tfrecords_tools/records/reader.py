@@ -84,7 +84,7 @@ def open_corpus(folder: str | Path) -> PackedCorpus:
 
 
 def read_records(
-    folder: Path,
+    folder: str | Path,
     entry: VideoEntry,
     indices: Sequence[int] | None = None,
     fields: dict[str, schema.Field] = schema.FIELDS,
@@ -98,23 +98,23 @@ def read_records(
     """
     # Read by offset: a contact sheet of 48 faces must not cost a pass over the corpus.
     indices = range(entry.frames) if indices is None else indices
-    offsets = entry.offsets
+    path, offsets = Path(folder) / entry.file, entry.offsets
     records = []
     try:
-        with (folder / entry.file).open("rb") as file:
+        with path.open("rb") as file:
             for index in indices:
                 file.seek(offsets[index] + HEADER_BYTES)
                 record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES), fields)
                 if problem:
-                    raise UserError(f"{folder / entry.file}, record {index + 1}: {problem}. Pack the corpus again.")
+                    raise UserError(f"{path}, record {index + 1}: {problem}. Pack the corpus again.")
                 records.append(record)
     except OSError as error:
-        raise UserError(f"{folder / entry.file}: cannot be read ({error}). Pack the corpus again.") from None
+        raise UserError(f"{path}: cannot be read ({error}). Pack the corpus again.") from None
     return records
 
 
 def read_columns(
-    folder: Path, entry: VideoEntry, names: Sequence[str], fields: dict[str, schema.Field] = schema.FIELDS
+    folder: str | Path, entry: VideoEntry, names: Sequence[str], fields: dict[str, schema.Field] = schema.FIELDS
 ) -> dict[str, np.ndarray]:
     """Return the fields `names` of all records of a video, each (entry.frames, *shape), in the records' order.
 
@@ -128,7 +128,7 @@ def read_columns(
       UserError: naming the file, if it is missing, corrupt, without one of the fields, or of another length than the
         manifest says.
     """
-    path = folder / entry.file
+    path = Path(folder) / entry.file
     fields = {name: fields[name] for name in names}
     records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_RECORDS_AT_ONCE)
     try:
@@ -153,7 +153,7 @@ def _empty(field: schema.Field) -> np.ndarray:
     return np.empty((0, *field.shape), _TYPES[field.dtype].as_numpy_dtype)
 
 
-def read_labels(folder: Path, packed: Manifest, entries: Sequence[VideoEntry]) -> list[np.ndarray]:
+def read_labels(folder: str | Path, packed: Manifest, entries: Sequence[VideoEntry]) -> list[np.ndarray]:
     """Return, for each of the videos `entries`, (n, 2) float64 valence and arousal, NaN in both where one is missing.
 
     Raises:
@@ -163,7 +163,7 @@ def read_labels(folder: Path, packed: Manifest, entries: Sequence[VideoEntry]) -
     for entry in entries:
         labels = read_columns(folder, entry, ["label"], packed.fields)["label"].astype(np.float64)
         if np.isinf(labels).any():
-            raise UserError(f"{folder / entry.file}: a label is infinite. Pack the corpus again.")
+            raise UserError(f"{Path(folder) / entry.file}: a label is infinite. Pack the corpus again.")
         labels[~schema.is_labelled(labels)] = np.nan
         found.append(labels)
     return found

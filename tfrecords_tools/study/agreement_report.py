@@ -24,7 +24,7 @@ _AT = [step / 20 for step in range(21)]
 _PAPER = "ijcv2019 section 3.5, Aff-Wild: mean MAC-A valence 0.47, arousal 0.46; MAC-S valence 0.71, arousal 0.70"
 
 
-def report(folder: Path, selected: Path | None = None, best: int = 0) -> dict:
+def report(folder: str | Path, selected: str | Path | None = None, best: int = 0) -> dict:
     """Return the agreement in each video of a packed corpus, the content of `agreement.json`.
 
     Without single annotators in the records, it has only the correlation of landmarks and labels.
@@ -38,6 +38,7 @@ def report(folder: Path, selected: Path | None = None, best: int = 0) -> dict:
       UserError: if there is no packed corpus, the selection cannot be read, or there are fewer than two annotators to
         select from.
     """
+    selected = None if selected is None else Path(selected)
     packed = manifest.load(folder)
     names = packed.annotators
     if (selected or best) and len(names) < 2:
@@ -133,7 +134,7 @@ def table(found: dict) -> str:
     return "\n".join([*lines, *([_PAPER] if found["annotators"] else [])])
 
 
-def write(found: dict, folder: Path) -> list[Path]:
+def write(found: dict, folder: str | Path) -> list[Path]:
     """Write `agreement.json`, and `agreement-annotators.png` and `agreement-landmarks.png` where there are curves.
 
     Returns:
@@ -141,6 +142,7 @@ def write(found: dict, folder: Path) -> list[Path]:
     """
     from tfrecords_tools.study import figures
 
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "agreement.json"]
     with whole(paths[0]) as partial:

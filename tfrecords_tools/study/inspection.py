@@ -11,7 +11,7 @@ from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_labels, read_records
 
 
-def table(folder: Path) -> str:
+def table(folder: str | Path) -> str:
     """Return a packed corpus as lines of text: splits, counts, labels, what was left out."""
     packed = manifest.load(folder)
     lines = [
@@ -29,7 +29,7 @@ def table(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _row(folder: Path, packed: Manifest, entries: list[VideoEntry]) -> str:
+def _row(folder: str | Path, packed: Manifest, entries: list[VideoEntry]) -> str:
     labels = np.concatenate(read_labels(folder, packed, entries))
     frames = sum(entry.frames for entry in entries)
     spread = "".join(
@@ -44,14 +44,14 @@ def _row(folder: Path, packed: Manifest, entries: list[VideoEntry]) -> str:
     )
 
 
-def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> None:
+def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: int = 6) -> None:
     """Write a PNG of `columns * rows` faces with landmarks and labels, evenly spread over videos and time."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    packed = manifest.load(folder)
+    folder, packed = Path(folder), manifest.load(folder)
     figure, axes = pyplot.subplots(rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
@@ -68,7 +68,7 @@ def contact_sheet(folder: Path, path: Path, columns: int = 8, rows: int = 6) -> 
         axis.set_ylim(packed.image_size - 0.5, -0.5)
         label = "v {:+.2f}  a {:+.2f}".format(*record["label"]) if schema.is_labelled(record["label"]) else "no label"
         axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2)
-    with whole(path) as partial:
+    with whole(Path(path)) as partial:
         figure.savefig(partial, dpi=130, format="png")
     pyplot.close(figure)
 

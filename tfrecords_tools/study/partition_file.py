@@ -7,21 +7,22 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 
 
-def save(found: dict, path: Path) -> None:
+def save(found: dict, path: str | Path) -> None:
     """Write the parts that `partition_report.partition` found, whole or not at all."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-def load(path: Path) -> dict[str, str]:
+def load(path: str | Path) -> dict[str, str]:
     """Return the part of each video, by the split that it was packed in and its name, such as `train/101`.
 
     Raises:
       UserError: if the file is not one that `save` wrote.
     """
     try:
-        videos = json.loads(path.read_text("utf-8"))["videos"]
+        videos = json.loads(Path(path).read_text("utf-8"))["videos"]
         if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
             raise ValueError("`videos` is not a part by video")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -36,7 +36,7 @@ def folds(number: int) -> dict[str, float]:
     return {f"fold-{fold}": 1 / number for fold in range(1, number + 1)}
 
 
-def partition(folder: Path, wanted: dict[str, float], genders: Path | None = None, seed: int = 0) -> dict:
+def partition(folder: str | Path, wanted: dict[str, float], genders: str | Path | None = None, seed: int = 0) -> dict:
     """Return the parts of a packed corpus, the content of `partition.json`.
 
     `videos` has the part of each video by its present split and name, such as `train/101`.
@@ -53,7 +53,7 @@ def partition(folder: Path, wanted: dict[str, float], genders: Path | None = Non
     packed = manifest.load(folder)
     labels = read_labels(folder, packed, packed.videos)
     names = tuple(sorted({entry.subject for entry in packed.videos}))
-    gender_of = _read_genders(genders, names) if genders else {}
+    gender_of = _read_genders(Path(genders), names) if genders else {}
     kinds = sorted(set(gender_of.values()))
     cells, frames = np.zeros((len(names), 100), np.int64), np.zeros(len(names), np.int64)
     seen = np.zeros((len(names), len(kinds)), np.int64)

@@ -20,7 +20,7 @@ EDGES = np.arange(-20, 21) / 20
 ALL = "all"
 
 
-def statistics(folder: Path) -> dict:
+def statistics(folder: str | Path) -> dict:
     """Return the statistics of a packed corpus, the content of `stats.json`.
 
     `splits` has an entry for each split with videos, and `all` for the whole corpus; see `of_split`. Counts are of
@@ -125,10 +125,11 @@ def table(numbers: dict) -> str:
     return "\n".join(lines)
 
 
-def write(numbers: dict, folder: Path) -> list[Path]:
+def write(numbers: dict, folder: str | Path) -> list[Path]:
     """Write `stats.json`, `stats-labels.png` and `stats-plane.png`; return their paths."""
     from tfrecords_tools.study import figures
 
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("stats.json", "stats-labels.png", "stats-plane.png")]
     with whole(paths[0]) as partial:

@@ -21,7 +21,7 @@ from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 from tfrecords_tools.records.reader import read_labels
-from tfrecords_tools.records.schema import SPLITS
+from tfrecords_tools.records.schema import LABEL_RANGE, SPLITS
 from tfrecords_tools.records.verify import verify
 from tfrecords_tools.records.writer import VideoRecords, encode_face
 
@@ -145,6 +145,20 @@ def test_other_options_pack_everything_again(source, packed_videos):
     packed_videos.clear()
     run(source, PackOptions(landmark_model=None, aligner=Aligner(32, margin=0.2)), overwrite=True)
     assert packed_videos == list("abcd")
+
+
+def test_paths_may_be_text(source, packed_videos):
+    output = str(source.parent / "out")
+    packed = pack(Layout("tiny", find_videos), str(source), output, PackOptions("model.dat", Aligner(32)))
+    assert packed == manifest.load(output)
+    assert (packed.name, packed.label_range) == ("tiny", LABEL_RANGE)
+
+
+def test_a_layout_has_the_range_of_its_labels(source, packed_videos):
+    found = {"valence": (0.0, 1.0), "arousal": (-2.0, 2.0)}
+    output = source.parent / "out"
+    pack(Layout("tiny", find_videos, found), source, output, OPTIONS)
+    assert manifest.load(output).label_range == found
 
 
 def test_where_the_landmark_model_lies_does_not_matter(source, packed_videos):

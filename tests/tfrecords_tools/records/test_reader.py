@@ -7,7 +7,10 @@ from tests.helpers.corpora import face_of, identity_of, label_of, landmarks_of, 
 from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.reader import open_corpus
+from tfrecords_tools.records.reader import open_corpus, read_columns, read_labels, read_records
+from tfrecords_tools.records.verify import verify
+from tfrecords_tools.study import agreement_report, inspection, partition_file, partition_report
+from tfrecords_tools.study.stats import statistics
 
 VIDEOS = [
     {"frames": [2, 3, 7], "subject": "anna"},
@@ -39,6 +42,21 @@ def test_records_come_with_their_faces_decoded(folder, kind):
         np.testing.assert_allclose(record["label"], label_of(0, number), rtol=1e-6)
         np.testing.assert_array_equal(record["landmarks"], landmarks_of(0, number))
         assert record["expression"] == expression
+
+
+def test_functions_take_paths_as_text(folder, tmp_path):
+    packed = manifest.load(str(folder))
+    video = packed.videos[0]
+    assert [int(record["frame"]) for record in read_records(str(folder), video, [1])] == [3]
+    np.testing.assert_array_equal(read_columns(str(folder), video, ["frame"])["frame"], [2, 3, 7])
+    assert len(read_labels(str(folder), packed, packed.videos)) == 2
+    assert verify(str(folder)) == []
+    assert statistics(str(folder))["splits"]["all"]["frames"] == 5
+    assert inspection.table(str(folder)) == inspection.table(folder)
+    assert agreement_report.report(str(folder))["annotators"] == []
+    found = partition_report.partition(str(folder), partition_report.folds(2))
+    partition_file.save(found, str(tmp_path / "partition.json"))
+    assert partition_file.load(str(tmp_path / "partition.json")) == found["videos"]
 
 
 def test_records_are_chosen_by_index_and_read_one_at_a_time(folder):
