@@ -105,7 +105,7 @@ class Watcher:
         self._patience = patience
         self._model: keras.Model | None = None
         self._scored = read_lines(workdir.metrics)
-        # Files that could not be scored. A resumed trainer may write the same step anew, as another file.
+        # Files that could not be scored. A resumed trainer may write the same step again, as another file.
         self._bad: set[tuple] = set()
         self._writer = tf.summary.create_file_writer(workdir.tensorboard(SPLIT))
         best.release_all(workdir)

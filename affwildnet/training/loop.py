@@ -40,7 +40,7 @@ class Trainer:
 
         Args:
           model: compiled.
-          state: where its training stands.
+          state: of its training.
           received: signals; the first that appears in it ends the training.
 
         Raises:
@@ -105,7 +105,9 @@ class Trainer:
     def _give_up(self, loss: float, norm: float, batch: dict[str, tf.Tensor]) -> None:
         indices = self._workers.gathered(batch["video"].numpy()).ravel()
         videos = sorted({self._corpus.videos[index].video for index in indices})
-        saved = f"The checkpoint of step {self._saved_step} stands." if self._saved_step else "No checkpoint was saved."
+        saved = (
+            f"The checkpoint of step {self._saved_step} remains." if self._saved_step else "No checkpoint was saved."
+        )
         self._workdir.finish(self._saved_step, "the loss is not finite")
         stage = self._run.stage
         rate = f"learning_rate of stage {stage.name}" if stage else "training.learning_rate"

@@ -36,7 +36,7 @@ def train_one(run: Run, workdir: Workdir, earlier: Callable[[str], Earlier] | No
 
     Raises:
       UserError: for data or checkpoints that cannot be used, and when the loss is not finite; the last good checkpoint
-        then stands.
+        remains.
     """
     strategy = tf.distribute.get_strategy()
     workers = Workers(strategy)
@@ -103,6 +103,6 @@ def _user_errors(corpus: Corpus, workers: Workers) -> Iterator[None]:
         if workers.number == 1 or "Collective ops is aborted" not in error.message:
             raise
         raise UserError(
-            "Another worker has ended or cannot be reached. The checkpoints stand. "
+            "Another worker has ended or cannot be reached. The checkpoints remain. "
             "Start the same command again on all workers: it goes on from the latest."
         ) from None

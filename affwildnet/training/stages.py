@@ -43,7 +43,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
 
     Raises:
       UserError: as `one_run.train_one`; for stages that do not fit each other or the network; and if no stage has that
-        name. All that can be known beforehand is found before anything is trained.
+        name. All that can be checked beforehand is checked before any training.
 
     Example:
       >>> train(Run(experiments.get("sample/affwildnet"), "data/sample"), "runs/demo")

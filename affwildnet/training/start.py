@@ -70,7 +70,7 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     """Give a new network the weights that it starts from, log which, and freeze what the run's stage does not train.
 
     The landmarks' statistics (`standardise_landmarks`) are weights like the others. Where a file is given they are the
-    file's, as its other weights were trained with them; where that layer starts anew, they are the corpus's.
+    file's, as its other weights were trained with them; where that layer is not taken from a file, the corpus's.
 
     Args:
       model: newly built, with random weights.
@@ -84,12 +84,12 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     config, stage = run.experiment.training, run.stage
     names = list(weight_copies.weighted_layers(model))
     sources = sources_of(names, run)
-    anew = [name for name in names if sources[name] == RANDOM]
-    from_random = ", from random ones" if anew == names else ""
+    fresh = [name for name in names if sources[name] == RANDOM]
+    from_random = ", from random ones" if fresh == names else ""
     _log.info(f"{run.experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
-    if statistics := _statistics(model, anew):
+    if statistics := _statistics(model, fresh):
         models.fit_landmarks(model, corpus.landmarks())
-        anew = [name for name in anew if name not in statistics]
+        fresh = [name for name in fresh if name not in statistics]
     for source in dict.fromkeys(sources.values()):
         taken = [name for name in names if sources[name] == source]
         if source == INIT:
@@ -97,7 +97,7 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
         elif source != RANDOM:
             _from_stage(model, earlier(source), taken)
     if not from_random:
-        _log.info(f"random: {summary(anew)}" + (f"; from the corpus: {summary(statistics)}" if statistics else ""))
+        _log.info(f"random: {summary(fresh)}" + (f"; from the corpus: {summary(statistics)}" if statistics else ""))
     if config.pretrained and not config.init and stage is None:
         _log.info(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
     if stage:

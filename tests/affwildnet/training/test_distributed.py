@@ -209,7 +209,7 @@ def test_a_killed_worker_ends_the_other_too(pair_and_one):
     (chief, _), (killed, _) = runs["killed"]
     assert killed == -signal.SIGKILL
     assert chief == 2
-    assert "error: Another worker has ended or cannot be reached. The checkpoints stand." in runs["killed"][0][1]
+    assert "error: Another worker has ended or cannot be reached. The checkpoints remain." in runs["killed"][0][1]
     assert f"resumed from {checkpoints.path_of(pair_and_one[0].checkpoints, runs['saved'][-1])}" in runs["killed"][0][1]
 
 

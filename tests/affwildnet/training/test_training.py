@@ -176,7 +176,7 @@ def test_a_loss_that_is_not_finite_stops_training(values, corpus, workdir, scrip
         train(Run(tiny(steps=100, checkpoint_steps=3), corpus), workdir)
     message = str(caught.value)
     assert f"not finite at step 5 (loss {values[0]}, gradient {values[1]})" in message
-    assert "The checkpoint of step 3 stands." in message
+    assert "The checkpoint of step 3 remains." in message
     named = message.split("on the videos ")[1].split(".")[0].split(", ")
     assert named
     assert set(named) <= {"v0", "v1"}
