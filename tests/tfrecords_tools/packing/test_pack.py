@@ -135,7 +135,7 @@ BAD = {
     "text": r"annotations/train/arousal/text\.txt, line 3: must be one number\. Received: 'happy'",
     "out_of_range": r"annotations/train/valence/out_of_range\.txt, line 2: must be from -1 to 1\. Received: 7\.5",
     "empty": r"annotations/train/valence/empty\.txt: .*empty file",
-    "faceless": r"faceless\.mp4: a face must be found in at least one frame.*none in 5 frames.*set `upsample` to 1",
+    "faceless": r"faceless\.mp4: a face must be found in at least one frame.*none in 5 frames.*set `--upsample` to 1",
     "only_annotated": r"an annotation but no video",
 }
 
