@@ -157,6 +157,9 @@ def test_what_was_dropped_is_counted(corpus):
         "frames_unlabelled": 3 + 1,
         "left_out": ({"video": "x", "reason": "no face"},),
     }
+    # Each fold tests on videos of every split.
+    of_folds = report_of(replace(own, folds=(1, 1)), packed).dropped.left_out
+    assert [left.video for left in of_folds] == ["x", "y"]
 
 
 def test_the_report_says_what_was_scored_and_how(split, corpus):
