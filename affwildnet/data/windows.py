@@ -14,7 +14,7 @@ import numpy as np
 from affwildnet.data import balance as balancing
 from affwildnet.data.corpus import Corpus
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.study import quadrants
 
 VIDEO, FIRST, LENGTH = range(3)
@@ -167,7 +167,7 @@ def training_plan(corpus: Corpus, config: TrainingConfig, epoch: int) -> np.ndar
         longest = int(found[:, LENGTH].max())
         raise UserError(
             f"{corpus.folder}: the split {corpus.split} must hold a labelled window of {window} consecutive frames. "
-            f"Received: segments of at most {longest} frame{'s' * (longest != 1)}. Lower `training.window`."
+            f"Received: segments of at most {count(longest, 'frame')}. Lower `training.window`."
         )
     if config.balance:
         plan = np.repeat(plan, balancing.repeats(quadrant_counts(corpus, plan), config.balance, rng), axis=0)
@@ -225,11 +225,10 @@ def short_videos_summary(corpus: Corpus, config: TrainingConfig) -> str:
     short, videos = len(corpus.videos) - long_enough, len(corpus.videos)
     if not short:
         return ""
-    has, frames = "has" if short == 1 else "have", "frame" if config.window == 1 else "frames"
+    has, are = ("has", "is") if short == 1 else ("have", "are")
     return (
-        f"{short:,} of {videos:,} video{'s' * (videos != 1)} {has} no {config.window} consecutive {frames} and "
-        f"{'is' if short == 1 else 'are'} not trained on. `--set training.window_rule=padded` or a lower "
-        "`training.window` includes them."
+        f"{short} of {count(videos, 'video')} {has} no {config.window} consecutive frames and {are} not trained on. "
+        "`--set training.window_rule=padded` or a lower `training.window` includes them."
     )
 
 

@@ -19,7 +19,7 @@ from affwildnet.export.formats import FORMATS
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs import card as network_card
 from affwildnet.runs.card import Card
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.records import manifest
 
 _log = logging.getLogger(__name__)
@@ -102,8 +102,8 @@ def export_model(
         runners[name] = FormatRunner(FORMATS[name].load(folder), FORMATS[name].one_frame)
     format_scores.score_formats(corpus, functions, runners)
     own = sum(weight.nbytes for weight in network.get_weights())
-    videos = len(corpus.videos)
-    title = f"{corpus.frames_labelled} labelled frames of {videos} {split} video{'s' * (videos != 1)}, CCC:"
+    frames, videos = count(corpus.frames_labelled, "labelled frame"), count(len(corpus.videos), f"{split} video")
+    title = f"{frames} of {videos}, CCC:"
     return Export(folders, sizes, f"{title}\n{format_scores.score_table(runners, {'network': own, **sizes})}")
 
 

@@ -87,8 +87,8 @@ def _cut_out(
 
 
 @dataclass(eq=False)
-class _Piece:
-    """The part of a track between two jumps.
+class _Segment:
+    """The segment of a track between two jumps.
 
     Attributes:
       after_jump: whether it begins with a jump.
@@ -106,17 +106,17 @@ class _Piece:
 def without_jumps(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
     """Remove false detections from the frames, as `tracks.remove_jumps` does, holding at most `HELD` frames.
 
-    The part of a track beside a jump is confirmed when it has five frames. If it has fewer after `HELD` frames, it is
-    removed if it began with a jump, and confirmed if it is the first part of its track. Unlike in packing, the longest
-    part of a track has no privilege.
+    The segment of a track beside a jump is confirmed when it has five frames. If it has fewer after `HELD` frames, it
+    is removed if it began with a jump, and confirmed if it is the first of its track. Unlike in packing, the longest
+    segment of a track has no privilege.
     """
-    pieces: Recent[int, _Piece] = Recent()
+    segments: Recent[int, _Segment] = Recent()
     held: deque[FrameFaces] = deque()
-    undecided: dict[Face, _Piece] = {}
+    undecided: dict[Face, _Segment] = {}
     for frame in frames:
         held.append(frame)
         for face in list(frame.faces):
-            pieces[face.track] = _extended(pieces.get(face.track), frame, face, undecided)
+            segments[face.track] = _extended(segments.get(face.track), frame, face, undecided)
         while held:
             oldest = [face for face in held[0].faces if face in undecided]
             if oldest and len(held) <= HELD:
@@ -124,33 +124,33 @@ def without_jumps(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
             for face in oldest:
                 _settle(undecided[face], not undecided[face].after_jump, undecided)
             yield held.popleft()
-    for piece in set(undecided.values()):
-        _settle(piece, not piece.after_jump, undecided)
+    for segment in set(undecided.values()):
+        _settle(segment, not segment.after_jump, undecided)
     yield from held
 
 
-def _extended(piece: _Piece | None, frame: FrameFaces, face: Face, undecided: dict[Face, _Piece]) -> _Piece:
-    """Return the piece with one more face, or the new one that begins with it."""
-    if piece is None:
-        piece = _Piece(after_jump=False)
+def _extended(segment: _Segment | None, frame: FrameFaces, face: Face, undecided: dict[Face, _Segment]) -> _Segment:
+    """Return the segment with one more face, or the new one that begins with it."""
+    if segment is None:
+        segment = _Segment(after_jump=False)
     else:
-        number, box, landmarks = piece.last
+        number, box, landmarks = segment.last
         if jumps((box, landmarks), (face.box, face.landmarks), frame.number - number):
-            _settle(piece, False, undecided)
-            piece = _Piece(after_jump=True)
-    piece.frames += 1
-    piece.last = (frame.number, face.box, face.landmarks)
-    piece.waiting.append((frame, face))
-    undecided[face] = piece
-    if piece.frames >= SHORTEST:
-        _settle(piece, True, undecided)
-    return piece
+            _settle(segment, False, undecided)
+            segment = _Segment(after_jump=True)
+    segment.frames += 1
+    segment.last = (frame.number, face.box, face.landmarks)
+    segment.waiting.append((frame, face))
+    undecided[face] = segment
+    if segment.frames >= SHORTEST:
+        _settle(segment, True, undecided)
+    return segment
 
 
-def _settle(piece: _Piece, confirmed: bool, undecided: dict[Face, _Piece]) -> None:
-    for frame, face in piece.waiting:
+def _settle(segment: _Segment, confirmed: bool, undecided: dict[Face, _Segment]) -> None:
+    for frame, face in segment.waiting:
         del undecided[face]
         if not confirmed:
             frame.faces.remove(face)
             frame.removed += 1
-    piece.waiting = []
+    segment.waiting = []

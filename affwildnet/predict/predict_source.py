@@ -18,7 +18,7 @@ from affwildnet.predict.overlay import Overlay
 from affwildnet.predict.predictor import Predictor
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import CHUNK, with_predictions
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.faces.tracking import EVERY
 from tfrecords_tools.records.schema import LANDMARKS
 
@@ -84,16 +84,16 @@ class SourceResult:
 
     def summary(self, where: str) -> str:
         """Return lines of text on the result for the source `where`."""
-        parts = [f"{_counted(self.frames, 'frame')}, {self.frames_with_face:,} with a face"]
+        parts = [f"{count(self.frames, 'frame')}, {self.frames_with_face} with a face"]
         if self.tracks > 1:
             parts.append(f"{self.tracks} faces")
         if self.removed:
-            parts.append(f"{_counted(self.removed, 'false detection')} removed")
+            parts.append(f"{count(self.removed, 'false detection')} removed")
         lines = [f"{where}: {', '.join(parts)}"]
         if not self.frames_with_face:
             lines.append("  no face was found: the table has empty values. `upsample=1` finds smaller faces.")
         if self.expected and self.frames < 0.9 * self.expected:
-            lines.append(f"  the file says {_counted(self.expected, 'frame')}: the others cannot be decoded")
+            lines.append(f"  the file says {count(self.expected, 'frame')}: the others cannot be decoded")
         lines += [f"  {name:<9}{path}" for name, path in self.paths.items()]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.shares.items())
         lines.append(f"  {self.frames / self.seconds:.1f} frames/s: {shares}")
@@ -135,9 +135,9 @@ def _create_output(sources: Sequence[FrameSource], options: PredictOptions) -> N
 def warm_up(predictor: Predictor) -> None:
     """Load what finds faces and compile the network, so that no source's time includes it."""
     network, _, _ = predictor.network, predictor.finder.detector, predictor.finder.predictor
-    for count in (1, CHUNK):
-        crops = np.zeros((count, network.image_size, network.image_size, 3), np.uint8)
-        network.run(crops, np.zeros((count, LANDMARKS, 2), np.float32), network.initial_states())
+    for length in (1, CHUNK):
+        crops = np.zeros((length, network.image_size, network.image_size, 3), np.uint8)
+        network.run(crops, np.zeros((length, LANDMARKS, 2), np.float32), network.initial_states())
 
 
 def predict_source(source: FrameSource, predictor: Predictor, options: PredictOptions) -> SourceResult:
@@ -167,12 +167,12 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         keep_images=options.overlay,
         times=times,
     )
-    count, with_face, removed, tracks = 0, 0, 0, set()
+    number, with_face, removed, tracks = 0, 0, 0, set()
     with ExitStack() as stack:
         table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all"))
         overlay = stack.enter_context(Overlay(paths["overlay"], source.fps())) if options.overlay else None
         for frame in with_predictions(stream, predictor.network, times):
-            count += 1
+            number += 1
             with_face += bool(frame.faces)
             removed += frame.removed
             tracks.update(face.track for face in frame.faces)
@@ -180,12 +180,8 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
                 table.write(frame)
                 if overlay is not None:
                     overlay.write(frame)
-        if not count:
+        if not number:
             raise UserError(f"{source.where}: must hold at least one frame. Received: none.")
     with times.of("writing"):
         plot_curves(paths["table"], source.name, paths["curves"])
-    return SourceResult(count, with_face, len(tracks), removed, expected, times.total, times.shares(), paths)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return SourceResult(number, with_face, len(tracks), removed, expected, times.total, times.shares(), paths)

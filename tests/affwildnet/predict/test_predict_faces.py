@@ -171,6 +171,21 @@ def test_what_began_with_a_jump_and_was_not_seen_again_is_removed():
     assert [frame.number for frame in without_jumps(coming) if frame.faces] == list(kept.boxes) == list(range(1, 10))
 
 
+@pytest.mark.parametrize(("last", "is_confirmed"), [(10 + HELD, True), (11 + HELD, False)])
+def test_what_began_with_a_jump_has_fifteen_frames_to_be_confirmed(last, is_confirmed):
+    numbers = [10, 11, 12, 13, last]
+    coming, _ = moved([*((number, 0) for number in range(1, 10)), *((number, 50) for number in numbers)])
+    found = [frame.number for frame in without_jumps(coming) if frame.faces]
+    assert set(numbers[:4]) <= set(found) if is_confirmed else not set(numbers[:4]) & set(found)
+
+
+def test_a_face_may_move_further_over_frames_without_it():
+    coming, track = moved([*((number, 0) for number in range(1, 8)), *((number, 12) for number in range(12, 15))])
+    kept, removed = remove_jumps(track)
+    assert removed == 0
+    assert [frame.number for frame in without_jumps(coming) if frame.faces] == list(kept.boxes)
+
+
 def test_frames_keep_no_image_where_nothing_is_drawn():
     places = [come_and_go(number) for number in range(1, 30)]
     found = list(face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all"))

@@ -168,6 +168,25 @@ def test_the_overlay_shows_box_landmarks_plane_and_curves(tmp_path):
     assert decoded == [(480, 768, 3)] * 20
 
 
+@pytest.mark.parametrize(
+    ("age", "in_plane", "in_curves"), [(1.9, True, True), (2.1, False, True), (9.9, False, True), (10.1, False, False)]
+)
+def test_the_plane_shows_two_seconds_and_the_curves_ten(age, in_plane, in_curves, tmp_path):
+    def panels(name, earlier):
+        image = np.full((480, 640, 3), 60, np.uint8)
+        with Overlay(tmp_path / name, 30) as overlay:
+            for time, places in [*earlier, (12.0, (0.8, -0.8))]:
+                frame = FrameFaces(1, time, image, [face(1, *places)])
+                overlay.write(frame)
+            drawn = overlay.drawn(frame)
+        side = round(0.3 * 480)
+        return drawn[-side:, -side:], drawn[-side:, : -side - 10]
+
+    with_earlier, without = panels("both.mp4", [(12 - age, (-0.8, 0.8))]), panels("one.mp4", [])
+    changed = [np.any(one != other) for one, other in zip(with_earlier, without, strict=True)]
+    assert changed == [in_plane, in_curves]
+
+
 def test_an_overlay_that_is_broken_off_leaves_nothing(tmp_path):
     image = np.zeros((480, 640, 3), np.uint8)
 
