@@ -62,12 +62,12 @@ lint: .venv/test
 docs: .venv/test
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
-.venv/demo: setup.py | .venv/bin/python
+.venv/demo: pyproject.toml | .venv/bin/python
 	@echo "== Installing into .venv"
 	$(PIP) --editable ".[$(EXTRA),faces]"
 	@touch $@
 
-.venv/test: setup.py | .venv/bin/python
+.venv/test: pyproject.toml | .venv/bin/python
 	$(PIP) --editable ".[$(EXTRA),faces,annotate,beam,onnx,dev,docs]"
 	$(PIP) --no-deps $(CLIPS)
 	@touch $@

@@ -1,7 +1,5 @@
 """From a packed corpus to windows of consecutive frames to batches, with tf.data."""
 
-from affwildnet.data.corpus import Corpus
-from affwildnet.data.pipeline import WHOLE, Share, evaluation_batches, training_batches
-from affwildnet.data.windows import START, Position
+import lazy_loader
 
-__all__ = ["START", "WHOLE", "Corpus", "Position", "Share", "evaluation_batches", "training_batches"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

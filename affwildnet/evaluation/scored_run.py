@@ -1,6 +1,7 @@
 """Scoring a run, or all folds of a cross-validation, with a report."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
+from affwildnet.runs import best
 from affwildnet.runs.workdir import Workdir
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records.schema import SPLITS
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +66,37 @@ class Outcome:
     predicted: RunPredictions
     report: Report
     paths: dict[str, Path]
+
+
+def evaluate(
+    workdir: Workdir | Path | str,
+    split: str = "validation",
+    checkpoint: str = best.MEAN,
+    *,
+    data_dir: Path | str | None = None,
+    settings: Sequence[str] = (),
+    resamples: int = 1000,
+) -> Report:
+    """Score one checkpoint of a run on one split; return the report, which is also written into the working directory.
+
+    Args:
+      split: "train", "validation" or "test".
+      checkpoint: "best_mean", "best_valence", "best_arousal", "latest", or a `.keras` file.
+      data_dir: the packed corpus; None is the one that the network was trained on.
+      settings: overridden fields of `EvaluationConfig`, such as "evaluation.overlap=40".
+      resamples: of the bootstrap; 0 leaves intervals out.
+
+    Raises:
+      UserError: as `once`, and if an argument is not one of those named here.
+
+    Example:
+      >>> evaluate("runs/demo", split="test").summary()
+    """
+    check_choice("split", split, SPLITS)
+    if resamples < 0:
+        raise UserError(f"`resamples` must be at least 0. Received: {resamples}")
+    folder = None if data_dir is None else Path(data_dir)
+    return once(workdir, Choices(split, checkpoint, folder, settings, resamples)).report
 
 
 def once(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:

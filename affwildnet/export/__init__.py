@@ -4,13 +4,6 @@
 line in `FORMATS` of `formats.py`.
 """
 
-__all__ = ["Export", "export_model"]
+import lazy_loader
 
-
-def __getattr__(name: str):
-    # Loaded on first use: the command line reports wrong flags without TensorFlow.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from affwildnet.export import exporting
-
-    return getattr(exporting, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,13 +3,6 @@
 `Predictor` predicts in Python, `python -m affwildnet.predict` from the command line.
 """
 
-__all__ = ["FaceFinder", "Prediction", "Predictor"]
+import lazy_loader
 
-
-def __getattr__(name: str):
-    # Loaded on first use: the command line reports wrong flags without TensorFlow.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from affwildnet.predict import predictor
-
-    return getattr(predictor, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,5 @@
 """Training: one compiled step, the loop around it, what a run starts from, and stages one after the other."""
 
-from affwildnet.training.stages import train
+import lazy_loader
 
-__all__ = ["train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

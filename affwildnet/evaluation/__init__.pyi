@@ -1,0 +1,3 @@
+from .scored_run import evaluate
+
+__all__ = ["evaluate"]

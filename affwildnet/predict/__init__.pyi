@@ -1,0 +1,3 @@
+from .predictor import FaceFinder, Prediction, Predictor
+
+__all__ = ["FaceFinder", "Prediction", "Predictor"]

@@ -1,0 +1,3 @@
+from .stages import train
+
+__all__ = ["train"]
