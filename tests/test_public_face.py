@@ -8,6 +8,7 @@ import sys
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,9 @@ def installed(tmp_path_factory):
     ]
     source.mkdir()
     subprocess.run(["cp", "-r", *map(str, copy), str(source)], check=True)
-    subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", str(source)], check=True
-    )
+    # The setuptools of this environment builds it, where that is new enough; else pip fetches one.
+    own = ["--no-build-isolation"] if int(version("setuptools").split(".")[0]) >= 77 else []
+    subprocess.run([*pip, "wheel", "--no-deps", *own, f"--wheel-dir={folder}", str(source)], check=True)
     (wheel,) = folder.glob("*.whl")
     environment = folder / "environment"
     venv.create(environment, with_pip=False)
