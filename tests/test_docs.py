@@ -8,6 +8,7 @@ from affwildnet.commands.dispatcher import NETWORKS, main
 from tests.helpers.paths import ROOT
 from tests.test_layers import LAYERS
 from tfrecords_tools.cli import COMMANDS
+from tfrecords_tools.version import VERSION
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -129,3 +130,8 @@ def test_commands_are_found():
     text = "```sh\npython train.py --a=1 \\\n  --b  # --c\nmake demo\npython -m tfrecords_tools pack --d\n```\n"
     assert called(text) == [("train", ["--a", "--b"]), ("pack", ["--d"])]
     assert sum(len(called(page.read_text("utf-8"))) for page in PAGES) > 40
+
+
+def test_the_version_is_the_same_everywhere():
+    assert f"\nversion: {VERSION}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[1] == VERSION
