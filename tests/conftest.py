@@ -1,4 +1,4 @@
-"""What every test begins with: seeded random numbers; small real clips, and the corpus packed from them."""
+"""What every test begins with: seeded random numbers; small real clips, the corpus packed from them, a tiny one."""
 
 import logging
 import os
@@ -66,3 +66,11 @@ def packed_sample(sample_clips, tmp_path_factory):
     options = PackOptions(landmark_model=find_model(), aligner=Aligner())
     pack("aff_wild", sample_clips, folder, options)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """The folder of the corpus that `helpers.trainings.tiny_corpus` writes. Not to be changed: copy it."""
+    from tests.helpers.trainings import tiny_corpus
+
+    return tiny_corpus(tmp_path_factory.mktemp("tiny"))

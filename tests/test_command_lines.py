@@ -9,7 +9,7 @@ import pytest
 
 from affwildnet.runs.json_files import read_lines
 from tests.helpers.paths import ROOT
-from tests.helpers.trainings import started, tiny_corpus
+from tests.helpers.trainings import started
 
 TINY_FLAGS = [
     "--experiment=ijcv2019/affwildnet_vggface",
@@ -42,11 +42,6 @@ def refused(run, message):
     lines = [line for line in run.stderr.splitlines() if line]
     assert [line.startswith("error: ") for line in lines] == [True], run.stderr
     assert message in lines[0]
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +114,8 @@ def test_a_flag_of_earlier_versions_names_the_present_one(arguments, now):
 
 
 @pytest.mark.slow
-def test_what_is_missing_is_told_from_a_bug(corpus, tmp_path):
-    workdir = started(tmp_path / "workdir", corpus)
+def test_what_is_missing_is_told_from_a_bug(tiny_folder, tmp_path):
+    workdir = started(tmp_path / "workdir", tiny_folder)
     refused(start("evaluate.py", f"--workdir={workdir.path}"), "best_mean, which is not there yet")
     run = start("train.py", *TINY_FLAGS, f"--data_dir={tmp_path}", f"--workdir={tmp_path / 'new'}", "--gpu=0")
     refused(run, "not a packed corpus")
@@ -128,7 +123,7 @@ def test_what_is_missing_is_told_from_a_bug(corpus, tmp_path):
 
 
 @pytest.mark.slow
-def test_train_and_evaluate_side_by_side_from_start_to_export(corpus, tmp_path):
+def test_train_and_evaluate_side_by_side_from_start_to_export(tiny_folder, tmp_path):
     """As `make demo` goes: both at once, the evaluator first, then the report of the best; started from elsewhere."""
     workdir, elsewhere = tmp_path / "workdir", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -138,7 +133,7 @@ def test_train_and_evaluate_side_by_side_from_start_to_export(corpus, tmp_path):
         train = start(
             "train.py",
             *TINY_FLAGS,
-            f"--data_dir={corpus}",
+            f"--data_dir={tiny_folder}",
             f"--workdir={workdir}",
             "--gpu=-1",
             "--set=training.checkpoint_steps=5",

@@ -16,21 +16,16 @@ from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.runs.run import Run
 from affwildnet.training import stages
 from tests.helpers.networks import numpy
-from tests.helpers.trainings import TINY, plain_model, started, tiny_corpus
+from tests.helpers.trainings import TINY, plain_model, started
 from tfrecords_tools.errors import UserError
 
 STAGES = tuple(Stage(name, ("*",), (("*", "random"),), 0.01) for name in ("c0", "c2", "c3"))
 STAGED = replace(TINY, training=replace(TINY.training, stages=STAGES))
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
 @pytest.fixture
-def workdir(tmp_path, corpus):
-    return started(tmp_path / "workdir", corpus, STAGED)
+def workdir(tmp_path, tiny_folder):
+    return started(tmp_path / "workdir", tiny_folder, STAGED)
 
 
 def begin(workdir, name, corpus):
@@ -92,11 +87,11 @@ def scripted(monkeypatch):
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
 
 
-def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted, shown):
+def test_stages_are_watched_one_after_the_other(workdir, tiny_folder, clock, scripted, shown):
     own = {}
 
     def start(name, step):
-        own[name] = begin(workdir, name, corpus)
+        own[name] = begin(workdir, name, tiny_folder)
         planned(own[name], step, step / 100)
 
     clock.script = [
@@ -117,8 +112,8 @@ def test_stages_are_watched_one_after_the_other(workdir, corpus, clock, scripted
     assert printed == ["stage c0", "stage c2", "stage c3"]
 
 
-def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, corpus, clock, scripted):
-    own = begin(workdir, "c2", corpus)
+def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, tiny_folder, clock, scripted):
+    own = begin(workdir, "c2", tiny_folder)
     planned(own, 10, 0.1)
     own.finish(10, "all steps are done")
     clock.script = [lambda: None, lambda: workdir.finish(10, "stage c2 is done")]
@@ -126,11 +121,11 @@ def test_a_stage_that_is_trained_alone_is_watched_alone(workdir, corpus, clock, 
     assert scored(workdir) == {"c0": [], "c2": [10], "c3": []}
 
 
-def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, corpus, clock, scripted):
-    begin(workdir, "c2", corpus).finish(0, "all steps are done")
+def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, tiny_folder, clock, scripted):
+    begin(workdir, "c2", tiny_folder).finish(0, "all steps are done")
 
     def earlier():
-        own = begin(workdir, "c0", corpus)
+        own = begin(workdir, "c0", tiny_folder)
         planned(own, 10, 0.1)
         own.finish(10, "all steps are done")
 
@@ -139,8 +134,8 @@ def test_an_earlier_stage_that_begins_later_is_watched_too(workdir, corpus, cloc
     assert scored(workdir) == {"c0": [10], "c2": [], "c3": []}
 
 
-def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
-    own = begin(workdir, "c0", corpus)
+def test_patience_stops_the_stage(workdir, tiny_folder, clock, scripted):
+    own = begin(workdir, "c0", tiny_folder)
     for step, score in ((10, 0.4), (20, 0.3)):
         planned(own, step, score)
     clock.script = [lambda: own.finish(20, "the evaluator said stop"), lambda: workdir.finish(20, "all")]
@@ -149,8 +144,8 @@ def test_patience_stops_the_stage(workdir, corpus, clock, scripted):
     assert not workdir.stop.exists()
 
 
-def test_the_watcher_gives_up_on_a_stage_that_does_not_begin(workdir, corpus, clock, scripted):
-    begin(workdir, "c0", corpus).finish(0, "all steps are done")
+def test_the_watcher_gives_up_on_a_stage_that_does_not_begin(workdir, tiny_folder, clock, scripted):
+    begin(workdir, "c0", tiny_folder).finish(0, "all steps are done")
     with pytest.raises(UserError, match="workdir: no stage has begun for 2 minutes"):
         watching.watch(workdir, timeout_minutes=2)
     assert 120 < clock.now < 130
@@ -162,10 +157,10 @@ def chosen(workdir, checkpoint):
     return None if found == workdir else found.path.name
 
 
-def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, shown, tmp_path):
+def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, tiny_folder, shown, tmp_path):
     assert chosen(workdir, "latest") is None
     for name in ("c0", "c2", "c3"):
-        own = begin(workdir, name, corpus)
+        own = begin(workdir, name, tiny_folder)
     paths = {name: planned(workdir.of_stage(name), 10, 0.1) for name in ("c0", "c2")}
     assert chosen(workdir, "latest") == "c2"
     assert shown() == "stage c2\n"
@@ -186,8 +181,8 @@ def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, corpus, sh
 
 
 @pytest.mark.slow
-def test_its_report_is_written_where_the_stage_is(workdir, corpus):
-    own = begin(workdir, "c2", corpus)
+def test_its_report_is_written_where_the_stage_is(workdir, tiny_folder):
+    own = begin(workdir, "c2", tiny_folder)
     frames = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames")
     landmarks = keras.Input((None, 68, 2), name="landmarks")
     predictions = keras.layers.Dense(2, name="valence_arousal")(keras.layers.Reshape((-1, 136))(landmarks))

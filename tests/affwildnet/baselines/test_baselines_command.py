@@ -13,16 +13,10 @@ from affwildnet.data import Corpus
 from affwildnet.runs.run import Run
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import by_definition
-from tests.helpers.trainings import tiny_corpus
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.reader import decode_face, read_records
 
 SMALL = Settings(grid=2, components=8, penalties=(0.1, 10.0))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def test_descriptors_are_on_a_grid_row_by_row():
@@ -45,8 +39,8 @@ def test_a_descriptor_is_that_of_opencv_at_its_place():
     np.testing.assert_array_equal(descriptors(face, 4).reshape(16, DESCRIPTOR)[1], expected[0])
 
 
-def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
-    train, validation = (Corpus.open(folder, split) for split in ("train", "validation"))
+def test_the_penalty_is_the_best_on_validation(tiny_folder, monkeypatch):
+    train, validation = (Corpus.open(tiny_folder, split) for split in ("train", "validation"))
     both = fit(train, validation, SMALL)
     for column, dimension in enumerate(("valence", "arousal")):
         ccc = {}
@@ -54,7 +48,7 @@ def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
             alone = fit(train, validation, Settings(grid=2, components=8, penalties=(penalty,)))
             labels, predictions = [], []
             for entry in validation.videos:
-                for record in read_records(folder, entry):
+                for record in read_records(tiny_folder, entry):
                     if np.isfinite(record["label"]).all():
                         labels.append(record["label"])
                         predictions.append(alone.predictions(descriptors(decode_face(record), 2)[None])[0])
@@ -62,8 +56,8 @@ def test_the_penalty_is_the_best_on_validation(folder, monkeypatch):
         assert both.penalties[column] == max(ccc, key=ccc.get)
 
 
-def test_sift_svr_is_reported(folder, tmp_path, shown):
-    report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, folder), tmp_path, "test", SMALL)
+def test_sift_svr_is_reported(tiny_folder, tmp_path, shown):
+    report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, tiny_folder), tmp_path, "test", SMALL)
     stored = json.loads((tmp_path / "report-test.json").read_text())
     assert stored == json.loads(json.dumps(report.to_json()))
     assert stored["experiment"] == "baselines/sift_svr"

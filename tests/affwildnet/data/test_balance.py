@@ -136,7 +136,7 @@ TARGETS = (0.25, 0.25, 0.25, 0.25)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def quadrants_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("balanced")
     labels = [SIGNS[quadrant] for quadrant in BLOCKS for _ in range(8)]
     half = len(labels) // 2
@@ -160,8 +160,8 @@ PLAIN = TrainingConfig(batch_size=1, window=4, seed=7, flip=True)
 BALANCED = replace(PLAIN, balance=TARGETS)
 
 
-def test_an_epoch_has_the_wanted_shares_and_every_window_at_least_once(folder):
-    corpus = Corpus.open(folder, "train")
+def test_an_epoch_has_the_wanted_shares_and_every_window_at_least_once(quadrants_folder):
+    corpus = Corpus.open(quadrants_folder, "train")
     for epoch in range(3):
         plain, balanced = (training_plan(corpus, config, epoch) for config in (PLAIN, BALANCED))
         assert {tuple(row) for row in plain} == {tuple(row) for row in balanced}
@@ -171,17 +171,17 @@ def test_an_epoch_has_the_wanted_shares_and_every_window_at_least_once(folder):
         np.testing.assert_allclose(after, TARGETS, atol=0.03)
 
 
-def test_a_balanced_plan_depends_on_nothing_but_its_arguments(folder):
-    once, again = (training_plan(Corpus.open(folder, "train"), BALANCED, 1) for _ in range(2))
+def test_a_balanced_plan_depends_on_nothing_but_its_arguments(quadrants_folder):
+    once, again = (training_plan(Corpus.open(quadrants_folder, "train"), BALANCED, 1) for _ in range(2))
     np.testing.assert_array_equal(once, again)
-    assert len(training_plan(Corpus.open(folder, "train"), BALANCED, 2)) != 0
-    epoch, first, rest = next(training_stream(Corpus.open(folder, "train"), BALANCED, Position(1, 5)))
+    assert len(training_plan(Corpus.open(quadrants_folder, "train"), BALANCED, 2)) != 0
+    epoch, first, rest = next(training_stream(Corpus.open(quadrants_folder, "train"), BALANCED, Position(1, 5)))
     assert (epoch, first) == (1, 5)
     np.testing.assert_array_equal(rest, once[5:])
 
 
-def test_batches_are_balanced_resumable_and_logged(folder, caplog):
-    corpus = Corpus.open(folder, "train")
+def test_batches_are_balanced_resumable_and_logged(quadrants_folder, caplog):
+    corpus = Corpus.open(quadrants_folder, "train")
     plain, plan = (training_plan(corpus, config, 0) for config in (PLAIN, BALANCED))
     with caplog.at_level(logging.INFO):
         whole = [batch for batch, _ in zip(training_batches(corpus, BALANCED).as_numpy_iterator(), plan, strict=False)]

@@ -38,15 +38,15 @@ TRAINING = TrainingConfig(batch_size=2, window=4, seed=3)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def afew_folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("afew")
     make_corpus(path, VIDEOS, layout="afew")
     return path
 
 
 @pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.open(folder, "train", 32, "expression")
+def afew_corpus(afew_folder):
+    return Corpus.open(afew_folder, "train", 32, "expression")
 
 
 def expected(video, frame):
@@ -63,26 +63,26 @@ def test_the_order_of_the_classes_is_that_of_the_networks_outputs():
     assert len(schema.EXPRESSIONS) == 7
 
 
-def test_a_frame_with_a_class_is_labelled_though_it_has_no_valence(corpus, folder):
-    assert corpus.record_classes.tolist() == [*CLASSES[0], *CLASSES[1], *CLASSES[2], *CLASSES[3]]
-    assert corpus.frames_labelled == 14 + 9 + 5
-    assert corpus.record_labelled.sum() == corpus.frames_labelled
-    assert Corpus.open(folder, "validation", target="expression").frames_labelled == 10
-    assert Corpus.open(folder, "train").frames_labelled == 0  # of valence and arousal
-    assert not Corpus.open(folder, "train").record_labelled.any()
+def test_a_frame_with_a_class_is_labelled_though_it_has_no_valence(afew_corpus, afew_folder):
+    assert afew_corpus.record_classes.tolist() == [*CLASSES[0], *CLASSES[1], *CLASSES[2], *CLASSES[3]]
+    assert afew_corpus.frames_labelled == 14 + 9 + 5
+    assert afew_corpus.record_labelled.sum() == afew_corpus.frames_labelled
+    assert Corpus.open(afew_folder, "validation", target="expression").frames_labelled == 10
+    assert Corpus.open(afew_folder, "train").frames_labelled == 0  # of valence and arousal
+    assert not Corpus.open(afew_folder, "train").record_labelled.any()
 
 
-def test_windows_are_those_with_a_class(corpus, folder):
+def test_windows_are_those_with_a_class(afew_corpus, afew_folder):
     seen = set()
     for epoch in range(12):
-        plan = training_plan(corpus, TrainingConfig(window=4), epoch)
+        plan = training_plan(afew_corpus, TrainingConfig(window=4), epoch)
         seen |= {(video, first) for video, first, *_ in plan.tolist()}
         for video, first, length in plan.tolist():
             assert max(CLASSES[video][first : first + length]) >= 0
     assert {video for video, _ in seen} == {0, 1, 3}
     assert max(first for video, first in seen if video == 3) == 6  # its frame 7 is the last with a class
     with pytest.raises(UserError, match="must hold a labelled window of 4"):
-        training_plan(Corpus.open(folder, "train"), TrainingConfig(window=4), 0)
+        training_plan(Corpus.open(afew_folder, "train"), TrainingConfig(window=4), 0)
 
 
 def assert_labels(batch):
@@ -97,9 +97,9 @@ def assert_labels(batch):
                 assert counts == 0
 
 
-def test_training_batches_hold_each_frames_own_class(corpus):
+def test_training_batches_hold_each_frames_own_class(afew_corpus):
     classes = np.zeros(7)
-    for batch in islice(training_batches(corpus, TRAINING).as_numpy_iterator(), 12):
+    for batch in islice(training_batches(afew_corpus, TRAINING).as_numpy_iterator(), 12):
         assert batch["labels"].shape == (2, 4, 7)
         assert batch["labels"].dtype == batch["mask"].dtype == np.float32
         assert_labels(batch)
@@ -107,9 +107,9 @@ def test_training_batches_hold_each_frames_own_class(corpus):
     assert (classes > 0).tolist() == [True, False, False, True, False, True, True]
 
 
-def test_evaluation_batches_count_every_class_once(folder):
+def test_evaluation_batches_count_every_class_once(afew_folder):
     for split in ("train", "validation"):
-        corpus = Corpus.open(folder, split, 32, "expression")
+        corpus = Corpus.open(afew_folder, split, 32, "expression")
         batches = list(evaluation_batches(corpus, EvaluationConfig(batch_size=3, window=5)).as_numpy_iterator())
         for batch in batches:
             assert_labels(batch)
@@ -148,8 +148,8 @@ def test_a_class_that_is_none_is_named_with_its_file(wrong, tmp_path):
         _ = Corpus.open(tmp_path, "train", target="expression").frames_labelled
 
 
-def test_the_file_of_a_class_must_be_there(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / "copy")
+def test_the_file_of_a_class_must_be_there(afew_folder, tmp_path):
+    copy = shutil.copytree(afew_folder, tmp_path / "copy")
     corpus = Corpus.open(copy, "train", target="expression")
     (copy / corpus.videos[1].file).write_bytes(b"")
     with pytest.raises(UserError, match=r"must hold 9 records, as .* Received: 0 of expression\."):

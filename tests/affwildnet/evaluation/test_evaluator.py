@@ -21,7 +21,7 @@ from tests.helpers.corpora import label_of, make_corpus
 from tests.helpers.networks import numpy
 from tests.helpers.paths import ROOT
 from tests.helpers.recurrent_networks import STACKS, network
-from tests.helpers.trainings import TINY, tiny_corpus, tiny_model
+from tests.helpers.trainings import TINY, tiny_model
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_records
@@ -46,13 +46,8 @@ def light_model(seed=5):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.open(folder, "validation", 32)
+def corpus(tiny_folder):
+    return Corpus.open(tiny_folder, "validation", 32)
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +255,7 @@ def test_impossible_settings_are_refused(settings, says, corpus):
 def test_the_state_of_an_unknown_recurrence_is_not_carried(corpus):
     landmarks = keras.Input((None, 68, 2), name="landmarks")
     sequence = layers.LSTM(2, return_sequences=True)(layers.Reshape((-1, 136))(landmarks))
-    with pytest.raises(UserError, match=r"\(LSTM\) is none of this package's"):
+    with pytest.raises(UserError, match=r"\(LSTM\) is not one of them"):
         Evaluator(corpus, EvaluationConfig(carry_state=True))(keras.Model([landmarks], layers.Dense(2)(sequence)))
 
 
@@ -298,9 +293,9 @@ for number, settings in enumerate([{}, {"overlap": 3}, {"carry_state": True}, {"
 
 
 @pytest.mark.slow
-def test_two_devices_share_the_work_and_change_nothing(folder, corpus, model, tmp_path):
+def test_two_devices_share_the_work_and_change_nothing(tiny_folder, corpus, model, tmp_path):
     model.save(tmp_path / "network.keras")
-    command = [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "network.keras", folder, tmp_path]
+    command = [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "network.keras", tiny_folder, tmp_path]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     expected = [by_hand(corpus, model, 5), by_hand(corpus, model, 5, 3), *[whole_videos(corpus, model)] * 2]
@@ -341,8 +336,8 @@ def test_scores_per_video_are_of_that_video_alone(evaluation):
     assert abs(mean - evaluation.scores["ccc"]["mean"]) > 1e-4
 
 
-def test_a_video_without_labels_is_predicted_and_not_scored(folder, model):
-    evaluation = Evaluator(Corpus.open(folder, "test", 32), TINY.evaluation)(model)
+def test_a_video_without_labels_is_predicted_and_not_scored(tiny_folder, model):
+    evaluation = Evaluator(Corpus.open(tiny_folder, "test", 32), TINY.evaluation)(model)
     rows = evaluation.per_video()
     assert [(row.frames, row.frames_scored) for row in rows] == [(11, 0), (10, 10)]
     assert rows[0].scores is None

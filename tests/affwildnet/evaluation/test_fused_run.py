@@ -22,11 +22,6 @@ from tfrecords_tools.records import manifest
 LATEST = Choices(checkpoint="latest")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
 def member(path, folder, seed, experiment=TINY, upside_down=False):
     """A working directory with a network whose validation CCC is above 0, or below it."""
     workdir = started(path, folder, experiment)
@@ -44,9 +39,9 @@ def member(path, folder, seed, experiment=TINY, upside_down=False):
 
 
 @pytest.fixture(scope="module")
-def members(folder, tmp_path_factory):
+def members(tiny_folder, tmp_path_factory):
     root = tmp_path_factory.mktemp("members")
-    return [member(root / str(seed), folder, seed) for seed in (1, 2)]
+    return [member(root / str(seed), tiny_folder, seed) for seed in (1, 2)]
 
 
 def pooled(evaluation):
@@ -55,7 +50,7 @@ def pooled(evaluation):
 
 
 @pytest.mark.slow
-def test_the_fused_network_is_the_mean_weighted_by_validation_ccc(members, folder, tmp_path):
+def test_the_fused_network_is_the_mean_weighted_by_validation_ccc(members, tiny_folder, tmp_path):
     into = Workdir(tmp_path / "fused")
     fused_run.fuse([each.path for each in members], into, LATEST)
     weights, values = [], []
@@ -101,7 +96,7 @@ def test_the_fusion_of_a_papers_networks_is_the_papers(tmp_path):
     assert fused_run._experiment(members[::-1]).published == ()
 
 
-def test_too_few_runs_or_a_trained_workdir_are_refused(members, folder, tmp_path):
+def test_too_few_runs_or_a_trained_workdir_are_refused(members, tiny_folder, tmp_path):
     into = Workdir(tmp_path / "fused")
     with pytest.raises(UserError, match=r"at least two working directories. Received: 1"):
         fused_run.fuse([members[0].path], into, LATEST)
@@ -111,12 +106,12 @@ def test_too_few_runs_or_a_trained_workdir_are_refused(members, folder, tmp_path
 
 
 @pytest.mark.slow
-def test_networks_that_do_not_fit_together_are_refused(members, folder, tmp_path):
+def test_networks_that_do_not_fit_together_are_refused(members, tiny_folder, tmp_path):
     into = Workdir(tmp_path / "fused")
-    worse = member(tmp_path / "worse", folder, 3, upside_down=True)
+    worse = member(tmp_path / "worse", tiny_folder, 3, upside_down=True)
     with pytest.raises(UserError, match=r"worse.*validation CCC above 0.*Leave it out"):
         fused_run.fuse([members[0].path, worse.path], into, LATEST)
-    other = member(tmp_path / "other", folder, 4, replace(TINY, protocol="folds"))
+    other = member(tmp_path / "other", tiny_folder, 4, replace(TINY, protocol="folds"))
     with pytest.raises(UserError, match=r"for one protocol. Received: folds, frames"):
         fused_run.fuse([members[0].path, other.path], into, LATEST)
     elsewhere = member(tmp_path / "elsewhere", tiny_corpus(tmp_path / "corpus"), 5)
@@ -125,6 +120,6 @@ def test_networks_that_do_not_fit_together_are_refused(members, folder, tmp_path
     assert not into.begun
 
 
-def test_corpora_are_opened_for_the_network(members, folder):
+def test_corpora_are_opened_for_the_network(members, tiny_folder):
     trained = Trained(members[0], LATEST)
-    assert trained.corpus("test").videos == Corpus.open(folder, "test", 32).videos
+    assert trained.corpus("test").videos == Corpus.open(tiny_folder, "test", 32).videos

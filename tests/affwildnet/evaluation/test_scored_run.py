@@ -14,7 +14,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import by_definition
-from tests.helpers.trainings import TINY, add_checkpoint, started, tiny_corpus
+from tests.helpers.trainings import TINY, add_checkpoint, started
 from tfrecords_tools.errors import UserError
 
 LATEST = Choices(checkpoint="latest", resamples=50)
@@ -24,11 +24,6 @@ LATEST = Choices(checkpoint="latest", resamples=50)
 def without_pictures(monkeypatch):
     """Leave out the plots, which take seconds and are tested by themselves."""
     monkeypatch.setattr(plots, "draw", lambda *_: {})
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def trained(path, folder, seed, experiment=TINY):
@@ -46,8 +41,8 @@ def written(path):
 
 
 @pytest.mark.slow
-def test_the_difference_is_that_of_both_reports(folder, tmp_path):
-    one, two = (trained(tmp_path / str(seed), folder, seed) for seed in (1, 2))
+def test_the_difference_is_that_of_both_reports(tiny_folder, tmp_path):
+    one, two = (trained(tmp_path / str(seed), tiny_folder, seed) for seed in (1, 2))
     done = scored_run.once(one, LATEST, two)
     other = scored_run.once(two, LATEST)
     found = done.report.against.difference
@@ -60,8 +55,8 @@ def test_the_difference_is_that_of_both_reports(folder, tmp_path):
     assert f"on the same frames: valence {found['ccc']['valence'].value:+.3f} (" in table
 
 
-def test_settings_change_the_evaluation_alone(folder, tmp_path):
-    workdir = trained(tmp_path, folder, 1)
+def test_settings_change_the_evaluation_alone(tiny_folder, tmp_path):
+    workdir = trained(tmp_path, tiny_folder, 1)
     plain, other = (
         scored_run.once(workdir, replace(LATEST, settings=settings)).report
         for settings in ((), ("evaluation.carry_state=True", "evaluation.window=3"))
@@ -75,9 +70,9 @@ def test_settings_change_the_evaluation_alone(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_post_processing_is_chosen_on_validation_and_reported(folder, tmp_path):
+def test_post_processing_is_chosen_on_validation_and_reported(tiny_folder, tmp_path):
     asked = replace(TINY, evaluation=replace(TINY.evaluation, post_process=("median_filter",)))
-    done = scored_run.once(trained(tmp_path, folder, 1, asked), replace(LATEST, split="test")).report
+    done = scored_run.once(trained(tmp_path, tiny_folder, 1, asked), replace(LATEST, split="test")).report
     post = done.post_processing
     assert post.chosen.after["mean"] >= post.chosen.before["mean"]
     chosen = Trained(Workdir(tmp_path), LATEST).post_processing

@@ -17,12 +17,7 @@ from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tests.helpers.networks import numpy
 from tests.helpers.paths import ROOT
-from tests.helpers.trainings import TINY, finished, logged, steps_of, tiny, tiny_corpus
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
+from tests.helpers.trainings import TINY, finished, logged, steps_of, tiny
 
 
 @pytest.fixture
@@ -37,13 +32,13 @@ def standardised(**training):
 
 
 @pytest.fixture(scope="module")
-def two_runs(corpus, tmp_path_factory):
+def two_runs(tiny_folder, tmp_path_factory):
     """The same 9 steps: in one go, and stopped at 4. An epoch of the data ends between; flips and dropout are on."""
     folder = tmp_path_factory.mktemp("runs")
     whole, parts = Workdir(folder / "whole"), Workdir(folder / "parts")
-    assert train(Run(standardised(steps=9, checkpoint_steps=5), corpus), whole) == 0
-    assert train(Run(standardised(steps=4), corpus), parts) == 0
-    assert train(Run(standardised(steps=9), corpus), parts) == 0
+    assert train(Run(standardised(steps=9, checkpoint_steps=5), tiny_folder), whole) == 0
+    assert train(Run(standardised(steps=4), tiny_folder), parts) == 0
+    assert train(Run(standardised(steps=9), tiny_folder), parts) == 0
     return whole, parts
 
 
@@ -88,17 +83,17 @@ def test_batch_normalisation_learns_its_statistics(two_runs):
 
 
 @pytest.mark.slow
-def test_the_workdir_holds_what_the_evaluator_needs(two_runs, corpus):
+def test_the_workdir_holds_what_the_evaluator_needs(two_runs, tiny_folder):
     experiment, data_dir = two_runs[0].open()
     assert experiment == standardised(steps=9, checkpoint_steps=5)
-    assert data_dir == corpus.resolve()
+    assert data_dir == tiny_folder.resolve()
     assert steps_of(two_runs[0]) == [5, 9]
     assert finished(two_runs[0]) == {"step": 9, "reason": "all steps are done"}
     assert list((two_runs[0].path / "tensorboard" / "train").glob("events.*"))
 
 
 @pytest.mark.slow
-def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(corpus, workdir):
+def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(tiny_folder, workdir):
     settings = {
         "model.backbone": "cnn_m",
         "model.image_size": 32,
@@ -111,7 +106,7 @@ def test_a_real_process_that_is_stopped_or_killed_goes_on_where_it_was(corpus, w
         "training.log_steps": 1,
         "training.checkpoint_steps": 3,
     }
-    command = [sys.executable, "train.py", "--experiment=ijcv2019/affwildnet_vggface", f"--data_dir={corpus}"]
+    command = [sys.executable, "train.py", "--experiment=ijcv2019/affwildnet_vggface", f"--data_dir={tiny_folder}"]
     command += [f"--workdir={workdir.path}", *(f"--set={name}={value}" for name, value in settings.items())]
 
     def run_until(step, number):

@@ -22,7 +22,7 @@ from affwildnet.training import loop, stages, train
 from affwildnet.training.start import begin
 from tests.helpers.networks import numpy
 from tests.helpers.small_network import SMALL, build_small, quick_batches, same, save_with_weights_of_its_own, weights
-from tests.helpers.trainings import TINY, finished, logged, steps_of, tiny_corpus
+from tests.helpers.trainings import TINY, finished, logged, steps_of
 from tfrecords_tools.errors import UserError
 
 HEAD = ("fc*", "valence_arousal")
@@ -32,11 +32,6 @@ C2 = Stage("c2", ("*",), FROM_INIT, learning_rate=0.02, steps=2)
 C3 = Stage("c3", ("*",), (("*", "c2"), ("conv*", "init"), ("standardise_landmarks", "init")), learning_rate=0.03)
 CNN_LAYERS = ("conv1", "conv1_bn", "conv2", "conv2_bn")
 HEAD_LAYERS = ("fc1", "fc2", "valence_arousal")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +96,15 @@ def with_stages(experiment, *changed):
 # What a stage freezes, starts from, and leaves.
 
 
-def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, given, corpus, workdir, quick, shown):
-    assert train(Run(staged, corpus), workdir) == 0
+def test_stages_run_in_order_each_in_a_working_directory_of_its_own(staged, given, tiny_folder, workdir, quick, shown):
+    assert train(Run(staged, tiny_folder), workdir) == 0
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.03]
-    random = begun(staged, C0, corpus)  # the seed's
+    random = begun(staged, C0, tiny_folder)  # the seed's
     for stage, steps in ((C0, 3), (C2, 2), (C3, 3)):
         own = workdir.of_stage(stage.name)
         run = own.open()
         experiment = run.experiment
-        assert run == Run(staged, corpus.resolve()).of_stage(stage)
+        assert run == Run(staged, tiny_folder.resolve()).of_stage(stage)
         assert run.stage == stage
         assert (experiment.training.steps, experiment.training.learning_rate) == (steps, stage.learning_rate)
         assert experiment.training.stages == ()
@@ -156,9 +151,9 @@ def inputs():
     return {"frames": frames, "landmarks": rng.random((2, 3, 68, 2), np.float32)}
 
 
-def test_frozen_batch_normalisation_is_in_inference_mode(staged, corpus):
+def test_frozen_batch_normalisation_is_in_inference_mode(staged, tiny_folder):
     without_dropout = replace(staged, model=replace(staged.model, dropout=0.0))
-    frozen, free = (begun(without_dropout, stage, corpus) for stage in (C0, C2))
+    frozen, free = (begun(without_dropout, stage, tiny_folder) for stage in (C0, C2))
     before = weights(frozen)
     assert same(before, weights(free))
     predictions = numpy(frozen(inputs(), training=False))
@@ -169,16 +164,16 @@ def test_frozen_batch_normalisation_is_in_inference_mode(staged, corpus):
     assert same(weights(free, "conv1"), weights(frozen, "conv1"))
 
 
-def test_dropout_stays_where_its_layers_neighbours_are_frozen(staged, corpus):
-    model = begun(staged, replace(C0, trainable=("valence_arousal",)), corpus)
+def test_dropout_stays_where_its_layers_neighbours_are_frozen(staged, tiny_folder):
+    model = begun(staged, replace(C0, trainable=("valence_arousal",)), tiny_folder)
     one, other = (numpy(model(inputs(), training=True)) for _ in range(2))
     assert np.abs(one - other).max() > 0
 
 
 @pytest.mark.slow
-def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, given, corpus, workdir, small):
-    assert train(Run(staged, corpus), workdir, stage="c0") == 0
-    model, start = last(workdir.of_stage("c0")), begun(staged, C0, corpus)
+def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, given, tiny_folder, workdir, small):
+    assert train(Run(staged, tiny_folder), workdir, stage="c0") == 0
+    model, start = last(workdir.of_stage("c0")), begun(staged, C0, tiny_folder)
     assert same(weights(model, *CNN_LAYERS), weights(given[1], *CNN_LAYERS))
     for name in HEAD_LAYERS:
         for mine, before in zip(weights(model, name), weights(start, name), strict=True):
@@ -189,15 +184,15 @@ def test_training_for_real_changes_what_is_trained_and_nothing_else(staged, give
     assert len(model.optimizer.variables) == 2 + 2 * 6  # count and rate; two moments of each kernel and bias
 
 
-def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, corpus, workdir, quick, shown):
-    train(Run(staged, corpus), workdir, stage="c2")
+def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, tiny_folder, workdir, quick, shown):
+    train(Run(staged, tiny_folder), workdir, stage="c2")
     own = workdir.of_stage("c2")
     best = last(own)
     best.get_layer("fc1").kernel.assign(numpy(best.get_layer("fc1").kernel) - 7)
     own.best.mkdir()
     best.save(own.best / "best_mean.keras")
     write_json(own.best / "best_mean.json", {"step": 1})
-    train(Run(staged, corpus), workdir, stage="c3")
+    train(Run(staged, tiny_folder), workdir, stage="c3")
     c3 = quick.began[-1][1]
     assert same([array for name in HEAD_LAYERS for array in c3[name]], weights(best, *HEAD_LAYERS))
     assert not same(c3["fc1"], weights(last(own), "fc1"))
@@ -210,16 +205,16 @@ def test_an_evaluators_best_is_what_a_later_stage_starts_from(staged, given, cor
     assert not workdir.of_stage("c0").begun
 
 
-def test_the_last_pair_that_matches_a_layer_wins(staged, given, corpus):
+def test_the_last_pair_that_matches_a_layer_wins(staged, given, tiny_folder):
     stage = replace(C0, starts=(("fc1", "random"), ("*", "init"), ("fc2", "random")))
-    model = begun(staged, stage, corpus)
+    model = begun(staged, stage, tiny_folder)
     assert same(weights(model, "fc1"), weights(given[1], "fc1"))
     assert not same(weights(model, "fc2"), weights(given[1], "fc2"))
 
 
-def test_skipped_layers_of_the_file_are_random_in_stages_too(staged, given, corpus):
+def test_skipped_layers_of_the_file_are_random_in_stages_too(staged, given, tiny_folder):
     skipping = replace(staged, training=replace(staged.training, init_skip=("conv2",)))
-    model = begun(skipping, C0, corpus)
+    model = begun(skipping, C0, tiny_folder)
     assert not same(weights(model, "conv2"), weights(given[1], "conv2"))
     assert same(weights(model, "conv1"), weights(given[1], "conv1"))
 
@@ -231,57 +226,57 @@ def test_a_stage_survives_being_written_to_json(staged):
 # Going on.
 
 
-def test_a_stopped_training_goes_on_in_its_stage(staged, corpus, workdir, quick, shown):
+def test_a_stopped_training_goes_on_in_its_stage(staged, tiny_folder, workdir, quick, shown):
     quick.events[0.02, 1] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
+    assert train(Run(staged, tiny_folder), workdir) == 128 + signal.SIGTERM
     assert steps_of(workdir.of_stage("c2")) == [1]
     assert not workdir.finished.exists()
     assert not workdir.of_stage("c3").begun
     shown()
-    assert train(Run(staged, corpus), workdir) == 0
+    assert train(Run(staged, tiny_folder), workdir) == 0
     assert "stage c0 is done: step 3, all steps are done" in shown()
     assert [rate for rate, _ in quick.began] == [0.01, 0.02, 0.02, 0.03]
     assert [logged(workdir.of_stage(name)) for name in ("c0", "c2", "c3")] == [[1, 2, 3], [1, 2], [1, 2, 3]]
-    assert train(Run(staged, corpus), workdir) == 0
+    assert train(Run(staged, tiny_folder), workdir) == 0
     assert len(quick.began) == 4
 
 
-def test_a_signal_in_the_last_step_of_a_stage_does_not_start_the_next(staged, corpus, workdir, quick):
+def test_a_signal_in_the_last_step_of_a_stage_does_not_start_the_next(staged, tiny_folder, workdir, quick):
     quick.events[0.01, 3] = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    assert train(Run(staged, corpus), workdir) == 128 + signal.SIGTERM
+    assert train(Run(staged, tiny_folder), workdir) == 128 + signal.SIGTERM
     assert finished(workdir.of_stage("c0"))["step"] == 3
     assert not workdir.of_stage("c2").begun
 
 
-def test_the_evaluators_stop_ends_a_stage_and_the_next_begins(staged, corpus, workdir, quick):
+def test_the_evaluators_stop_ends_a_stage_and_the_next_begins(staged, tiny_folder, workdir, quick):
     quick.events[0.01, 1] = lambda: write_json(workdir.of_stage("c0").stop, {"step": 1})
-    assert train(Run(staged, corpus), workdir) == 0
+    assert train(Run(staged, tiny_folder), workdir) == 0
     assert finished(workdir.of_stage("c0")) == {"step": 1, "reason": "the evaluator said stop"}
     assert finished(workdir.of_stage("c3"))["step"] == 3
-    assert train(Run(staged, corpus), workdir) == 0
+    assert train(Run(staged, tiny_folder), workdir) == 0
     assert len(quick.began) == 3
 
 
-def test_a_stop_that_a_killed_trainer_did_not_obey_is_obeyed(staged, corpus, workdir, quick):
-    train(Run(staged, corpus), workdir, stage="c0")
+def test_a_stop_that_a_killed_trainer_did_not_obey_is_obeyed(staged, tiny_folder, workdir, quick):
+    train(Run(staged, tiny_folder), workdir, stage="c0")
     own = workdir.of_stage("c0")
     own.finished.unlink()
     write_json(own.stop, {"step": 3})
-    assert train(Run(staged, corpus), workdir, stage="c0") == 0
+    assert train(Run(staged, tiny_folder), workdir, stage="c0") == 0
     assert finished(own) == {"step": 3, "reason": "the evaluator said stop"}  # or a watcher would wait for ever
 
 
 @pytest.mark.slow
-def test_more_steps_are_trained_when_training_steps_is_raised(staged, corpus, workdir, quick):
-    train(Run(staged, corpus), workdir, stage="c0")
-    train(Run(override(staged, ["training.steps=5"]), corpus), workdir, stage="c0")
+def test_more_steps_are_trained_when_training_steps_is_raised(staged, tiny_folder, workdir, quick):
+    train(Run(staged, tiny_folder), workdir, stage="c0")
+    train(Run(override(staged, ["training.steps=5"]), tiny_folder), workdir, stage="c0")
     assert logged(workdir.of_stage("c0")) == [1, 2, 3, 4, 5]
 
 
-def test_a_loss_that_is_not_finite_ends_the_whole_run(staged, corpus, workdir, quick, monkeypatch):
+def test_a_loss_that_is_not_finite_ends_the_whole_run(staged, tiny_folder, workdir, quick, monkeypatch):
     monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: (float("nan"), 1.0))
     with pytest.raises(UserError, match=r"not finite at step 1.*lower learning_rate of stage c0, or"):
-        train(Run(staged, corpus), workdir)
+        train(Run(staged, tiny_folder), workdir)
     assert finished(workdir)["reason"] == "stage c0: the loss is not finite"  # or a watcher would wait for c2
     assert not workdir.of_stage("c2").begun
 
@@ -291,7 +286,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterrupted_run(corpus, tmp_path, monkeypatch):
+def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterrupted_run(
+    tiny_folder, tmp_path, monkeypatch
+):
     """On a network with GRU layers, dropout, flips and jitter, by the compiled step."""
     model = replace(TINY.model, standardise_landmarks=True)
     path = tmp_path / "init.keras"
@@ -303,7 +300,7 @@ def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterru
     training = replace(TINY.training, init=str(path), stages=(first, second), steps=2, checkpoint_steps=2)
     experiment = replace(TINY, model=model, training=replace(training, landmark_jitter=0.01))
     whole, killed = Workdir(tmp_path / "whole"), Workdir(tmp_path / "killed")
-    assert train(Run(experiment, corpus), whole) == 0
+    assert train(Run(experiment, tiny_folder), whole) == 0
 
     update = loop.training_step.TrainStep.__call__
 
@@ -315,9 +312,9 @@ def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterru
     with monkeypatch.context() as patch:
         patch.setattr(loop.training_step.TrainStep, "__call__", until_killed)
         with pytest.raises(Killed):
-            train(Run(experiment, corpus), killed)
+            train(Run(experiment, tiny_folder), killed)
     assert steps_of(killed.of_stage("c3")) == [2]
-    assert train(Run(experiment, corpus), killed) == 0
+    assert train(Run(experiment, tiny_folder), killed) == 0
     assert logged(killed.of_stage("c0")) == [1, 2]
     assert logged(killed.of_stage("c3")) == [1, 2, 3, 3, 4, 5]
     for name in ("c0", "c3"):
@@ -349,30 +346,30 @@ def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterru
         ({"name": "../c0"}, r"A stage's name must "),
     ],
 )
-def test_a_stage_that_does_not_fit_is_found_beforehand(changed, message, staged, corpus, workdir, small):
+def test_a_stage_that_does_not_fit_is_found_beforehand(changed, message, staged, tiny_folder, workdir, small):
     with pytest.raises(UserError, match=message) as caught:
-        train(Run(with_stages(staged, replace(C0, **changed), C2, C3), corpus), workdir)
+        train(Run(with_stages(staged, replace(C0, **changed), C2, C3), tiny_folder), workdir)
     assert "\n" not in str(caught.value)
     assert not workdir.path.exists()
 
 
-def test_layers_without_trainable_weights_are_refused(staged, corpus):
+def test_layers_without_trainable_weights_are_refused(staged, tiny_folder):
     with pytest.raises(UserError, match=r"must match layers that can be trained.*standardise_landmarks"):
-        begun(staged, replace(C0, trainable=("standardise_*",)), corpus)
+        begun(staged, replace(C0, trainable=("standardise_*",)), tiny_folder)
 
 
-def test_the_weights_that_the_paper_starts_from_are_asked_for(staged, corpus, workdir, small):
+def test_the_weights_that_the_paper_starts_from_are_asked_for(staged, tiny_folder, workdir, small):
     none = replace(staged, training=replace(staged.training, init="", pretrained="VGG-Face"))
     with pytest.raises(UserError, match=r"c0 starts from the weights of a file; the paper's are VGG-Face\..*--set"):
-        train(Run(none, corpus), workdir)
+        train(Run(none, tiny_folder), workdir)
     with pytest.raises(UserError, match=r"must be a \.keras file\. Received: no\.keras, which is not there"):
-        train(Run(replace(none, training=replace(none.training, init="no.keras")), corpus), workdir)
+        train(Run(replace(none, training=replace(none.training, init="no.keras")), tiny_folder), workdir)
     assert not workdir.path.exists()
 
 
-def test_a_stage_cannot_start_from_one_that_was_not_run(staged, corpus, workdir, quick):
+def test_a_stage_cannot_start_from_one_that_was_not_run(staged, tiny_folder, workdir, quick):
     with pytest.raises(UserError, match=r"c2: stage c2, .*has no checkpoint\. Train it first, with --stage=c2"):
-        train(Run(staged, corpus), workdir, stage="c3")
+        train(Run(staged, tiny_folder), workdir, stage="c3")
 
 
 def test_a_stage_may_start_from_an_unfinished_one(staged, workdir, shown):
@@ -383,21 +380,21 @@ def test_a_stage_may_start_from_an_unfinished_one(staged, workdir, shown):
     assert "stage c2 has not finished; the next one starts from what it has so far" in shown()
 
 
-def test_an_unknown_stage_is_refused(staged, corpus, workdir, small):
+def test_an_unknown_stage_is_refused(staged, tiny_folder, workdir, small):
     with pytest.raises(UserError, match=r"`stage` must be one of c0, c2, c3\. Received: c1\."):
-        train(Run(staged, corpus), workdir, stage="c1")
+        train(Run(staged, tiny_folder), workdir, stage="c1")
     with pytest.raises(UserError, match=r"needs an experiment with stages\. Received: c1; tests/tiny has none"):
-        train(Run(TINY, corpus), workdir, stage="c1")
+        train(Run(TINY, tiny_folder), workdir, stage="c1")
 
 
-def test_a_stage_that_was_changed_is_refused(staged, corpus, workdir, quick):
-    train(Run(staged, corpus), workdir, stage="c2")
+def test_a_stage_that_was_changed_is_refused(staged, tiny_folder, workdir, quick):
+    train(Run(staged, tiny_folder), workdir, stage="c2")
     with pytest.raises(UserError, match=r"c2: belongs to another.*stage's trainable is \('\*',\) there, not \('fc"):
-        train(Run(with_stages(staged, C0, replace(C2, trainable=HEAD), C3), corpus), workdir)
+        train(Run(with_stages(staged, C0, replace(C2, trainable=HEAD), C3), tiny_folder), workdir)
     with pytest.raises(UserError, match=r"training\.learning_rate is 0\.02 there, not 1\.0"):
-        train(Run(with_stages(staged, C0, replace(C2, learning_rate=1.0), C3), corpus), workdir)
+        train(Run(with_stages(staged, C0, replace(C2, learning_rate=1.0), C3), tiny_folder), workdir)
     with pytest.raises(UserError, match=r"training\.stages is c0, c2, c3 there, not empty"):
-        train(Run(with_stages(staged), corpus), workdir)
+        train(Run(with_stages(staged), tiny_folder), workdir)
     with pytest.raises(UserError, match=r"it holds the stage c2, this run no stage"):
-        train(replace(Run(staged, corpus).of_stage(C2), stage=None), workdir.of_stage("c2"))
-    assert train(Run(with_stages(staged, C0, replace(C2, steps=3), C3), corpus), workdir, stage="c2") == 0
+        train(replace(Run(staged, tiny_folder).of_stage(C2), stage=None), workdir.of_stage("c2"))
+    assert train(Run(with_stages(staged, C0, replace(C2, steps=3), C3), tiny_folder), workdir, stage="c2") == 0

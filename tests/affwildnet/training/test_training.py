@@ -27,15 +27,9 @@ from tests.helpers.trainings import (
     plain_model,
     steps_of,
     tiny,
-    tiny_corpus,
     truncate,
 )
 from tfrecords_tools.errors import UserError, exit_status
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture
@@ -90,21 +84,21 @@ def at_step(monkeypatch):
 # Resuming.
 
 
-def test_the_seed_decides_the_first_weights(corpus, tmp_path, scripted):
+def test_the_seed_decides_the_first_weights(tiny_folder, tmp_path, scripted):
     kernels = []
     for number, seed in enumerate((1, 1, 2)):
         workdir = Workdir(tmp_path / str(number))
-        train(Run(tiny(steps=1, seed=seed), corpus), workdir)
+        train(Run(tiny(steps=1, seed=seed), tiny_folder), workdir)
         kernels.append(numpy(checkpoints.resume(workdir.checkpoints)[0].get_layer("fc1").kernel))
     np.testing.assert_array_equal(kernels[0], kernels[1])
     assert np.abs(kernels[0] - kernels[2]).max() > 0.01
 
 
-def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus, workdir, scripted, shown):
-    train(Run(tiny(steps=6, checkpoint_steps=2), corpus), workdir)
+def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(tiny_folder, workdir, scripted, shown):
+    train(Run(tiny(steps=6, checkpoint_steps=2), tiny_folder), workdir)
     broken = checkpoints.path_of(workdir.checkpoints, 6)
     truncate(broken)
-    train(Run(tiny(steps=7, checkpoint_steps=2), corpus), workdir)
+    train(Run(tiny(steps=7, checkpoint_steps=2), tiny_folder), workdir)
     assert logged(workdir) == [1, 2, 3, 4, 5, 6, 5, 6, 7]
     assert f"skipped: {broken}" in shown()
     assert checkpoints.resume(workdir.checkpoints)[1].step == 7
@@ -114,66 +108,66 @@ def test_a_truncated_checkpoint_costs_only_the_steps_since_the_one_before(corpus
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_ends_training(number, corpus, workdir, scripted, at_step, shown):
+def test_a_signal_saves_and_ends_training(number, tiny_folder, workdir, scripted, at_step, shown):
     handler = signal.getsignal(number)
     at_step[3] = lambda: os.kill(os.getpid(), number)
-    assert train(Run(tiny(steps=100), corpus), workdir) == 128 + number
+    assert train(Run(tiny(steps=100), tiny_folder), workdir) == 128 + number
     assert signal.getsignal(number) == handler
     (last,) = steps_of(workdir)
     assert last in (3, 4)  # the signal comes in during the step or after it
     assert f"{number.name}: saved step {last} and left" in shown()
     assert not workdir.finished.exists()
-    assert train(Run(tiny(steps=last + 2), corpus), workdir) == 0
+    assert train(Run(tiny(steps=last + 2), tiny_folder), workdir) == 0
     assert logged(workdir)[-3:] == [last, last + 1, last + 2]
 
 
-def test_the_evaluators_stop_is_obeyed(corpus, workdir, scripted, at_step, shown):
+def test_the_evaluators_stop_is_obeyed(tiny_folder, workdir, scripted, at_step, shown):
     at_step[3] = lambda: workdir.stop.write_text("{}")
-    assert train(Run(tiny(steps=100), corpus), workdir) == 0
+    assert train(Run(tiny(steps=100), tiny_folder), workdir) == 0
     assert steps_of(workdir) == [3]
     assert finished(workdir) == {"step": 3, "reason": "the evaluator said stop"}
-    assert train(Run(tiny(steps=100), corpus), workdir) == 0
+    assert train(Run(tiny(steps=100), tiny_folder), workdir) == 0
     assert f"To train on, delete {workdir.stop}" in shown()
     assert logged(workdir) == [1, 2, 3]
     workdir.stop.unlink()
-    assert train(Run(tiny(steps=5), corpus), workdir) == 0
+    assert train(Run(tiny(steps=5), tiny_folder), workdir) == 0
     assert logged(workdir) == [1, 2, 3, 4, 5]
     assert finished(workdir) == {"step": 5, "reason": "all steps are done"}
 
 
-def test_a_run_that_is_done_says_so(corpus, workdir, scripted, shown):
-    train(Run(tiny(steps=2), corpus), workdir)
+def test_a_run_that_is_done_says_so(tiny_folder, workdir, scripted, shown):
+    train(Run(tiny(steps=2), tiny_folder), workdir)
     workdir.finished.unlink()
     shown()
-    assert train(Run(tiny(steps=2), corpus), workdir) == 0
+    assert train(Run(tiny(steps=2), tiny_folder), workdir) == 0
     assert "training is done: step 2 of 2. To train on, raise training.steps" in shown()
     assert logged(workdir) == [1, 2]
     assert finished(workdir)["step"] == 2  # or a watcher would wait for ever
 
 
-def test_a_run_that_goes_on_is_not_finished(corpus, workdir, scripted, at_step):
-    train(Run(tiny(steps=2), corpus), workdir)
+def test_a_run_that_goes_on_is_not_finished(tiny_folder, workdir, scripted, at_step):
+    train(Run(tiny(steps=2), tiny_folder), workdir)
     seen = []
     at_step[3] = lambda: seen.append(workdir.finished.exists())
-    train(Run(tiny(steps=4), corpus), workdir)
+    train(Run(tiny(steps=4), tiny_folder), workdir)
     assert seen == [False]
 
 
-def test_checkpoints_come_every_so_many_steps_and_the_latest_stay(corpus, workdir, scripted):
-    train(Run(tiny(steps=7, checkpoint_steps=2, keep_checkpoints=3), corpus), workdir)
+def test_checkpoints_come_every_so_many_steps_and_the_latest_stay(tiny_folder, workdir, scripted):
+    train(Run(tiny(steps=7, checkpoint_steps=2, keep_checkpoints=3), tiny_folder), workdir)
     assert steps_of(workdir) == [4, 6, 7]
 
 
-def test_checkpoints_come_every_so_many_minutes(corpus, workdir, scripted):
-    train(Run(tiny(steps=4, checkpoint_minutes=1e-9), corpus), workdir)
+def test_checkpoints_come_every_so_many_minutes(tiny_folder, workdir, scripted):
+    train(Run(tiny(steps=4, checkpoint_minutes=1e-9), tiny_folder), workdir)
     assert steps_of(workdir) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("values", [(float("nan"), 1.0), (float("inf"), 1.0), (1.0, float("nan"))])
-def test_a_loss_that_is_not_finite_stops_training(values, corpus, workdir, scripted):
+def test_a_loss_that_is_not_finite_stops_training(values, tiny_folder, workdir, scripted):
     scripted[5] = values
     with pytest.raises(UserError) as caught:
-        train(Run(tiny(steps=100, checkpoint_steps=3), corpus), workdir)
+        train(Run(tiny(steps=100, checkpoint_steps=3), tiny_folder), workdir)
     message = str(caught.value)
     assert f"not finite at step 5 (loss {values[0]}, gradient {values[1]})" in message
     assert "The checkpoint of step 3 remains." in message
@@ -186,29 +180,29 @@ def test_a_loss_that_is_not_finite_stops_training(values, corpus, workdir, scrip
     assert int(model.optimizer.iterations) == 3
 
 
-def test_without_a_checkpoint_the_message_says_so(corpus, workdir, scripted):
+def test_without_a_checkpoint_the_message_says_so(tiny_folder, workdir, scripted):
     scripted[2] = (float("nan"), 1.0)
     with pytest.raises(UserError, match="No checkpoint was saved"):
-        train(Run(tiny(), corpus), workdir)
+        train(Run(tiny(), tiny_folder), workdir)
     assert finished(workdir)["step"] == 0
-    assert train(Run(tiny(steps=1, learning_rate=1e-5), corpus), workdir) == 0  # as the message advises
+    assert train(Run(tiny(steps=1, learning_rate=1e-5), tiny_folder), workdir) == 0  # as the message advises
 
 
-def test_float16_may_overflow_its_gradient_but_not_its_loss(corpus, workdir, scripted):
+def test_float16_may_overflow_its_gradient_but_not_its_loss(tiny_folder, workdir, scripted):
     scripted[2] = (1.0, float("inf"))
-    assert train(Run(tiny(steps=3, precision="mixed_float16"), corpus), workdir) == 0
+    assert train(Run(tiny(steps=3, precision="mixed_float16"), tiny_folder), workdir) == 0
     model, _ = checkpoints.resume(workdir.checkpoints)
     assert type(model.optimizer) is keras.optimizers.LossScaleOptimizer  # which keeps its state when it is loaded
     assert int(model.optimizer.iterations) == 3
     scripted[5] = (float("nan"), 1.0)
     with pytest.raises(UserError, match="not finite at step 5"):
-        train(Run(tiny(steps=6, precision="mixed_float16"), corpus), workdir)
+        train(Run(tiny(steps=6, precision="mixed_float16"), tiny_folder), workdir)
 
 
-def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys):
+def test_a_rate_that_is_much_too_high_ends_with_status_2(tiny_folder, workdir, capsys):
     experiment = tiny(steps=50, learning_rate=1e30, loss="mse", clip_norm=0.0)
     experiment = replace(experiment, model=replace(TINY.model, recurrent="none", hidden=()))
-    assert exit_status(lambda: train(Run(experiment, corpus), workdir)) == 2
+    assert exit_status(lambda: train(Run(experiment, tiny_folder), workdir)) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: The loss or its gradient is not finite at step ")
     assert "Start in a new --workdir with a lower training.learning_rate, or with training.clip_norm set" in error
@@ -229,17 +223,19 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(corpus, workdir, capsys
         (replace(TINY, model=replace(TINY.model, image_size=64)), "takes crops of 64x64. Received: crops of 32x32"),
     ],
 )
-def test_settings_that_cannot_be_trained_are_named_and_can_be_corrected(experiment, message, corpus, workdir, scripted):
+def test_settings_that_cannot_be_trained_are_named_and_can_be_corrected(
+    experiment, message, tiny_folder, workdir, scripted
+):
     with pytest.raises(UserError, match=message):
-        train(Run(experiment, corpus), workdir)
-    assert train(Run(tiny(steps=1), corpus), workdir) == 0
+        train(Run(experiment, tiny_folder), workdir)
+    assert train(Run(tiny(steps=1), tiny_folder), workdir) == 0
 
 
-def test_the_workdir_of_another_run_is_refused(corpus, workdir, scripted):
-    train(Run(tiny(steps=1), corpus), workdir)
+def test_the_workdir_of_another_run_is_refused(tiny_folder, workdir, scripted):
+    train(Run(tiny(steps=1), tiny_folder), workdir)
     before = {path: path.read_bytes() for path in workdir.path.rglob("*.json")}
     with pytest.raises(UserError, match=r"another run: training\.learning_rate is 0\.003 there, not"):
-        train(Run(tiny(steps=5, learning_rate=1e-5), corpus), workdir)
+        train(Run(tiny(steps=5, learning_rate=1e-5), tiny_folder), workdir)
     assert {path: path.read_bytes() for path in workdir.path.rglob("*.json")} == before
 
 
@@ -279,9 +275,9 @@ def test_the_loss_falls_where_there_is_something_to_learn(tmp_path, workdir):
 
 
 @pytest.mark.slow
-def test_bfloat16_trains_and_does_not_change_the_policy(corpus, workdir):
+def test_bfloat16_trains_and_does_not_change_the_policy(tiny_folder, workdir):
     experiment = replace(tiny(steps=3, precision="mixed_bfloat16"), model=replace(TINY.model, recurrent="none"))
-    assert train(Run(experiment, corpus), workdir) == 0
+    assert train(Run(experiment, tiny_folder), workdir) == 0
     assert all(np.isfinite(line["loss"]) for line in read_lines(workdir.training_log))
     assert keras.config.dtype_policy().name == "float32"
     model, _ = checkpoints.resume(workdir.checkpoints)

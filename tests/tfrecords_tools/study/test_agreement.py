@@ -61,6 +61,9 @@ def test_pairs_are_compared_on_the_frames_that_both_rated():
     assert correlations(np.stack([x, y], 1))[0, 1] == pytest.approx(np.corrcoef([1, 2, 9, 3], [2, 1, 8, 5])[0, 1])
     np.testing.assert_array_equal(agreement.common(np.stack([x, y], 1))[:4], [1.5, 1.5, NAN, NAN])
     np.testing.assert_array_equal(agreement.common(np.stack([x, y], 1), (1,)), y)
+    three = np.array([[1, 2, 6], [0, NAN, 4]])
+    np.testing.assert_array_equal(agreement.common(three), [3, NAN])
+    np.testing.assert_array_equal(agreement.common(three, (0, 2)), [3.5, 2])
 
 
 def faces(frames, seed=0):

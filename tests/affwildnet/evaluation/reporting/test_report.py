@@ -27,7 +27,7 @@ from tests.helpers.evaluations import (
     random_video,
     video,
 )
-from tests.helpers.trainings import TINY, add_checkpoint, started, tiny_corpus
+from tests.helpers.trainings import TINY, add_checkpoint, started
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import LeftOut
 
@@ -38,13 +38,8 @@ LATEST = Choices(checkpoint="latest", resamples=10)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(folder):
-    return Corpus.open(folder, "validation")
+def corpus(tiny_folder):
+    return Corpus.open(tiny_folder, "validation")
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +78,11 @@ def scores_of(rows):
 
 
 @pytest.mark.parametrize(("batch_size", "window"), [(2, 6), (3, 40)])
-def test_scores_are_those_of_the_predictions_that_were_written(batch_size, window, folder, tmp_path, without_plots):
+def test_scores_are_those_of_the_predictions_that_were_written(
+    batch_size, window, tiny_folder, tmp_path, without_plots
+):
     experiment = replace(TINY, evaluation=EvaluationConfig(batch_size=batch_size, window=window))
-    workdir = started(tmp_path, folder, experiment)
+    workdir = started(tmp_path, tiny_folder, experiment)
     path, _ = add_checkpoint(workdir, 30)
     done = scored_run.once(workdir, LATEST)
     stored = json.loads((tmp_path / "report-validation.json").read_text())
@@ -115,8 +112,8 @@ def test_scores_are_those_of_the_predictions_that_were_written(batch_size, windo
         )
 
 
-def test_a_corpus_without_a_train_split_has_no_baselines(folder, tmp_path, without_plots):
-    workdir = started(tmp_path / "workdir", folder)
+def test_a_corpus_without_a_train_split_has_no_baselines(tiny_folder, tmp_path, without_plots):
+    workdir = started(tmp_path / "workdir", tiny_folder)
     add_checkpoint(workdir, 1)
     make_corpus(tmp_path / "other", [{"frames": 7, "split": "test"}])
     done = scored_run.once(workdir, replace(LATEST, split="test", data_dir=tmp_path / "other"))
@@ -124,8 +121,8 @@ def test_a_corpus_without_a_train_split_has_no_baselines(folder, tmp_path, witho
     assert done.report.counts.frames_scored == 7
 
 
-def test_what_is_missing_is_named(folder, tmp_path):
-    workdir = started(tmp_path, folder)
+def test_what_is_missing_is_named(tiny_folder, tmp_path):
+    workdir = started(tmp_path, tiny_folder)
     with pytest.raises(UserError, match="no checkpoint yet"):
         scored_run.once(workdir, LATEST)
     with pytest.raises(UserError, match="best_mean, which is not there yet"):
