@@ -266,36 +266,10 @@ def test_a_network_with_other_outputs_is_refused(corpus):
         Evaluator(corpus, TINY.evaluation)(made)
 
 
-ON_TWO_DEVICES = """
-import sys
-from pathlib import Path
-import keras, numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-import affwildnet.models
-from affwildnet.data import Corpus
-from affwildnet.evaluation.reporting import submissions
-from affwildnet.evaluation.evaluator import Evaluator
-from affwildnet.experiments.config import EvaluationConfig
-file, corpus, out = map(Path, sys.argv[1:])
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-assert strategy.num_replicas_in_sync == 2
-with strategy.scope():
-    mirrored = keras.saving.load_model(file)
-assert isinstance(mirrored.weights[0].value, tf.distribute.DistributedValues), "not a copy on each device"
-corpus = Corpus.open(corpus, "validation")
-for number, settings in enumerate([{}, {"overlap": 3}, {"carry_state": True}, {"batch_size": 4, "carry_state": True}]):
-    config = EvaluationConfig(**{"batch_size": 3, "window": 5, **settings})
-    found = Evaluator(corpus, config, strategy)(mirrored)
-    submissions.write(found, "frames", out / f"{number}.csv")
-"""
-
-
 @pytest.mark.slow
 def test_two_devices_share_the_work_and_change_nothing(tiny_folder, corpus, model, tmp_path):
     model.save(tmp_path / "network.keras")
-    command = [sys.executable, "-c", ON_TWO_DEVICES, tmp_path / "network.keras", tiny_folder, tmp_path]
+    command = [sys.executable, "-m", "tests.helpers.evaluate_on_two", tmp_path / "network.keras", tiny_folder, tmp_path]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     expected = [by_hand(corpus, model, 5), by_hand(corpus, model, 5, 3), *[whole_videos(corpus, model)] * 2]
