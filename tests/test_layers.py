@@ -4,6 +4,8 @@ import ast
 import json
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +220,14 @@ def test_modules_are_short_and_none_is_called_utils():
     for name, path in modules():
         assert len(path.read_text().splitlines()) <= 400, f"{name} is too long"
         assert not path.stem.startswith("utils"), f"{name} says nothing of what it holds"
+
+
+def repeated(paths):
+    """Return the file names that several modules have; `__init__.py` and `__main__.py` may."""
+    counts = Counter(path.name for path in paths)
+    return sorted(name for name, count in counts.items() if count > 1 and name not in ("__init__.py", "__main__.py"))
+
+
+def test_no_two_modules_have_one_file_name():
+    assert repeated(path for _, path in modules()) == []
+    assert repeated(map(Path, ("a/reading.py", "b/reading.py", "a/__init__.py", "__init__.py"))) == ["reading.py"]

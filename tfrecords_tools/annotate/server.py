@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from tfrecords_tools.annotate.catalogue import Catalogue, Clip, check_rater, provenance
-from tfrecords_tools.annotate.comparison import compare, select
 from tfrecords_tools.annotate.copies import Copies
 from tfrecords_tools.annotate.ghosts import Ghosts
+from tfrecords_tools.annotate.rater_comparison import compare, select
 from tfrecords_tools.annotate.recording import Recorder, Writers
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.loopback import LARGEST_MESSAGE, LoopbackServer, read_json, web

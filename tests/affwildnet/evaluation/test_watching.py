@@ -18,18 +18,13 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.evaluations import by_definition, random_utterances, utterance_by_loop
 from tests.helpers.networks import numpy
-from tests.helpers.trainings import TINY, add_checkpoint, plain_model, started, tiny_corpus, truncate
+from tests.helpers.trainings import TINY, add_checkpoint, plain_model, started, truncate
 from tfrecords_tools.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
 @pytest.fixture
-def workdir(tmp_path, corpus):
-    return started(tmp_path / "workdir", corpus)
+def workdir(tmp_path, tiny_folder):
+    return started(tmp_path / "workdir", tiny_folder)
 
 
 class Trainer:
@@ -103,7 +98,7 @@ def score_in(path):
     return [round(float(value), 3) for value in numpy(checkpoints.load(path).get_layer("out").bias)]
 
 
-def test_each_checkpoint_is_scored_once_as_it_comes(workdir, corpus, trainer, scripted):
+def test_each_checkpoint_is_scored_once_as_it_comes(workdir, tiny_folder, trainer, scripted):
     def late():
         planned(workdir, 30, 0.3)
         finish(workdir)
@@ -115,7 +110,7 @@ def test_each_checkpoint_is_scored_once_as_it_comes(workdir, corpus, trainer, sc
         lambda: planned(workdir, 20, 0.2),
         late,
     ]
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     lines = read_lines(workdir.metrics)
     assert [line["step"] for line in lines] == [10, 20, 30]
     assert [line["ccc"]["valence"] for line in lines] == [0.1, 0.2, 0.3]
@@ -124,18 +119,18 @@ def test_each_checkpoint_is_scored_once_as_it_comes(workdir, corpus, trainer, sc
     assert list((workdir.path / "tensorboard" / "validation").glob("events.*"))
 
 
-def test_a_restarted_watcher_scores_none_twice(workdir, corpus, trainer, scripted):
+def test_a_restarted_watcher_scores_none_twice(workdir, tiny_folder, trainer, scripted):
     planned(workdir, 10, 0.5)
     planned(workdir, 20, 0.1)
     finish(workdir)
-    watch(workdir, corpus)
+    watch(workdir, tiny_folder)
     planned(workdir, 30, 0.2)
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10, 20, 30]
     assert score_in(workdir.best / "best_mean.keras") == [0.5, 0.0]  # the restarted one knows what it must beat
 
 
-def test_a_watcher_killed_while_scoring_scores_that_checkpoint_again(workdir, corpus, trainer, scripted):
+def test_a_watcher_killed_while_scoring_scores_that_checkpoint_again(workdir, tiny_folder, trainer, scripted):
     path = planned(workdir, 10, 0.1)
     workdir.best.mkdir()
     (workdir.best / ".held-step-00000010.keras").write_bytes(path.read_bytes())
@@ -143,39 +138,39 @@ def test_a_watcher_killed_while_scoring_scores_that_checkpoint_again(workdir, co
     workdir.metrics.write_text('{"step": 10, "split": "valid')
     planned(workdir, 20, 0.2)
     finish(workdir)
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10, 20]
     assert [path for path in workdir.best.iterdir() if path.name.startswith(".")] == []
     assert score_in(workdir.best / "best_mean.keras") == [0.2, 0.0]
 
 
-def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, corpus, trainer, scripted, shown):
+def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, tiny_folder, trainer, scripted, shown):
     planned(workdir, 10, 0.1)
     gone = planned(workdir, 20, 0.2)
     planned(workdir, 30, 0.3)
     finish(workdir)
     scripted[0.1, 0.0] = gone.unlink
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10, 30]
     assert scored(workdir, "passed_over") == [20]
     assert f"skipped: {gone}: deleted before it could be scored" in shown()
 
 
-def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, corpus, trainer, scripted):
+def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, tiny_folder, trainer, scripted):
     path = planned(workdir, 10, 0.1)
     finish(workdir)
     scripted[0.1, 0.0] = path.unlink
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10]
     assert score_in(workdir.best / "best_mean.keras") == [0.1, 0.0]
 
 
 @pytest.mark.parametrize("broken", [10, 20])
-def test_a_truncated_checkpoint_is_named_and_skipped(broken, workdir, corpus, trainer, scripted, shown):
+def test_a_truncated_checkpoint_is_named_and_skipped(broken, workdir, tiny_folder, trainer, scripted, shown):
     paths = {step: planned(workdir, step, step / 100) for step in (10, 20, 30)}
     truncate(paths[broken])
     finish(workdir)
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [step for step in paths if step != broken]
     (line,) = (line for line in read_lines(workdir.metrics) if "passed_over" in line)
     assert line["step"] == broken
@@ -184,34 +179,34 @@ def test_a_truncated_checkpoint_is_named_and_skipped(broken, workdir, corpus, tr
     assert not list(workdir.best.glob(".*"))
 
 
-def test_a_broken_checkpoint_is_scored_once_it_is_written_again(workdir, corpus, trainer, scripted):
+def test_a_broken_checkpoint_is_scored_once_it_is_written_again(workdir, tiny_folder, trainer, scripted):
     truncate(planned(workdir, 10, 0.1))
     finish(workdir)
-    watch(workdir, corpus)
+    watch(workdir, tiny_folder)
     assert scored(workdir) == []
     planned(workdir, 10, 0.4)
-    watch(workdir, corpus)
+    watch(workdir, tiny_folder)
     assert scored(workdir) == [10]
     assert score_in(workdir.best / "best_mean.keras") == [0.4, 0.0]
 
 
-def test_a_network_that_diverged_is_skipped(workdir, corpus, trainer, scripted):
+def test_a_network_that_diverged_is_skipped(workdir, tiny_folder, trainer, scripted):
     planned(workdir, 10, 0.1)
     planned(workdir, 20, np.nan)
     finish(workdir)
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10]
     assert scored(workdir, "passed_over") == [20]
     assert score_in(workdir.best / "best_mean.keras") == [0.1, 0.0]
 
 
-def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir, corpus, trainer, scripted):
+def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir, tiny_folder, trainer, scripted):
     values = {10: (0.1, 0.3), 20: (0.5, -0.2), 30: (0.3, 0.2), 40: (0.2, 0.1)}
     trainer.script = [
         *(lambda step=step: planned(workdir, step, *values[step], keep=1) for step in values),
         lambda: finish(workdir),
     ]
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     lines = read_lines(workdir.metrics)
     assert [path.name for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000040.keras"]
     found = set()
@@ -223,7 +218,7 @@ def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir,
     assert found == {10, 20, 30}
 
 
-def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, corpus, trainer, scripted, shown):
+def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, tiny_folder, trainer, scripted, shown):
     for step, valence in ((10, 0.1), (20, 0.4), (30, 0.3), (40, 0.4)):
         planned(workdir, step, valence)
     seen = []
@@ -234,7 +229,7 @@ def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, 
         lambda: planned(workdir, 60, 0.9),
         lambda: finish(workdir),
     ]
-    assert watch(workdir, corpus, patience=3) == 0
+    assert watch(workdir, tiny_folder, patience=3) == 0
     stop = {"step": 50, "best_step": 20, "reason": "no better mean CCC in 3 checkpoints since step 20"}
     assert seen == [False, stop]
     assert json.loads(workdir.stop.read_text()) == stop
@@ -242,36 +237,36 @@ def test_patience_stops_the_trainer_after_so_many_without_a_better_one(workdir, 
     assert shown().count("stop: no better mean CCC in 3 checkpoints since step 20") == 1
 
 
-def test_patience_goes_on_counting_after_a_restart(workdir, corpus, trainer, scripted):
+def test_patience_goes_on_counting_after_a_restart(workdir, tiny_folder, trainer, scripted):
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.3)
     finish(workdir)
-    watch(workdir, corpus, patience=2)
+    watch(workdir, tiny_folder, patience=2)
     assert not workdir.stop.exists()
     planned(workdir, 30, 0.3)
-    watch(workdir, corpus, patience=2)
+    watch(workdir, tiny_folder, patience=2)
     assert json.loads(workdir.stop.read_text())["best_step"] == 10
 
 
-def test_patience_does_not_count_skipped_checkpoints(workdir, corpus, trainer, scripted):
+def test_patience_does_not_count_skipped_checkpoints(workdir, tiny_folder, trainer, scripted):
     planned(workdir, 10, 0.4)
     for step in (20, 30, 40):
         truncate(planned(workdir, step, 0.1))
     finish(workdir)
-    watch(workdir, corpus, patience=2)
+    watch(workdir, tiny_folder, patience=2)
     assert not workdir.stop.exists()
 
 
-def test_without_patience_it_never_stops_the_trainer(workdir, corpus, trainer, scripted):
+def test_without_patience_it_never_stops_the_trainer(workdir, tiny_folder, trainer, scripted):
     for step in range(1, 9):
         planned(workdir, step, 1 - step / 10)
     finish(workdir)
-    watch(workdir, corpus)
+    watch(workdir, tiny_folder)
     assert not workdir.stop.exists()
 
 
 def test_the_last_checkpoint_is_scored_though_the_trainer_ends_right_after_it(
-    workdir, corpus, trainer, scripted, monkeypatch
+    workdir, tiny_folder, trainer, scripted, monkeypatch
 ):
     listed, rest = checkpoints.listed, [lambda: finish(workdir), lambda: planned(workdir, 10, 0.1)]
 
@@ -283,29 +278,29 @@ def test_the_last_checkpoint_is_scored_though_the_trainer_ends_right_after_it(
 
     monkeypatch.setattr(checkpoints, "listed", then_it_ends)
     trainer.script = [lambda: None]
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert scored(workdir) == [10]
 
 
-def test_a_finished_trainer_without_checkpoints_ends_it(workdir, corpus, trainer, scripted, shown):
+def test_a_finished_trainer_without_checkpoints_ends_it(workdir, tiny_folder, trainer, scripted, shown):
     finish(workdir)
-    assert watch(workdir, corpus) == 0
+    assert watch(workdir, tiny_folder) == 0
     assert "the trainer has finished; 0 checkpoints were scored" in shown()
 
 
-def test_the_watcher_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, corpus, trainer, scripted):
+def test_the_watcher_gives_up_after_the_timeout_since_the_last_checkpoint(workdir, tiny_folder, trainer, scripted):
     def pause(seconds):
         trainer.now += seconds
 
     trainer.script = [lambda: pause(50), lambda: planned(workdir, 10, 0.1), lambda: pause(50), lambda: pause(20)]
     with pytest.raises(UserError, match=r"no new checkpoint for 1 minutes\. Does it run\?"):
-        watch(workdir, corpus, timeout=1)
+        watch(workdir, tiny_folder, timeout=1)
     assert scored(workdir) == [10]
     assert trainer.script == []
 
 
-def test_the_watcher_may_start_before_the_trainer(tmp_path, corpus, trainer, scripted):
-    workdir = started(tmp_path / "other", corpus)
+def test_the_watcher_may_start_before_the_trainer(tmp_path, tiny_folder, trainer, scripted):
+    workdir = started(tmp_path / "other", tiny_folder)
     held_back = (workdir.path / "experiment.json").read_text()
     (workdir.path / "experiment.json").unlink()
     trainer.script = [
@@ -333,9 +328,9 @@ def test_a_negative_patience_is_refused(workdir):
 
 
 @pytest.mark.parametrize(("flag", "stops"), [(None, True), (0, False), (9, False)])
-def test_the_experiments_patience_counts_unless_one_is_given(flag, stops, tmp_path, corpus, trainer, scripted):
+def test_the_experiments_patience_counts_unless_one_is_given(flag, stops, tmp_path, tiny_folder, trainer, scripted):
     patient = replace(TINY, evaluation=replace(TINY.evaluation, patience=1))
-    workdir = started(tmp_path / "patient", corpus, patient)
+    workdir = started(tmp_path / "patient", tiny_folder, patient)
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.3)
     finish(workdir)
@@ -343,25 +338,25 @@ def test_the_experiments_patience_counts_unless_one_is_given(flag, stops, tmp_pa
     assert workdir.stop.exists() == stops
 
 
-def test_lines_of_earlier_versions_without_a_ranking_count_by_their_ccc(workdir, corpus, trainer, scripted):
+def test_lines_of_earlier_versions_without_a_ranking_count_by_their_ccc(workdir, tiny_folder, trainer, scripted):
     old = {"valence": 0.4, "arousal": 0.4, "mean": 0.4}
     append_line(workdir.metrics, {"step": 10, "split": "validation", "frames_scored": 5, "ccc": old})
     planned(workdir, 10, 0.4, 0.4)
     planned(workdir, 20, 0.3, 0.3)
     planned(workdir, 30, 0.5, 0.1)
     finish(workdir)
-    assert watch(workdir, corpus, patience=2) == 0
+    assert watch(workdir, tiny_folder, patience=2) == 0
     assert [path.name for path in workdir.best.glob("*.keras")] == ["best_valence.keras"]
     assert json.loads(workdir.stop.read_text())["best_step"] == 10
 
 
-def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, corpus, trainer, scripted):
+def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, tiny_folder, trainer, scripted):
     planned(workdir, 10, 0.4)
     planned(workdir, 20, 0.6)
     planned(workdir, 30, 0.5)
     finish(workdir)
     scripted.accuracy = True
-    assert watch(workdir, corpus, patience=1) == 0
+    assert watch(workdir, tiny_folder, patience=1) == 0
     assert [line["ranking"] for line in read_lines(workdir.metrics)] == [{"mean": 0.4}, {"mean": 0.6}, {"mean": 0.5}]
     assert {path.name for path in workdir.best.iterdir()} == {"best_mean.keras", "best_mean.json"}
     assert score_in(workdir.best / "best_mean.keras") == [0.6, 0.0]
@@ -369,13 +364,13 @@ def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, corpus, traine
     assert reason == "no better total accuracy in 1 checkpoint since step 20"
 
 
-def test_the_experiments_protocol_decides(workdir, corpus, trainer, monkeypatch):
+def test_the_experiments_protocol_decides(workdir, tiny_folder, trainer, monkeypatch):
     evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
-    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: lambda model: evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config: lambda model: evaluation)
     planned(workdir, 10, 0.1)
     finish(workdir)
     experiment = replace(TINY, protocol="utterances", evaluation=replace(TINY.evaluation, sequence=4))
-    Watcher(Run(experiment, corpus), workdir).run()
+    Watcher(Run(experiment, tiny_folder), workdir).run()
     (line,) = read_lines(workdir.metrics)
     labels = [video.labels[0] for video in evaluation.videos]
     expected = by_definition(labels, [utterance_by_loop(video, 4, np.median) for video in evaluation.videos])
@@ -384,14 +379,14 @@ def test_the_experiments_protocol_decides(workdir, corpus, trainer, monkeypatch)
 
 
 @pytest.mark.slow
-def test_scores_are_those_of_the_evaluator(workdir, corpus, trainer):
+def test_scores_are_those_of_the_evaluator(workdir, tiny_folder, trainer):
     # Here nothing but the clock is scripted: weights are loaded into one network, which is compiled once.
     for step in (10, 20):
         add_checkpoint(workdir, step)
     append_line(workdir.metrics, {"step": 5, "passed_over": "deleted before it could be scored"})
     finish(workdir)
-    assert watch(workdir, corpus) == 0
-    evaluator = Evaluator(Corpus.open(corpus, "validation"), TINY.evaluation)
+    assert watch(workdir, tiny_folder) == 0
+    evaluator = Evaluator(Corpus.open(tiny_folder, "validation"), TINY.evaluation)
     lines = read_lines(workdir.metrics)[1:]
     assert [line["step"] for line in lines] == [10, 20]
     for line in lines:
