@@ -52,7 +52,9 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
     from matplotlib import pyplot
 
     folder, packed = Path(folder), manifest.load(folder)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained")
+    figure, axes = pyplot.subplots(
+        rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained", squeeze=False
+    )
     for axis in axes.flat:
         axis.axis("off")
     for axis, (entry, index) in zip(axes.flat, _spread(packed, columns * rows), strict=False):

@@ -89,6 +89,23 @@ def test_the_contact_sheet_shows_the_faces(corpus, tmp_path):
     assert 0.05 < orange < 0.5
 
 
+def test_landmarks_are_drawn_on_their_pixels(corpus, tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    scatter, drawn = Axes.scatter, []
+
+    def noted(axis, x, y, **style):
+        drawn.append((x, y))
+        return scatter(axis, x, y, **style)
+
+    monkeypatch.setattr(Axes, "scatter", noted)
+    contact_sheet(corpus, tmp_path / "sheet.png", columns=1, rows=1)
+    (record,) = read_records(corpus, manifest.load(corpus).videos[0], [0])
+    ((x, y),) = drawn
+    # Half of a crop of 32 pixels is the border of its pixels 15 and 16, whose centre is 15.5 in the sheet.
+    np.testing.assert_allclose(np.stack([x, y], 1) + 0.5, record["landmarks"] * 32, atol=1e-5)
+
+
 def test_a_face_that_is_no_image_is_named(corpus):
     entry = manifest.load(corpus).videos[0]
     path = corpus / entry.file
