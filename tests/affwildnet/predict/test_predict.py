@@ -21,6 +21,7 @@ from tests.helpers.predict_networks import SIZE, at_once, small_network
 from tests.helpers.real_clips import clip
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.association import associate
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.tracking import track_faces
@@ -215,9 +216,25 @@ class Camera:
         pass
 
 
-def test_a_camera_is_predicted_from_until_it_is_interrupted(predictor, tmp_path, monkeypatch):
+@pytest.fixture
+def cameras(monkeypatch):
+    """Put `Camera` in the place of OpenCV's cameras: there is number 0 alone."""
     names = {name: getattr(cv2, name) for name in ("cvtColor", "COLOR_BGR2RGB", "CAP_PROP_FPS")}
     monkeypatch.setattr("affwildnet.predict.frame_sources.cv2", SimpleNamespace(VideoCapture=Camera, **names))
+
+
+@pytest.mark.usefixtures("cameras")
+def test_a_camera_gives_rgb():
+    frames = camera(0).frames()
+    first = next(frames)
+    frames.close()
+    assert first.number == 1
+    # One frame was read to see whether there are any.
+    np.testing.assert_array_equal(first.image, list(short("single_face.mp4", 0.05))[1].image)
+
+
+@pytest.mark.usefixtures("cameras")
+def test_a_camera_is_predicted_from_until_it_is_interrupted(predictor, tmp_path):
     found = predict_source(camera(0), predictor, PredictOptions(tmp_path, progress=False))
     assert (found.frames, found.frames_with_face) == (6, 6)
     times = [float(line.split(",")[1]) for line in (tmp_path / "camera0.csv").read_text().splitlines()[1:]]
@@ -242,6 +259,22 @@ def test_image_by_image_a_face_is_followed_and_a_new_one_begins_afresh(model, pr
     new = predictor.step(other)
     alone = at_once(model, *(part[None] for part in predictor.aligner(other, new.box, new.landmarks)))
     np.testing.assert_allclose((new.valence, new.arousal), alone[0], atol=1e-5)
+
+
+def test_frame_by_frame_a_face_is_compared_at_the_times_of_25_frames_a_second(predictor, monkeypatch):
+    compared = []
+
+    def noted(before, now):
+        compared.append(([seen.time for seen in before], [seen.time for seen in now]))
+        return associate(before, now)
+
+    monkeypatch.setattr("affwildnet.predict.predictor.associate", noted)
+    frames = [frame.image for frame in short("single_face.mp4", 0.05)]
+    predictor.reset()
+    for frame in (np.zeros_like(frames[0]), frames[0], np.zeros_like(frames[0]), frames[1]):
+        predictor.step(frame)
+    assert ([], [2 / 25]) in compared
+    assert compared[-1] == ([2 / 25], [4 / 25])
 
 
 def command(*arguments):
