@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from tfrecords_tools.errors import check_choice
+from tfrecords_tools.errors import UserError, check_choice
 
 # A tensor of Keras's backend, or what it makes one of: a NumPy array, nested lists.
 Tensor = Any
@@ -41,7 +41,7 @@ def ccc(labels: Tensor, predictions: Tensor, mask: Tensor | None = None) -> Tens
       A float32 scalar in [0, 2].
 
     Raises:
-      ValueError: if the shapes do not fit.
+      UserError: if the shapes do not fit.
     """
     labels, predictions, weights, count = _prepare(labels, predictions, mask)
     label_deviation = _centred(labels, weights, count)
@@ -78,7 +78,7 @@ def cross_entropy(labels: Tensor, probabilities: Tensor, mask: Tensor | None = N
       69 nats, with a gradient of 0.
 
     Raises:
-      ValueError: if the shapes do not fit.
+      UserError: if the shapes do not fit.
     """
     labels, probabilities, weights, count = _prepare(labels, probabilities, mask)
     logarithms = ops.log(ops.maximum(probabilities, LEAST_PROBABILITY))
@@ -103,7 +103,7 @@ def _prepare(labels: Tensor, predictions: Tensor, mask: Tensor | None) -> tuple[
     labels = ops.cast(ops.convert_to_tensor(labels), "float32")
     predictions = ops.cast(ops.convert_to_tensor(predictions), "float32")
     if not _fit(labels.shape, predictions.shape):
-        raise ValueError(
+        raise UserError(
             "`labels` and `predictions` must be of one shape, (B, T, D). "
             f"Received: {tuple(labels.shape)}, {tuple(predictions.shape)}"
         )
@@ -114,7 +114,7 @@ def _prepare(labels: Tensor, predictions: Tensor, mask: Tensor | None) -> tuple[
         if len(scored.shape) < len(labels.shape):
             scored = ops.expand_dims(scored, -1)
         if not (_fit(scored.shape, labels.shape) or _fit(scored.shape, (*labels.shape[:-1], 1))):
-            raise ValueError(
+            raise UserError(
                 f"`mask` must be (B, T), (B, T, 1) or (B, T, D). Received: {tuple(ops.shape(mask))} with labels of "
                 f"{tuple(labels.shape)}"
             )

@@ -91,12 +91,12 @@ class Moments:
             same weight. None scores all.
 
         Raises:
-          ValueError: if the shapes do not fit, or a scored label or prediction is not finite.
+          UserError: if the shapes do not fit, or a scored label or prediction is not finite.
         """
         labels = np.asarray(labels, np.float64)
         predictions = np.asarray(predictions, np.float64)
         if labels.ndim == 0 or labels.shape != predictions.shape:
-            raise ValueError(
+            raise UserError(
                 "`labels` and `predictions` must be (..., D), of one shape. "
                 f"Received: {labels.shape}, {predictions.shape}"
             )
@@ -192,10 +192,10 @@ class Moments:
 
         Raises:
           UserError: if a dimension has no scored frame.
-          ValueError: if there are not two dimensions.
+          UserError: if there are not two dimensions.
         """
         if self.count.shape[-1] != len(DIMENSIONS):
-            raise ValueError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {self.count.shape[-1]}")
+            raise UserError(f"`moments` must be of {len(DIMENSIONS)} dimensions. Received: {self.count.shape[-1]}")
         found = {}
         for name in METRICS:
             columns = getattr(self, name)()
@@ -244,7 +244,7 @@ def ccc(labels: ArrayLike, predictions: ArrayLike, mask: ArrayLike | None = None
       (D,) float64; 0 where the labels or the predictions are constant.
 
     Raises:
-      ValueError: if the shapes do not fit, a scored value is not finite, or a dimension has no scored frame.
+      UserError: if the shapes do not fit, a scored value is not finite, or a dimension has no scored frame.
     """
     return Moments.from_arrays(labels, predictions, mask).ccc()
 
@@ -260,7 +260,7 @@ def scores(moments: Moments) -> Scores:
 
     Raises:
       UserError: if a dimension has no scored frame.
-      ValueError: if there are not two dimensions.
+      UserError: if there are not two dimensions.
     """
     return plain(moments.values())
 
@@ -281,7 +281,7 @@ def _scored(mask: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
     if mask.ndim == len(shape) - 1:
         mask = mask[..., None]
     if mask.shape not in (shape, (*shape[:-1], 1)):
-        raise ValueError(f"`mask` must be {shape}, (..., 1) or {shape[:-1]}. Received: {mask.shape}")
+        raise UserError(f"`mask` must be {shape}, (..., 1) or {shape[:-1]}. Received: {mask.shape}")
     return np.broadcast_to(mask, shape)
 
 
@@ -290,7 +290,7 @@ def _column(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
     for name, values in (("labels", labels), ("predictions", predictions)):
         bad = np.count_nonzero(~np.isfinite(values))
         if bad:
-            raise ValueError(f"`{name}` must be finite on scored frames. Received: {bad} of {len(values)} not finite")
+            raise UserError(f"`{name}` must be finite on scored frames. Received: {bad} of {len(values)} not finite")
     if len(labels) == 0:
         return (0.0,) * len(fields(Moments))
     label_mean, label_deviation = _centred(labels)

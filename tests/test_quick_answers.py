@@ -74,7 +74,7 @@ def test_lists_come_at_once(command):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["-m", "affwildnet", "trian"], "`COMMAND` must be one of sample, pack,"),
+        (["-m", "affwildnet", "trian"], "`COMMAND` must be one of sample, annotate, pack,"),
         (["-m", "affwildnet"], "`COMMAND` must be given."),
         (["-m", "affwildnet", "train"], "`--experiment`, `--data_dir` and `--workdir` must be given."),
         (

@@ -98,7 +98,7 @@ def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> 
     Row i after the header is frame i; -5 stands for a frame without a prediction.
     """
     if corpus is None:
-        raise ValueError("The format aff_wild2 needs `corpus`, for the number of frames of the source videos.")
+        raise UserError("The format aff_wild2 needs `corpus`, for the number of frames of the source videos.")
     if corpus.manifest.fps:
         raise UserError(
             f"{corpus.folder}: the format aff_wild2 needs every frame of the source video. Received: a corpus that was "
@@ -156,7 +156,7 @@ def _beyond(evaluation: Evaluation) -> list[str]:
 def _omg(evaluation: Evaluation, path: Path, _, config: EvaluationConfig | None) -> list[str]:
     """Write a row for each utterance: video, utterance, arousal, valence, in this order (OMG-Emotion's challenge)."""
     if config is None:
-        raise ValueError("The format omg needs `config`, for how frames make an utterance.")
+        raise UserError("The format omg needs `config`, for how frames make an utterance.")
     rows = []
     for utterance in utterances.predicted(evaluation, config):
         named = _UTTERANCE.fullmatch(utterance.video)

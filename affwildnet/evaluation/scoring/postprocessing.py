@@ -92,13 +92,13 @@ class PostProcessing:
         not be processed again.
 
         Raises:
-          ValueError: if the predictions are not valence and arousal.
+          UserError: if the predictions are not valence and arousal.
         """
         if (self.median_filter, self.smoothing) == ((1, 1), (0, 0)):
             return evaluation
         outputs = evaluation.videos[0].predictions.shape[1]
         if outputs != len(DIMENSIONS):
-            raise ValueError(
+            raise UserError(
                 f"Post-processing is for valence and arousal. Received: {outputs} predicted values a frame."
             )
         videos = [_filtered(video, self.median_filter) for video in evaluation.videos]
@@ -140,11 +140,11 @@ def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> P
       config: `post_process` names the steps that are tried.
 
     Raises:
-      ValueError: if the split is not the validation split.
+      UserError: if the split is not the validation split.
       UserError: if a step is unknown, or the protocol has no CCC.
     """
     if validation.split != "validation":
-        raise ValueError(f"Post-processing must be chosen on the split validation. Received: {validation.split}")
+        raise UserError(f"Post-processing must be chosen on the split validation. Received: {validation.split}")
     for step in config.post_process:
         check_choice("evaluation.post_process", step, STEPS)
     if not config.post_process:
