@@ -22,14 +22,13 @@ from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts.thesis import MEDIA_CLOCK
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.version import VERSION
 from tfrecords_tools.video.browser_copy import VideoFacts, facts
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 _RATER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Of the times in an annotation: seconds from the video's own zero, as players and decoders report them.
-MEDIA_CLOCK = "media"
 
 
 def check_rater(name: str) -> str:

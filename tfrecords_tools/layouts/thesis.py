@@ -12,8 +12,13 @@ Raters' rows have irregular times. Frame k has the time k / 30, as in the thesis
 takes the row of the nearest time (section 3.2.3). The label is the mean of the raters (ijcv2019 section 3.4), who are
 named by their folders; with one rater it is that rater's. Raters are used instead of a merged file where there are
 both.
+
+What the command `annotate` writes has `<name>.json` beside `<name>.txt`, with `"clock": "media"`: its rows have the
+time that a player reports, 0 for the first frame, so that frame k of 30 a second has (k - 1) / 30. A frame then takes
+the row of its own time, at any frame rate.
 """
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +35,7 @@ from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 RANGE = 1000
 FPS = 30.0
+MEDIA_CLOCK = "media"  # times from the video's own zero, as players and decoders report them
 MOST_FRAMES = 10_000_000  # of one video: no frame has a larger number
 
 # The valence and the arousal file of one rater, None for what the rater did not annotate.
@@ -79,21 +85,31 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
 def read_raters(pairs: tuple[Pair, ...]) -> Labels:
     """Read the raters' files of one video: a row for each frame at 30 frames a second, and a last row without label.
 
+    Where one has the clock of the media, there is a row for each time in files with that clock instead.
+
     Raises:
       UserError: naming file and line.
     """
     clocks = {path: _read_rater(path) for pair in pairs for path in pair if path}
+    by_media = {path for path in clocks if _has_media_clock(path)}
     end = max(times[-1] for times, _ in clocks.values()) + END_TOLERANCE
-    frames = np.arange(1, int(end * FPS) + 3)  # the last is beyond every rater's end, as are all frames after it
-    annotators = np.full((len(frames), len(pairs), 2), np.nan, np.float32)
+    if by_media:
+        media = np.unique(np.concatenate([clocks[path][0] for path in by_media]))
+        beyond = np.arange(int(end * FPS) + 2) / FPS if len(by_media) < len(clocks) else np.zeros(0)
+        shown = np.concatenate([media, beyond[beyond > media[-1]]])
+        thesis = shown + 1 / FPS
+    else:
+        frames = np.arange(1, int(end * FPS) + 3)  # the last is beyond every rater's end, as are all frames after it
+        # Frame k is shown from (k - 1) / 30 on, and a video's frames are matched with rows by that time.
+        shown, thesis = (frames - 1) / FPS, frames / FPS
+    annotators = np.full((len(shown), len(pairs), 2), np.nan, np.float32)
     for rater, pair in enumerate(pairs):
         for column, path in enumerate(pair):
             if path:
                 times, values = clocks[path]
-                rows = nearest(times, frames / FPS)
+                rows = nearest(times, shown if path in by_media else thesis)
                 annotators[:, rater, column] = np.where(rows < 0, np.nan, values[rows])
-    # Frame k is shown from (k - 1) / 30 on, and a video's frames are matched with rows by that time.
-    return Labels(mean_of(annotators), (frames - 1) / FPS, annotators if len(pairs) > 1 else None)
+    return Labels(mean_of(annotators), shown, annotators if len(pairs) > 1 else None)
 
 
 def read_merged(path: Path, raters: int = 0) -> Labels:
@@ -118,6 +134,14 @@ def _read_rater(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rows = tables.read_number_rows(path, ("time", "value"))
     values = [row.number("value", -RANGE, RANGE) / RANGE for row in rows]
     return tables.read_times(rows, "time"), np.array(values, np.float32)
+
+
+def _has_media_clock(path: Path) -> bool:
+    try:
+        found = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("clock") == MEDIA_CLOCK
 
 
 def _raters(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:

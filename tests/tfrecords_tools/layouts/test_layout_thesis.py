@@ -5,6 +5,7 @@ import pytest
 
 from tests.helpers.layout_trees import assert_codes, by_frame, frames_seen, labels_of, lay, numbered_images
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.layouts.labels import match
 from tfrecords_tools.layouts.thesis import find_videos
 from tfrecords_tools.packing.video_packer import check_fits
 
@@ -66,6 +67,54 @@ def test_a_frame_whose_time_is_a_row_gets_that_row_in_videos_and_in_crops(tmp_pa
     seen = frames_seen(crops)
     assert len(seen) == 57
     assert_codes(by_frame(crops, 60, 30).values[[frame - 1 for frame in seen]], list(seen.values()))
+
+
+MEDIA = '{"clock": "media"}'
+
+
+def with_media_clock(folder=""):
+    return {f"annotations/{folder}{dimension}/a.json": MEDIA for dimension in ("valence", "arousal")}
+
+
+@pytest.mark.parametrize("fps", [24, 30, 50])
+def test_with_the_clock_of_the_media_a_frame_takes_the_row_of_its_own_time(tmp_path, fps):
+    rows = [(f"{(frame - 1) / fps:.3f}", frame) for frame in range(1, 101)]
+    opposite = [(time, -value) for time, value in rows]
+    lay(tmp_path, {"videos/a.mp4": "", **rater(rows, opposite), **with_media_clock()})
+    (video,), _ = find_videos(tmp_path)
+    assert_codes(by_frame(video, 100, fps).values, range(1, 101))
+
+
+def test_with_the_clock_of_the_media_labels_are_right_at_a_rate_that_varies(tmp_path):
+    times = np.cumsum([0, *np.random.default_rng(1).choice([0.02, 0.04, 0.1, 0.5], 79)])
+    rows = [(f"{time:.3f}", frame) for frame, time in enumerate(times, start=1)]
+    opposite = [(time, -value) for time, value in rows]
+    files = {}
+    for name in ("anna", "ben"):
+        files |= rater(rows, opposite, folder=f"{name}/") | with_media_clock(f"{name}/")
+    lay(tmp_path, {"videos/a.mp4": "", **files})
+    (video,), _ = find_videos(tmp_path)
+    assert_codes(match(labels_of(video), range(1, 81), times).values, range(1, 81))
+    beyond = match(labels_of(video), [81, 82], [times[-1] + 0.4, times[-1] + 0.6])
+    assert np.isnan(beyond.values).any(axis=1).tolist() == [False, True]
+
+
+def test_raters_of_both_clocks_agree_on_a_frame(tmp_path):
+    ours = [(f"{(frame - 1) / 30:.3f}", frame) for frame in range(1, 61)]
+    theirs = [(f"{frame / 30:.3f}", frame) for frame in range(1, 91)]
+    files = rater(ours, ours, folder="anna/") | with_media_clock("anna/") | rater(theirs, theirs, folder="ben/")
+    lay(tmp_path, {"videos/a.mp4": "", **files})
+    (video,), _ = find_videos(tmp_path)
+    found = by_frame(video, 90, 30).annotators[:, :, 0] * 1000
+    np.testing.assert_allclose(found[:60], np.repeat(np.arange(1, 61)[:, None], 2, axis=1), atol=1e-3)
+    np.testing.assert_allclose(found[:, 1], np.arange(1, 91), atol=1e-3)
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"clock": "other"}'])
+def test_another_file_beside_an_annotation_leaves_the_clock_as_it_was(tmp_path, content):
+    lay(tmp_path, {"videos/a.mp4": "", **rater(TABLE, TABLE), "annotations/valence/a.json": content})
+    (video,), _ = find_videos(tmp_path)
+    np.testing.assert_allclose(by_frame(video, 4, 30).values[:, 0] * 1000, [122, 124, 126, 127], atol=1e-3)
 
 
 def test_frames_long_after_the_last_row_have_no_label(tmp_path):
