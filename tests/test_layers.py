@@ -31,7 +31,12 @@ LAYERS = (
     ("tfrecords_tools.faces", "tfrecords_tools.records"),
     ("tfrecords_tools.layouts", "tfrecords_tools.study", "tfrecords_tools.sample"),
     ("tfrecords_tools.packing", "tfrecords_tools.annotate"),
-    ("tfrecords_tools.cli", "tfrecords_tools.__main__", "tfrecords_tools.face_options"),
+    (
+        "tfrecords_tools.cli",
+        "tfrecords_tools.__main__",
+        "tfrecords_tools.face_options",
+        "tfrecords_tools.annotate_command",
+    ),
     (
         "affwildnet.experiments",
         "affwildnet.losses",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tfrecords_tools import face_options
+from tfrecords_tools import annotate_command, face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.quiet import import_tensorflow
@@ -55,20 +55,6 @@ def _sample_options(parser: Parser) -> None:
     face_options.add_option(parser, "landmark_model")
 
 
-def _annotate_options(parser: Parser) -> None:
-    add = parser.add_argument
-    add("--source", type=Path, required=True, metavar="DIR", help="folder with the clips in DIR/videos")
-    add("--rater", default="", metavar="NAME", help="the name that the page proposes")
-    add("--predictions", type=Path, metavar="DIR", help="tables of the command `predict`, to show on request")
-    add("--lead", action=Switch, help="compare all raters, and select whose mean is the label")
-
-    serving = parser.add_argument_group("serving")
-    add = serving.add_argument
-    add("--port", type=whole(least=0), default=0, metavar="N", help="of the page (default: any free one)")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="to serve on (default: 127.0.0.1, this computer alone)")
-    add("--no_browser", action=Switch, help="do not open the page")
-
-
 def _pack_options(parser: Parser) -> None:
     add = parser.add_argument
     add("--layout", choices=LAYOUTS, required=True, help="how the dataset lies on disk")
@@ -81,6 +67,13 @@ def _pack_options(parser: Parser) -> None:
     labels = parser.add_argument_group("labels and splits")
     add = labels.add_argument
     add("--annotators", default="", metavar="NAMES", help="label with the mean of these, with commas between them")
+    add("--selected", type=Path, metavar="FILE", help="or for each video: CSV with video,annotators[,dimension]")
+    add(
+        "--delay",
+        type=_delays,
+        metavar="NAME:SECONDS,...",
+        help="bring annotators' labels forward by their delay; auto estimates it, and packs twice (default: none)",
+    )
     add("--partition", type=Path, metavar="FILE", help="splits from a file that the command `partition` wrote")
     add(
         "--length_tolerance",
@@ -140,6 +133,7 @@ def _agreement_options(parser: Parser) -> None:
     add(
         "--best", type=whole(least=0), default=0, metavar="N", help="instead select the N that agree best in each video"
     )
+    add("--delay", action=Switch, help="also estimate each annotator's reaction delay")
     add("--output", type=Path, metavar="DIR", help="folder for agreement.json and the plots (default: the corpus)")
 
 
@@ -163,6 +157,23 @@ def _fractions(text: str) -> list[float]:
         raise argparse.ArgumentTypeError(f"must be numbers with commas between. Received: {text}") from None
 
 
+def _delays(text: str) -> dict[str, float] | str:
+    if text == "auto":
+        return text
+    delays = {}
+    for part in text.split(","):
+        name, _, seconds = part.rpartition(":")
+        try:
+            delays[name.strip()] = float(seconds)
+        except ValueError:
+            name = ""
+        if not name.strip():
+            raise argparse.ArgumentTypeError(
+                f"must be auto or NAME:SECONDS with commas between, such as anna:2.1. Received: {text}"
+            )
+    return delays
+
+
 def _sample(options: argparse.Namespace) -> None:
     from tfrecords_tools.sample.sample_corpus import write_sample
 
@@ -176,33 +187,6 @@ def _sample(options: argparse.Namespace) -> None:
         progress=True,
     )
     print(f"wrote {options.clips} clips to {options.output}")
-
-
-def _annotate(options: argparse.Namespace) -> None:
-    from tfrecords_tools.annotate.catalogue import Catalogue, check_rater
-    from tfrecords_tools.annotate.ghosts import Ghosts
-    from tfrecords_tools.annotate.server import AnnotationServer
-    from tfrecords_tools.loopback import is_loopback
-
-    if options.rater:
-        check_rater(options.rater)
-    if not options.source.is_dir():
-        raise UserError(f"`--source` must be a folder with the clips in videos/. Received: {options.source}")
-    catalogue = Catalogue(options.source)
-    ghosts = None if options.predictions is None else Ghosts(options.predictions, catalogue)
-    server = AnnotationServer(
-        catalogue, host=options.host, port=options.port, rater=options.rater, lead=options.lead, ghosts=ghosts
-    )
-    if not is_loopback(options.host):
-        print(
-            f"warning: {options.host} can be reached from other computers: whoever has the address can see the videos "
-            "and annotate",
-            file=sys.stderr,
-        )
-    print(f"{count(len(catalogue.clips), 'video')} in {options.source / 'videos'}")
-    server.loopback.serve(
-        not options.no_browser, lambda address: print(f"{address}\nCtrl-C ends; nothing is lost.", flush=True)
-    )
 
 
 def _pack(options: argparse.Namespace) -> int:
@@ -238,6 +222,8 @@ def _pack(options: argparse.Namespace) -> int:
         runner=options.runner,
         beam_options=shlex.split(options.beam_options),
         partition=partition,
+        selected=options.selected,
+        delays=options.delay,
         progress=True,
     )
     print("\n".join(_packed(packed, options.output)))
@@ -247,7 +233,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _packed(packed: Manifest, output: Path) -> list[str]:
-    """Two lines on what was packed, and what was not."""
+    """Lines on what was packed, what was not, and whose labels it has."""
     in_split = {split: sum(entry.split == split for entry in packed.videos) for split in schema.SPLITS}
     splits = ", ".join(f"{number} {split}" for split, number in in_split.items() if number)
     frames, faceless, removed = (
@@ -258,6 +244,7 @@ def _packed(packed: Manifest, output: Path) -> list[str]:
         f"packed {count(len(packed.videos), 'video')} ({splits}) into {output}: {count(frames, 'frame')}",
         f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
         f"{count(len(packed.left_out), 'video')}",
+        *([f"labels: {packed.labelling}"] if packed.labelling else []),
     ]
 
 
@@ -299,6 +286,11 @@ def _agreement(options: argparse.Namespace) -> None:
 
     found = agreement_report.report(options.folder, options.selected, options.best)
     print(agreement_report.table(found))
+    if options.delay:
+        from tfrecords_tools.study import delay_report
+
+        found["delay"] = delay_report.report(options.folder)
+        print(f"\n{delay_report.table(found['delay'])}")
     for path in agreement_report.write(found, options.output or options.folder):
         print(f"wrote {path}")
 
@@ -319,7 +311,7 @@ def _partition(options: argparse.Namespace) -> None:
 
 _COMMANDS: dict[str, tuple[Callable[[Parser], None], Callable[[argparse.Namespace], int | None]]] = {
     "sample": (_sample_options, _sample),
-    "annotate": (_annotate_options, _annotate),
+    "annotate": (annotate_command.add_options, annotate_command.run),
     "pack": (_pack_options, _pack),
     "inspect": (_inspect_options, _inspect),
     "verify": (_corpus_options, _verify),

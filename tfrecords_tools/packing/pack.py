@@ -18,6 +18,7 @@ from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.layouts import LAYOUTS, Layout
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.locks import hold
+from tfrecords_tools.packing import labelling
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions
@@ -25,6 +26,7 @@ from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
 
+AUTO = "auto"  # delays that are estimated
 # What `tensorflow_datasets` wants beside the shards, and the manifest.
 _METADATA = (manifest.FILE_NAME, "dataset_info.json", "features.json")
 _SHARD = re.compile(rf"[a-z_][a-z0-9_]*-({'|'.join(schema.SPLITS)})\.tfrecord-\d{{5}}-of-\d{{5}}")
@@ -42,6 +44,8 @@ def pack(
     runner: str = "local",
     beam_options: Sequence[str] = (),
     partition: dict[str, str] | None = None,
+    selected: str | Path | None = None,
+    delays: dict[str, float] | str | None = None,
     progress: bool = False,
 ) -> Manifest:
     """Pack a dataset into the new folder `output`, which appears when it is whole; return its manifest.
@@ -67,6 +71,11 @@ def pack(
       beam_options: flags of Beam.
       partition: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
         `partition_file.load` returns it; videos that are not in it are not packed. None keeps the dataset's splits.
+      selected: CSV of the annotators whose mean is the label of a video and dimension, see `agreement.read_selection`;
+        videos that it does not name are left out. None is `options.annotators`.
+      delays: seconds by which each annotator is late, by name (`label` in a dataset without single annotators): labels
+        are brought forward by them. "auto" estimates them against the landmarks, for which all is packed twice. None
+        shifts nothing.
       progress: whether to show a progress bar.
 
     Raises:
@@ -83,6 +92,12 @@ def pack(
     videos, left_out = layout.find_videos(source)
     if partition is not None:
         videos = _placed(videos, partition)
+    selection = {}
+    if selected is not None:
+        if options.annotators:
+            raise UserError("`selected` and `annotators` must not both be given. Leave one out.")
+        videos, selection, unselected = labelling.select(videos, Path(selected))
+        left_out = [*left_out, *unselected]
     staging = _staging(output)
     try:
         staging.mkdir(parents=True, exist_ok=True)
@@ -90,9 +105,18 @@ def pack(
         raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
     with hold(staging / "pack.lock", f"packs into {output}"):
         check_writable(output)
+        if delays == AUTO:
+            delays = _estimated(layout, source, staging / "undelayed", options, workers=workers, runner=runner,
+                beam_options=beam_options, partition=partition, progress=progress)  # fmt: skip
+        delays = dict(delays or {})
+        labelling.check_delays(delays, videos)
+        options = replace(options, delays=tuple(sorted(delays.items())))
         earlier = _by_name(output)
         entries = []
-        jobs = [Job(video, options, staging, tuple(earlier.get(video.video, ()))) for video in videos]
+        jobs = [
+            Job(video, _with_chosen(options, selection.get(video.video)), staging, tuple(earlier.get(video.video, ())))
+            for video in videos
+        ]
         results = RUNNERS[runner](jobs, workers, beam_options)
         shown = tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress)
         for result in shown:
@@ -114,6 +138,8 @@ def pack(
                 expression=videos[0].expression,
                 fps=options.fps or 0.0,
                 label_range=layout.label_range,
+                selected=selection,
+                delays=delays,
             )
             manifest.save(packed, exchange.new)
             _describe_for_tfds(packed, exchange.new)
@@ -160,6 +186,25 @@ def check_output(output: Path, overwrite: bool = False) -> None:
         check_new_folder(output)
     elif not overwrite:
         raise UserError(f"{output}: holds a packed corpus. Replace it with `overwrite`, or name another folder.")
+
+
+def _estimated(layout: Layout, source: Path, corpus: Path, options: PackOptions, **how) -> dict[str, float]:
+    """Return each annotator's delay behind the landmarks, from a corpus packed without any."""
+    pack(layout, source, corpus, options, overwrite=True, **how)
+    import_tensorflow()
+    from tfrecords_tools.study import delay_report
+
+    found = {rater["name"]: rater["landmarks"] for rater in delay_report.report(corpus)["raters"]}
+    unknown = [name for name, delay in found.items() if delay is None]
+    if unknown:
+        raise UserError(
+            f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or too short. Give the seconds."
+        )
+    return {name: round(delay["seconds"], 2) for name, delay in found.items()}
+
+
+def _with_chosen(options: PackOptions, chosen: dict[str, list[str]] | None) -> PackOptions:
+    return replace(options, chosen=tuple(tuple(chosen[name]) for name in schema.DIMENSIONS)) if chosen else options
 
 
 def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:

@@ -17,8 +17,9 @@ from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
 from tfrecords_tools.faces.yunet import YuNetDetector
-from tfrecords_tools.layouts.labels import Labels, NumberedLabels, choose_annotators, match
+from tfrecords_tools.layouts.labels import Labels, NumberedLabels, choose_annotators
 from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing.labelling import Chosen, labels_of_frames
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import VideoEntry
@@ -39,6 +40,8 @@ class PackOptions:
       detect: detect faces even where they come with the dataset, and use those only to choose between several.
       yunet_model: path of a YuNet model to find faces with; None is dlib's detector.
       annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
+      chosen: the same for each dimension, where the two differ; empty is `annotators`.
+      delays: names of annotators and the seconds by which each is late, see `labelling.labels_of_frames`.
     """
 
     landmark_model: str | Path | None = None
@@ -50,11 +53,16 @@ class PackOptions:
     detect: bool = False
     yunet_model: str | Path | None = None
     annotators: tuple[str, ...] = ()
+    chosen: Chosen = ()
+    delays: tuple[tuple[str, float], ...] = ()
 
     def deciding(self) -> dict:
         """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
         described = dataclasses.asdict(self)
         del described["landmark_model"]
+        for name in ("chosen", "delays"):  # without them a video is what it was before they were options
+            if not described[name]:
+                del described[name]
         if self.yunet_model is not None:
             described["yunet_model"] = hashlib.sha256(Path(self.yunet_model).read_bytes()).hexdigest()
         return described
@@ -76,8 +84,9 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
       UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
     labels = source.read_labels()
-    if options.annotators:
-        labels = choose_annotators(labels, source.annotators, options.annotators)
+    chosen = options.chosen or ((options.annotators,) * len(schema.DIMENSIONS) if options.annotators else ())
+    if any(chosen):
+        choose_annotators(labels, source.annotators, sorted({name for who in chosen for name in who}))
     seen = _Seen(source, options)
     track, removed = _track(source, options, seen)
     if source.end is None:
@@ -88,7 +97,9 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
             "Small faces are found with larger frames: set `upsample` to 1."
         )
     kept = list(track.boxes)
-    own = match(labels, [seen.sources[number] for number in kept], [seen.times[number] for number in kept])
+    own = labels_of_frames(
+        labels, source.annotators, kept, (seen.times, seen.sources), chosen=chosen, delays=options.delays
+    )
     records = _write(source, options, path, track, own)
     return VideoEntry(
         video=source.video,

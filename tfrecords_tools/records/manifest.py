@@ -107,6 +107,8 @@ class Manifest:
       expression: whether the records hold an expression class.
       fps: the fixed rate that frames were converted to; 0 where each video keeps its own.
       label_range: lowest and highest label of each dimension, by its name.
+      selected: annotators whose mean is the label, by video and dimension; empty where they were not selected.
+      delays: seconds by which each annotator's labels were brought forward, by name; empty where none was.
     """
 
     name: str
@@ -120,6 +122,8 @@ class Manifest:
     expression: bool = False
     fps: float = 0.0
     label_range: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
+    selected: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=dict)
     schema_version: int = schema.SCHEMA_VERSION
     colour_order: str = schema.COLOUR_ORDER
     jpeg_quality: int = schema.JPEG_QUALITY
@@ -128,6 +132,17 @@ class Manifest:
     def fields(self) -> dict[str, schema.Field]:
         """The fields of the records."""
         return schema.fields(len(self.annotators), self.expression)
+
+    @property
+    def labelling(self) -> str:
+        """What was done to the labels, for a person; "" where they are the dataset's own."""
+        parts = []
+        if self.selected:
+            parts.append(f"the mean of the annotators selected for each of {len(self.selected)} videos")
+        if self.delays:
+            shifts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.delays.items())
+            parts.append(f"brought forward by the annotators' delays: {shifts}")
+        return "; ".join(parts)
 
     def split(self, split: str) -> list[VideoEntry]:
         """Return the videos of a split.

@@ -10,7 +10,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.study import agreement
+from tfrecords_tools.study import agreement, reliability_report
 
 # Names of the correlations in the tables, in their order.
 _VALUES = {
@@ -50,7 +50,7 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
         raise UserError("`selected` and `best` must not both be given. Leave one out.")
     selection = agreement.read_selection(selected, names, [entry.video for entry in packed.videos]) if selected else {}
     fields = ["landmarks", "label", *(["annotators"] if names else [])]
-    videos = []
+    videos, pooled = [], {dimension: [] for dimension in DIMENSIONS}
     for entry in packed.videos:
         columns = read_columns(folder, entry, fields, packed.fields)
         videos.append({"split": entry.split, "video": entry.video, "frames": entry.frames})
@@ -60,6 +60,8 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
             videos[-1][dimension] = of_dimension(
                 ratings, columns["label"][:, index], columns["landmarks"], chosen=chosen, best=best
             )
+            videos[-1][dimension]["reliability"] = reliability_report.of_ratings(ratings, names)
+            pooled[dimension].append(ratings)
     how = f"the {best} that agree best, in each video" if best else selected.name if selected else None
     return {
         "corpus": packed.name,
@@ -67,6 +69,10 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
         "selection": how,
         "videos": videos,
         "summary": {dimension: _summary(videos, dimension) for dimension in DIMENSIONS},
+        "reliability": {
+            dimension: reliability_report.of_ratings(np.concatenate(parts), names)
+            for dimension, parts in pooled.items()
+        },
         "at": _AT,
     }
 
@@ -131,7 +137,8 @@ def table(found: dict) -> str:
     lines.append(f"{'videos where defined':<{20 + width}}{cells}")
     lines.append("V: valence, A: arousal; -: not defined (constant, too few frames, or not given)")
     lines.append("by chance: the mean correlation of so many frames' landmarks with independent values")
-    return "\n".join([*lines, *([_PAPER] if found["annotators"] else [])])
+    lines += [_PAPER] if found["annotators"] else []
+    return "\n".join([*lines, *reliability_report.lines(found)])
 
 
 def write(found: dict, folder: str | Path) -> list[Path]:

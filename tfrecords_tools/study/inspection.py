@@ -17,6 +17,7 @@ def table(folder: str | Path) -> str:
     lines = [
         f"{packed.name}: layout {packed.layout}, faces {packed.image_size}x{packed.image_size} {packed.colour_order}, "
         f"alignment {packed.alignment}, schema version {packed.schema_version}",
+        *([f"labels: {packed.labelling}"] if packed.labelling else []),
         f"{'split':<12}{'videos':>7}{'subjects':>9}{'frames':>9}{'labelled':>9}{'no face':>8}{'bytes/frame':>12}"
         f"{'valence mean, sd':>20}{'arousal mean, sd':>20}",
     ]

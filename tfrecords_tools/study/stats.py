@@ -39,6 +39,7 @@ def statistics(folder: str | Path) -> dict:
     return {
         "corpus": packed.name,
         "layout": packed.layout,
+        "labelling": packed.labelling,
         "zero_counts_as": "positive",
         "edges": EDGES.tolist(),
         "splits": splits,
@@ -91,6 +92,8 @@ def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dic
 def table(numbers: dict) -> str:
     """Return what `statistics` returns as lines of text."""
     lines = [f"{numbers['corpus']}, layout {numbers['layout']}"]
+    if numbers.get("labelling"):
+        lines.append(f"labels: {numbers['labelling']}")
     lines.append(
         f"{'split':<12}{'videos':>8}{'subjects':>10}{'minutes':>9}{'of a video':>14}{'decoded':>11}{'no face':>9}"
         f"{'removed':>9}{'records':>11}{'labelled':>11}"

@@ -66,7 +66,7 @@ def assemble(
         step=source.step,
         split=evaluation.split,
         folds=evaluation.folds,
-        corpus=PackedCorpus(packed.name, packed.layout, source.corpus.folder),
+        corpus=PackedCorpus(packed.name, packed.layout, source.corpus.folder, packed.labelling),
         counts=Counts(
             videos=len(evaluation.videos),
             frames=sum(len(video.frames) for video in evaluation.videos),

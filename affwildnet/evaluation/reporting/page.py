@@ -77,6 +77,7 @@ def _what(report: Report) -> str:
         ("Experiment", report.experiment),
         ("Checkpoint", f"{report.checkpoint}{step}"),
         ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),
+        *([("Labels", corpus.labelling)] if corpus.labelling else []),
         ("Split", f"{split}: {count(counts.videos, 'video')}"),
         ("Protocol", f"{report.protocol}: {report.protocol_summary}"),
         ("Scored", report.scored.counted),

@@ -22,14 +22,17 @@ class PackedCorpus:
       name: as its manifest has it.
       layout: of the dataset that it was packed from.
       folder: where it lies.
+      labelling: whose mean its labels are and how they were shifted, for a person; "" where they are the dataset's own.
     """
 
     name: str
     layout: str
     folder: Path
+    labelling: str = ""
 
     def to_json(self) -> dict:
-        return {"name": self.name, "layout": self.layout, "folder": str(self.folder)}
+        found = {"name": self.name, "layout": self.layout, "folder": str(self.folder)}
+        return {**found, "labelling": self.labelling} if self.labelling else found
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ OF_SOURCE = {
 }  # fmt: skip
 OF_OPTIONS = {
     "aligner": Aligner(32, margin=0.2), "upsample": 1, "length_tolerance": 2, "every": 5, "fps": 30.0, "detect": True,
-    "yunet_model": None, "annotators": ("ben",),
+    "yunet_model": None, "annotators": ("ben",), "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
 }  # fmt: skip
 OF_ALIGNER = {"size": 64, "alignment": "procrustes", "margin": 0.3}
 OF_LABELS = {

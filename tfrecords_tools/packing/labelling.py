@@ -1,0 +1,108 @@
+"""The labels of a video's frames: whose mean they are, and by how much each rater is late."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.layouts.labels import END_TOLERANCE, Labels, choose_annotators, match, mean_of, nearest
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.study import agreement
+
+# Names this in place of a rater where a dataset has no single annotators' labels.
+LABEL = "label"
+LONGEST_DELAY = 60.0  # seconds
+
+# Names of the raters whose mean is the label, for each dimension.
+Chosen = tuple[tuple[str, ...], ...]
+
+
+def select(
+    videos: Sequence[VideoSource], path: Path
+) -> tuple[list[VideoSource], dict[str, dict[str, list[str]]], list[LeftOut]]:
+    """Return the videos for which a file selects raters, the names by video and dimension, and the other videos.
+
+    Raises:
+      UserError: if there are no single annotators, or the file cannot be used, see `agreement.read_selection`.
+    """
+    names = videos[0].annotators if videos else ()
+    if len(names) < 2:
+        raise UserError(f"{path}: a selection needs a dataset with single annotators' labels. Leave `selected` out.")
+    indices = agreement.read_selection(path, names, sorted({video.video for video in videos}))
+    kept, left_out, selection = [], [], {}
+    for video in videos:
+        found = {name: indices.get((video.video, name)) for name in DIMENSIONS}
+        if missing := [name for name, chosen in found.items() if chosen is None]:
+            left_out.append(
+                LeftOut(video.video, video.split, f"{path}: selects no annotators for its {' and '.join(missing)}")
+            )
+            continue
+        kept.append(video)
+        selection[video.video] = {name: [names[index] for index in chosen] for name, chosen in found.items()}
+    if not kept:
+        raise UserError(f"{path}: must select annotators for both dimensions of a video. Received: of none.")
+    return kept, selection, left_out
+
+
+def check_delays(delays: dict[str, float], videos: Sequence[VideoSource]) -> None:
+    """Raise a `UserError` unless each name is a rater's (or `label` where there are none) and each delay is usable."""
+    names = (videos[0].annotators if videos else ()) or (LABEL,)
+    for name, seconds in delays.items():
+        check_choice("delay", name, names)
+        if not abs(seconds) <= LONGEST_DELAY:
+            raise UserError(f"`delay` must be at most {LONGEST_DELAY:g} seconds. Received: {seconds:g} for {name}")
+
+
+def labels_of_frames(
+    labels: Labels,
+    names: Sequence[str],
+    frames: Sequence[int],
+    seen: tuple[dict[int, float], dict[int, int]],
+    *,
+    chosen: Chosen = (),
+    delays: Sequence[tuple[str, float]] = (),
+) -> Labels:
+    """Return labels with a row for each of `frames`.
+
+    With delays, a frame takes what each rater has given so many seconds after it, and the label becomes the mean of the
+    raters, or of the chosen.
+
+    Args:
+      labels: of the video.
+      names: of its single annotators.
+      frames: numbers of the frames.
+      seen: timestamp, and number in the source, of every frame of the video, by its number.
+      chosen: for each dimension the raters whose mean is the label; empty keeps the labels' own values.
+      delays: names and seconds; raters who are not named are not shifted.
+    """
+    own = _late(labels, frames, seen, 0.0)
+    late = {name: _late(labels, frames, seen, seconds) for name, seconds in delays}
+    if late and not names:
+        return replace(own, values=late[LABEL].values)
+    if late:
+        columns = [late.get(name, own).annotators[:, index] for index, name in enumerate(names)]
+        annotators = np.stack(columns, axis=1)
+        own = replace(own, annotators=annotators, values=mean_of(annotators))
+    if chosen:
+        values = [
+            choose_annotators(own, names, who).values[:, column] if who else own.values[:, column]
+            for column, who in enumerate(chosen)
+        ]
+        own = replace(own, values=np.stack(values, axis=1))
+    return own
+
+
+def _late(labels: Labels, frames: Sequence[int], seen: tuple[dict[int, float], dict[int, int]], by: float) -> Labels:
+    """Return the labels given `by` seconds after each frame."""
+    times, sources = seen
+    if not by or labels.times is not None:
+        return match(labels, [sources[number] for number in frames], [times[number] + by for number in frames])
+    # Rows that count frames belong to the frame that is shown so much later.
+    numbers = np.array(list(times))
+    later = nearest(np.array(list(times.values())), np.array([times[number] for number in frames]) + by, END_TOLERANCE)
+    own = [sources[numbers[place]] if place >= 0 else 0 for place in later]
+    return match(labels, own, [0.0] * len(own))
