@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from affwildnet.commands.export_command import NAMES, main
+from affwildnet.export import export_model
 from affwildnet.export.formats import FORMATS
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model
@@ -112,6 +113,19 @@ def test_the_best_checkpoint_of_a_working_directory(corpus, file, tmp_path, monk
     assert folder == tmp_path / "out" / "saved_model"
     assert provenance == {"checkpoint": "best_mean.keras"}
     assert card.margin == 0.3
+
+
+def test_a_given_card_goes_before_that_of_the_file(file, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setitem(
+        FORMATS, "saved_model", replace(FORMATS["saved_model"], write=lambda *rest: written.append(rest))
+    )
+    for card, margin in ((Card(SIZE, margin=0.7), 0.7), (None, 0.3)):
+        export = export_model(str(file), str(tmp_path / "out"), "saved_model", card=card)
+        assert export.folders == {"saved_model": tmp_path / "out" / "saved_model"}
+        _, _, provenance, described = written.pop()
+        assert described.margin == margin
+        assert provenance == {"checkpoint": "net.keras"}
 
 
 def test_a_file_without_a_card_needs_the_corpus(corpus, tmp_path, capsys):

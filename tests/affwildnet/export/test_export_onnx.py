@@ -31,7 +31,7 @@ def whole(folder, data):
     return found
 
 
-@pytest.fixture(scope="module", params=["none", pytest.param("every", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["gru", pytest.param("every", marks=pytest.mark.slow)])
 def written(request, tmp_path_factory):
     """(head, network, folder of its export)."""
     folder = tmp_path_factory.mktemp(request.param) / "onnx"

@@ -36,10 +36,15 @@ def corpus(tmp_path_factory):
     return Corpus.open(folder, "test", SIZE)
 
 
-def summing(shift=0.0, most=None):
-    """A step whose predictions follow from all landmarks of the video so far; `shift` is added to the arousal."""
+def summing(shift=0.0, most=None, once=False):
+    """A step that predicts from all landmarks of the video so far; `shift` is added to the arousal, or `once` to it."""
+    calls = 0
 
     def step(arrays):
+        nonlocal calls, shift
+        calls += 1
+        if once and calls > 1:
+            shift = 0.0
         frames = arrays["landmarks"].shape[1]
         assert arrays["frames"].shape[:2] == (1, frames)
         assert most is None or frames <= most
@@ -55,6 +60,7 @@ def test_states_go_through_each_video_and_begin_anew_with_the_next(corpus):
         "network": FormatRunner(summing()),
         "single": FormatRunner(summing(most=1), one_frame=True),
         "shifted": FormatRunner(summing(0.25)),
+        "once": FormatRunner(summing(0.125, once=True)),
     }
     score_formats(corpus, FUNCTIONS, runners)
     labels, predictions = [], []
@@ -70,6 +76,7 @@ def test_states_go_through_each_video_and_begin_anew_with_the_next(corpus):
         np.testing.assert_allclose(runners[name].moments.ccc(), wanted, atol=1e-5)
         assert runners[name].deviation < 1e-4
     assert runners["shifted"].deviation == pytest.approx(0.25, abs=1e-4)
+    assert runners["once"].deviation == pytest.approx(0.125, abs=1e-4)
     np.testing.assert_allclose(runners["shifted"].moments.ccc()[0], wanted[0], atol=1e-5)
     assert runners["shifted"].moments.ccc()[1] != pytest.approx(wanted[1], abs=1e-3)
 

@@ -132,6 +132,19 @@ def test_two_faces_have_a_sequence_each_and_the_overlay_every_frame(model, predi
     check(lines, *tracks[int(np.argmax(areas))])
 
 
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_a_folder_of_images_has_their_numbers_and_the_given_rate(first, tmp_path):
+    for number in (first, first + 1, first + 4):
+        cv2.imwrite(str(tmp_path / f"{number:05d}.png"), np.full((4, 6, 3), number, np.uint8))
+    (source,) = find_sources(tmp_path, image_fps=10)
+    frames = list(source.frames())
+    assert [frame.image[0, 0, 0] for frame in frames] == [first, first + 1, first + 4]
+    numbers = [number + (first == 0) for number in (first, first + 1, first + 4)]
+    assert [frame.number for frame in frames] == numbers
+    assert [frame.timestamp for frame in frames] == pytest.approx([(number - 1) / 10 for number in numbers])
+    assert (source.fps(), source.count()) == (10, 3)
+
+
 @pytest.mark.slow
 def test_images_are_a_video(model, predictor, tmp_path):
     folder = tmp_path / "images"

@@ -125,6 +125,8 @@ def test_a_file_says_how_faces_are_cut_out_and_is_not_contradicted(plain, tmp_pa
     assert load_network(path, alignment="crop", margin=0.25).aligner == Aligner(SIZE, "crop", 0.25)
     with pytest.raises(UserError, match=r"`margin` must be 0\.25.*Received: 0\.1"):
         load_network(path, margin=0.1)
+    write_model(plain, path, Card(2 * SIZE, "crop", 0.25))
+    assert load_network(path).aligner.size == SIZE  # what the network takes
     write_model(plain, path)
     loaded = load_network(path, margin=0.3)
     assert loaded.aligner == Aligner(SIZE, "crop", 0.3)

@@ -1,12 +1,18 @@
 """Each track's faces are predicted as a sequence of its own, however the frames come."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from affwildnet.predict import predict_source
 from affwildnet.predict.frame_faces import Face, FrameFaces
+from affwildnet.predict.frame_sources import FrameSource
+from affwildnet.predict.predict_source import PredictOptions
 from affwildnet.predict.stateful_networks import StatefulNetwork
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import with_predictions
+from tfrecords_tools.video.reading import Frame
 
 
 class Summing(StatefulNetwork):
@@ -46,6 +52,29 @@ def test_each_track_has_states_of_its_own(chunk):
         for face in frame.faces:
             sums[face.track] += (10 * face.track + frame.number, face.track + frame.number / 100)
             np.testing.assert_allclose(face.prediction, sums[face.track])
+
+
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
+    def stream(frames, detector, predictor, aligner, **options):
+        assert options.pop("times").total >= 0
+        assert options == {"which": which, "every": 7, "keep_images": False}
+        for frame, tracks in zip(frames, PLACES, strict=True):
+            yield FrameFaces(frame.number, frame.timestamp, None, [a_face(track, frame.number) for track in tracks], 2)
+
+    monkeypatch.setattr(predict_source, "face_stream", stream)
+    monkeypatch.setattr(predict_source, "plot_curves", lambda *_: None)
+    monkeypatch.setattr(predict_source.prediction_table.PredictionTable, "write", lambda *_: None)
+    frames = [Frame(number, number / 25, None, number) for number in range(1, len(PLACES) + 1)]
+    source = FrameSource("made", "made", lambda: iter(frames), lambda: 25.0, lambda: 20)
+    models = SimpleNamespace(detector=None, predictor=None)
+    predictor = SimpleNamespace(network=Summing(), aligner=None, finder=models)
+    options = PredictOptions(tmp_path, which, every=7, progress=False)
+    found = predict_source.predict_source(source, predictor, options)
+    assert (found.frames, found.frames_with_face, found.tracks, found.removed) == (9, 8, 3, 18)
+    lines = found.summary("made.mp4").splitlines()
+    assert lines[0] == "made.mp4: 9 frames, 8 with a face, 3 faces, 18 false detections removed"
+    assert lines[1] == "  the file says 20 frames: the others cannot be decoded"
 
 
 def test_few_frames_are_held():
