@@ -1,6 +1,6 @@
-"""Every network of the papers in small, with weights that are the same on every backend, and what it puts out.
+"""Every network of the papers in small, with weights that are the same on every backend, and what it computes.
 
-`python -m tests.helpers.family OUT.npz` writes the outputs on the backend of KERAS_BACKEND, and
+`python -m tests.helpers.family OUT.npz NAME ...` writes the outputs of networks on the backend of KERAS_BACKEND, and
 `python -m tests.helpers.family --missing` adds the networks that `goldens.json` lacks to it; to renew one, delete its
 entry first.
 """
@@ -88,4 +88,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--missing":
         _add_missing()
     else:
-        np.savez(sys.argv[1], **{name: output(name) for name in NETWORKS})
+        np.savez(sys.argv[1], **{name: output(name) for name in sys.argv[2:]})

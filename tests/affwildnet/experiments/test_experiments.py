@@ -12,7 +12,7 @@ import pytest
 
 from affwildnet import experiments, models
 from affwildnet.commands import experiments_command
-from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, settings
+from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, networks, settings
 from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.paths import ROOT
@@ -89,6 +89,8 @@ def small(config):
 
 # One of each kind; deep backbones have hundreds of layers, and the others differ little.
 QUICK = ("sample/affwildnet", "ijcv2019/cnn_m", "cvprw2017/vggface", "omg2019/cnn_3rnn_conv6_conv7_conv8")
+# test_family.py builds the networks that have a name, and computes with them.
+NAMED = {small(config) for config in networks.NETWORKS.values()}
 NETWORKS = {small(experiment.model): name for name, experiment in reversed(EXPERIMENTS.items())}
 
 
@@ -97,6 +99,7 @@ NETWORKS = {small(experiment.model): name for name, experiment in reversed(EXPER
     [
         pytest.param(config, name, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
         for config, name in NETWORKS.items()
+        if config not in NAMED or name in QUICK
     ],
 )
 def test_every_network_builds(config, name):
