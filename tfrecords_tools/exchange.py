@@ -7,18 +7,20 @@
 The new files are gathered in `.exchange/new` inside the folder, so that no rename crosses a file system, whatever the
 folder is: a link's target, a mount point, or a folder with notes of the user's. A journal is written when they are
 whole. From then on the exchange can be completed at any time, by any process: the old files go to `.exchange/old`, the
-new ones take their place, and the old ones are deleted last. Before the journal stands, nothing old is touched.
+new ones take their place, and the old ones are deleted last. Before the journal stands, nothing old is touched. One
+process at a time exchanges files in a folder.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import sync, whole
+from tfrecords_tools.locks import hold
 
 FOLDER = ".exchange"
 _JOURNAL = "journal.json"
@@ -28,51 +30,56 @@ class Exchange:
     """New files for a folder, as a context manager; without `complete` nothing changes.
 
     Attributes:
-      new: the folder to write them into, without subfolders.
+      new: the folder to write them into, with subfolders or without.
     """
 
     def __init__(self, folder: Path):
         """Prepare an exchange in a folder, which is made if it is not there.
 
         Raises:
-          UserError: if nothing can be written there; seen before any work is done.
+          UserError: if nothing can be written there, or another process is at it; seen before any work is done.
         """
         self._folder = Path(os.path.realpath(folder))  # a link stays, its target's files are exchanged
         self.new = self._folder / FOLDER / "new"
         self._made = not self._folder.exists()
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            recover(self._folder)
-            self.new.mkdir(parents=True)
-        except OSError as error:
-            raise UserError(f"{folder}: cannot be written ({error.strerror}). Name another folder.") from None
+        with ExitStack() as held:
+            try:
+                self.new.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(_alone_in(self._folder))
+                _complete(self._folder)
+                self.new.mkdir()
+            except OSError as error:
+                raise UserError(f"{folder}: cannot be written ({error.strerror}). Name another folder.") from None
+            self._held = held.pop_all()
 
     def __enter__(self) -> "Exchange":
         return self
 
     def __exit__(self, *_) -> None:
-        if not interrupted(self._folder):
-            shutil.rmtree(self._folder / FOLDER, ignore_errors=True)
-            if self._made:
-                with suppress(OSError):  # it holds something by now
-                    self._folder.rmdir()
+        with self._held:
+            if not interrupted(self._folder):
+                shutil.rmtree(self._folder / FOLDER, ignore_errors=True)
+                if self._made:
+                    with suppress(OSError):  # it holds something by now
+                        self._folder.rmdir()
 
-    def complete(self, old: Iterable[str], last: str = "") -> None:
+    def complete(self, old: Iterable[str] = (), last: str = "") -> None:
         """Put all new files in place of the old ones.
 
         Args:
-          old: names of files in the folder that go; others stay.
+          old: names of files in the folder that go; others stay. Those of the new files go too.
           last: of the new files, the one that makes them a whole: it goes first and comes last.
         """
-        new = sorted((path.name for path in self.new.iterdir()), key=lambda name: (name == last, name))
-        for name in new:
-            sync(self.new / name)
-        sync(self.new)
-        standing = {path.name for path in self._folder.iterdir() if path.name != FOLDER}
-        gone = sorted({*old, *new} & standing, key=lambda name: (name != last, name))
+        paths = sorted(self.new.rglob("*"), key=lambda path: len(path.parts), reverse=True)
+        for path in (*paths, self.new):
+            sync(path)
+        new = sorted(path.relative_to(self.new).as_posix() for path in paths if not path.is_dir())
+        gone = [name for name in sorted({*old, *new}) if os.path.lexists(self._folder / name)]
+        gone.sort(key=lambda name: name != last)
+        new.sort(key=lambda name: name == last)
         with whole(self._folder / FOLDER / _JOURNAL) as partial:
             partial.write_text(json.dumps({"old": gone, "new": new}), "utf-8")
-        recover(self._folder)
+        _complete(self._folder)
 
 
 def check_writable(folder: Path) -> None:
@@ -92,22 +99,39 @@ def recover(folder: Path) -> bool:
     Nothing is lost wherever it was killed, and this may be killed as well.
     """
     folder = Path(os.path.realpath(folder))
-    place = folder / FOLDER
-    if not place.is_dir():
+    if not (folder / FOLDER).is_dir():
         return False
+    with _alone_in(folder):
+        _complete(folder)
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    return True
+
+
+def _alone_in(folder: Path) -> AbstractContextManager[None]:
+    return hold(folder / FOLDER / "exchange.lock", f"exchanges files in {folder}")
+
+
+def _complete(folder: Path) -> None:
+    """Complete an exchange, of which nothing but the lock is left."""
+    new, old = folder / FOLDER / "new", folder / FOLDER / "old"
     if interrupted(folder):
-        journal = json.loads((place / _JOURNAL).read_text("utf-8"))
-        new, old = place / "new", place / "old"
-        old.mkdir(exist_ok=True)
+        journal = json.loads((folder / FOLDER / _JOURNAL).read_text("utf-8"))
         for name in journal["old"]:
             # A new file that is no longer in `new` stands in the folder already.
             placed = name in journal["new"] and not (new / name).exists()
-            if not placed and (folder / name).exists():
-                os.replace(folder / name, old / name)
+            if not placed and os.path.lexists(folder / name):
+                _move(folder / name, old / name)
         for name in journal["new"]:
             if (new / name).exists():
-                os.replace(new / name, folder / name)
-        sync(folder)
-        (place / _JOURNAL).unlink()
-    shutil.rmtree(place, ignore_errors=True)
-    return True
+                _move(new / name, folder / name)
+        for parent in {(folder / name).parent for name in journal["new"]}:
+            sync(parent)
+        (folder / FOLDER / _JOURNAL).unlink()
+    for left in (new, old):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _move(path: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, to)

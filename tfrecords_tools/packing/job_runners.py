@@ -3,10 +3,13 @@
 A runner is a function `(jobs, workers, beam_options) -> results`, with the results in any order.
 """
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 
 import cv2
 
@@ -27,7 +30,7 @@ def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -
 
 def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
     # Spawned, not forked: dlib, OpenCV and TensorFlow hold threads that a fork would break.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
         try:
             for future in as_completed([pool.submit(jobs.run, job) for job in todo]):
                 yield future.result()
@@ -63,6 +66,17 @@ def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) ->
 def _without_result(job: Job) -> None:
     _one_thread()
     jobs.run(job)
+
+
+def _begin_worker() -> None:
+    _one_thread()
+    # A process that was killed cannot end its workers, which would go on writing.
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _one_thread() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tfrecords_tools import exchange
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.exchange import Exchange, check_writable, recover
 from tfrecords_tools.faces.landmarks import find_model
@@ -104,6 +105,8 @@ def pack(
     except OSError as error:
         raise UserError(f"{output}: cannot be written ({error.strerror}). Name another folder.") from None
     with hold(staging / "pack.lock", f"packs into {output}"):
+        recover(output)  # an exchange that was killed half-way is completed first
+        check_output(output, overwrite)  # once more: another process may have packed meanwhile
         check_writable(output)
         if delays == AUTO:
             delays = _estimated(layout, source, staging / "undelayed", options, workers=workers, runner=runner,
@@ -125,14 +128,14 @@ def pack(
             shutil.rmtree(staging)
             reasons = "; ".join(left.reason for left in left_out[:3])
             raise UserError(f"{source}: not one of its {len(videos)} videos could be packed: {reasons}")
-        with Exchange(output) as exchange:
+        with Exchange(output) as exchanged:
             packed = Manifest(
                 name=name,
                 layout=layout.name,
                 image_size=options.aligner.size,
                 alignment=options.aligner.alignment,
                 margin=options.aligner.margin,
-                videos=tuple(_into_place(entries, name, staging, exchange.new)),
+                videos=tuple(_into_place(entries, name, staging, exchanged.new)),
                 left_out=tuple(sorted(left_out, key=_place)),
                 annotators=videos[0].annotators,
                 expression=videos[0].expression,
@@ -141,9 +144,9 @@ def pack(
                 selected=selection,
                 delays=delays,
             )
-            manifest.save(packed, exchange.new)
-            _describe_for_tfds(packed, exchange.new)
-            exchange.complete(packed_files(output), last=manifest.FILE_NAME)
+            manifest.save(packed, exchanged.new)
+            _describe_for_tfds(packed, exchanged.new)
+            exchanged.complete(packed_files(output), last=manifest.FILE_NAME)
         shutil.rmtree(staging)
     return packed
 
@@ -180,8 +183,8 @@ def _checked_name(name: str) -> str:
 
 def check_output(output: Path, overwrite: bool = False) -> None:
     """Raise a `UserError` if the folder `output` holds something, other than a corpus to overwrite."""
-    if output.is_dir():
-        recover(output)  # an exchange that was killed half-way is completed first
+    if (output / exchange.FOLDER).is_dir():
+        return  # packing was killed there, or goes on: it is completed under the lock, and checked then
     if not (output / manifest.FILE_NAME).is_file():
         check_new_folder(output)
     elif not overwrite:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.exchange import interrupted
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import schema
 
@@ -193,9 +194,15 @@ def load(folder: str | Path) -> Manifest:
     """Read the manifest of a packed corpus.
 
     Raises:
-      UserError: if there is none, or not one of this schema version.
+      UserError: if there is none, or not one of this schema version; or if packing was killed while it put the files
+        in their places.
     """
     path = Path(folder) / FILE_NAME
+    if interrupted(Path(folder)):
+        raise UserError(
+            f"{folder}: not all files are in place, packing was killed while it replaced them. Nothing is lost: "
+            f"`python -m tfrecords_tools verify {folder}` completes it, and so does packing again."
+        )
     try:
         fields = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfrecords_tools.exchange import interrupted, recover
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode, decode_face
@@ -17,6 +18,8 @@ from tfrecords_tools.records.writer import FRAMING_BYTES
 
 def verify(folder: str | Path, progress: bool = False) -> list[str]:
     """Return a line for each thing that is wrong: none where every record is as the manifest says.
+
+    Where packing was killed while it put its files in their places, that is completed first.
 
     Example:
         >>> verify("data/sample_packed")
@@ -30,6 +33,8 @@ def verify(folder: str | Path, progress: bool = False) -> list[str]:
       UserError: if there is no readable manifest.
     """
     folder = Path(folder)
+    if interrupted(folder):
+        recover(folder)
     packed = manifest.load(folder)
     problems = []
     for entry in tqdm(packed.videos, unit="video", desc="verifying", file=sys.stderr, disable=not progress):

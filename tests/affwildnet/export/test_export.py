@@ -119,11 +119,39 @@ def test_it_says_how_faces_are_cut_out(plain, tmp_path):
 def test_an_earlier_export_is_replaced(plain, tmp_path):
     folder = tmp_path / "saved"
     saved_model.write(plain, folder, PROVENANCE)
-    (folder / "stale").touch()
+    (folder / "notes.txt").write_text("mine")
+    (folder / "assets.extra" / "warm_up").write_text("mine as well")
     saved_model.write(plain, folder, {**PROVENANCE, "step": 13})
     assert json.loads((folder / "assets.extra" / "affwildnet.json").read_text())["step"] == 13
-    assert not (folder / "stale").exists()
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "assets.extra" / "warm_up").read_text() == "mine as well"
+    assert not (folder / ".exchange").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_an_export_into_a_link_is_one_of_its_target(plain, tmp_path):
+    saved_model.write(plain, tmp_path / "real", PROVENANCE)
+    (tmp_path / "link").symlink_to("real")
+    saved_model.write(plain, tmp_path / "link", {**PROVENANCE, "step": 13})
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "real" / "assets.extra" / "affwildnet.json").read_text())["step"] == 13
+
+
+def test_killed_while_files_are_exchanged_the_next_export_completes_it(plain, tmp_path, monkeypatch):
+    saved_model.write(plain, tmp_path / "saved", PROVENANCE)
+    before = {path.name for path in (tmp_path / "saved").rglob("*")}
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tfrecords_tools.exchange._move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            saved_model.write(plain, tmp_path / "saved", {**PROVENANCE, "step": 13})
+    assert (tmp_path / "saved" / "saved_model.pb").is_file()  # nothing old is gone
+    saved_model.write(plain, tmp_path / "saved", {**PROVENANCE, "step": 14})
+    assert {path.name for path in (tmp_path / "saved").rglob("*")} == before
+    assert json.loads((tmp_path / "saved" / "assets.extra" / "affwildnet.json").read_text())["step"] == 14
 
 
 @pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])

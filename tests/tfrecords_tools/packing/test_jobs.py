@@ -2,66 +2,24 @@
 
 import sys
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 
-from tests.helpers.corpora import face_of, landmarks_of
+from tests.helpers.text_videos import FRAMES, OPTIONS, find_videos, write_records, write_source
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts import Layout
-from tfrecords_tools.layouts.labels import Labels
-from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.records.schema import LABEL_RANGE, SPLITS
 from tfrecords_tools.records.verify import verify
-from tfrecords_tools.records.writer import VideoRecords, encode_face
-
-OPTIONS = PackOptions(landmark_model=None, aligner=Aligner(32))
-FRAMES = 3
-
-
-def labels_in(path):
-    return Labels(np.loadtxt(path, dtype=np.float32, ndmin=2))
-
-
-def find_videos(source):
-    """Every `<name>.video` of a folder, its labels in `<name>.txt`."""
-    videos = [
-        VideoSource(path.stem, "train", path.stem, path, partial(labels_in, path.with_suffix(".txt")))
-        for path in sorted(source.glob("*.video"))
-    ]
-    return videos, []
-
-
-def write_records(source, options, path):
-    """Replace `pack_video`: no detection, `FRAMES` records, and no file on an error."""
-    content = source.path.read_text()
-    if content == "bad":
-        raise UserError(f"{source.path}: bad")
-    if content == "kill":
-        raise KeyboardInterrupt
-    labels = source.read_labels().values
-    with VideoRecords(path) as records:
-        for frame in range(1, FRAMES + 1):
-            records.write({
-                "video": source.video, "subject": source.subject, "frame": frame, "timestamp": frame / 30,
-                "face": encode_face(face_of(1, frame)), "box": (0, 0, 32, 32), "landmarks": landmarks_of(1, frame),
-                "label": labels[frame - 1],
-            })  # fmt: skip
-    runs = ((1, FRAMES),)
-    return VideoEntry(
-        source.video, source.split, source.subject, path.name, records.sha256, 30.0, FRAMES, 0, runs, runs,
-        tuple(records.record_bytes),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -79,12 +37,7 @@ def packed_videos(monkeypatch):
 
 @pytest.fixture
 def source(tmp_path):
-    folder = tmp_path / "source"
-    folder.mkdir()
-    for name in "abcd":
-        (folder / f"{name}.video").write_text(f"video {name}")
-        np.savetxt(folder / f"{name}.txt", np.full((FRAMES, 2), 0.25))
-    return folder
+    return write_source(tmp_path / "source")
 
 
 def run(source, options=OPTIONS, **more):
