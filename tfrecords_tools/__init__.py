@@ -11,4 +11,8 @@ Names are imported when they are first used; `__init__.pyi` lists them.
 
 import lazy_loader
 
+from tfrecords_tools.quiet import quieten_tensorflow
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+quieten_tensorflow()

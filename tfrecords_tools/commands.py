@@ -37,7 +37,8 @@ def run(
     """Parse a command line, run its command and return the exit status.
 
     An error of usage, and a `UserError` of the command, is printed as one line that begins with "error: ". Where the
-    library's message names a parameter that is a flag of this command, the line names the flag.
+    library's message names a parameter that is a flag of this command, the line names the flag. Any other error is one
+    line too, see `errors.exit_status`; `--verbose` shows its traceback.
 
     Args:
       arguments: without the program's name; None takes those of this process.
@@ -51,7 +52,8 @@ def run(
         except UserError as error:
             raise UserError(options.parser.with_flags(str(error))) from error
 
-    return exit_status(parsed)
+    given = sys.argv[1:] if arguments is None else arguments
+    return exit_status(parsed, verbose=True if "--verbose" in given else None)
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +71,12 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(parser=self)
         self.add_argument(
             "--version", action="version", version=f"affwildnet {VERSION}", help="show the version and exit"
+        )
+        self.add_argument(
+            "--verbose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error (or set AFFWILDNET_DEBUG=1)",
         )
 
     def parse_known_args(self, args=None, namespace=None):

@@ -1,9 +1,12 @@
-"""`UserError`, the one exception whose message a user is meant to read, and how a command shows it."""
+"""`UserError`, the one exception whose message a user is meant to read, and how a command shows an error."""
 
 import difflib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
+
+from tfrecords_tools import failures, terminal
 
 
 class UserError(ValueError):
@@ -31,19 +34,43 @@ def check_choice(what: str, name: str, names: Iterable[str]) -> None:
         raise UserError(f"`{what}` must be one of {', '.join(names)}. Received: {name}.{suggestion(str(name), names)}")
 
 
-def exit_status(command: Callable[[], int | None]) -> int:
-    """Run a command and return its exit status; an error that the user can put right is printed as one line."""
+def exit_status(command: Callable[[], int | None], verbose: bool | None = None) -> int:
+    """Run a command and return its exit status; any error is printed as one line, without a traceback.
+
+    The status is 2 for what the user can put right, 130 after Ctrl-C, and 70 for an error that was not foreseen.
+
+    Args:
+      command: returns its own status, or None for 0.
+      verbose: whether to print the traceback above the line; None asks the variable AFFWILDNET_DEBUG.
+    """
+    verbose = debugging() if verbose is None else verbose
+    with terminal.escaping():
+        try:
+            status = command() or 0
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:  # the reader of the output, such as `head`, has enough
+            terminal.drop_output()
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            return _failed(error, verbose)
+
+
+def debugging() -> bool:
+    """Return whether AFFWILDNET_DEBUG asks for tracebacks and for all that TensorFlow prints."""
+    return os.environ.get("AFFWILDNET_DEBUG", "") not in ("", "0")
+
+
+def _failed(error: BaseException, verbose: bool) -> int:
+    if isinstance(error, UserError):
+        line, status = f"error: {error}", failures.FOR_THE_USER
+    else:
+        line, status = failures.line_and_status(error)
     try:
-        return command() or 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of the output, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:  # no space, no permission: for the user to put right as well
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        sys.stdout.flush()
+    except OSError:  # a full disk, or a closed pipe: what could not be written there is the error, or follows from it
+        terminal.drop_output()
+    if verbose:
+        traceback.print_exception(error)
+    print(terminal.one_line(line), file=sys.stderr)
+    return status

@@ -36,7 +36,9 @@ def whole(path: Path) -> Iterator[Path]:
         sync(partial)
         os.replace(partial, path)
         sync(path.parent)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(path)  # an error of writing does not name its file
         partial.unlink(missing_ok=True)
         raise
 

@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from affwildnet.commands import run_options
+from affwildnet.commands import backend, run_options
 from affwildnet.runs import folds
 from affwildnet.runs.run import Run
 from tfrecords_tools.commands import Names, Parser, run, whole
-from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 
 DESCRIPTION = "Train the baselines on a packed corpus, score them, and write a report of each."
@@ -59,7 +58,7 @@ def _parser(prog: str) -> Parser:
 
 
 def _baselines(options: argparse.Namespace) -> None:
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(options.gpu), flush=True)

@@ -4,10 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from affwildnet.commands import run_options
+from affwildnet.commands import backend, run_options
 from tfrecords_tools.commands import Parser, Switch, real, run, whole
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 
 DESCRIPTION = """\
@@ -121,7 +120,7 @@ def _parser(prog: str) -> Parser:
 
 def _evaluate(options: argparse.Namespace) -> int:
     _check(options)
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.devices import choose_strategy
     from affwildnet.runs.workdir import Workdir
 

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from affwildnet.commands import backend
 from tfrecords_tools.commands import Names, Parser, run
-from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 
 DESCRIPTION = "Export a trained network for other programs."
@@ -53,7 +53,7 @@ def _parser(prog: str) -> Parser:
 
 
 def _export(options: argparse.Namespace) -> None:
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.devices import choose_device
     from affwildnet.export import export_model
 

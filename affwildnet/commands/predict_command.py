@@ -5,11 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from affwildnet.commands import run_options
+from affwildnet.commands import backend, run_options
 from tfrecords_tools import face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.quiet import import_tensorflow
 
 DESCRIPTION = """\
 Predict valence and arousal for every frame of a video, of each video in a folder, of a folder of images, or from a
@@ -62,10 +61,11 @@ def _predict(options: argparse.Namespace) -> int:
             "One video, folder of videos or folder of images must be named, or `--camera`. "
             f"Received: {' and '.join(given) or 'none'}."
         )
+    backend.check()
     from affwildnet.predict.frame_sources import camera, find_sources
 
     sources = find_sources(options.paths[0], options.image_fps) if options.paths else [camera(options.camera)]
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(options.gpu), flush=True)

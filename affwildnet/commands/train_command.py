@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet import experiments
-from affwildnet.commands import run_options
+from affwildnet.commands import backend, run_options
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import folds
 from affwildnet.runs.run import Run
 from tfrecords_tools.commands import Parser, run
-from tfrecords_tools.quiet import import_tensorflow
 
 DESCRIPTION = """\
 Train an experiment on a packed corpus. The same command goes on where a run was stopped. An experiment with stages
@@ -53,7 +52,7 @@ def _parser(prog: str) -> Parser:
 def _train(options: argparse.Namespace) -> int:
     experiment = override(experiments.get(options.experiment), options.set)
     new = Run(experiment, options.data_dir, fold=folds.chosen(options.data_dir, options.fold, options.fold_file))
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.devices import choose_strategy
 
     strategy, description = choose_strategy(options.gpu, options.devices, os.environ.get("TF_CONFIG", ""))

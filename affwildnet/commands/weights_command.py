@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet import experiments
+from affwildnet.commands import backend
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.weights import SOURCES
 from tfrecords_tools.commands import Parser, run, whole
 from tfrecords_tools.errors import UserError, suggestion
-from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records.schema import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _list(options: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     _check_output(options.output)
     config = network(options.experiment)
-    import_tensorflow()
+    backend.start_tensorflow()
     from affwildnet.runs.json_files import write_json
     from affwildnet.weights.importing import import_opened
     from tfrecords_tools.files import whole
