@@ -173,4 +173,4 @@ def test_the_sample_through_the_console_script(installed, tmp_path):
     assert "finished at step 2" in affwildnet_command("train", *flags)
     scored = affwildnet_command("evaluate", "--workdir=run", "--checkpoint=latest", "--split=test", "--gpu=-1")
     assert "of 1 test video scored" in scored
-    assert (tmp_path / "run" / "report-test.json").is_file()
+    assert (tmp_path / "run" / "report-test-latest.json").is_file()

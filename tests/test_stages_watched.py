@@ -191,7 +191,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, tiny_folder):
     written = scored_run.once(workdir, Choices(checkpoint="latest"))
     assert written.report.checkpoint == path
     assert written.report.step == 7
-    assert (own.path / "report-validation.json").is_file()
+    assert (own.path / "report-validation-latest.json").is_file()
     assert not list(workdir.path.glob("report-*"))
 
 

@@ -157,8 +157,9 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
     if options.predictions:
         from affwildnet.evaluation.reporting import submissions
 
-        path = outcome.paths["report"].with_name(f"predictions-{options.predictions}-{predicted.final.split}")
-        path = path if options.predictions == "aff_wild2" else path.with_suffix(".csv")
+        report = outcome.paths["report"]
+        name = report.stem.replace("report", f"predictions-{options.predictions}", 1)
+        path = report.with_name(name if options.predictions == "aff_wild2" else f"{name}.csv")
         config = predicted.experiment.evaluation
         told = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *told]))
@@ -196,6 +197,8 @@ def _show(outcome, compare: bool) -> None:
 
     report = outcome.report
     print(report.summary())
+    for warning in report.corpus.warnings(report.split):
+        print(f"Mind: {warning}")
     print(score_table(report, published=compare))
     for name, path in outcome.paths.items():
         print(f"{name:<12}{path}")

@@ -10,7 +10,7 @@ from affwildnet.commands import backend, run_options
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import folds
 from affwildnet.runs.run import Run
-from tfrecords_tools.commands import Parser, run
+from tfrecords_tools.commands import Parser, Switch, run
 
 DESCRIPTION = """\
 Train an experiment on a packed corpus. The same command goes on where a run was stopped. An experiment with stages
@@ -43,6 +43,7 @@ def _parser(prog: str) -> Parser:
     add("--data_dir", type=Path, required=True, metavar="DIR", help="the packed corpus")
     add("--workdir", type=Path, required=True, metavar="DIR", help="where checkpoints and logs go")
     add("--stage", default="", metavar="NAME", help="the one stage to train (default: all, in order)")
+    add("--accept_data", action=Switch, help="go on although the training videos have changed; the reports say so")
     run_options.add_set(parser, "fields of the experiment", "training.batch_size=2 model.width=0.5")
     run_options.add_fold(parser)
     run_options.add_devices(parser)
@@ -61,5 +62,6 @@ def _train(options: argparse.Namespace) -> int:
     from affwildnet.training import train
 
     workdir = Workdir(options.workdir)
+    own = workdir.of_fold(new.fold.number) if new.fold else workdir
     with strategy.scope():
-        return train(new, workdir.of_fold(new.fold.number) if new.fold else workdir, options.stage)
+        return train(new, own, options.stage, options.accept_data)

@@ -19,6 +19,7 @@ from affwildnet.evaluation.trained import Choices, Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
 from affwildnet.runs import best
+from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import SPLITS
@@ -40,6 +41,8 @@ class RunPredictions:
       final: after post-processing.
       post_processing: what was chosen; None where the experiment has no such step.
       model: the network; None for folds.
+      training_data: what the network was trained on; None for folds, whose own parts differ, and where it is not known.
+      trained_on: folder of the corpus that the network was trained on.
     """
 
     workdir: Workdir
@@ -51,6 +54,8 @@ class RunPredictions:
     final: Evaluation
     post_processing: Chosen | None
     model: keras.Model | None = None
+    training_data: TrainingData | None = None
+    trained_on: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,8 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
         final=post.apply(plain),
         post_processing=post.chosen() if trained.experiment.evaluation.post_process else None,
         model=trained.model,
+        training_data=trained.training_data,
+        trained_on=trained.trained_on,
     )
 
 
@@ -176,6 +183,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         plain=protocols.gather([each.plain for each in every]),
         final=protocols.gather([each.final for each in every]),
         post_processing=postprocessing.over_folds(chosen) if chosen[0] else None,
+        trained_on=every[0].trained_on,
     )
 
 
@@ -191,10 +199,15 @@ def _reported(
     if other:
         difference = protocols.paired(predicted.final, other.final, protocol, config, choices.resamples or 1000)
         against = Against(other.workdir.path, other.checkpoint, difference)
-    source = Source(predicted.experiment, predicted.corpus, predicted.checkpoint, predicted.step)
+    source = Source(
+        predicted.experiment, predicted.corpus, predicted.checkpoint, predicted.step, predicted.training_data
+    )
     report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
     _log.info("writing the report")
-    return Outcome(predicted, report, report_files.write(report, predicted.final, predicted.corpus, predicted.workdir))
+    paths = report_files.write(
+        report, predicted.final, predicted.corpus, predicted.workdir, choices.label(predicted.trained_on)
+    )
+    return Outcome(predicted, report, paths)
 
 
 def _references(trained: Trained, corpus: Corpus) -> dict[str, Scores]:

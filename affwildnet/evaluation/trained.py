@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,9 @@ from affwildnet.evaluation.scoring.postprocessing import PostProcessing
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.runs import best, checkpoints
+from affwildnet.runs import best, checkpoints, training_data
 from affwildnet.runs.run import Run
+from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
@@ -46,6 +48,18 @@ class Choices:
     resamples: int = 1000
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
 
+    def label(self, trained_on: Path) -> str:
+        """Return what is chosen other than by default, as names of files may have it: "latest-overlap=40", or "".
+
+        Args:
+          trained_on: folder of the corpus that the network was trained on.
+        """
+        parts = [] if self.checkpoint == best.MEAN else [Path(self.checkpoint).stem]
+        other = None if self.data_dir is None else Path(self.data_dir).resolve()
+        parts += [] if other in (None, trained_on.resolve()) else [f"on-{other.name}"]
+        parts += [setting.removeprefix("evaluation.") for setting in self.settings]
+        return re.sub(r"[^\w.=,+-]+", "_", "-".join(parts))[:150]
+
 
 class Trained:
     """The network of one checkpoint of a run.
@@ -56,12 +70,14 @@ class Trained:
       workdir: in which the checkpoint lies.
       run: that of `workdir`, with what the user has chosen.
       checkpoint: the `.keras` file.
+      trained_on: folder of the corpus that the network was trained on.
       model: the network.
     """
 
     workdir: Workdir
     run: Run
     checkpoint: Path
+    trained_on: Path
     model: keras.Model
 
     def __init__(self, workdir: Workdir, choices: Choices):
@@ -76,6 +92,8 @@ class Trained:
         experiment = override(run.experiment, list(choices.settings))
         self.run = replace(run, experiment=experiment, data_dir=choices.data_dir or run.data_dir)
         self.checkpoint = best.find(workdir, choices.checkpoint)
+        self.trained_on = run.data_dir
+        self._other_data = choices.data_dir is not None
         self._strategy = choices.strategy
         self._corpora: dict[str, Corpus] = {}
         with choices.strategy.scope():
@@ -85,6 +103,11 @@ class Trained:
     def experiment(self) -> Experiment:
         """That of the run."""
         return self.run.experiment
+
+    @cached_property
+    def training_data(self) -> TrainingData | None:
+        """What the network was trained on; None for a run of an earlier version."""
+        return training_data.stored(self.workdir)
 
     @property
     def step(self) -> int | None:
@@ -98,7 +121,21 @@ class Trained:
         """Return a split, opened once; raise a `UserError` if it cannot be."""
         if split not in self._corpora:
             self._corpora[split] = Corpus.of_run(self.run, split)
+            self._check_training_videos(split)
         return self._corpora[split]
+
+    def _check_training_videos(self, split: str) -> None:
+        """Raise a `UserError` if the run's own corpus has been packed again with other training videos since."""
+        if self.training_data is None or self._other_data:
+            return
+        train = Corpus.of_run(self.run, "train")
+        now = TrainingData.of(train.manifest, train.folder, train.videos)
+        if difference := self.training_data.difference(now):
+            raise UserError(
+                f"{self.run.data_dir}: must hold the videos that the run in {self.workdir.path} was trained on, to "
+                f"score its split {split}. Received: a corpus where {difference}. To score it on what is there now all "
+                "the same, name that corpus with `data_dir`."
+            )
 
     def predictions(self, split: str) -> Evaluation:
         """Run the network over a split, without post-processing."""

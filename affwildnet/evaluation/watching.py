@@ -108,7 +108,6 @@ class Watcher:
         # Files that could not be scored. A resumed trainer may write the same step again, as another file.
         self._bad: set[tuple] = set()
         self._writer = tf.summary.create_file_writer(workdir.tensorboard(SPLIT))
-        best.release_all(workdir)
 
     def run(self, timeout_minutes: float = 0) -> int:
         """Watch until the trainer has finished and all its checkpoints are scored; return the exit status.
@@ -119,6 +118,10 @@ class Watcher:
         Raises:
           UserError: if it gave up.
         """
+        with self._workdir.locked("watcher"):
+            return self._watch(timeout_minutes)
+
+    def _watch(self, timeout_minutes: float) -> int:
         waiting_since = time.monotonic()
         self._workdir.metrics.touch()  # lets the trainer of a later stage know that this one is watched
         _log.info(f"watching {self._workdir.checkpoints}")
@@ -149,11 +152,16 @@ class Watcher:
 
     def _new(self) -> list[Path]:
         done = {line["step"] for line in self._good}
-        listed = checkpoints.listed(self._workdir.checkpoints)
-        return [path for path in listed if checkpoints.step_of(path) not in done and _state(path) not in self._bad]
+        listed = {best.step_of(path): path for path in checkpoints.listed(self._workdir.checkpoints)}
+        for path in best.held(self._workdir):  # what a killed watcher was at, and the trainer may have deleted since
+            if best.step_of(path) in done or best.step_of(path) in listed:
+                path.unlink(missing_ok=True)
+            else:
+                listed[best.step_of(path)] = path
+        return [path for step, path in sorted(listed.items()) if step not in done and _state(path) not in self._bad]
 
     def _score(self, path: Path) -> None:
-        step, state = checkpoints.step_of(path), _state(path)
+        step, state = best.step_of(path), _state(path)
         began = time.monotonic()
         try:
             held = best.hold(path, self._workdir)
@@ -189,7 +197,7 @@ class Watcher:
     def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
         _log.warning(f"skipped: {path}: {reason}")
         self._bad.add(state)
-        self._note({"step": checkpoints.step_of(path), "passed_over": f"{path}: {reason}"})
+        self._note({"step": best.step_of(path), "passed_over": f"{path}: {reason}"})
 
     def _note(self, line: dict) -> None:
         append_line(self._workdir.metrics, line)

@@ -16,6 +16,7 @@ MEASURES = ("mean", "valence", "arousal")
 NAMES = tuple(f"best_{measure}" for measure in MEASURES)
 MEAN = NAMES[0]
 LATEST = "latest"
+_HELD = ".held-"
 
 
 def path_of(workdir: Workdir, name: str = MEAN) -> Path:
@@ -34,16 +35,22 @@ def hold(path: Path, workdir: Workdir) -> Path:
     Raises:
       FileNotFoundError: if the checkpoint is gone already.
     """
+    if path.name.startswith(_HELD):
+        return path
     workdir.best.mkdir(parents=True, exist_ok=True)
-    held = workdir.best / f".held-{path.name}"
-    _second_name(path, held)
-    return held
+    second = workdir.best / f"{_HELD}{path.name}"
+    _second_name(path, second)
+    return second
 
 
-def release_all(workdir: Workdir) -> None:
-    """Remove the second names that a killed watcher has left."""
-    for held in workdir.best.glob(".held-*"):
-        held.unlink()
+def held(workdir: Workdir) -> list[Path]:
+    """Return the second names that a killed watcher has left: of checkpoints that the trainer may have deleted."""
+    return sorted(workdir.best.glob(f"{_HELD}*"))
+
+
+def step_of(path: Path) -> int:
+    """Return the step of a checkpoint by its name or its second name."""
+    return checkpoints.step_of(path.with_name(path.name.removeprefix(_HELD)))
 
 
 def _second_name(path: Path, name: Path) -> None:
@@ -90,11 +97,21 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
         if not found:
             raise UserError(f"{workdir.checkpoints}: no checkpoint yet. Run train.py, or wait for the first one.")
         return found[-1]
-    path = path_of(workdir, checkpoint) if checkpoint in NAMES else Path(checkpoint)
+    if checkpoint in NAMES:
+        path = path_of(workdir, checkpoint)
+    else:
+        own = [folder / checkpoint for folder in (workdir.checkpoints, workdir.best)]
+        path = next((each for each in own if each.is_file()), Path(checkpoint))
     if not path.is_file():
         hint = ", which is not there yet: `evaluate.py --watch` chooses it" if checkpoint in NAMES else ""
         raise UserError(
-            f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file. Received: {checkpoint}{hint}."
+            f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file of this run. "
+            f"Received: {checkpoint}{hint}."
+        )
+    if not path.resolve().is_relative_to(workdir.path.resolve()):
+        raise UserError(
+            f"`checkpoint` must be one of the run in {workdir.path}. Received: {path}, which lies elsewhere: its "
+            "scores would stand under this run's name. Name the working directory that it belongs to."
         )
     return path
 

@@ -5,6 +5,7 @@ import logging
 import os
 from pathlib import Path
 
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 
 _log = logging.getLogger(__name__)
@@ -14,6 +15,23 @@ def write_json(path: Path, value: dict) -> None:
     """Write a JSON file whole or not at all."""
     with whole(path) as partial:
         partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> dict | None:
+    """Return the object in a JSON file, None if there is no file.
+
+    Raises:
+      UserError: if it holds anything else.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: must be readable JSON. Received: {type(error).__name__}: {error}.") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: must hold a JSON object. Received: {type(found).__name__}.")
+    return found
 
 
 def append_line(path: Path, value: dict) -> None:
@@ -26,16 +44,22 @@ def append_line(path: Path, value: dict) -> None:
 
 
 def read_lines(path: Path) -> list[dict]:
-    """Return the JSON lines of a file, none if there is no file; a line that a crash has cut off is skipped."""
+    """Return the JSON lines of a file, none if there is no file; damaged lines are skipped and named.
+
+    Every line has a `step`, a whole number.
+    """
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     values = []
     for number, line in enumerate(lines, start=1):
         try:
-            if line:
-                values.append(json.loads(line))
-        except ValueError:
-            _log.warning(f"{path}, line {number}: cut off, skipped")
+            value = json.loads(line) if line else None
+        except (ValueError, RecursionError):
+            value = ...
+        if isinstance(value, dict) and isinstance(value.get("step"), int) and value["step"] >= 0:
+            values.append(value)
+        elif line:
+            _log.warning(f"{path}, line {number}: cut off or damaged, skipped")
     return values

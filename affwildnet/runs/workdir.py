@@ -1,6 +1,7 @@
 """A working directory: what lies where in it, and the notes that trainer and evaluator leave each other.
 
     experiment.json           the run: experiment, corpus, stage and fold; and the versions of packages
+    training_data.json        the videos that it was trained on, see `runs.training_data`
     checkpoints/              from the trainer: step-00001234.keras, step-00001234.json
     best/                     from the evaluator: best_mean.keras, best_valence.keras, best_arousal.keras, with a .json
     training.jsonl            a line per logged step
@@ -9,20 +10,31 @@
     stop.json                 from the evaluator: stop training
     finished.json             from the trainer: no more checkpoints will come
     report-<split>.*          from the evaluator
+    set-aside-<i>/            what an earlier run left here whose checkpoints are gone
+    .trainer.lock, ...        who trains or watches here at the moment
 
 A run in stages has experiment.json and finished.json here, and a folder for each stage with all of the above.
 The run of fold i has all of it in the folder fold-i.
 """
 
 import json
+import logging
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from affwildnet.runs.json_files import write_json
+from affwildnet.runs.json_files import read_json, read_lines, write_json
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.locks import hold
+
+_log = logging.getLogger(__name__)
+
+_DOES = {"trainer": "trains in", "watcher": "watches"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,10 @@ class Workdir:
     @property
     def experiment_json(self) -> Path:
         return self.path / "experiment.json"
+
+    @property
+    def training_data(self) -> Path:
+        return self.path / "training_data.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -110,6 +126,7 @@ class Workdir:
           UserError: as `check`.
         """
         self.check(run)
+        self._set_aside()
         # The checkpoints of a run in stages are in the stages' directories.
         (self.path if run.stages else self.checkpoints).mkdir(parents=True, exist_ok=True)
         write_json(self.experiment_json, {**run.to_json(), "versions": versions()})
@@ -127,10 +144,40 @@ class Workdir:
         return self._finished("step")
 
     def _finished(self, field: str):
-        try:
-            return json.loads(self.finished.read_text("utf-8"))[field]
-        except FileNotFoundError:
+        found = read_json(self.finished)
+        if found is None:
             return None
+        if not (isinstance(found.get("step"), int) and isinstance(found.get("reason"), str)):
+            raise UserError(
+                f"{self.finished}: must hold a step and a reason. Received: other contents. Delete it: the trainer "
+                "writes it again."
+            )
+        return found[field]
+
+    def _set_aside(self) -> None:
+        """Move away what is left of a run whose checkpoints are gone: nothing of it belongs to the one that begins."""
+        left = read_lines(self.metrics) or self.stop.exists() or any(self.best.glob("*.keras"))
+        if self._has_checkpoint() or not left:
+            return
+        number = 1 + sum(1 for _ in self.path.glob("set-aside-*"))
+        aside = self.path / f"set-aside-{number}"
+        aside.mkdir()
+        named = (self.best, self.metrics, self.training_log, self.stop, self.finished, self.training_data)
+        for path in (*named, self.path / "tensorboard", *self.path.glob("report-*")):
+            if path.exists():
+                os.replace(path, aside / path.name)
+        _log.info(f"{self.path} held no checkpoint, but scores of an earlier run: they are now in {aside}")
+
+    @contextmanager
+    def locked(self, role: str) -> Iterator[None]:
+        """Hold this directory as its one trainer or watcher while the block runs.
+
+        Raises:
+          UserError: if another process does, naming it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with hold(self.path / f".{role}.lock", f"{_DOES[role]} {self.path}"):
+            yield
 
     def _has_checkpoint(self) -> bool:
         if not self.begun:

@@ -3,13 +3,14 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import tensorflow as tf
 
 from affwildnet.data import Corpus
-from affwildnet.runs import checkpoints
+from affwildnet.runs import checkpoints, training_data
 from affwildnet.runs.run import Run
+from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training.loop import ALL_DONE, STOPPED, Trainer
 from affwildnet.training.start import Earlier, resumed_or_new
@@ -19,7 +20,9 @@ from tfrecords_tools.errors import UserError
 _log = logging.getLogger(__name__)
 
 
-def train_one(run: Run, workdir: Workdir, earlier: Callable[[str], Earlier] | None = None) -> int:
+def train_one(
+    run: Run, workdir: Workdir, earlier: Callable[[str], Earlier] | None = None, accept_data: bool = False
+) -> int:
     """Train a run in one go, or one stage of a run; return the exit status.
 
     The working directory becomes the run's, or is checked to be. The latest whole checkpoint is loaded: weights,
@@ -33,19 +36,29 @@ def train_one(run: Run, workdir: Workdir, earlier: Callable[[str], Earlier] | No
       run: without stages, or as `Run.of_stage` returns it; its settings have been checked by `step.check`.
       workdir: in which it is trained.
       earlier: see `start.begin`.
+      accept_data: see `training_data.note`.
 
     Raises:
       UserError: for data or checkpoints that cannot be used, and when the loss is not finite; the last good checkpoint
         remains.
     """
-    strategy = tf.distribute.get_strategy()
-    workers = Workers(strategy)
+    workers = Workers(tf.distribute.get_strategy())
     workdir = workers.shared(workdir)
     corpus = Corpus.of_run(run, "train")
-    workdir.start(run)
-    if _was_stopped(workdir, workers):
-        return 0
-    with strategy.scope():
+    workdir.check(run)
+    with workdir.locked("trainer") if workers.chief else nullcontext():
+        workdir.start(run)
+        if workers.chief:
+            training_data.note(workdir, TrainingData.of(corpus.manifest, corpus.folder, corpus.videos), accept_data)
+        if _was_stopped(workdir, workers):
+            return 0
+        return _trained(run, workdir, corpus, workers, earlier)
+
+
+def _trained(
+    run: Run, workdir: Workdir, corpus: Corpus, workers: Workers, earlier: Callable[[str], Earlier] | None
+) -> int:
+    with tf.distribute.get_strategy().scope():
         model, state = workers.agreed(
             workdir.checkpoints, lambda: resumed_or_new(run, workdir.checkpoints, corpus, earlier)
         )

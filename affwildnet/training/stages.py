@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ EVALUATOR_MINUTES = 30.0
 _RESERVED_NAMES = (patterns.RANDOM, patterns.INIT, "checkpoints", "best", "tensorboard")
 
 
-def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
+def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data: bool = False) -> int:
     """Train a run, its stages in order if it has any; return the exit status.
 
     A stage that is done is not run again, and one that was stopped or killed goes on where it was. Several workers all
@@ -40,6 +41,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
       run: what to train; a fold is trained on the fold's videos, anything else on the split `train`.
       workdir: where the run and its checkpoints are kept; a run that was begun there goes on.
       stage: the name of the one stage to train; empty trains them all.
+      accept_data: go on although the training videos are others than before; the reports say so.
 
     Raises:
       UserError: as `one_run.train_one`; for stages that do not fit each other or the network; and if no stage has that
@@ -49,7 +51,8 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
       >>> train(Run(experiments.get("sample/affwildnet"), "data/sample"), "runs/demo")
     """
     strategy = tf.distribute.get_strategy()
-    workdir = Workers(strategy).shared(Workdir.at(workdir))
+    workers = Workers(strategy)
+    workdir = workers.shared(Workdir.at(workdir))
     _check_labels(run.experiment)
     if run.fold:
         _log.info(run.fold.summary())
@@ -65,7 +68,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
                 f"`stage` needs an experiment with stages. Received: {stage}; {run.experiment.name} has none."
             )
         training_step.check(run.experiment.training, strategy.num_replicas_in_sync)
-        return one_run.train_one(run, workdir)
+        return one_run.train_one(run, workdir, accept_data=accept_data)
     if stage:
         check_choice("stage", stage, names)
     chosen = [run.of_stage(each) for each in run.stages if stage in ("", each.name)]
@@ -77,13 +80,14 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "") -> int:
         own.check(each)
         if not checkpoints.listed(own.checkpoints):
             check_init(each)
-    workdir.start(run)
-    workdir.finished.unlink(missing_ok=True)
-    for each in chosen:
-        status = _train_stage(each, workdir)
-        if status:
-            return status
-    _finish(workdir, chosen[-1], f"stage {stage} is done" if stage else "all stages are done")
+    with workdir.locked("trainer") if workers.chief else nullcontext():
+        workdir.start(run)
+        workdir.finished.unlink(missing_ok=True)
+        for each in chosen:
+            status = _train_stage(each, workdir, accept_data)
+            if status:
+                return status
+        _finish(workdir, chosen[-1], f"stage {stage} is done" if stage else "all stages are done")
     return 0
 
 
@@ -121,7 +125,7 @@ def _check_stages(run: Run, devices: int) -> None:
         earlier.append(stage.name)
 
 
-def _train_stage(run: Run, workdir: Workdir) -> int:
+def _train_stage(run: Run, workdir: Workdir, accept_data: bool) -> int:
     """Train the run of one stage, within the working directory of all; return the exit status."""
     name, steps = run.stage.name, run.experiment.training.steps
     own = workdir.of_stage(name)
@@ -131,7 +135,7 @@ def _train_stage(run: Run, workdir: Workdir) -> int:
         return 0
     _log.info(f"stage {name}: learning rate {run.stage.learning_rate:g}, {steps:,} steps, in {own.path}")
     try:
-        return one_run.train_one(run, own, partial(_checkpoint_of, workdir))
+        return one_run.train_one(run, own, partial(_checkpoint_of, workdir), accept_data)
     except UserError:
         if failed := own.reason_finished():  # no later stage will come either
             _finish(workdir, run, f"stage {name}: {failed}")

@@ -20,6 +20,7 @@ from affwildnet.evaluation.scoring.protocols import Scored
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import to_json
 from affwildnet.metrics import Scores
+from affwildnet.runs.training_data import TrainingData, fingerprint
 from affwildnet.runs.workdir import versions
 
 
@@ -32,12 +33,14 @@ class Source:
       corpus: the split.
       checkpoint: the network's file; of folds, the folder of all of them.
       step: its training step; None where it is not known.
+      training_data: what the network was trained on; None where it is not known.
     """
 
     experiment: Experiment
     corpus: Corpus
     checkpoint: Path
     step: int | None = None
+    training_data: TrainingData | None = None
 
 
 def assemble(
@@ -59,14 +62,14 @@ def assemble(
       post_processing: what it changed; None where none was asked for.
       against: the comparison with another checkpoint.
     """
-    experiment, packed = source.experiment, source.corpus.manifest
+    experiment = source.experiment
     report = Report(
         experiment=experiment.name,
         checkpoint=source.checkpoint,
         step=source.step,
         split=evaluation.split,
         folds=evaluation.folds,
-        corpus=PackedCorpus(packed.name, packed.layout, source.corpus.folder, packed.labelling),
+        corpus=_corpus(source),
         counts=Counts(
             videos=len(evaluation.videos),
             frames=sum(len(video.frames) for video in evaluation.videos),
@@ -85,6 +88,20 @@ def assemble(
     )
     published = [PublishedRow(row, tuple(differences(row, report))) for row in experiment.published]
     return replace(report, published=tuple(published))
+
+
+def _corpus(source: Source) -> PackedCorpus:
+    packed, entries, trained = source.corpus.manifest, source.corpus.videos, source.training_data
+    return PackedCorpus(
+        packed.name,
+        packed.layout,
+        source.corpus.folder,
+        packed.labelling,
+        fingerprint=fingerprint(entries),
+        trained_on=trained.fingerprint if trained else "",
+        seen=tuple(trained.seen(entries)) if trained else (),
+        replaced=trained.replaced if trained else (),
+    )
 
 
 def dropped(evaluation: Evaluation, corpus: Corpus) -> Dropped:

@@ -74,6 +74,7 @@ def _what(report: Report) -> str:
     step = "" if report.step is None else f", step {report.step:,}"
     split = f"{report.split}, {len(report.folds)} folds gathered" if report.folds else report.split
     rows = [
+        *(("Mind", sentence) for sentence in corpus.warnings(report.split)),
         ("Experiment", report.experiment),
         ("Checkpoint", f"{report.checkpoint}{step}"),
         ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),

@@ -23,16 +23,46 @@ class PackedCorpus:
       layout: of the dataset that it was packed from.
       folder: where it lies.
       labelling: whose mean its labels are and how they were shifted, for a person; "" where they are the dataset's own.
+      fingerprint: of the records that were scored, see `training_data.fingerprint`.
+      trained_on: fingerprint of the videos that the network was trained on; "" where it is not known.
+      seen: names of scored videos that the network was trained on.
+      replaced: what it was trained on before, where it went on with other data.
     """
 
     name: str
     layout: str
     folder: Path
     labelling: str = ""
+    fingerprint: str = ""
+    trained_on: str = ""
+    seen: tuple[str, ...] = ()
+    replaced: tuple[dict, ...] = ()
 
     def to_json(self) -> dict:
-        found = {"name": self.name, "layout": self.layout, "folder": str(self.folder)}
-        return {**found, "labelling": self.labelling} if self.labelling else found
+        return {
+            "name": self.name,
+            "layout": self.layout,
+            "folder": str(self.folder),
+            **({"labelling": self.labelling} if self.labelling else {}),
+            "fingerprint": self.fingerprint,
+            "trained_on": self.trained_on,
+            "seen_in_training": list(self.seen),
+            "training_data_replaced": list(self.replaced),
+        }
+
+    def warnings(self, split: str) -> list[str]:
+        """Return what a reader of scores on this split must know first, a sentence each."""
+        found = []
+        if self.seen and split != "train":
+            number = len(self.seen)
+            which = "1 of the scored videos was" if number == 1 else f"{number} of the scored videos were"
+            found.append(
+                f"{which} among those that the network was trained on, such as {self.seen[0]}: these are not scores on "
+                "unseen data."
+            )
+        if self.replaced:
+            found.append(f"The training videos were changed {len(self.replaced)} times while this network was trained.")
+        return found
 
 
 @dataclass(frozen=True)

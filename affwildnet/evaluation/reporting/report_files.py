@@ -12,16 +12,20 @@ from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import whole
 
 
-def write(report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir | Path | str) -> dict[str, Path]:
+def write(
+    report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir | Path | str, choices: str = ""
+) -> dict[str, Path]:
     """Write `report-<split>.json`, `.csv`, `.html` and the plots; return their paths by what they hold.
 
     Args:
+      choices: what the report has that is not the default, in words that files may have in their names: it goes into
+        them, so that no report takes the place of one of something else.
       evaluation: what the report is of.
       corpus: the split that was scored, for the faces at the worst moments.
       workdir: where the files go; its logs give the learning curves.
     """
     workdir = Workdir.at(workdir)
-    stem = f"report-{evaluation.split}"
+    stem = f"report-{evaluation.split}{f'-{choices}' if choices else ''}"
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
     paths = plots.draw(evaluation, Progress.of(workdir, report.step), names)
     for name in names.keys() - paths.keys():

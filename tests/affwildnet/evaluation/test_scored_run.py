@@ -102,7 +102,7 @@ def test_each_fold_is_scored_by_the_network_that_has_not_seen_it(folds):
     assert done.report.folds == (2, 2, 2)
     assert done.report.counts.frames_scored == sum(range(8, 14))
     assert done.report.protocol == "folds"
-    labels, predictions = written(folds.path / "report-test.csv")
+    labels, predictions = written(folds.path / "report-test-latest.csv")
     expected = by_definition(labels, predictions)
     for metric in ("ccc", "pearson", "mse"):
         assert done.report.scored.scores[metric] == pytest.approx(expected[metric], abs=1e-6)

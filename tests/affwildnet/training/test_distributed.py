@@ -246,7 +246,7 @@ def test_the_evaluator_scores_it_like_any_other_run(pair_and_one):
     command = [sys.executable, "evaluate.py", f"--workdir={two.path}", "--checkpoint=latest", "--gpu=-1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    report = json.loads((two.path / "report-validation.json").read_text())
+    report = json.loads((two.path / "report-validation-latest.json").read_text())
     assert report["step"] == steps_of(one)[-1]
     assert report["frames_scored"] == report["frames_labelled"] > 0
 

@@ -17,6 +17,7 @@ from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.trained import Choices
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.experiments.published import Published
+from affwildnet.runs.training_data import fingerprint
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import (
@@ -85,7 +86,7 @@ def test_scores_are_those_of_the_predictions_that_were_written(
     workdir = started(tmp_path, tiny_folder, experiment)
     path, _ = add_checkpoint(workdir, 30)
     done = scored_run.once(workdir, LATEST)
-    stored = json.loads((tmp_path / "report-validation.json").read_text())
+    stored = json.loads((tmp_path / "report-validation-latest.json").read_text())
     assert stored == json.loads(json.dumps(done.report.to_json()))
     expected = {
         "experiment": "tests/tiny",
@@ -99,7 +100,7 @@ def test_scores_are_those_of_the_predictions_that_were_written(
         "published": [],
     }
     assert {name: stored[name] for name in expected} == expected
-    rows = rows_of(tmp_path / "report-validation.csv")
+    rows = rows_of(tmp_path / "report-validation-latest.csv")
     assert len(rows) == 35
     for metric, values in scores_of(rows).items():
         assert stored[metric] == pytest.approx(values, abs=1e-6)
@@ -162,7 +163,15 @@ def test_what_was_dropped_is_counted(corpus):
 def test_the_report_says_what_was_scored_and_how(split, corpus):
     experiment = replace(TINY, published=(PUBLISHED,))
     stored = json.loads(json.dumps(report_of(split, corpus, experiment).to_json(), allow_nan=False))
-    assert stored["corpus"] == {"name": "tiny", "layout": "aff_wild", "folder": str(corpus.folder)}
+    assert stored["corpus"] == {
+        "name": "tiny",
+        "layout": "aff_wild",
+        "folder": str(corpus.folder),
+        "fingerprint": fingerprint(corpus.videos),
+        "trained_on": "",
+        "seen_in_training": [],
+        "training_data_replaced": [],
+    }
     assert (stored["unit"], stored["units"], stored["protocol"]) == ("frames", 17, "frames")
     assert stored["interval"] == {"level": 0.95, "resamples": 20, "over": "videos"}
     for metric in ("ccc", "mse", "rmse", "sagr"):
