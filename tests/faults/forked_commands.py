@@ -1,4 +1,4 @@
-"""A process that has imported what the commands need, and forks a process for each command: the other end of `commands`.
+"""Imports once what the commands need, and forks a process for each: the other end of `commands`.
 
 It reads requests from the standard input and answers on the standard output, a line of JSON each. TensorFlow is
 imported, but not used, before a fork, so that a command costs what it does and not five seconds of imports.

@@ -1,4 +1,4 @@
-"""What commands are tried on: a dataset that is packed in a second, a run that is trained in another; what must hold."""
+"""What commands are tried on, packed or trained in a second; and what must hold afterwards."""
 
 import hashlib
 import json
