@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import count as counted
 from tfrecords_tools.exchange import interrupted
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import schema
@@ -139,7 +140,7 @@ class Manifest:
         """What was done to the labels, for a person; "" where they are the dataset's own."""
         parts = []
         if self.selected:
-            parts.append(f"the mean of the annotators selected for each of {len(self.selected)} videos")
+            parts.append(f"the mean of the annotators selected for {counted(len(self.selected), 'video')}")
         if self.delays:
             shifts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.delays.items())
             parts.append(f"brought forward by the annotators' delays: {shifts}")

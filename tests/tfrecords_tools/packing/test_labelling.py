@@ -112,7 +112,7 @@ def test_packing_by_a_selection_labels_with_its_mean_and_keeps_it(annotated, tmp
     found = columns(tmp_path / "packed", packed, at)
     np.testing.assert_allclose(found["label"][:, 0], found["annotators"][:, :2, 0].mean(1), atol=1e-6)
     np.testing.assert_allclose(found["label"][:, 1], found["annotators"][:, 1:, 1].mean(1), atol=1e-6)
-    assert "the mean of the annotators selected for each of 2 videos" in table(tmp_path / "packed")
+    assert "the mean of the annotators selected for 2 videos" in table(tmp_path / "packed")
 
 
 def test_a_video_that_is_not_selected_is_left_out_with_the_reason(annotated, tmp_path):

@@ -16,7 +16,11 @@ async function go(name, video = null, keepProblem = false) {
   close?.();
   close = () => {};
   if (!keepProblem) problem();
-  const screens = { welcome, videos, annotate, replay: context => annotate({ ...context, verifying: true }), compare };
+  const screens = {
+    welcome, videos, annotate, compare,
+    replay: context => annotate({ ...context, verifying: true }),
+    practice: context => annotate({ ...context, practising: true }),
+  };
   document.body.dataset.screen = name;
   document.getElementById("who").textContent = name === "welcome" ? "" : settings.rater;
   document.getElementById("links").replaceChildren(...(name === "welcome" ? [] : [

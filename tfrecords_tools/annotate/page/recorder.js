@@ -49,7 +49,8 @@ export class Recorder {
         for (const settle of this.answers.splice(0)) settle.reject(new Error("The server has gone."));
         if (this.closed) return;
         if (first) reject(new Error("The server cannot be reached."));
-        this.changed("lost", "The server has gone. What is recorded is kept here and sent when it is back.");
+        this.changed("lost", "The server has gone, and recording is paused. Start it again and open the address that it " +
+          "prints; only the last moment is lost.");
         setTimeout(() => this.closed || this.open().catch(() => {}), AGAIN);
       });
     });
@@ -97,6 +98,10 @@ export class Recorder {
     this.connection?.close();
   }
 
+  get connected() {
+    return this.#ready();
+  }
+
   get unsaved() {
     return this.waiting.length + (this.samples.length ? 1 : 0);
   }
@@ -121,6 +126,7 @@ export class Recorder {
       this.changed("saved", "");
       return;
     }
+    this.changed("saved", "");
     this.segment = answer.segment;
     this.#take(answer.traces);
   }

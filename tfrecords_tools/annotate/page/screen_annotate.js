@@ -6,15 +6,21 @@ import { clock, element, problem, show } from "./elements.js";
 import { Input } from "./input.js";
 import { Pad } from "./pad.js";
 import { Player } from "./player.js";
+import { Practice } from "./practice.js";
 import { Recorder } from "./recorder.js";
 import { save } from "./settings.js";
 import { Trace } from "./trace.js";
 
 const COUNTDOWN = 3, BACK = 5, SPEEDS = [1, 0.75, 0.5];
 
-export async function annotate({ settings, facts, go, video: row, verifying = false }) {
+export async function annotate({ settings, facts, go, video: row, verifying = false, practising = false }) {
   const player = new Player(row.number), input = new Input(settings);
-  const recorder = new Recorder(settings.rater, row.number, settings.dimensions, (kind, text) => problem(text));
+  const recorder = practising ? new Practice(settings.dimensions)
+    : new Recorder(settings.rater, row.number, settings.dimensions, (kind, text) => {
+      problem(text);
+      if (kind === "lost" && recording) stop();
+    });
+  const leave = () => go(practising ? "welcome" : "videos");
   let recording = false, running = true, finished = false, shownTime = 0;
 
   const canvas = element("canvas", { "aria-label": "Value" }), output = element("output");
@@ -27,19 +33,21 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   const button = (id, text, onclick, kind = "") => element("button", { type: "button", id, class: kind, onclick }, text);
   const record = button("record", "Record", () => toggle(), "primary");
   const play = button("play", "Play", () => replay());
-  const done = button(verifying ? "verify" : "finish", verifying ? "Verified" : "Finish", () => end());
+  const done = button(verifying ? "verify" : "finish", verifying ? "Verified" : practising ? "End practice" : "Finish",
+    () => end());
   show(element("div", { class: "stage" },
     player.box, element("div", { class: "pad" }, canvas, output),
     element("div", { class: "lines" }, runningCurve, wholeCurve),
     element("div", { class: "controls" }, record, play, button("back", `−${BACK} s`, () => jump(-BACK)),
       button("forward", `+${BACK} s`, () => jump(BACK)), button("undo", "Undo", () => undo()), speed, at,
-      state, done, button("leave", "To the list", () => go("videos")))));
+      state, done, button("leave", practising ? "Back" : "To the list", leave))));
 
   const duration = row.seconds;
   let curves = new Curves(runningCurve, wholeCurve, recorder.traces, duration);
 
   async function toggle() {
     if (recording || player.counting && player.over.classList.contains("count") && !player.over.hidden) return stop();
+    if (!recorder.connected) return problem("The server cannot be reached: nothing could be recorded.");
     if (player.playing) player.pause();
     if (player.time >= duration - 0.05) player.seek(0);
     record.textContent = "Pause";
@@ -101,7 +109,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
       else await recorder.finish(details());
       finished = true;
       problem();
-      go("videos");
+      leave();
     } catch (error) {
       problem(error.message);
       const holes = recorder.traces[settings.dimensions[0]].holes(duration);
@@ -127,7 +135,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     play.textContent = "Play";
     const holes = recorder.traces[settings.dimensions[0]].holes(duration);
     state.textContent = holes.length ? `Not recorded: ${clock(holes[0][0])} to ${clock(holes[0][1])}.`
-      : verifying ? "Seen to the end." : "All of it is recorded. Choose Finish, or correct parts of it.";
+      : verifying ? "Seen to the end." : practising ? "All of it. Nothing is kept." : "All of it is recorded. Choose Finish, or correct parts of it.";
     if (!holes.length) done.classList.add("primary");
   };
   speed.addEventListener("change", () => {
@@ -143,14 +151,17 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   const keys = event => {
     if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = {
-      " ": toggle, p: replay, u: undo, f: end, ",": () => jump(-BACK), ".": () => jump(BACK), Escape: () => go("videos"),
+      " ": toggle, p: replay, u: undo, f: end, ",": () => jump(-BACK), ".": () => jump(BACK), Escape: leave,
       ...(settings.input === "keys" ? {} : { ArrowLeft: () => jump(-BACK), ArrowRight: () => jump(BACK) }),
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act) return;
     event.preventDefault();
     act();
   };
+  // A button that has the focus would be pressed by the same key.
+  const released = event => { if (event.key === " " && !event.target.matches("input, select, textarea")) event.preventDefault(); };
   window.addEventListener("keydown", keys);
+  window.addEventListener("keyup", released);
   const leaving = event => { if (recorder.unsaved) event.preventDefault(); };
   window.addEventListener("beforeunload", leaving);
 
@@ -173,6 +184,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     running = false;
     if (recording) stop();
     window.removeEventListener("keydown", keys);
+    window.removeEventListener("keyup", released);
     window.removeEventListener("beforeunload", leaving);
     input.close();
     player.close();
@@ -192,14 +204,14 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
       state.textContent = `You were here: recorded up to ${clock(holes[0][0])}.`;
     } else {
       state.textContent = verifying ? "Watch it once more; Record corrects a part; then choose Verified."
-        : "Watch it once (Play), then Record.";
+        : practising ? "Practice: nothing is kept." : "Watch it once (Play), then Record.";
     }
     record.focus();
     tick();
   } catch (error) {
     problem(error.message);
     close();
-    if (!finished) go("videos", null, true);
+    if (!finished) go(practising ? "welcome" : "videos", null, true);
     return () => {};
   }
   return close;

@@ -1,5 +1,6 @@
 // Who rates, with what, and which dimension.
 
+import { ask } from "./api.js";
 import { element, problem, show } from "./elements.js";
 import { gamepads, Input } from "./input.js";
 import { Pad } from "./pad.js";
@@ -65,6 +66,19 @@ export function welcome({ settings, facts, go }) {
     problem();
     go("videos");
   };
+  // On the shortest clip that plays as it is, if there is one.
+  const practise = async () => {
+    update();
+    try {
+      const { videos } = await ask("api/videos", { rater: "practice" });
+      const fit = videos.filter(row => !row.problem)
+        .sort((a, b) => Boolean(a.converted) - Boolean(b.converted) || a.seconds - b.seconds);
+      if (!fit.length) throw new Error("There is no video that can be read.");
+      go("practice", fit[0]);
+    } catch (error) {
+      problem(error.message);
+    }
+  };
   for (const each of [rater, dimension, kind, pads, axisX, axisY, zone, inverted, ghost]) each.addEventListener("input", update);
   window.addEventListener("gamepadconnected", listPads);
   const tick = () => {
@@ -82,7 +96,9 @@ export function welcome({ settings, facts, go }) {
       field("Up is negative", inverted),
       facts.ghosts ? field("Predictions", element("span", {}, ghost,
         " show a network's curve (it biases, and is noted with your annotation)")) : null,
-      element("p", {}, element("button", { type: "submit", class: "primary", id: "begin" }, "To the videos"))),
+      element("p", {}, element("button", { type: "submit", class: "primary", id: "begin" }, "To the videos"), " ",
+        element("button", { type: "button", id: "practise", onclick: practise }, "Practise"),
+        element("span", { class: "note" }, " on the shortest clip: nothing is kept"))),
     element("section", {},
       element("h1", {}, "What is rated"),
       element("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) =>
@@ -91,7 +107,7 @@ export function welcome({ settings, facts, go }) {
         element("li", {}, "Rate what shows at each moment, not the video as a whole."),
         element("li", {}, "What happens and what is said counts: watch with sound, and look at the video once before."),
         element("li", {}, "Rate one dimension at a time unless you are used to the plane."),
-        element("li", {}, "Practise on one clip first: nothing counts before you choose Finish.")),
+        element("li", {}, "Practise first. Of a recording, too, nothing counts before you choose Finish.")),
       element("h2", {}, "Try the input"),
       element("div", { class: "row" }, sizedCanvas(canvas), element("div", {},
         element("p", { class: "note" }, "Move the stick, the pointer over the scale, or hold the arrow keys."), output)),

@@ -1,6 +1,7 @@
 """The report: what its JSON, its files and the terminal's table hold, against NumPy over the CSV."""
 
 import csv
+import html
 import json
 import re
 from dataclasses import replace
@@ -182,6 +183,15 @@ def test_the_report_says_what_was_scored_and_how(split, corpus):
     assert stored["configuration"]["training"]["learning_rate"] == 3e-3
     assert {"folds", "others", "regions", "post_processing", "against", "versions"} <= stored.keys()
     assert "confusion" not in stored
+
+
+def test_whose_mean_the_labels_are_and_how_they_were_shifted_is_said(split, corpus):
+    packed = replace(corpus.manifest, delays={"ann": 1.5}, selected={"one": {"valence": ["ann", "ben"]}})
+    report = report_of(split, replace(corpus, manifest=packed))
+    said = report.to_json()["corpus"]["labelling"]
+    assert said == packed.labelling
+    assert "ann 1.50 s" in said
+    assert html.escape(said) in page.page(report, {}, ())
 
 
 def test_labelled_frames_are_those_of_the_manifest_even_where_fewer_were_scored(corpus):
