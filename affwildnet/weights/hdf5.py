@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affwildnet.weights import conversion
+from affwildnet.weights import conversion, isolated
 from affwildnet.weights.import_report import UNCHANGED
-from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
+from affwildnet.weights.weight_file import WeightFile, check_file
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,24 +34,57 @@ def read(path: Path) -> WeightFile:
     Raises:
       UserError: if it is no such file, or is truncated.
     """
+    check_file(path, WHAT)
+    arrays, _ = isolated.read(path, WHAT, f"{__name__}:content")
+    return WeightFile.of_arrays(path, arrays)
+
+
+def content(path: Path) -> isolated.Content:
+    """Return the arrays of a file by the names of `read`. Call it in a process of its own.
+
+    Raises:
+      UserError: if the file lacks what Keras writes.
+      ValueError: for a link, for data that lie in other files, and for a dataset that claims more than the file holds.
+    """
     import h5py
 
-    check_file(path, WHAT)
-    arrays = {}
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            layers = _attribute(root, "layer_names")
-            if layers is None:
-                raise UserError(f"{path}: must be {WHAT}. Received: an HDF5 file without the attribute `layer_names`.")
-            for layer in layers:
-                for name in _attribute(root[layer], "weight_names") or []:
-                    arrays[f"{layer}/{_weight_name(name)}"] = np.asarray(root[layer][name])
-    except UserError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise unreadable(path, WHAT, error) from None
-    return WeightFile.of_arrays(path, arrays)
+    arrays, size = {}, path.stat().st_size
+    with h5py.File(path, "r") as file:
+        root = _held(file, "model_weights") if "model_weights" in file else file
+        layers = _attribute(root, "layer_names")
+        if layers is None:
+            raise UserError(f"{path}: must be {WHAT}. Received: an HDF5 file without the attribute `layer_names`.")
+        for layer in layers:
+            group = _held(root, layer)
+            for name in _attribute(group, "weight_names") or []:
+                arrays[f"{layer}/{_weight_name(name)}"] = _array(_held(group, name), size)
+                isolated.check_size(arrays, size)
+    return arrays, None
+
+
+def _held(group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset":
+    """Return what lies in a group, or in groups within it; a link to elsewhere is refused."""
+    import h5py
+
+    for part in filter(None, name.split("/")):
+        if not isinstance(group, h5py.Group) or part not in group:
+            raise KeyError(f"{name} is not in the file")
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is a link, which is not followed")
+        group = group[part]
+    return group
+
+
+def _array(dataset: "h5py.Dataset", size: int) -> np.ndarray:
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in "fiu":
+        raise ValueError("a weight that is no array of numbers")
+    if dataset.external or dataset.is_virtual:
+        raise ValueError("a weight whose values lie in another file, which is not read")
+    if dataset.nbytes > isolated.EXPANSION * dataset.id.get_storage_size():
+        raise ValueError(f"a weight of {dataset.nbytes:,} bytes, of which {dataset.id.get_storage_size():,} are there")
+    return np.asarray(dataset)
 
 
 def copy_convolution(

@@ -1,12 +1,14 @@
 """Networks that MatConvNet saved in MATLAB files."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
+from affwildnet.weights import isolated
+from affwildnet.weights.weight_file import WeightFile, check_file
 from affwildnet.weights.weight_source import Colours
 from tfrecords_tools.errors import UserError
 
@@ -61,18 +63,26 @@ def read(path: Path) -> MatNetwork:
     Raises:
       UserError: if it is no such file, is one of MATLAB 7.3, or is truncated.
     """
-    from scipy.io import loadmat
-
     check_file(path, WHAT)
     with path.open("rb") as file:
         if b"MATLAB 7.3" in file.read(128):
             raise UserError(
                 f"{path}: must be {WHAT}. Received: one of version 7.3. Save it in MATLAB with save(..., '-v7')."
             )
-    try:
-        held = loadmat(path, struct_as_record=False)
-    except Exception as error:  # zlib, struct or NumPy errors: all that the user can know is that the file is bad
-        raise unreadable(path, WHAT, error) from None
+    arrays, more = isolated.read(path, WHAT, f"{__name__}:content")
+    mean = None if more["mean"] is None else tuple(more["mean"])
+    return MatNetwork([MatLayer(*layer) for layer in more["layers"]], WeightFile.of_arrays(path, arrays), mean)
+
+
+def content(path: Path) -> isolated.Content:
+    """Return the weights of a file by their names, its layers and its mean. Call it in a process of its own.
+
+    Raises:
+      UserError: if the file lacks what MatConvNet writes.
+    """
+    from scipy.io import loadmat
+
+    held = loadmat(path, struct_as_record=False)
     root = _one(held["net"]) if "net" in held else None
     cells = held.get("layers") if root is None else getattr(root, "layers", None)
     if not isinstance(cells, np.ndarray):
@@ -88,8 +98,11 @@ def read(path: Path) -> MatNetwork:
         layer = MatLayer(_text(entry, "name") or f"layers{{{index}}}", _text(entry, "type"), len(values))
         layers.append(layer)
         for number, value in enumerate(values, start=1):
-            arrays[layer.weight(number)] = _shaped(np.asarray(value), layer.kind, number)
-    return MatNetwork(layers, WeightFile.of_arrays(path, arrays), _mean(held, root))
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"{layer.weight(number)} is no array of numbers")
+            arrays[layer.weight(number)] = _shaped(array, layer.kind, number)
+    return arrays, {"layers": [dataclasses.astuple(layer) for layer in layers], "mean": _mean(held, root)}
 
 
 def _shaped(value: np.ndarray, kind: str, number: int) -> np.ndarray:

@@ -4,6 +4,7 @@ An object is its kind (int32) and its content. Tables, tensors and storages are 
 its number is written (see torch7's `File.lua`). Functions are refused.
 """
 
+import math
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -99,8 +100,10 @@ class _Reader:
         if storage is None or not rank:
             return np.empty(0, element)
         last = offset + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
-        if min([offset, *strides]) < 0 or min(shape) < 1 or last >= len(storage):
+        if min([offset, *strides]) < 0 or min(shape) < 1 or not isinstance(storage, np.ndarray) or last >= len(storage):
             raise ValueError("a tensor that reaches beyond its storage")
+        if math.prod(shape) > len(storage):  # strides of 0 repeat what is there
+            raise ValueError("a tensor that is larger than its storage")
         width = storage.itemsize
         return np.lib.stride_tricks.as_strided(
             storage[offset:], shape, [stride * width for stride in strides], writeable=False

@@ -4,15 +4,16 @@ The convolutions are imported and the fully connected layers left out, as in the
 convolutional and pooling parts, and the 25,088 inputs of fc6 do not fit a network for 96 x 96 pixels, which has 4,608.
 """
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.weights import conversion, hdf5, matconvnet, torch7
-from affwildnet.weights.weight_file import WeightFile, check_file, unreadable
+from affwildnet.weights import conversion, hdf5, isolated, matconvnet, torch7
+from affwildnet.weights.weight_file import WeightFile, check_file
 from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
@@ -59,10 +60,14 @@ def open_torch(path: Path, config: ModelConfig) -> OpenedWeights:
     Names are such as conv1_1.weight in the first, and conv_1_1.weight in the state dicts made from `VGG_FACE.t7`.
     """
     check_file(path, TORCH_FILE)
-    return opened_arrays(path, _torch7_arrays(path) if path.suffix == ".t7" else _state_dict(path))
+    if path.suffix == ".t7":
+        arrays, _ = isolated.read(path, TORCH_FILE, f"{__name__}:torch7_content")
+    else:
+        arrays = _state_dict(path)
+    return opened_arrays(path, arrays)
 
 
-def opened_arrays(path: Path, arrays: dict[str, np.ndarray]) -> OpenedWeights:
+def opened_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> OpenedWeights:
     """Return the arrays of a state dict of VGG-Face as opened weights; see `open_torch` for their names.
 
     The weights of a convolution are (out, in, 3, 3), or flattened to (out, in * 9). Names without the underscore mean
@@ -95,29 +100,32 @@ def _layers_and_names() -> list[tuple[str, str]]:
     return [(f"conv{index}", name) for index, name in enumerate(CONVOLUTIONS, start=1)]
 
 
-def _state_dict(path: Path) -> dict[str, np.ndarray]:
-    try:
-        import torch
-    except ImportError:
+def _state_dict(path: Path) -> Mapping[str, np.ndarray]:
+    if importlib.util.find_spec("torch") is None:
         raise UserError(
             f"{path}: a .pth file is read with PyTorch, which is not installed. Install it (pip install torch), or use "
             "another file of these weights: vgg_face_mat, vgg_face_h5, or VGG_FACE.t7."
-        ) from None
-    try:
-        # Without `weights_only` the file could run code.
-        held = torch.load(path, map_location="cpu", weights_only=True)
-        held = held.get("state_dict", held)
-        return {name: value.float().numpy() for name, value in held.items() if isinstance(value, torch.Tensor)}
-    except Exception as error:  # zip, pickle or tensor errors: all that the user can know is that the file is bad
-        raise unreadable(path, TORCH_FILE, error) from None
+        )
+    arrays, _ = isolated.read(path, TORCH_FILE, f"{__name__}:state_dict_content", "torch")
+    return arrays
 
 
-def _torch7_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the convolutions of `VGG_FACE.t7`, which are in order, by the names of the state dicts made from it."""
-    try:
-        network = torch7.read(path)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, TORCH_FILE, error) from None
+def state_dict_content(path: Path) -> isolated.Content:
+    """Return the tensors of a state dict. Call it in a process of its own."""
+    import torch
+
+    # Without `weights_only` the file could run code.
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    held = held.get("state_dict", held)
+    return {name: value.float().numpy() for name, value in held.items() if isinstance(value, torch.Tensor)}, None
+
+
+def torch7_content(path: Path) -> isolated.Content:
+    """Return the convolutions of `VGG_FACE.t7`, which are in order, by the names of the state dicts made from it.
+
+    Call it in a process of its own.
+    """
+    network = torch7.read(path)
     modules = network.get("modules") if isinstance(network, dict) else None
     if not isinstance(modules, dict):
         raise UserError(f"{path}: must be {TORCH_FILE}. Received: a .t7 file without a list of modules.")
@@ -129,8 +137,11 @@ def _torch7_arrays(path: Path) -> dict[str, np.ndarray]:
         is_convolution = str(module.get("__class__", "")).startswith("nn.SpatialConvolution")
         name = next(convolutions, None) if is_convolution else None
         for part in ("weight", "bias"):
+            if not isinstance(module.get(part), np.ndarray):
+                raise ValueError(f"a layer of {module.get('__class__')} without the tensor `{part}`")
             arrays[f"{name or f'modules[{number}]'}.{part}"] = module[part]
-    return arrays
+            isolated.check_size(arrays, path.stat().st_size)
+    return arrays, None
 
 
 def _source(title: str, opener: Callable[[Path, ModelConfig], OpenedWeights]) -> WeightSource:

@@ -1,6 +1,5 @@
 """VGG-Face from each kind of file: the backbone computes what the file's network computes on its own input."""
 
-import struct
 import sys
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from affwildnet.experiments.config import scaled
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.weights import import_weights, vgg_face
 from tests.helpers.networks import inputs, outputs_of
+from tests.helpers.weight_writers import Torch7Writer, cell
 from tfrecords_tools.errors import UserError
 
 CONFIG = replace(NETWORKS["affwildnet_vggface"], image_size=32, width=0.05)
@@ -53,13 +53,6 @@ def check_features(model, weights, bgr):
     result = outputs_of(model, "features", data)
     assert expected.std() > 0.01
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5 * expected.max())
-
-
-def cell(items):
-    array = np.empty((1, len(items)), object)
-    for index, item in enumerate(items):
-        array[0, index] = item
-    return array
 
 
 def write_mat(path, weights, oxford, mean=MEAN_RGB, as_matlab=False):
@@ -170,72 +163,6 @@ def test_without_torch(tmp_path, monkeypatch):
     message = failure("vgg_face_torch", tmp_path / "v.pth")
     assert "PyTorch, which is not installed" in message
     assert "VGG_FACE.t7" in message
-
-
-class Torch7Writer:
-    """Torch 7's binary form, for a network of layers with weights."""
-
-    def __init__(self):
-        self.content = b""
-        self.objects = 0
-
-    def int(self, *values):
-        self.content += struct.pack(f"<{len(values)}i", *values)
-
-    def long(self, *values):
-        self.content += struct.pack(f"<{len(values)}q", *values)
-
-    def text(self, text):
-        self.int(len(text))
-        self.content += text.encode()
-
-    def begin(self, kind, name=None):
-        self.objects += 1
-        self.int(kind, self.objects)
-        if name:
-            self.text("V 1")
-            self.text(name)
-
-    def thing(self, value):
-        if isinstance(value, bool):
-            self.int(5, value)
-        elif isinstance(value, (int, float)):
-            self.int(1)
-            self.content += struct.pack("<d", value)
-        elif isinstance(value, str):
-            self.int(2)
-            self.text(value)
-        elif isinstance(value, np.ndarray):
-            self.tensor(value)
-        elif value is None:
-            self.int(0)
-        else:
-            self.table(value)
-
-    def table(self, value):
-        value = dict(value)
-        if name := value.pop("class", None):
-            self.begin(4, name)
-        self.begin(3)
-        self.int(len(value))
-        for key, held in value.items():
-            self.thing(key)
-            self.thing(held)
-
-    def tensor(self, value):
-        """With two numbers before it in its storage, and its first two axes stored the other way round."""
-        order = np.swapaxes(value, 0, 1) if value.ndim > 1 else value
-        strides = [stride // 4 for stride in np.ascontiguousarray(order).strides]
-        if value.ndim > 1:
-            strides[0], strides[1] = strides[1], strides[0]
-        self.begin(4, "torch.FloatTensor")
-        self.int(value.ndim)
-        self.long(*value.shape)
-        self.long(*strides)
-        self.long(3)
-        self.begin(4, "torch.FloatStorage")
-        self.long(value.size + 2)
-        self.content += np.float32([7, 7]).tobytes() + np.ascontiguousarray(order).tobytes()
 
 
 def write_t7(path, weights):

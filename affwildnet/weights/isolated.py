@@ -1,0 +1,137 @@
+"""Reads a file of weights in a process of its own, with limits on memory and time.
+
+The readers of MATLAB, HDF5 and PyTorch files are written in C; a damaged or malicious file can crash them, have them
+ask for terabytes, or never end. In a process of its own that is an error of one line.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affwildnet.weights.weight_file import unreadable
+from tfrecords_tools.errors import UserError
+
+# Bytes of address space beside those for the content: libraries are mapped there too, PyTorch's above all.
+MEMORY = {"torch": 24 << 30, "": 4 << 30}
+SECONDS = 8  # of computing, beside those for the content
+BYTES_PER_SECOND = 10_000_000
+# Arrays may not be larger than so many times the file: weights hardly compress, a bomb does.
+EXPANSION = 64
+_SPARE = 1 << 20
+_ROOT = Path(__file__).resolve().parents[2]
+
+# What a reader returns: arrays by name, and more that JSON can hold.
+Content = tuple[Mapping[str, np.ndarray], Any]
+
+
+def read(path: Path, what: str, reader: str, library: str = "") -> Content:
+    """Return what a reader makes of a file, read in a process of its own.
+
+    Args:
+      path: the file.
+      what: what it must be, for messages.
+      reader: `module:function` of this package; takes the path and returns a `Content`.
+      library: a key of `MEMORY`.
+
+    Raises:
+      UserError: if the reader raises one, crashes, or needs more memory or time than such a file can.
+    """
+    size = path.stat().st_size
+    seconds = SECONDS + size // BYTES_PER_SECOND
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", __name__, reader, str(path.absolute()), folder, str(seconds), library]
+        try:
+            ended = subprocess.run(
+                command, env=_environment(), capture_output=True, timeout=60 + 4 * seconds, cwd=folder, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise unreadable(path, what, TimeoutError(f"reading it took longer than {60 + 4 * seconds} s")) from None
+        told = Path(folder) / "told.json"
+        if ended.returncode or not told.is_file():
+            raise unreadable(path, what, ChildProcessError(_end(ended.returncode, seconds)))
+        found = json.loads(told.read_text("utf-8"))
+        if "refused" in found:
+            raise UserError(found["refused"])
+        if "errno" in found:
+            raise OSError(found["errno"], os.strerror(found["errno"]), found["file"] or folder)
+        if "error" in found:
+            raise UserError(unreadable(path, what, ValueError(found["error"])).args[0].replace("ValueError: ", "", 1))
+        with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as held:
+            return {name: held[f"a{index}"] for index, name in enumerate(found["names"])}, found["more"]
+
+
+def _environment() -> dict[str, str]:
+    paths = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+    # One thread, since each maps memory; no plug-ins of HDF5, which are code.
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    return {**os.environ, **threads, "PYTHONPATH": paths, "HDF5_PLUGIN_PRELOAD": "::", "PYTHONFAULTHANDLER": ""}
+
+
+def _end(status: int, seconds: int) -> str:
+    if status in (-getattr(signal, "SIGXCPU", 24), -getattr(signal, "SIGKILL", 9)):
+        return f"reading it did not end within {seconds} s"
+    if status < 0:
+        return f"reading it ended with {signal.Signals(-status).name}"
+    return f"reading it ended with status {status}"
+
+
+def check_size(arrays: Mapping[str, np.ndarray], size: int) -> None:
+    """Raise a `ValueError` if arrays are larger than those of a file of `size` bytes can be."""
+    total = sum(array.nbytes for array in arrays.values())
+    if total > EXPANSION * size + _SPARE:
+        raise ValueError(f"arrays of {total:,} bytes in a file of {size:,}")
+
+
+def _limit(seconds: int, library: str, size: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    memory = MEMORY[library] + 8 * size
+    until = int(time.process_time()) + 1 + seconds
+    for which, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, until), (resource.RLIMIT_CORE, 0)):
+        _, most = resource.getrlimit(which)
+        limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+        try:
+            resource.setrlimit(which, (limit, most))
+        except (OSError, ValueError):  # macOS does not limit address space
+            continue
+
+
+def _main(reader: str, path: str, folder: str, seconds: str, library: str) -> None:
+    """Read in this process, and write what came of it into the folder."""
+    module, _, function = reader.partition(":")
+    call = getattr(importlib.import_module(module), function)
+    size = os.path.getsize(path)
+    _limit(int(seconds), library, size)
+    try:
+        arrays, more = call(Path(path))
+        check_size(arrays, size)
+        np.savez(Path(folder) / "arrays.npz", **{f"a{index}": array for index, array in enumerate(arrays.values())})
+        found = {"names": list(arrays), "more": more}
+    except UserError as error:
+        found = {"refused": str(error)}
+    except OSError as error:
+        if error.errno is None or error.filename is None:
+            found = {"error": f"{type(error).__name__}: {error}"}
+        else:
+            found = {"errno": error.errno, "file": os.fsdecode(error.filename)}
+    except MemoryError:
+        found = {"error": "MemoryError: it asks for more memory than such a file needs"}
+    except Exception as error:  # of zip, pickle, zlib, struct or NumPy: all that it means is that the file is bad
+        found = {"error": f"{type(error).__name__}: {error}"}
+    (Path(folder) / "told.json").write_text(json.dumps(found), "utf-8")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
