@@ -5,6 +5,7 @@ import types
 import typing
 from typing import Any
 
+from affwildnet.experiments import bounds
 from affwildnet.experiments.config import Experiment
 from tfrecords_tools.errors import UserError, suggestion
 
@@ -26,7 +27,8 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     ```
 
     Raises:
-      UserError: for a name that is not a field (the closest one is suggested), or a value that is not of its type.
+      UserError: for a name that is not a field (the closest one is suggested), or a value that is not of its type or
+        range.
     """
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -53,6 +55,7 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
         raise UserError(f"An override must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
+        bounds.check(whole, new)
     return dataclasses.replace(config, **{path[0]: new})
 
 
@@ -88,16 +91,22 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
     try:
         if isinstance(kind, types.GenericAlias):  # tuple[int, ...] or tuple[float, float, float]
             item, *rest = typing.get_args(kind)
-            items = tuple(item(part) for part in text.split(",") if part)
+            items = tuple(_one(item, part) for part in text.split(",") if part)
             if Ellipsis not in rest and len(items) != len(rest) + 1:
                 raise ValueError
             return items
         if kind is bool:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        return kind(text)
-    except (ValueError, KeyError):
+        return _one(kind, text)
+    except (ValueError, KeyError, OverflowError):
         wanted = kind if isinstance(kind, types.GenericAlias) else kind.__name__
         raise UserError(f"`{name}` must be of type {wanted}. Received: {text!r}") from None
+
+
+def _one(kind: type, text: str) -> Any:
+    if kind in (int, float) and ("_" in text or not text.isascii()):  # Python reads 1_0 as 10
+        raise ValueError
+    return kind(text)
 
 
 def to_json(experiment: Experiment) -> dict:

@@ -27,9 +27,20 @@ class TrainingLog:
         """Add the loss of a step."""
         self._losses.append(loss)
 
-    def started(self) -> None:
-        """Restart the clock. Call it after the first step, which compiles."""
-        self._begin = self._since = time.monotonic()
+    def started(self, step: int, next_line: int) -> None:
+        """Log the first step, which compiles, and restart the clock: the time that is left is estimated without it.
+
+        Args:
+          step: the first one.
+          next_line: the step of the next line.
+        """
+        now = time.monotonic()
+        if next_line > step:
+            _log.info(
+                f"step {step:>6,}/{self._steps:,}  loss {self._losses[-1]:.4f}  {clock(now - self._begin)} to compile "
+                f"and compute it; step {next_line:,} says how long the rest takes"
+            )
+        self._begin = self._since = now
         self._first_step += 1
 
     def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:
@@ -59,7 +70,7 @@ class NoLog:
     def add(self, loss: float) -> None:
         pass
 
-    def started(self) -> None:
+    def started(self, step: int, next_line: int) -> None:
         pass
 
     def write(self, step: int, epoch: int, norm: float, learning_rate: float) -> None:

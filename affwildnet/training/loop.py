@@ -80,7 +80,8 @@ class Trainer:
         self._position = Position(*map(int, self._workers.gathered(last)[-1]))  # the last worker has the batch's last
         self._log.add(loss)
         if self._step == self._first_step + 1:
-            self._log.started()
+            every = self._config.log_steps
+            self._log.started(self._step, min(-(-self._step // every) * every, self._config.steps))
         if self._step % self._config.log_steps == 0 or self._step == self._config.steps:
             rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
             self._log.write(self._step, self._position.epoch, norm, rate)

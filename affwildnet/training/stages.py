@@ -17,7 +17,7 @@ from affwildnet.runs import best, checkpoints, folds
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
-from affwildnet.training import one_run, patterns, weight_copies
+from affwildnet.training import memory, one_run, patterns, weight_copies
 from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
 from affwildnet.training.workers import Workers
@@ -61,6 +61,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
             f"{run.experiment.name} is scored by folds: make them with {folds.how_to_make(run.data_dir)} and train "
             "each of them with --fold=1 and so on. This run trains on the split train."
         )
+    memory.check(run.experiment, strategy.num_replicas_in_sync)
     names = [each.name for each in run.stages]
     if not names:
         if stage:

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from affwildnet import losses
+from affwildnet.experiments import bounds
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.training import replicas
 from tfrecords_tools.errors import UserError, check_choice
@@ -23,15 +24,7 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
 
 def check(config: TrainingConfig, devices: int = 1) -> None:
     """Raise a `UserError` for a field that cannot be used, on so many devices of all workers together."""
-    for name in ("batch_size", "window", "steps", "log_steps", "checkpoint_steps", "keep_checkpoints", "decay_steps"):
-        if getattr(config, name) < 1:
-            raise UserError(f"`training.{name}` must be at least 1. Received: {getattr(config, name)}")
-    for name in ("learning_rate", "decay_rate", "checkpoint_minutes"):
-        if not getattr(config, name) > 0:
-            raise UserError(f"`training.{name}` must be above 0. Received: {getattr(config, name)}")
-    for name in ("clip_norm", "colour_jitter", "landmark_jitter"):
-        if not getattr(config, name) >= 0:
-            raise UserError(f"`training.{name}` must be at least 0. Received: {getattr(config, name)}")
+    bounds.check_all(config, "training")
     check_choice("training.precision", config.precision, PRECISIONS)
     losses.get(config.loss)
     if config.batch_size % devices:

@@ -13,7 +13,7 @@ PLAIN = Experiment(name="tests/plain", title="plain")
     ("assignment", "value"),
     [
         ("training.batch_size=2", 2),
-        ("training.seed=-3", -3),
+        ("training.seed=3", 3),
         ("training.learning_rate=3e-4", 0.0003),
         ("training.clip_norm=1", 1.0),
         ("training.flip=true", True),

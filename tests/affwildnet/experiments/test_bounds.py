@@ -1,0 +1,70 @@
+"""Every number that `--set` takes has a range, and what is outside is refused in one line."""
+
+import math
+import typing
+
+import pytest
+
+from affwildnet import experiments
+from affwildnet.experiments import overrides
+from affwildnet.experiments.bounds import BOUNDS, Bounds, check_all
+from affwildnet.experiments.config import Experiment
+from tfrecords_tools.errors import UserError
+
+EXPERIMENT = experiments.get("ijcv2019/affwildnet_vggface")
+HOSTILE = ("-1", "0", "-1e9", "1e400", "nan", "inf", "-inf", "9" * 30, "1e308", "-0.5", "", "x", "1_0", "٣", "0x10")
+
+
+def numeric_fields():
+    for name in overrides.names():
+        kind = overrides._kind(Experiment, name.split("."))
+        item = (typing.get_args(kind) or (kind,))[0]
+        if item in (int, float):
+            yield name
+
+
+def test_every_numeric_field_has_bounds():
+    assert set(numeric_fields()) == set(BOUNDS)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_number_is_within_its_bounds_or_refused_in_one_line(name):
+    for text in HOSTILE:
+        value, message = outcome(name, text)
+        if message:
+            assert f"`{name}` must be" in message
+            assert "Received:" in message
+            assert "\n" not in message
+            continue
+        for number in value if isinstance(value, tuple) else [value]:
+            assert text not in ("1_0", "٣")
+            assert math.isfinite(number)
+            assert not BOUNDS[name].fault(number)
+
+
+def outcome(name, text):
+    """The value that the field got, or the message."""
+    try:
+        value = overrides.override(EXPERIMENT, [f"{name}={text}"])
+    except UserError as error:
+        return None, str(error)
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value, ""
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(UserError, match=r"`training\.seed` must be at least 0\. Received: -1"):
+        overrides.override(EXPERIMENT, ["training.seed=-1"])
+
+
+def test_all_experiments_are_within_the_bounds():
+    for experiment in experiments.EXPERIMENTS.values():
+        for part in ("model", "training", "evaluation"):
+            check_all(getattr(experiment, part), part)
+
+
+def test_what_a_number_breaks_is_said():
+    bounds = Bounds(0, 5, above=True)
+    faults = [bounds.fault(value) for value in (0, 6, math.nan, math.inf, 3)]
+    assert faults == ["above 0", "at most 5", "above 0", "at most 5", ""]
