@@ -47,7 +47,7 @@ export class Curves {
     }
     if (this.ghost) {
       for (const name of Object.keys(this.traces)) {
-        this.#path(context, this.ghost[name], first, first + SECONDS, x, y, colour("ghost"), [3, 4]);
+        this.#path(context, this.ghost[name], first, first + SECONDS, x, y, colour("ghost"), name === "arousal" ? [7, 3, 2, 3] : [2, 3]);
       }
     }
     for (const [name, trace] of Object.entries(this.traces)) {

@@ -55,7 +55,9 @@ export class Pad {
     context.strokeRect(x(-1), y(1), x(1) - x(-1), y(-1) - y(1));
     line(context, x(0), y(-1), x(0), y(1));
     line(context, x(-1), y(0), x(1), y(0));
-    context.fillText("valence", x(1) - 44, y(0) - 5);
+    context.textAlign = "right";
+    context.fillText("valence", x(1) - 4, y(0) - 5);
+    context.textAlign = "left";
     context.fillText("arousal", x(0) + 5, y(1) + 12);
     context.fillStyle = colour("accent");
     context.beginPath();

@@ -51,6 +51,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     if (player.playing) player.pause();
     if (player.time >= duration - 0.05) player.seek(0);
     record.textContent = "Pause";
+    state.textContent = "Space pauses.";
     record.classList.add("recording");
     pad.given = null;
     recorder.begin();
@@ -135,7 +136,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     play.textContent = "Play";
     const holes = recorder.traces[settings.dimensions[0]].holes(duration);
     state.textContent = holes.length ? `Not recorded: ${clock(holes[0][0])} to ${clock(holes[0][1])}.`
-      : verifying ? "Seen to the end." : practising ? "All of it. Nothing is kept." : "All of it is recorded. Choose Finish, or correct parts of it.";
+      : verifying ? "Seen to the end." : practising ? "All of it. Nothing is kept." : "All of it is recorded. Choose Finish, or correct parts of it: go back and record them again.";
     if (!holes.length) done.classList.add("primary");
   };
   speed.addEventListener("change", () => {
@@ -203,7 +204,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
       player.seek(holes[0][0]);
       state.textContent = `You were here: recorded up to ${clock(holes[0][0])}.`;
     } else {
-      state.textContent = verifying ? "Watch it once more; Record corrects a part; then choose Verified."
+      state.textContent = verifying ? "Watch it once more. Record corrects a part. Then choose Verified."
         : practising ? "Practice: nothing is kept." : "Watch it once (Play), then Record.";
     }
     record.focus();

@@ -1,11 +1,12 @@
 // All raters of one video over each other, how they agree, and whose mean is the label.
 
 import { ask, send } from "./api.js";
-import { element, problem, show } from "./elements.js";
+import { colour, element, length, problem, show } from "./elements.js";
 import { line, sized } from "./pad.js";
 
-// Okabe and Ito's colours, safe for the colour-blind, on light and on dark; the lines differ as well.
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a"];
+// Colours after Okabe and Ito, safe for the colour-blind, darker on light and lighter on dark; from the eighth rater on
+// the lines differ instead.
+const COLOURS = 7;
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 export async function compare({ settings, facts, go, video: row }) {
@@ -50,7 +51,7 @@ export async function compare({ settings, facts, go, video: row }) {
         facts.lead ? element("td", {}, tickBox(each.name)) : null,
         element("td", {}, swatch(i), each.name),
         element("td", {}, each.verified ? each.verified.slice(0, 10) : "no"),
-        element("td", { class: "number" }, each.delay === null ? "–" : `${each.delay.toFixed(1)} s`),
+        element("td", { class: "number" }, each.delay === null ? "–" : `${each.delay < 0 ? "−" : ""}${Math.abs(each.delay).toFixed(1)} s`),
         element("td", { class: "bad" }, [found.outliers.includes(each.name) ? "agrees little with the others" : "",
           each.ghost ? "saw a prediction" : ""].filter(Boolean).join(", ")))))),
       facts.lead ? element("p", { class: "row" },
@@ -86,11 +87,20 @@ export async function compare({ settings, facts, go, video: row }) {
     context.clearRect(0, 0, width, height);
     if (!found?.raters.length) return;
     const end = found.times.at(-1) || 1, x = time => time / end * width, y = value => 8 + (1 - value) / 2 * (height - 16);
-    context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--line");
-    for (const tick of [-1, 0, 1]) line(context, 0, y(tick), width, y(tick));
+    context.strokeStyle = colour("line");
+    context.fillStyle = colour("soft");
+    context.font = "11px system-ui";
+    for (const tick of [-1, 0, 1]) {
+      line(context, 0, y(tick), width, y(tick));
+      context.fillText(tick > 0 ? "+1" : tick < 0 ? "−1" : "0", 4, y(tick) + (tick > 0 ? 12 : -3));
+    }
+    for (const part of [0.25, 0.5, 0.75]) {
+      line(context, part * width, height - 8, part * width, height);
+      context.fillText(length(part * end), part * width + 3, height - 2);
+    }
     found.raters.forEach((each, i) => {
-      context.strokeStyle = COLOURS[i % COLOURS.length];
-      context.setLineDash(DASHES[Math.floor(i / COLOURS.length) % DASHES.length]);
+      context.strokeStyle = colour(`rater${i % COLOURS}`);
+      context.setLineDash(DASHES[Math.floor(i / COLOURS) % DASHES.length]);
       context.lineWidth = chosen.has(each.name) ? 3 : 1.5;
       context.beginPath();
       const step = Math.max(1, Math.floor(each.values.length / (2 * width)));
@@ -108,8 +118,8 @@ export async function compare({ settings, facts, go, video: row }) {
 }
 
 function swatch(index) {
-  const made = element("span", { class: `swatch ${["", "dashed", "dotted", "dashed"][Math.floor(index / COLOURS.length) % 4]}` });
-  made.style.borderColor = COLOURS[index % COLOURS.length];
+  const made = element("span", { class: `swatch ${["", "dashed", "dotted", "dashed"][Math.floor(index / COLOURS) % 4]}` });
+  made.style.borderColor = `var(--rater${index % COLOURS})`;
   return made;
 }
 

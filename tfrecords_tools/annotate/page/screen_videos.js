@@ -36,13 +36,13 @@ export async function videos({ settings, facts, go }) {
       element("td", { class: "number" }, length(row.seconds)),
       settings.dimensions.map(name => element("td", {}, progress(row.dimensions[name]))),
       facts.ghosts ? element("td", { class: "number" }, row.disagreement == null ? "" : row.disagreement.toFixed(2)) : null,
-      element("td", { class: "row" },
+      element("td", {}, element("div", { class: "row" },
         finished
           ? [element("button", { type: "button", onclick: () => go("replay", row) }, "Replay and verify"),
             element("button", { type: "button", onclick: () => go("compare", row) }, "Compare")]
           : element("button", { type: "button", class: "primary", onclick: () => go("annotate", row) },
             progressShare(row) > 0 ? "Go on" : "Annotate"),
-        !finished && facts.lead ? element("button", { type: "button", onclick: () => go("compare", row) }, "Compare") : null)))))
+        !finished && facts.lead ? element("button", { type: "button", onclick: () => go("compare", row) }, "Compare") : null))))))
     : element("p", { class: "note" }, "None.");
 
   const progressShare = row => Math.max(...settings.dimensions.map(name => row.dimensions[name].share));

@@ -98,7 +98,12 @@ export function welcome({ settings, facts, go }) {
         " show a network's curve (it biases, and is noted with your annotation)")) : null,
       element("p", {}, element("button", { type: "submit", class: "primary", id: "begin" }, "To the videos"), " ",
         element("button", { type: "button", id: "practise", onclick: practise }, "Practise"),
-        element("span", { class: "note" }, " on the shortest clip: nothing is kept"))),
+        element("span", { class: "note" }, " on the shortest clip: nothing is kept")),
+      element("h2", {}, "Keys"),
+      element("p", { class: "note" }, element("kbd", {}, "Space"), " record and pause  ", element("kbd", {}, "←"),
+        " or ", element("kbd", {}, ","), " back 5 seconds  ", element("kbd", {}, "."), " forward 5 seconds  ",
+        element("kbd", {}, "P"), " play without recording  ", element("kbd", {}, "U"), " undo  ",
+        element("kbd", {}, "F"), " finish  ", element("kbd", {}, "Esc"), " to the list.")),
     element("section", {},
       element("h1", {}, "What is rated"),
       element("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) =>
@@ -110,12 +115,7 @@ export function welcome({ settings, facts, go }) {
         element("li", {}, "Practise first. Of a recording, too, nothing counts before you choose Finish.")),
       element("h2", {}, "Try the input"),
       element("div", { class: "row" }, sizedCanvas(canvas), element("div", {},
-        element("p", { class: "note" }, "Move the stick, the pointer over the scale, or hold the arrow keys."), output)),
-      element("h2", {}, "Keys"),
-      element("p", { class: "note" }, element("kbd", {}, "Space"), " record and pause  ", element("kbd", {}, "←"),
-        " or ", element("kbd", {}, ","), " back 5 seconds  ", element("kbd", {}, "."), " forward 5 seconds  ",
-        element("kbd", {}, "P"), " play without recording  ", element("kbd", {}, "U"), " undo  ",
-        element("kbd", {}, "F"), " finish  ", element("kbd", {}, "Esc"), " to the list.")))));
+        element("p", { class: "note" }, "Move the stick, the pointer over the scale, or hold the arrow keys."), output))))));
   listPads();
   update();
   tick();
