@@ -82,6 +82,13 @@ def _pack_options(parser: Parser) -> None:
         metavar="FRAMES",
         help="by how many an annotation may be longer or shorter than its video (default: 1)",
     )
+    add(
+        "--max_hole",
+        type=positive,
+        default=1.0,
+        metavar="SECONDS",
+        help="between rows with times that are farther apart, frames have no label (default: 1)",
+    )
     add("--fps", type=positive, metavar="N", help="bring frames to this rate, by the nearest timestamp")
 
     faces = parser.add_argument_group("faces")
@@ -215,6 +222,7 @@ def _pack(options: argparse.Namespace) -> int:
             detect=options.detect,
             yunet_model=options.yunet_model,
             annotators=tuple(name for name in options.annotators.split(",") if name),
+            max_hole=options.max_hole,
         ),
         name=options.name,
         workers=options.workers,
@@ -236,15 +244,16 @@ def _packed(packed: Manifest, output: Path) -> list[str]:
     """Lines on what was packed, what was not, and whose labels it has."""
     in_split = {split: sum(entry.split == split for entry in packed.videos) for split in schema.SPLITS}
     splits = ", ".join(f"{number} {split}" for split, number in in_split.items() if number)
-    frames, faceless, removed = (
+    frames, faceless, removed, unused = (
         sum(getattr(entry, name) for entry in packed.videos)
-        for name in ("frames", "frames_without_face", "frames_removed")
+        for name in ("frames", "frames_without_face", "frames_removed", "rows_unused")
     )
     return [
         f"packed {count(len(packed.videos), 'video')} ({splits}) into {output}: {count(frames, 'frame')}",
         f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
         f"{count(len(packed.left_out), 'video')}",
         *([f"labels: {packed.labelling}"] if packed.labelling else []),
+        *([f"not used: {count(unused, 'row')} of annotations, after the ends of their videos"] if unused else []),
     ]
 
 

@@ -14,6 +14,9 @@ from tfrecords_tools.errors import UserError
 # Seconds, more than a day: what is longer is no time of a video.
 LONGEST = 100_000.0
 
+# A number as other programs read it too.
+_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+
 # Number of a line, and its cells.
 Line = tuple[int, tuple[str, ...]]
 
@@ -96,7 +99,7 @@ def read_number_rows(path: Path, columns: tuple[str, ...]) -> list[TableRow]:
     Raises:
       UserError: if the file cannot be read, or holds no row.
     """
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), start=1)]
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1)]
     split = [(number, tuple(re.split(r"\s*[,;]\s*|\s+", line))) for number, line in lines if line]
     if split and not any(map(is_number, split[0][1])):
         split = split[1:]
@@ -164,12 +167,11 @@ def read_text(path: Path) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Return whether `text` spells a number, also one that is not finite."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Return whether `text` spells a number, also one that is not finite.
+
+    Python itself would also take underscores, digits of other scripts and other spaces: 0_1 as 1.
+    """
+    return _NUMBER.fullmatch(text.strip(" \t")) is not None
 
 
 def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> float:
@@ -178,10 +180,9 @@ def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> fl
     Raises:
       UserError: beginning with `place`, such as "FILE, line 3".
     """
-    try:
-        value = float(text)
-    except ValueError:
-        raise UserError(f"{place}: must be one number. Received: {text.strip()[:40]!r}") from None
+    if not is_number(text):
+        raise UserError(f"{place}: must be one number. Received: {text.strip()[:40]!r}")
+    value = float(text)
     if not (math.isfinite(value) and low <= value <= high):
         raise UserError(f"{place}: must be from {low:g} to {high:g}. Received: {text.strip()[:40]}")
     return value

@@ -13,6 +13,8 @@ from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
 # Places of the five points of the procrustes alignment (omg2019 chapter 4) in the crop, as shares of its side: centres
 # of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
 _TEMPLATE = np.array([(0.31, 0.36), (0.69, 0.36), (0.50, 0.57), (0.35, 0.77), (0.65, 0.77)])
+# Largest side of a box, in sides of the frame: a face that close is not seen, and the crop would fill the memory.
+MAX_SIDES = 4
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,26 @@ class Aligner:
           image: of the frame, (height, width, 3) uint8.
           box: the face in source pixels.
           landmarks: (68, 2) x, y in source pixels; whole numbers are the centres of pixels.
+
+        Raises:
+          UserError: if the box lies outside of the frame or is far larger, or all landmarks are in one place.
         """
         if self.alignment == "procrustes":
             return self._procrustes(image, landmarks)
         return self._crop(image, box, landmarks)
 
     def _crop(self, image: np.ndarray, box: Box, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        side = max(2, round(max(box.right - box.left, box.bottom - box.top) * (1 + 2 * self.margin)))
+        height, width = image.shape[:2]
+        shown = Box(0, 0, width, height)
+        longest = max(box.right - box.left, box.bottom - box.top)
+        if not (longest <= MAX_SIDES * max(height, width) and _touch(box, shown)):
+            raise UserError(
+                f"The box of a face must overlap its frame of {width}x{height} pixels, and be at most {MAX_SIDES} "
+                f"times as large. Received: {box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}."
+            )
+        side = max(2, round(longest * (1 + 2 * self.margin)))
         left = round((box.left + box.right - side) / 2)
         top = round((box.top + box.bottom - side) / 2)
-        height, width = image.shape[:2]
         inside = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
         beyond = (max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width))
         if any(beyond):
@@ -73,6 +85,8 @@ class Aligner:
         ])  # fmt: skip
         target = _TEMPLATE * self.size - 0.5
         from_centre, to_centre = anchors.mean(0), target.mean(0)
+        if not np.ptp(anchors, axis=0).any():
+            raise UserError("The eyes, nose and mouth of a face must lie in different places. Received: one place.")
         rotation, fit = orthogonal_procrustes(anchors - from_centre, target - to_centre)
         linear = rotation * fit / np.square(anchors - from_centre).sum()
         offset = to_centre - from_centre @ linear
@@ -81,3 +95,7 @@ class Aligner:
             image, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return face, ((landmarks @ linear + offset + 0.5) / self.size).astype(np.float32)
+
+
+def _touch(box: Box, frame: Box) -> bool:
+    return box.left < frame.right and box.top < frame.bottom and box.right > frame.left and box.bottom > frame.top

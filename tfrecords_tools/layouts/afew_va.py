@@ -94,12 +94,13 @@ def read_faces(path: Path) -> Faces:
         if not entry.get("landmarks"):
             continue
         try:
-            points = np.array(entry["landmarks"], np.float32)
+            points = np.array(entry["landmarks"])
         except (TypeError, ValueError):
             points = np.empty(0)
-        if points.shape != (LANDMARKS, 2) or not np.isfinite(points).all():
-            raise UserError(f"{path}, frame {key}: `landmarks` must be {LANDMARKS} pairs of numbers.")
-        landmarks[number] = points
+        is_number = np.issubdtype(points.dtype, np.integer) or np.issubdtype(points.dtype, np.floating)
+        if points.shape != (LANDMARKS, 2) or not is_number or not (np.abs(points) <= pts.REACH).all():
+            raise UserError(f"{path}, frame {key}: `landmarks` must be {LANDMARKS} pairs of numbers, in pixels.")
+        landmarks[number] = points.astype(np.float32)
     return Faces({number: pts.extent(points) for number, points in landmarks.items()}, landmarks)
 
 
@@ -107,7 +108,7 @@ def _frames(path: Path) -> dict[int, tuple[str, dict]]:
     """Return (key in the file, its entry) by 1-based frame number."""
     frames = _read(path)["frames"]
     for key, entry in frames.items():
-        if not (key.isdecimal() and len(key) <= 6 and isinstance(entry, dict)):
+        if not (key.isascii() and key.isdecimal() and len(key) <= 6 and isinstance(entry, dict)):
             raise UserError(f"{path}, frame {key!r}: must be a number such as 00012 with an object.")
     found = {int(key) + 1 - FIRST: (key, entry) for key, entry in frames.items()}
     if len(found) < len(frames):

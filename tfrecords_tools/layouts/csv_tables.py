@@ -152,7 +152,7 @@ def _images(key: Key, name: str, rows: list[tables.TableRow]) -> VideoSource:
 
 def _image_number(row: tables.TableRow) -> int:
     stem = Path(row.text("image")).stem
-    if not (stem.isdecimal() and len(stem) <= 7):
+    if not (stem.isascii() and stem.isdecimal() and len(stem) <= 7):
         raise UserError(f"{row.place}: an image must be named by its number, such as 00012.jpg. Received: {stem[:40]}")
     return int(stem)
 

@@ -13,6 +13,9 @@ from tfrecords_tools.tables import read_text, to_number
 # Seconds by which a frame may lie before the first or after the last row of an annotation with its own clock: tools
 # begin to log a moment after the video plays, and stop a moment before it ends.
 END_TOLERANCE = 0.5
+# Seconds; in a longer hole between two rows, frames farther than half of it from both have no label: what was felt in
+# the meantime is not known.
+MAX_HOLE = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
     """
     if not path.exists():
         raise UserError(f"{path}: no annotation for this video. Add the file, or take the video out.")
-    lines = read_text(path).rstrip().splitlines()
-    if not lines:
+    lines = read_text(path).rstrip(" \t\n").split("\n")
+    if lines == [""]:
         raise UserError(f"{path}: an annotation must hold one number per line. Received: an empty file.")
     return np.array(
         [to_number(line, f"{path}, line {number}", low, high) for number, line in enumerate(lines, start=1)],
@@ -82,17 +85,20 @@ def no_labels() -> Labels:
     return Labels(np.zeros((0, len(DIMENSIONS)), np.float32))
 
 
-def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE) -> np.ndarray:
+def nearest(
+    times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE, max_hole: float = np.inf
+) -> np.ndarray:
     """Return (m,) the index of the row whose time is nearest to each of `at`, -1 where there is none.
 
     Of two rows that are equally near, take the earlier; times are compared in whole microseconds. Between the first and
-    the last row take the nearest however far it is (ijcv2019 section 3.2, thesis section 3.2.3); outside of them only
-    up to `tolerance` seconds.
+    the last row take the nearest (ijcv2019 section 3.2, thesis section 3.2.3), where it is no farther than half of
+    `max_hole`; outside of them up to `tolerance` seconds.
 
     Args:
       times: (n,) seconds of the rows, not falling.
       at: (m,) seconds.
       tolerance: seconds.
+      max_hole: seconds from one row to the next between which every time has a row; as far as there is one by default.
     """
     times, at = (np.rint(np.asarray(seconds, np.float64) * 1e6).astype(np.int64) for seconds in (times, at))
     if not len(times):
@@ -102,12 +108,17 @@ def nearest(times: np.ndarray, at: np.ndarray, tolerance: float = END_TOLERANCE)
     after = np.minimum(after, len(times) - 1)
     found = np.where(at - times[before] <= times[after] - at, before, after)
     found = np.searchsorted(times, times[found])  # the first of rows with the same time
-    beyond = np.maximum(times[0] - at, at - times[-1]) > round(tolerance * 1e6)
-    return np.where(beyond, -1, found)
+    outside = np.maximum(times[0] - at, at - times[-1])
+    in_hole = (outside < 0) & (np.abs(times[found] - at) > max_hole * 1e6 / 2)
+    return np.where((outside > round(tolerance * 1e6)) | in_hole, -1, found)
 
 
 def rows_of(
-    labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
+    labels: Labels,
+    frames: Sequence[int],
+    timestamps: Sequence[float],
+    tolerance: float = END_TOLERANCE,
+    max_hole: float = MAX_HOLE,
 ) -> np.ndarray:
     """Return (m,) the row of `labels` that belongs to each frame, -1 where none does.
 
@@ -118,21 +129,25 @@ def rows_of(
       labels: of the video.
       frames: (m,) 1-based numbers of the frames in the source video.
       timestamps: (m,) their presentation times in seconds, the first frame of a usual file having 0.
-      tolerance: seconds, see `nearest`.
+      tolerance, max_hole: seconds, see `nearest`.
     """
     if labels.times is None:
         rows = np.asarray(frames, np.int64) - 1
         return np.where((rows >= 0) & (rows < len(labels.values)), rows, -1)
     if len(labels.times) == 1:
         return np.zeros(len(timestamps), np.int64)
-    return nearest(labels.times, np.asarray(timestamps, np.float64), tolerance)
+    return nearest(labels.times, np.asarray(timestamps, np.float64), tolerance, max_hole)
 
 
 def match(
-    labels: Labels, frames: Sequence[int], timestamps: Sequence[float], tolerance: float = END_TOLERANCE
+    labels: Labels,
+    frames: Sequence[int],
+    timestamps: Sequence[float],
+    tolerance: float = END_TOLERANCE,
+    max_hole: float = MAX_HOLE,
 ) -> Labels:
     """Return labels with a row for each of `frames`, missing where no row belongs to a frame; see `rows_of`."""
-    rows = rows_of(labels, frames, timestamps, tolerance)
+    rows = rows_of(labels, frames, timestamps, tolerance, max_hole)
 
     def taken(values, missing):
         if values is None:

@@ -11,7 +11,10 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.tables import read_text
+from tfrecords_tools.tables import read_text, to_number
+
+# Pixels from a frame's corner, beyond which nothing of a face is seen in it: no camera has such frames.
+REACH = 100_000.0
 
 
 def read_points(path: Path, count: int) -> np.ndarray:
@@ -24,12 +27,13 @@ def read_points(path: Path, count: int) -> np.ndarray:
     stated = re.search(r"n_points:\s*([0-9]+)", text)
     try:
         body = re.search(r"\{([^{}]*)\}", text)[1]
-        points = np.array([[float(cell) for cell in line.split()] for line in body.splitlines() if line.strip()])
-        right = points.shape == (count, 2) and np.isfinite(points).all() and (stated is None or int(stated[1]) == count)
+        cells = [line.split() for line in body.split("\n") if line.strip()]
+        points = np.array([[to_number(cell, "", -REACH, REACH) for cell in line] for line in cells])
+        right = points.shape == (count, 2) and (stated is None or stated[1] == str(count))
     except (TypeError, ValueError):  # no braces; a word, or lines of unequal length
         right = False
     if not right:
-        raise UserError(f"{path}: must hold {count} lines `x y` between braces. Received: {text[:60]!r}")
+        raise UserError(f"{path}: must hold {count} lines `x y` between braces, in pixels. Received: {text[:60]!r}")
     return (points - 1).astype(np.float32)
 
 

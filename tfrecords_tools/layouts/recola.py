@@ -117,7 +117,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _arff_rows(path: Path) -> list[tables.TableRow]:
     attributes, lines, data = [], [], False
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         line = line.strip()
         if not line or line.startswith("%"):
             continue

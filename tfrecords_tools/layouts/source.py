@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfrecords_tools.faces.tracks import Faces
-from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.layouts.labels import MAX_HOLE, Labels
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,14 @@ class VideoSource:
         the whole video.
       fps: frames per second of a folder of images; None for a video file, which has its own rate.
       first: number of the first image of a folder, 0 or 1. Frame numbers are 1-based in both cases.
+      resampled: whether `read_labels` matches rows with times itself, and takes `max_hole` as `labels.nearest` does.
     """
 
     video: str
     split: str
     subject: str
     path: Path
-    read_labels: Callable[[], Labels]
+    read_labels: Callable[..., Labels]
     read_faces: Callable[[], Faces] | None = None
     annotators: tuple[str, ...] = ()
     expression: bool = False
@@ -45,3 +46,8 @@ class VideoSource:
     end: float | None = None
     fps: float | None = None
     first: int = 1
+    resampled: bool = False
+
+    def labels(self, max_hole: float = MAX_HOLE) -> Labels:
+        """Return the labels; `max_hole` is in seconds, see `labels.nearest`."""
+        return self.read_labels(max_hole=max_hole) if self.resampled else self.read_labels()

@@ -27,7 +27,7 @@ import numpy as np
 from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import tree
-from tfrecords_tools.layouts.labels import END_TOLERANCE, Labels, NumberedLabels, mean_of, nearest
+from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, NumberedLabels, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
@@ -66,15 +66,26 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
         split = _split_of(path, source)
         pairs = tuple((files.get((name, "valence")), files.get((name, "arousal"))) for files in raters.values())
         if all(any(pair[column] for pair in pairs) for column in (0, 1)):
-            labels = partial(read_raters, pairs)
+            labels, resampled = partial(read_raters, pairs), True
         elif name in merged:
-            labels = partial(read_merged, merged[name], len(names))
+            labels, resampled = partial(read_merged, merged[name], len(names)), False
         else:
             left_out.append(LeftOut(name, split, f"{path}: no annotation of both valence and arousal"))
             continue
         cropped = name in crops
         videos.append(
-            VideoSource(name, split, name, path, labels, None, names, cropped=cropped, fps=FPS if cropped else None)
+            VideoSource(
+                name,
+                split,
+                name,
+                path,
+                labels,
+                None,
+                names,
+                cropped=cropped,
+                fps=FPS if cropped else None,
+                resampled=resampled,
+            )
         )
     annotated = {name for files in raters.values() for name, _ in files} | set(merged)
     for name in sorted(annotated - set(paths) - set(twice)):
@@ -82,10 +93,11 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     return videos, left_out
 
 
-def read_raters(pairs: tuple[Pair, ...]) -> Labels:
+def read_raters(pairs: tuple[Pair, ...], max_hole: float = MAX_HOLE) -> Labels:
     """Read the raters' files of one video: a row for each frame at 30 frames a second, and a last row without label.
 
-    Where one has the clock of the media, there is a row for each time in files with that clock instead.
+    Where one has the clock of the media, there is a row for each time in files with that clock instead. A rater has
+    given no value in the middle of a hole longer than `max_hole` seconds between two rows.
 
     Raises:
       UserError: naming file and line.
@@ -107,7 +119,7 @@ def read_raters(pairs: tuple[Pair, ...]) -> Labels:
         for column, path in enumerate(pair):
             if path:
                 times, values = clocks[path]
-                rows = nearest(times, shown if path in by_media else thesis)
+                rows = nearest(times, shown if path in by_media else thesis, max_hole=max_hole)
                 annotators[:, rater, column] = np.where(rows < 0, np.nan, values[rows])
     return Labels(mean_of(annotators), shown, annotators if len(pairs) > 1 else None)
 
@@ -123,17 +135,28 @@ def read_merged(path: Path, raters: int = 0) -> Labels:
         frame = row.integer("frame", 1, MOST_FRAMES)
         if frame in found:
             raise UserError(f"{row.place}: each frame must have one row. Received: frame {frame} again.")
-        found[frame] = [row.number(name, -RANGE, RANGE) / RANGE for name in DIMENSIONS]
+        found[frame] = [row.number(name, -RANGE, RANGE) for name in DIMENSIONS]
+    _check_unit(path, np.array(list(found.values())))
     values = np.full((max(found), 2), np.nan, np.float32)
-    values[np.array(list(found)) - 1] = list(found.values())
+    values[np.array(list(found)) - 1] = np.array(list(found.values())) / RANGE
     annotators = np.full((len(values), raters, 2), np.nan, np.float32) if raters else None
     return NumberedLabels(values, None, annotators)
 
 
 def _read_rater(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rows = tables.read_number_rows(path, ("time", "value"))
-    values = [row.number("value", -RANGE, RANGE) / RANGE for row in rows]
-    return tables.read_times(rows, "time"), np.array(values, np.float32)
+    values = np.array([row.number("value", -RANGE, RANGE) for row in rows])
+    _check_unit(path, values)
+    return tables.read_times(rows, "time"), (values / RANGE).astype(np.float32)
+
+
+def _check_unit(path: Path, values: np.ndarray) -> None:
+    # A joystick gives whole numbers; fractions that all lie within -1 and 1 would become thousandths.
+    if np.abs(values).max() <= 1 and (values != np.rint(values)).any():
+        raise UserError(
+            f"{path}: values must be from -{RANGE} to {RANGE}. Received: fractions, all of them from -1 to 1. Multiply "
+            f"them by {RANGE}, or use the layout csv, whose values are from -1 to 1."
+        )
 
 
 def _has_media_clock(path: Path) -> bool:

@@ -6,6 +6,7 @@ whose input has not changed is not packed again.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,8 @@ from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
 PACKING_VERSION = 1
+# Nothing can be written: that is no video's fault, and packing the others is of no use.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,38 @@ class Job:
 
 
 def run(job: Job) -> VideoEntry | LeftOut:
-    """Pack a video unless that is done already; return its entry, or the reason why it cannot be packed."""
+    """Pack a video unless that is done already; return its entry, or the reason why it cannot be packed.
+
+    Whatever is wrong with a video, the others go on. If packing is killed and called again, a video that could not be
+    packed is not met again, unless the reason may pass: a file that cannot be read, too little memory.
+
+    Raises:
+      OSError: if the result cannot be written: the disk is full.
+    """
+    digest = ""
     try:
         digest = input_digest(job.source, job.options)
-        entry = _finished(job, digest) or _from_earlier(job, digest)
-        if entry is None:
-            entry = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
-        _write(job.result, {"entry": dataclasses.asdict(entry)})
-        return entry
-    except UserError as error:
-        left = LeftOut(job.source.video, job.source.split, str(error))
-        _write(job.result, {"left_out": dataclasses.asdict(left)})
-        return left
+        result = _finished(job, digest) or _from_earlier(job, digest)
+        if result is None:
+            result = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
+    except Exception as error:
+        if getattr(error, "errno", None) in _FULL:
+            raise
+        if isinstance(error, OSError | MemoryError):
+            digest = ""
+        result = LeftOut(job.source.video, job.source.split, _reason(job, error))
+    if isinstance(result, VideoEntry):
+        _write(job.result, {"entry": dataclasses.asdict(result)})
+    else:
+        _write(job.result, {"left_out": dataclasses.asdict(result), "input_sha256": digest})
+    return result
+
+
+def _reason(job: Job, error: Exception) -> str:
+    line = " ".join(str(error).split())
+    if isinstance(error, UserError):
+        return line
+    return f"{job.source.path}: {type(error).__name__}: {line[:300] or 'no message'}"
 
 
 def read(job: Job) -> VideoEntry | LeftOut:
@@ -87,6 +110,10 @@ def read(job: Job) -> VideoEntry | LeftOut:
             f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder. "
             "The same command goes on with what is missing."
         ) from None
+    return _result(held)
+
+
+def _result(held: dict) -> VideoEntry | LeftOut:
     return manifest.entry_from(held["entry"]) if "entry" in held else LeftOut(**held["left_out"])
 
 
@@ -103,11 +130,11 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
         "source": {
             key: value
             for key, value in vars(source).items()
-            if key not in ("path", "split", "read_labels", "read_faces")
+            if key not in ("path", "split", "read_labels", "read_faces", "resampled")
         },
     }
     digest.update(json.dumps(described, sort_keys=True, default=str).encode())
-    labels = source.read_labels()
+    labels = source.labels(options.max_hole)
     for values in (labels.values, labels.times, labels.annotators, labels.expression):
         digest.update(
             b"none" if values is None else str(values.shape).encode() + np.ascontiguousarray(values).tobytes()
@@ -128,13 +155,15 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
     return digest.hexdigest()
 
 
-def _finished(job: Job, digest: str) -> VideoEntry | None:
+def _finished(job: Job, digest: str) -> VideoEntry | LeftOut | None:
     try:
-        entry = read(job)
-    except UserError:
+        held = json.loads(job.result.read_text("utf-8"))
+        result = _result(held)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    is_same = isinstance(entry, VideoEntry) and entry.input_sha256 == digest
-    return entry if is_same and _is_whole(job.records, entry) else None
+    if isinstance(result, LeftOut):
+        return result if held.get("input_sha256") == digest else None
+    return result if result.input_sha256 == digest and _is_whole(job.records, result) else None
 
 
 def _from_earlier(job: Job, digest: str) -> VideoEntry | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.layouts.labels import END_TOLERANCE, Labels, choose_annotators, match, mean_of, nearest
+from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, choose_annotators, match, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -16,6 +16,7 @@ from tfrecords_tools.study import agreement
 # Names this in place of a rater where a dataset has no single annotators' labels.
 LABEL = "label"
 LONGEST_DELAY = 60.0  # seconds
+MOST_UNUSED = 0.1  # share of an annotation's rows that may lie after its video's end
 
 # Names of the raters whose mean is the label, for each dimension.
 Chosen = tuple[tuple[str, ...], ...]
@@ -65,6 +66,7 @@ def labels_of_frames(
     *,
     chosen: Chosen = (),
     delays: Sequence[tuple[str, float]] = (),
+    max_hole: float = MAX_HOLE,
 ) -> Labels:
     """Return labels with a row for each of `frames`.
 
@@ -78,9 +80,10 @@ def labels_of_frames(
       seen: timestamp, and number in the source, of every frame of the video, by its number.
       chosen: for each dimension the raters whose mean is the label; empty keeps the labels' own values.
       delays: names and seconds; raters who are not named are not shifted.
+      max_hole: seconds, see `labels.nearest`.
     """
-    own = _late(labels, frames, seen, 0.0)
-    late = {name: _late(labels, frames, seen, seconds) for name, seconds in delays}
+    own = _late(labels, frames, seen, 0.0, max_hole)
+    late = {name: _late(labels, frames, seen, seconds, max_hole) for name, seconds in delays}
     if late and not names:
         return replace(own, values=late[LABEL].values)
     if late:
@@ -96,13 +99,50 @@ def labels_of_frames(
     return own
 
 
-def _late(labels: Labels, frames: Sequence[int], seen: tuple[dict[int, float], dict[int, int]], by: float) -> Labels:
+def _late(
+    labels: Labels,
+    frames: Sequence[int],
+    seen: tuple[dict[int, float], dict[int, int]],
+    by: float,
+    max_hole: float,
+) -> Labels:
     """Return the labels given `by` seconds after each frame."""
     times, sources = seen
     if not by or labels.times is not None:
-        return match(labels, [sources[number] for number in frames], [times[number] + by for number in frames])
+        shown = [times[number] + by for number in frames]
+        return match(labels, [sources[number] for number in frames], shown, max_hole=max_hole)
     # Rows that count frames belong to the frame that is shown so much later.
     numbers = np.array(list(times))
     later = nearest(np.array(list(times.values())), np.array([times[number] for number in frames]) + by, END_TOLERANCE)
     own = [sources[numbers[place]] if place >= 0 else 0 for place in later]
     return match(labels, own, [0.0] * len(own))
+
+
+def rows_unused(labels: Labels, end: float, frames: int, source: VideoSource) -> int:
+    """Return how many labelled rows with times lie after a video's end.
+
+    Args:
+      labels: of the video.
+      end: seconds, of its last frame.
+      frames: its number of frames.
+      source: for the message.
+
+    Raises:
+      UserError: if they are more than a tenth: their times are in another unit, or they belong to another video.
+    """
+    if labels.times is None or len(labels.times) < 2 or source.end is not None:
+        return 0
+    times = labels.times[~np.isnan(labels.values).all(axis=1)]
+    unused = int((times > end + END_TOLERANCE).sum())
+    if unused > MOST_UNUSED * len(times):
+        last = times.max()
+        advice = "Check that the times are seconds, and the annotation that of this video."
+        if np.array_equal(times, np.rint(times)) and last <= frames * (1 + MOST_UNUSED) + 1:
+            advice = "The times look like numbers of frames: they must be seconds."
+        elif end / 2 <= last / 1000 <= end * (1 + MOST_UNUSED) + END_TOLERANCE:
+            advice = "The times look like milliseconds: they must be seconds."
+        raise UserError(
+            f"{source.path}: {unused} of {len(times)} rows of the annotation lie after the video's end at {end:.1f} "
+            f"seconds, the last at {last:g}. {advice}"
+        )
+    return unused

@@ -71,7 +71,7 @@ def pack(
       runner: a key of `RUNNERS`.
       beam_options: flags of Beam.
       partition: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
-        `partition_file.load` returns it; videos that are not in it are not packed. None keeps the dataset's splits.
+        `partition_file.load` returns it; videos that are not in it are left out. None keeps the dataset's splits.
       selected: CSV of the annotators whose mean is the label of a video and dimension, see `agreement.read_selection`;
         videos that it does not name are left out. None is `options.annotators`.
       delays: seconds by which each annotator is late, by name (`label` in a dataset without single annotators): labels
@@ -92,7 +92,8 @@ def pack(
     options = PackOptions(find_model()) if options is None else options
     videos, left_out = layout.find_videos(source)
     if partition is not None:
-        videos = _placed(videos, partition)
+        videos, unnamed = _placed(videos, partition)
+        left_out = [*left_out, *unnamed]
     selection = {}
     if selected is not None:
         if options.annotators:
@@ -222,21 +223,23 @@ def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
     return found
 
 
-def _placed(videos: list[VideoSource], partition: dict[str, str]) -> list[VideoSource]:
-    """Return the videos that `partition` names, in their splits there."""
-    placed = []
+def _placed(videos: list[VideoSource], partition: dict[str, str]) -> tuple[list[VideoSource], list[LeftOut]]:
+    """Return the videos that `partition` names, in their splits there, and the others."""
+    placed, unnamed = [], []
     for video in videos:
         split = partition.get(f"{video.split}/{video.video}")
         if split is not None:
             check_choice("split", split, schema.SPLITS)
             placed.append(replace(video, split=split))
+        else:
+            unnamed.append(LeftOut(video.video, video.split, "The partition does not name this video."))
     if not placed:
         raise UserError("The partition must name videos of this dataset. Received: none of them.")
     twice = [name for name, count in Counter((video.split, video.video) for video in placed).items() if count > 1]
     if twice:
         name = "/".join(twice[0])
         raise UserError(f"`partition` must not put two videos of one name into one split. Received: {name}.")
-    return placed
+    return placed, unnamed
 
 
 def _place(entry: VideoEntry | LeftOut) -> tuple[int, str]:

@@ -17,9 +17,9 @@ from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
 from tfrecords_tools.faces.yunet import YuNetDetector
-from tfrecords_tools.layouts.labels import Labels, NumberedLabels, choose_annotators
+from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels, choose_annotators
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing.labelling import Chosen, labels_of_frames
+from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unused
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import VideoEntry
@@ -42,6 +42,7 @@ class PackOptions:
       annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
       chosen: the same for each dimension, where the two differ; empty is `annotators`.
       delays: names of annotators and the seconds by which each is late, see `labelling.labels_of_frames`.
+      max_hole: seconds between two rows of an annotation with times beyond which there is a hole without labels.
     """
 
     landmark_model: str | Path | None = None
@@ -55,6 +56,7 @@ class PackOptions:
     annotators: tuple[str, ...] = ()
     chosen: Chosen = ()
     delays: tuple[tuple[str, float], ...] = ()
+    max_hole: float = MAX_HOLE
 
     def deciding(self) -> dict:
         """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
@@ -83,7 +85,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     Raises:
       UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
-    labels = source.read_labels()
+    labels = source.labels(options.max_hole)
     chosen = options.chosen or ((options.annotators,) * len(schema.DIMENSIONS) if options.annotators else ())
     if any(chosen):
         choose_annotators(labels, source.annotators, sorted({name for who in chosen for name in who}))
@@ -91,6 +93,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     track, removed = _track(source, options, seen)
     if source.end is None:
         check_fits(labels, max(seen.sources.values(), default=0), options.length_tolerance, source)
+    unused = rows_unused(labels, max(seen.times.values(), default=0.0), len(seen.times), source)
     if not track.boxes:
         raise UserError(
             f"{source.path}: a face must be found in at least one frame. Received: none in {len(seen.times)} frames. "
@@ -98,8 +101,9 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         )
     kept = list(track.boxes)
     own = labels_of_frames(
-        labels, source.annotators, kept, (seen.times, seen.sources), chosen=chosen, delays=options.delays
-    )
+        labels, source.annotators, kept, (seen.times, seen.sources), chosen=chosen, delays=options.delays,
+        max_hole=options.max_hole,
+    )  # fmt: skip
     records = _write(source, options, path, track, own)
     return VideoEntry(
         video=source.video,
@@ -114,6 +118,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         segments=manifest.to_segments(kept),
         labelled_segments=manifest.to_segments(np.array(kept)[schema.is_labelled(own.values)].tolist()),
         record_bytes=tuple(records.record_bytes),
+        rows_unused=unused,
     )
 
 
@@ -197,7 +202,10 @@ def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, 
             if row is None:
                 continue
             box = track.boxes[frame.number]
-            face, points = aligner(frame.image, box, track.landmarks[frame.number])
+            try:
+                face, points = aligner(frame.image, box, track.landmarks[frame.number])
+            except UserError as error:
+                raise UserError(f"{source.path}, frame {frame.number}: {error}") from None
             record = {
                 "video": source.video,
                 "subject": source.subject,

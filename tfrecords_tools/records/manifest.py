@@ -52,6 +52,7 @@ class VideoEntry:
       segments: frame numbers of the records, in order.
       labelled_segments: frame numbers of those with a label.
       record_bytes: size of each record in the file, framing included, in order.
+      rows_unused: of the annotation, those after the end of the video.
     """
 
     video: str
@@ -67,6 +68,7 @@ class VideoEntry:
     record_bytes: tuple[int, ...]
     frames_removed: int = 0
     input_sha256: str = ""
+    rows_unused: int = 0
 
     @property
     def frames(self) -> int:

@@ -22,6 +22,7 @@ from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.tables import read_rows
 
 _FEWEST_FRAMES = 3
+_SURROGATES = 200
 # Most subsets of annotators that `best_subset` tries.
 _MOST_SUBSETS = 100_000
 
@@ -98,31 +99,53 @@ def canonical_correlation(landmarks: np.ndarray, values: np.ndarray) -> tuple[fl
     from a singular value decomposition, so that nothing is inverted and no iteration has to converge; directions no
     larger than the rounding of float32 coordinates are left out, and so are frames without a value.
 
-    With as many directions as frames less one, every annotation is matched exactly, and the result is None. Independent
-    values of n frames and d directions give about sqrt(d / (n - 1)), see `chance`.
+    With as many directions as frames less one, every annotation is matched exactly, and the result is None. What curves
+    that have nothing to do with the face give is `by_chance`.
 
     Args:
       landmarks: (n, 68, 2) float32 in crop coordinates.
       values: (n,) the annotation, NaN where missing.
     """
-    there = ~np.isnan(values)
-    y = values[there].astype(np.float64)
-    if len(y) < _FEWEST_FRAMES or not np.ptp(y):
-        return None, 0
-    x = landmarks[there].reshape(len(y), -1).astype(np.float64)
-    rounding = np.finfo(np.float32).eps * np.abs(x).max() * (np.sqrt(x.shape[0]) + np.sqrt(x.shape[1]))
-    directions, sizes, _ = scipy.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    directions = directions[:, sizes > rounding]
+    directions, y = _space(landmarks, values)
     number = directions.shape[1]
     if number == 0 or number >= len(y) - 1:
         return None, number
-    y = y - y.mean()
     return float(min(np.linalg.norm(directions.T @ y) / np.linalg.norm(y), 1.0)), number
 
 
-def chance(frames: int, directions: int) -> float | None:
-    """Return the root mean square of `canonical_correlation` for independent values."""
-    return float(np.sqrt(directions / (frames - 1))) if 0 < directions < frames - 1 else None
+def by_chance(landmarks: np.ndarray, values: np.ndarray) -> float | None:
+    """Return the mean `canonical_correlation` of the annotation shifted in a circle: as slow, but at other times.
+
+    Frames are no independent samples: slow curves correlate by chance far more than noise. Shifts keep the
+    autocorrelation of the annotation, and take it away from its frames, by a tenth of the video at least. The circle is
+    the annotation and its mirror image, so that it has no jump where they meet.
+
+    Args:
+      landmarks, values: as for `canonical_correlation`.
+    """
+    directions, y = _space(landmarks, values)
+    if not 0 < directions.shape[1] < len(y) - 1:
+        return None
+    least = max(1, len(y) // 10)
+    circle = np.concatenate([y, y[::-1]])
+    shifts = np.unique(np.linspace(least, len(circle) - least, _SURROGATES).astype(int))
+    surrogates = np.stack([np.roll(circle, shift)[: len(y)] for shift in shifts], axis=1)
+    surrogates -= surrogates.mean(axis=0)
+    sizes = np.linalg.norm(surrogates, axis=0)
+    found = np.linalg.norm(directions.T @ surrogates, axis=0)[sizes > 0] / sizes[sizes > 0]
+    return float(np.minimum(found, 1.0).mean()) if len(found) else None
+
+
+def _space(landmarks: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an orthonormal basis of the landmarks' curves, (n, directions), and the annotation less its mean, (n,)."""
+    there = ~np.isnan(values)
+    y = values[there].astype(np.float64)
+    if len(y) < _FEWEST_FRAMES or not np.ptp(y):
+        return np.empty((len(y), 0)), y
+    x = landmarks[there].reshape(len(y), -1).astype(np.float64)
+    rounding = np.finfo(np.float32).eps * np.abs(x).max() * (np.sqrt(x.shape[0]) + np.sqrt(x.shape[1]))
+    directions, sizes, _ = scipy.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    return directions[:, sizes > rounding], y - y.mean()
 
 
 def share_at_least(values: Sequence[float], at: Sequence[float]) -> list[float] | None:

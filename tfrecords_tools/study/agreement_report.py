@@ -111,10 +111,9 @@ def of_dimension(
     }
     for name in ("all", "selected", "label"):
         values = annotations.get(name)
-        correlation, directions = (None, 0) if values is None else agreement.canonical_correlation(landmarks, values)
+        correlation, _ = (None, 0) if values is None else agreement.canonical_correlation(landmarks, values)
         found[f"landmarks_{name}"] = correlation
-        frames = 0 if values is None else int((~np.isnan(values)).sum())
-        found[f"landmarks_{name}_by_chance"] = None if correlation is None else agreement.chance(frames, directions)
+        found[f"landmarks_{name}_by_chance"] = None if correlation is None else agreement.by_chance(landmarks, values)
     return found
 
 
@@ -136,7 +135,7 @@ def table(found: dict) -> str:
     cells = "".join(f"{count:>{_width(head)}}" for count, head in zip(counts, heads, strict=True))
     lines.append(f"{'videos where defined':<{20 + width}}{cells}")
     lines.append("V: valence, A: arousal; -: not defined (constant, too few frames, or not given)")
-    lines.append("by chance: the mean correlation of so many frames' landmarks with independent values")
+    lines.append("by chance: the mean correlation with the same annotation shifted in a circle, away from its frames")
     lines += [_PAPER] if found["annotators"] else []
     return "\n".join([*lines, *reliability_report.lines(found)])
 

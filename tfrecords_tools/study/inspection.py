@@ -9,6 +9,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_labels, read_records
+from tfrecords_tools.study.stats import suspicious
 
 
 def table(folder: str | Path) -> str:
@@ -21,17 +22,19 @@ def table(folder: str | Path) -> str:
         f"{'split':<12}{'videos':>7}{'subjects':>9}{'frames':>9}{'labelled':>9}{'no face':>8}{'bytes/frame':>12}"
         f"{'valence mean, sd':>20}{'arousal mean, sd':>20}",
     ]
+    found = []
     for split in schema.SPLITS:
         entries = [entry for entry in packed.videos if entry.split == split]
         if entries:
-            lines.append(_row(folder, packed, entries))
+            found.append(np.concatenate(read_labels(folder, packed, entries)))
+            lines.append(_row(entries, found[-1]))
+    lines += suspicious(found, packed.label_range)
     for left in packed.left_out:
         lines.append(f"left out: {left.split}/{left.video}: {left.reason}")
     return "\n".join(lines)
 
 
-def _row(folder: str | Path, packed: Manifest, entries: list[VideoEntry]) -> str:
-    labels = np.concatenate(read_labels(folder, packed, entries))
+def _row(entries: list[VideoEntry], labels: np.ndarray) -> str:
     frames = sum(entry.frames for entry in entries)
     spread = "".join(
         f"{f'{np.nanmean(column):+.2f}, {np.nanstd(column):.2f}' if np.isfinite(column).any() else 'no label':>20}"

@@ -18,6 +18,7 @@ from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant
 # Edges of the histograms' bins. A value on an edge is in the bin above it; the last bin includes both of its edges.
 EDGES = np.arange(-20, 21) / 20
 ALL = "all"
+LEAST_FILLED = 0.1  # share of their range below which labels are suspicious
 
 
 def statistics(folder: str | Path) -> dict:
@@ -43,8 +44,28 @@ def statistics(folder: str | Path) -> dict:
         "zero_counts_as": "positive",
         "edges": EDGES.tolist(),
         "splits": splits,
+        "suspicious": suspicious(labels, packed.label_range),
         "left_out": _left_out(packed),
     }
+
+
+def suspicious(labels: Sequence[np.ndarray], label_range: dict[str, tuple[float, float]]) -> list[str]:
+    """Return a line for each dimension whose labels fill less than a tenth of their range.
+
+    Args:
+      labels: for each video, (n, 2) valence and arousal, NaN where missing.
+      label_range: lowest and highest label of each dimension.
+    """
+    lines = []
+    for name, values in zip(schema.DIMENSIONS, np.concatenate(labels).T, strict=True):
+        low, high = label_range[name]
+        values = values[np.isfinite(values)]
+        if len(values) > 1 and np.ptp(values) < LEAST_FILLED * (high - low):
+            lines.append(
+                f"{name}: all labels are from {values.min():.4g} to {values.max():.4g}, less than a tenth of the range "
+                f"{low:g} to {high:g}. Check their unit."
+            )
+    return lines
 
 
 def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dict:
@@ -124,6 +145,7 @@ def table(numbers: dict) -> str:
         if beyond := numbers["splits"][ALL][name]["beyond"]:
             labels = "1 label is" if beyond == 1 else f"{beyond:,} labels are"
             lines.append(f"{name}: {labels} beyond -1 and 1, and counted in the outermost bins of the histograms")
+    lines += numbers["suspicious"]
     lines += [f"left out: {left['split']}/{left['video']}: {left['reason']}" for left in numbers["left_out"]]
     return "\n".join(lines)
 

@@ -1,5 +1,6 @@
 """A folder of images as the frames of a video: which files, in which order, with which numbers."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,7 @@ def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
         raise UserError(f"{folder}: the number of the first image must be 0 or 1. Received: {first}.")
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.stem.isdecimal():
+        if path.suffix.lower() not in IMAGE_SUFFIXES or not re.fullmatch(r"[0-9]+", path.stem):
             continue
         number = int(path.stem) + 1 - first
         if number < 1:

@@ -147,6 +147,21 @@ def test_beyond_the_ends_a_row_is_valid_for_half_a_second_and_within_without_lim
     assert found.tolist() == [-1, 0, 0, 1, 1, -1]
 
 
+def test_in_the_middle_of_a_long_hole_there_is_no_label():
+    times = np.array([0.0, 1.0, 8.0, 9.001])
+    at = np.array([0.4, 0.5, 0.6, 1.5, 1.51, 4.5, 7.49, 7.5, 8.5, 8.5005, 8.502, 9.5])
+    assert nearest(times, at, 0.5, 1.0).tolist() == [0, 0, 1, 1, -1, -1, -1, 2, 2, -1, 3, 3]
+    assert nearest(times, at, 0.5, 7.0).tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3]
+    found = match(Labels(rows_of_numbers(4), times), [1] * 3, [0.0, 4.5, 8.0])
+    np.testing.assert_array_equal(found.values[:, 0], [1, np.nan, 3])
+    assert match(Labels(rows_of_numbers(4), times), [1], [4.5], max_hole=10).values[0, 0] == 2
+
+
+def test_the_one_row_of_a_video_has_no_holes():
+    labels = Labels(rows_of_numbers(1), np.zeros(1))
+    assert match(labels, [1, 2], [0.0, 500.0]).values[:, 0].tolist() == [1, 1]
+
+
 def rows_of_numbers(count):
     return np.stack([np.arange(1, count + 1), -np.arange(1, count + 1)], 1).astype(np.float32)
 

@@ -129,10 +129,10 @@ def test_frames_long_after_the_last_row_have_no_label(tmp_path):
 def test_the_label_is_the_mean_of_the_raters_that_annotated_it(tmp_path):
     lay(tmp_path, {
         "videos/a.mp4": "", "videos/b.mp4": "",
-        **rater([(0, 100), (9, 100)], [(0, -1000), (9, -1000)], folder="zoe/"),
-        **rater([(0, 500), (9, 500)], [(0, 0), (9, 0)], folder="adam/"),
-        "annotations/mia/valence/a.txt": "0,900\n9,900\n",
-        **rater([(0, 7), (9, 7)], [(0, 8), (9, 8)], "b", folder="zoe/"),
+        **rater([(0, 100), (1, 100)], [(0, -1000), (1, -1000)], folder="zoe/"),
+        **rater([(0, 500), (1, 500)], [(0, 0), (1, 0)], folder="adam/"),
+        "annotations/mia/valence/a.txt": "0,900\n1,900\n",
+        **rater([(0, 7), (1, 7)], [(0, 8), (1, 8)], "b", folder="zoe/"),
     })  # fmt: skip
     (video, other), left_out = find_videos(tmp_path)
     assert left_out == []
@@ -237,3 +237,32 @@ def test_faces_are_detected_and_no_video_is_an_error(tmp_path):
         find_videos(tmp_path)
     lay(tmp_path, {"videos/a.mp4": "", **rater([(0, 0)], [(0, 0)])})
     assert find_videos(tmp_path)[0][0].read_faces is None
+
+
+def test_values_from_minus_one_to_one_are_refused_not_taken_for_thousandths(tmp_path):
+    fractions = [(k / 10, k / 10) for k in range(-9, 10)]
+    lay(tmp_path, {"videos/a.mp4": "", **rater([(k, v) for k, (_, v) in enumerate(fractions)], [(0, 1), (1, 0)])})
+    (video,), _ = find_videos(tmp_path)
+    with pytest.raises(UserError, match=r"a\.txt: values must be from -1000 to 1000\. Received: fractions"):
+        labels_of(video)
+    merged = "".join(f"{k + 1} {v} {v}\n" for k, (_, v) in enumerate(fractions))
+    lay(tmp_path / "merged", {"videos/a.mp4": "", "annotations/a.txt": merged})
+    (video,), _ = find_videos(tmp_path / "merged")
+    with pytest.raises(UserError, match="Received: fractions"):
+        labels_of(video)
+
+
+def test_a_calm_rater_gives_whole_numbers(tmp_path):
+    lay(tmp_path, {"videos/a.mp4": "", **rater([(0, 0), (1, 1)], [(0, -1), (1, 0)])})
+    (video,), _ = find_videos(tmp_path)
+    np.testing.assert_allclose(labels_of(video).values[0], [0, -0.001])
+
+
+def test_a_rater_gives_nothing_in_a_long_hole(tmp_path):
+    rows = [(0, 100), (1, 200), (8, 300), (9, 400)]
+    lay(tmp_path, {"videos/a.mp4": "", **rater(rows, rows)})
+    (video,), _ = find_videos(tmp_path)
+    values = by_frame(video, 300, 30).values[:, 0]
+    seconds = np.arange(1, 301) / 30
+    np.testing.assert_array_equal(np.isnan(values), ((seconds > 1.5) & (seconds < 7.5)) | (seconds > 9.5))
+    assert not np.isnan(video.labels(max_hole=10).values[:270]).any()

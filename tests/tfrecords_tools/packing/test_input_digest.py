@@ -50,6 +50,7 @@ OF_SOURCE = {
 OF_OPTIONS = {
     "aligner": Aligner(32, margin=0.2), "upsample": 1, "length_tolerance": 2, "every": 5, "fps": 30.0, "detect": True,
     "yunet_model": None, "annotators": ("ben",), "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
+    "max_hole": 2.0,
 }  # fmt: skip
 OF_ALIGNER = {"size": 64, "alignment": "procrustes", "margin": 0.3}
 OF_LABELS = {
@@ -69,7 +70,7 @@ def names(kind, *others):
 
 
 def test_every_field_is_tested_here():
-    assert set(OF_SOURCE) == names(VideoSource, "path", "split", "read_labels", "read_faces")
+    assert set(OF_SOURCE) == names(VideoSource, "path", "split", "read_labels", "read_faces", "resampled")
     assert set(OF_OPTIONS) == names(PackOptions, "landmark_model")
     assert set(OF_ALIGNER) == names(Aligner)
     assert set(OF_LABELS) == names(Labels)

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -130,6 +131,57 @@ def test_in_other_splits_nothing_is_packed_again(source, packed_videos):
     assert packed_videos == []
     assert {entry.video: entry.split for entry in packed.videos} == split_of
     assert verify(source.parent / "out") == []
+
+
+def test_what_a_partition_does_not_name_is_listed(source, packed_videos):
+    packed = run(source, partition={"train/a": "test", "train/c": "train"})
+    assert [left.video for left in packed.left_out] == ["b", "d"]
+    assert packed.left_out[0].reason == "The partition does not name this video."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OverflowError("Python int too large\nto convert"),
+        cv2.error("resize"),
+        MemoryError(),
+        OSError("no such device"),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"),
+        RuntimeError("dlib\n\nsays no"),
+        ZeroDivisionError("x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_whatever_is_wrong_with_one_video_the_others_go_on(error, source, monkeypatch):
+    tried = []
+
+    def one_fails(video, options, path):
+        tried.append(video.video)
+        if video.video == "b":
+            raise error
+        if video.video == "d" and tried.count("d") == 1:
+            raise KeyboardInterrupt
+        return write_records(video, options, path)
+
+    monkeypatch.setattr(jobs, "pack_video", one_fails)
+    with pytest.raises(KeyboardInterrupt):
+        run(source)
+    packed = run(source)
+    passing = isinstance(error, OSError | MemoryError)
+    assert tried == [*"abcd", *("bd" if passing else "d")]  # what may pass is tried again, and nothing else
+    assert [entry.video for entry in packed.videos] == list("acd")
+    (left,) = packed.left_out
+    assert left.reason.startswith(f"{source / 'b.video'}: {type(error).__name__}: ")
+    assert "\n" not in left.reason
+
+
+def test_a_full_disk_is_no_videos_fault(source, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(jobs, "pack_video", full)
+    with pytest.raises(OSError, match="No space"):
+        run(source)
 
 
 def test_videos_of_one_name_in_two_splits_are_kept_apart(source, packed_videos):

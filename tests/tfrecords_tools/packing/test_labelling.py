@@ -1,5 +1,7 @@
 """Whose mean the labels are, and labels brought forward by the raters' delays."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,8 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts.labels import Labels
-from tfrecords_tools.packing.labelling import labels_of_frames
+from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing.labelling import labels_of_frames, rows_unused
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
@@ -44,6 +47,38 @@ def test_each_raters_delay_is_taken_back_and_the_label_is_the_mean(times):
     np.testing.assert_allclose(found.annotators[:90, 1], expected[:90], atol=1e-6)
     np.testing.assert_allclose(found.values[:90], expected[:90], atol=1e-6)
     assert np.isnan(found.annotators[96:, 1]).all()  # more than half a second beyond the end nothing was rated
+
+
+def timed(times):
+    return Labels(np.zeros((len(times), 2), np.float32), np.asarray(times, np.float64))
+
+
+def clip(end=None):
+    return VideoSource("a", "train", "a", Path("a.mp4"), None, end=end)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (
+            np.arange(258) * 40.0,
+            "257 of 258 rows .* after the video's end at 10.3 seconds, the last at 10280.* milliseconds",
+        ),
+        (np.arange(1.0, 259), "248 of 258 rows .* numbers of frames"),
+        (np.arange(258) * 0.4, "230 of 258 rows .* Check that the times are seconds"),
+    ],
+)
+def test_rows_that_no_frame_uses_are_an_error(times, says):
+    with pytest.raises(UserError, match=says):
+        rows_unused(timed(times), 10.32, 258, clip())
+
+
+def test_a_few_rows_that_no_frame_uses_are_counted():
+    assert rows_unused(timed(np.arange(300) * 0.04), 10.32, 258, clip()) == 29
+    assert rows_unused(timed(np.arange(3000) * 0.004), 11.9, 258, clip()) == 0
+    assert rows_unused(timed(np.arange(258) * 40.0), 10.32, 258, clip(end=10.3)) == 0  # a part of a longer video
+    assert rows_unused(timed([90.0]), 10.32, 258, clip()) == 0  # the one row of a video
+    assert rows_unused(Labels(np.zeros((500, 2), np.float32)), 10.32, 258, clip()) == 0
 
 
 def test_without_delays_and_choice_the_labels_stay_as_they_are():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter1d
 
 from tests.helpers.corpora import make_corpus
 from tests.helpers.raters import make_rated_corpus
@@ -101,7 +102,21 @@ def test_directions_that_are_rounding_alone_do_not_count():
 def test_chance_is_what_independent_values_give():
     landmarks = faces(300)
     found = [canonical_correlation(landmarks, faces(300, seed)[:, 0, 0])[0] for seed in (1, 2, 3)]
-    assert agreement.chance(300, 136) == pytest.approx(np.sqrt(np.mean(np.square(found))), abs=0.03)
+    assert agreement.by_chance(landmarks, faces(300, 4)[:, 0, 0]) == pytest.approx(np.mean(found), abs=0.03)
+    assert np.mean(found) == pytest.approx(np.sqrt(136 / 299), abs=0.03)
+
+
+def test_chance_of_slow_curves_is_that_of_curves_as_slow():
+    def slow(seed, *columns):
+        return gaussian_filter1d(np.random.default_rng(seed).normal(size=(1200, *columns)), 60, axis=0)
+
+    found, expected = [], []
+    for seed in range(4):  # points that move as slowly as the values, and have nothing to do with them
+        landmarks = np.concatenate([slow(seed, 5, 2), np.zeros((1200, 63, 2))], axis=1).astype(np.float32)
+        expected += [canonical_correlation(landmarks, slow(100 + other))[0] for other in range(10)]
+        found += [agreement.by_chance(landmarks, slow(200 + other)) for other in range(3)]
+    assert np.mean(expected) > 0.5  # independent frames would give sqrt(10 / 1199), which is 0.09
+    assert np.mean(found) == pytest.approx(np.mean(expected), abs=0.1)
 
 
 def test_a_canonical_correlation_that_is_not_defined_is_none():
@@ -109,7 +124,8 @@ def test_a_canonical_correlation_that_is_not_defined_is_none():
     assert canonical_correlation(faces(200), np.full(200, 0.3, np.float32))[0] is None
     assert canonical_correlation(faces(200), np.full(200, NAN)) == (None, 0)
     assert canonical_correlation(np.repeat(faces(1), 200, axis=0), np.arange(200.0)) == (None, 0)
-    assert agreement.chance(100, 100) is None
+    assert agreement.by_chance(faces(100), np.arange(100.0)) is None
+    assert agreement.by_chance(faces(200), np.full(200, NAN)) is None
 
 
 def test_shares_at_least():

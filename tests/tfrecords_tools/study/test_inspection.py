@@ -11,6 +11,7 @@ from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_records
+from tfrecords_tools.study import stats
 from tfrecords_tools.study.inspection import contact_sheet, table
 
 VALUES = np.array([(0.1, -0.2), (0.3, -0.4), (0.8, 0.0), (-0.2, 0.6)])
@@ -50,6 +51,17 @@ def test_the_table_names_what_was_left_out(corpus):
     packed = manifest.load(corpus)
     manifest.save(replace(packed, left_out=(LeftOut("bad", "train", "no face"),)), corpus)
     assert table(corpus).splitlines()[-1] == "left out: train/bad: no face"
+
+
+def test_labels_that_fill_little_of_their_range_are_suspicious(tmp_path):
+    labels = np.random.default_rng(0).uniform(-0.001, 0.001, (9, 2))
+    labels[:, 1] *= 900
+    make_corpus(tmp_path, [{"frames": 9, "labels": labels}])
+    for text in (table(tmp_path), stats.table(stats.statistics(tmp_path))):
+        (line,) = [line for line in text.splitlines() if "less than a tenth" in line]
+        assert re.match(
+            r"valence: all labels are from -0\.0\S+ to 0\.0\S+, less than a tenth of the range -1 to 1", line
+        )
 
 
 def test_records_read_by_index_are_those_of_the_whole_file(corpus):
