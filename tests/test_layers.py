@@ -25,6 +25,7 @@ LAYERS = (
         "tfrecords_tools.locks",
         "tfrecords_tools.loopback",
         "tfrecords_tools.quiet",
+        "tfrecords_tools.spreadsheet_cells",
         "tfrecords_tools.tables",
         "tfrecords_tools.terminal",
         "tfrecords_tools.version",

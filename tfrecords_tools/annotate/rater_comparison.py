@@ -9,6 +9,7 @@ from tfrecords_tools.annotate.catalogue import Catalogue, Clip
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.spreadsheet_cells import quoted, unquoted
 from tfrecords_tools.study.agreement import correlations
 from tfrecords_tools.study.delay import Recording, against_raters
 from tfrecords_tools.study.reliability import outliers, pairwise_ccc, reliability
@@ -72,7 +73,10 @@ def selection(catalogue: Catalogue) -> dict[tuple[str, str], list[str]]:
         if not set(COLUMNS) <= set(rows.fieldnames or []):
             raise UserError(f"{path}: must have the columns {', '.join(COLUMNS)}. Received: {rows.fieldnames}.")
         return {
-            (row["video"], row["dimension"]): [name for name in row["annotators"].split(";") if name] for row in rows
+            (unquoted(row["video"]), row["dimension"]): [
+                name for name in unquoted(row["annotators"]).split(";") if name
+            ]
+            for row in rows
         }
 
 
@@ -97,7 +101,7 @@ def select(catalogue: Catalogue, clip: Clip, dimension: str, raters: list[str]) 
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for (video, own), names in sorted(chosen.items()):
-            table.writerow([video, ";".join(names), own])
+            table.writerow([quoted(video), quoted(";".join(names)), own])
 
 
 def _resampled(trace, times: np.ndarray) -> np.ndarray:

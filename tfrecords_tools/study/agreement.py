@@ -19,6 +19,7 @@ import scipy.linalg
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.spreadsheet_cells import unquoted
 from tfrecords_tools.tables import read_rows
 
 _FEWEST_FRAMES = 3
@@ -180,8 +181,8 @@ def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str])
     """
     selection: Selection = {}
     for row in read_rows(path, ("video", "annotators")):
-        video, dimension = row.filled("video"), row.text("dimension", default="")
-        names = [name.strip() for name in row.filled("annotators").split(";") if name.strip()]
+        video, dimension = unquoted(row.filled("video")), row.text("dimension", default="")
+        names = [name.strip() for name in unquoted(row.filled("annotators")).split(";") if name.strip()]
         try:
             check_choice("video", video, videos)
             for name in names:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from affwildnet.evaluation.reporting import page_scores as scores
 from affwildnet.evaluation.reporting.markup import (
+    POLICY,
     SCRIPT,
     STYLE,
     captioned,
@@ -53,6 +54,7 @@ def page(report: Report, drawn: dict[str, bytes], worst: Sequence[WorstVideo]) -
     head = escaped(f"{report.experiment}: {report.split} split")
     return "\n".join([
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{head}</title><style>{STYLE}</style></head><body>",
         f"<h1>{head}</h1>",

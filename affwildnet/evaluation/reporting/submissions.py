@@ -18,6 +18,7 @@ from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
+from tfrecords_tools.spreadsheet_cells import quoted
 
 # Aff-Wild2's mark for a frame without valence and arousal.
 MISSING = "-5"
@@ -58,7 +59,10 @@ def write(
 
 
 def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
-    """Write a row for each frame: video, frame, time [s], label (empty where there is none) and prediction."""
+    """Write a row for each frame: video, frame, time [s], label (empty where there is none) and prediction.
+
+    It is for people too: a video's name that a spreadsheet would compute begins with an apostrophe.
+    """
     if evaluation.videos[0].predictions.shape[1] == len(DIMENSIONS):
         labels, predictions, label_of = [f"{name}_label" for name in DIMENSIONS], DIMENSIONS, _numbers
     else:
@@ -68,7 +72,13 @@ def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
         path,
         ["video", "frame", "time", *labels, *predictions],
         (
-            [video.video, frame, f"{time:.4f}", *(label_of(label) if labelled else nothing), *_numbers(prediction)]
+            [
+                quoted(video.video),
+                frame,
+                f"{time:.4f}",
+                *(label_of(label) if labelled else nothing),
+                *_numbers(prediction),
+            ]
             for video in evaluation.videos
             for frame, time, label, prediction, labelled in zip(
                 video.frames, video.timestamps, video.labels, video.predictions, video.labelled, strict=True

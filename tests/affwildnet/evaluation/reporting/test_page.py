@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +18,7 @@ from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.scoring.intervals import Difference
 from affwildnet.evaluation.scoring.postprocessing import Chosen, ChosenStep
 from affwildnet.experiments.published import Published
+from tests.helpers.browsing import chromium
 from tests.helpers.corpora import identity_of, make_corpus
 from tests.helpers.evaluations import evaluation, expression_video, random_utterances, random_video, video
 from tests.helpers.trainings import TINY
@@ -147,24 +147,31 @@ def test_a_browser_sorts_numbers_as_numbers_and_empty_cells_last(corpus, tmp_pat
     empty = video("b", [[np.nan] * 2] * 500, np.zeros((500, 2)))
     split = evaluation(random_video(rng, "c", 1000), empty, random_video(rng, "a", 9), random_video(rng, "d", 20))
     report, text = built(split, corpus)
-    clicks = """<script>
+    clicks = """() => {
       const heads = document.querySelectorAll("table.sortable th button"), order = [];
       for (const column of [2, 2, 0, 4, 4]) {
         heads[column].click();
         const rows = [...document.querySelectorAll("table.sortable tbody tr")];
         order.push(rows.map(row => row.cells[0].innerText).join(""));
       }
-      document.title = order.join(" ");
-    </script>"""
-    (tmp_path / "page.html").write_text(text + clicks, "utf-8")
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    shown = subprocess.run(
-        [*command, "--dump-dom", f"file://{tmp_path / 'page.html'}"], capture_output=True, text=True, timeout=120
-    )
+      return order;
+    }"""
+    text = text.replace("</body>", "<script>document.title = 'foreign'</script></body>")
+    (tmp_path / "page.html").write_text(text, "utf-8")
+    with chromium() as browser:
+        shown, refused = browser.new_page(), []
+        shown.on("console", lambda message: refused.append(message.text))
+        shown.goto(f"file://{tmp_path / 'page.html'}")
+        order, title = shown.evaluate(clicks), shown.title()
+        spacing = shown.evaluate("() => getComputedStyle(document.querySelector('td')).paddingTop")
     own = {row.video: row.scores for row in report.scored.per_video}
     rising = "".join(sorted("acd", key=lambda name: own[name]["ccc"]["valence"]))
-    title = re.search("<title>(.*?)</title>", shown.stdout)[1]
-    assert title.split() == ["adbc", "cbda", "abcd", rising + "b", rising[::-1] + "b"]
+    assert order == ["adbc", "cbda", "abcd", rising + "b", rising[::-1] + "b"]
+    # The policy lets the page's own script and style through, and nothing else: one line says so.
+    assert title != "foreign"
+    assert spacing not in ("0px", "1px")
+    assert len(refused) == 1
+    assert "Content Security Policy" in refused[0]
 
 
 def test_published_regions_stand_beside_their_own(corpus):

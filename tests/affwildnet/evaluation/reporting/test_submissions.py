@@ -219,3 +219,11 @@ def test_omg_needs_names_with_utterances(name, tmp_path):
 def test_an_unknown_format_is_named_with_the_nearest(awkward, tmp_path):
     with pytest.raises(UserError, match=r"one of frames, aff_wild2, image_location, omg.*Did you mean aff_wild2\?"):
         submissions.write(awkward, "affwild2", tmp_path / "p")
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_quoted_for_people_and_exact_for_a_challenge(tmp_path):
+    predicted = evaluation(video("=1+1", [[0.1, 0.2]], [[-0.5, 0.5]], frames=[1]))
+    submissions.write(predicted, "frames", tmp_path / "e.csv")
+    assert (rows_of(tmp_path / "e.csv")[0]["video"], rows_of(tmp_path / "e.csv")[0]["valence"]) == ("'=1+1", "-0.5")
+    submissions.write(predicted, "image_location", tmp_path / "i.csv")
+    assert rows_of(tmp_path / "i.csv")[0]["image_location"] == "=1+1/00001.jpg"
