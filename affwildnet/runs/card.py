@@ -1,7 +1,8 @@
 """What a network needs besides its weights: how its crops were cut out, and what its outputs mean.
 
-A `.keras` file that this package writes carries its card as a further member of the archive, and a SavedModel in
-`assets.extra`, so that the file or folder alone is enough to predict from a video.
+A `.keras` file that this package writes carries its card in the comment of the archive: with a further member Keras
+would unpack the whole archive at each load. A SavedModel has it in `assets.extra`. So the file or folder alone is
+enough to predict from a video.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
@@ -18,6 +20,8 @@ MEMBER = "affwildnet.json"
 # In the folder of a SavedModel: what makes it one, and where the card lies, among other fields.
 SAVED_MODEL = "saved_model.pb"
 ASSET = Path("assets.extra") / MEMBER
+_COMMENT = f"{MEMBER}\n".encode()
+_LONGEST_COMMENT = 65_535  # bytes, of any zip archive
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,11 @@ def is_saved_model(path: Path) -> bool:
 
 def put(path: Path, card: Card) -> None:
     """Add a card to a `.keras` file that has none yet."""
+    comment = _COMMENT + json.dumps(dataclasses.asdict(card), separators=(",", ":")).encode()
+    if len(comment) > _LONGEST_COMMENT:
+        raise UserError(f"{path}: a card must have at most {_LONGEST_COMMENT} bytes. Received: {len(comment)}.")
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(MEMBER, to_json(card))
+        archive.comment = comment
 
 
 def read(path: Path) -> Card | None:
@@ -79,9 +86,18 @@ def read(path: Path) -> Card | None:
     if is_saved_model(path):
         return _read_asset(path / ASSET)
     with zipfile.ZipFile(path) as archive:
-        if MEMBER not in archive.namelist():
-            return None
-        return from_json(archive.read(MEMBER).decode())
+        if archive.comment.startswith(_COMMENT):
+            return _from_file(path, archive.comment.removeprefix(_COMMENT))
+        if MEMBER in archive.namelist():  # where earlier versions put it
+            return _from_file(path, archive.read(MEMBER))
+    return None
+
+
+def _from_file(path: Path, data: bytes) -> Card:
+    try:
+        return from_json(data.decode())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: its card must be readable. Received: {type(error).__name__}: {error}.") from None
 
 
 def _read_asset(path: Path) -> Card | None:

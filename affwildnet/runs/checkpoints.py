@@ -4,18 +4,19 @@ Both are written under another name and renamed when they are whole, the `.keras
 its `.keras` file does.
 """
 
-import json
+import errno
 import logging
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
 from affwildnet.runs import card as model_card
 from affwildnet.runs.card import Card
-from affwildnet.runs.json_files import write_json
+from affwildnet.runs.json_files import read_json, write_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
 
@@ -101,7 +102,7 @@ def load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad
-        raise UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).") from None
+        raise _not_loaded(path, error) from None
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
@@ -109,7 +110,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
     except Exception as error:
-        raise UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).") from None
+        raise _not_loaded(path, error) from None
 
 
 def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
@@ -122,8 +123,8 @@ def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
     for path in reversed(candidates):
         try:
             model = load(path)
-            state = TrainingState(**json.loads(state_path(path).read_text("utf-8")))
-        except (UserError, OSError, ValueError, TypeError) as error:
+            state = _state_of(path, model)
+        except UserError as error:
             _log.warning(f"skipped: {error}")
             continue
         for variable, value in zip(random_variables(model), state.random_states, strict=True):
@@ -131,8 +132,36 @@ def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
         return model, state
     if candidates:
         which = f"none of its {len(candidates)} checkpoints is" if candidates[1:] else "its only checkpoint is not"
-        raise UserError(f"{folder}: {which} whole. Delete the folder to start afresh.")
+        raise UserError(f"{folder}: {which} whole, see above. Use another --workdir, or move the folder away.")
     return None
+
+
+def _state_of(path: Path, model: keras.Model) -> TrainingState:
+    """Read where training stood at a checkpoint; raise a `UserError` if the file is damaged or another network's."""
+    stored = read_json(state_path(path))
+    try:
+        state = TrainingState(**(stored or {}))
+        shapes = [np.shape(value) for value in state.random_states]
+    except (TypeError, ValueError):
+        shapes = None
+    numbers = () if shapes is None else (state.step, state.epoch, state.window, state.seed)
+    if shapes != [tuple(variable.shape) for variable in random_variables(model)] or not all(
+        isinstance(number, int) and number >= 0 for number in numbers
+    ):
+        raise UserError(
+            f"{state_path(path)}: must hold step, epoch, window, seed and the network's random states. Received: "
+            f"{'other contents' if stored else 'no such file'}."
+        )
+    return state
+
+
+def _not_loaded(path: Path, error: Exception) -> Exception:
+    """Return what to raise for a file that does not load: a full disk or missing rights are not the file's fault."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EIO):
+        return error
+    if isinstance(error, MemoryError):
+        return error
+    return UserError(f"{path}: not a whole checkpoint ({_first_line(error)}).")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,10 @@
 """Checkpoints: written whole or not at all, with everything that a resumed run needs; and which are kept."""
 
+import errno
 import json
+import os
+import tempfile
+import zipfile
 from dataclasses import replace
 
 import keras
@@ -8,7 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from affwildnet.runs import card as model_card
 from affwildnet.runs import checkpoints
+from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.training.step import TrainStep
 from tests.helpers.networks import inputs, numpy
@@ -139,7 +145,9 @@ def test_a_checkpoint_without_its_state_is_skipped(content, model, tmp_path, sho
 def test_checkpoints_none_of_which_is_whole_are_an_error(model, tmp_path):
     for path in saved(model, tmp_path, [5, 10]):
         truncate(path)
-    with pytest.raises(UserError, match=f"^{tmp_path}: none of its 2 checkpoints is whole. Delete the folder to start"):
+    with pytest.raises(
+        UserError, match=f"^{tmp_path}: none of its 2 checkpoints is whole, see above. Use another --workdir, or move"
+    ):
         checkpoints.resume(tmp_path)
 
 
@@ -208,3 +216,70 @@ def test_a_bad_file_is_named(read, model, tmp_path):
         with pytest.raises(UserError, match=f"^{bad}: not a whole checkpoint") as caught:
             read(model, bad)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"step": 2}',
+        '{"step": 2, "epoch": 0, "window": 0, "seed": 0, "random_states": []}',
+        '{"step": 2, "epoch": 0, "window": 0, "seed": 0, "random_states": 3}',
+        '{"step": 2, "epoch": -1, "window": 0, "seed": 0, "random_states": [[1, 2]]}',
+        '{"step": 2, "epoch": "0", "window": 0, "seed": 0, "random_states": [[1, 2]]}',
+        '{"step": 2, "epoch": 0, "window": 0, "seed": 0, "random_states": [[[1]], 2]}',
+    ],
+)
+def test_a_damaged_state_costs_its_checkpoint_alone(text, tmp_path):
+    for step in (1, 2):
+        checkpoints.save(plain_model(seed=step), TrainingState(step, 0, step, 0), tmp_path, 5)
+    checkpoints.state_path(checkpoints.path_of(tmp_path, 2)).write_text(text)
+    _, state = checkpoints.resume(tmp_path)
+    assert state.step == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_does_not_make_a_checkpoint_broken(code, tmp_path, monkeypatch):
+    path = checkpoints.save(plain_model(seed=1), TrainingState(1, 0, 0, 0), tmp_path, 5)
+
+    def full(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(keras.saving, "load_model", full)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        checkpoints.resume(tmp_path)
+    assert path.is_file()
+
+
+def test_a_card_does_not_have_keras_unpack_the_archive(tmp_path, monkeypatch):
+    path = tmp_path / "model.keras"
+    card = Card(96, corpus="a corpus", provenance={"x": "\u00e9" * 100})
+    checkpoints.write_model(plain_model(seed=1), path, card)
+    with zipfile.ZipFile(path) as archive:
+        assert len(archive.namelist()) == 3
+        assert archive.testzip() is None
+    assert model_card.read(path) == card
+
+    def unpacked(*_, **__):
+        raise AssertionError("a folder was made")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", unpacked)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", unpacked)
+    checkpoints.load(path)
+
+
+def test_a_card_of_an_earlier_version_is_read(tmp_path):
+    path = tmp_path / "model.keras"
+    checkpoints.write_model(plain_model(seed=1), path)
+    assert model_card.read(path) is None
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(model_card.MEMBER, model_card.to_json(Card(112)))
+    assert model_card.read(path) == Card(112)
+
+
+def test_a_card_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(UserError, match="at most 65535 bytes"):
+        checkpoints.write_model(plain_model(seed=1), tmp_path / "m.keras", Card(96, provenance={"x": "y" * 70_000}))
+    assert not list(tmp_path.iterdir())
