@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.helpers.paths import ROOT
 
+# The exit status of an error that was not foreseen.
+UNFORESEEN = 70
 LONG = os.environ.get("AFFWILDNET_LONG_FAULTS") == "1"
 
 FUNCTIONS = {
@@ -42,6 +44,7 @@ class Ended:
         """Assert that it failed with one line that says why."""
         assert self.status not in (0, None), (self.status, self.output, self.errors)
         assert self.status > 0, f"died of signal {-self.status}\n{self.errors}"
+        assert self.status != UNFORESEEN, self.errors
         assert "Traceback" not in self.errors, self.errors
         said = [line for line in self.lines_of_errors if line.startswith("error: ")]
         assert len(said) == 1, self.errors

@@ -1,13 +1,15 @@
 """Files that are damaged in one place, and what readers make of them: a value, a line that says why, or worse."""
 
+import contextlib
+import io
 import random
 import signal
 import traceback
 from collections import Counter
 from contextlib import contextmanager
 
-from tests.faults.commands import LONG
-from tfrecords_tools.errors import UserError
+from tests.faults.commands import LONG, UNFORESEEN
+from tfrecords_tools import errors
 
 CASES = 500 if LONG else 120
 HANG_SECONDS = 10
@@ -95,16 +97,28 @@ def outcome(read, is_right=None):
     try:
         with alarm():
             found = read()
-    except UserError as error:
-        several = len(str(error).splitlines()) != 1 or any(ord(letter) < 32 for letter in str(error))
-        return (TRACEBACK, f"more than one line: {str(error)!r}") if several else (REFUSED, str(error))
     except Hang:
         return HANG, f"longer than {HANG_SECONDS} s"
-    except BaseException:
-        return TRACEBACK, traceback.format_exc(limit=-3)
+    except BaseException as error:
+        return _shown(error)
     if is_right is not None and not is_right(found):
         return WRONG, repr(found)[:300]
     return OK, ""
+
+
+def _shown(error):
+    """Class of an error by what a command shows of it."""
+
+    def fail():
+        raise error
+
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        status = errors.exit_status(fail, verbose=False)
+    said = stderr.getvalue()
+    plain = said.count("\n") == 1 and len(said.splitlines()) == 1 and all(ord(letter) >= 32 for letter in said[:-1])
+    if status == UNFORESEEN or not plain:
+        return TRACEBACK, "".join(traceback.format_exception(error, limit=-3)) + said
+    return REFUSED, said
 
 
 def fuzz(path, read, is_right=None, cases=CASES, first=0):

@@ -1,0 +1,115 @@
+"""Damaged records are found and never read as other values; damaged videos and checkpoints stop nothing else."""
+
+import json
+import random
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.faults import scene
+from tests.faults.commands import LONG
+from tests.faults.mutations import OK, REFUSED, WRONG, mutated, outcome
+from tests.helpers.annotated_clips import write_clip
+from tests.helpers.layout_trees import lay
+from tfrecords_tools.records import manifest
+from tfrecords_tools.records.reader import read_records
+from tfrecords_tools.records.verify import verify
+
+FLIPS = 500 if LONG else 60
+VIDEOS = 250 if LONG else 12
+CHECKPOINTS = 60 if LONG else 6
+
+
+@pytest.mark.slow
+def test_every_bit_flip_is_found_and_none_is_read(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "corpus")
+    corpus = tmp_path / "corpus"
+    entries = manifest.load(corpus).videos
+    chance = random.Random(0)
+    counted, bad = Counter(), []
+    for case in range(FLIPS):
+        entry = entries[case % len(entries)]
+        path = corpus / entry.file
+        whole = path.read_bytes()
+        right = [str(record) for record in read_records(corpus, entry)]
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        path.write_bytes(bytes(damaged))
+        try:
+            kind, text = outcome(
+                lambda entry=entry: [str(record) for record in read_records(corpus, entry)],
+                lambda found, right=right: found == right,
+            )
+            problems = verify(corpus)
+        finally:
+            path.write_bytes(whole)
+        counted[kind] += 1
+        if kind not in (OK, REFUSED) or not problems:
+            bad.append(f"case {case}: {kind}: {text}; verify: {problems}")
+    print("records:", dict(counted))
+    assert not bad, "\n".join(bad[:8])
+    assert verify(corpus) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_damaged_videos_are_left_out_or_read(suffix, commands, tmp_path):
+    clip = write_clip(tmp_path / f"whole{suffix}", 0.4, "libx264" if suffix == ".mp4" else "mpeg4", size=(96, 96))
+    whole = clip.read_bytes()
+    # Every second video is cut off or has flipped bits in the part where the pictures are.
+    rows = ["video,frame,valence,arousal"]
+    for case in range(VIDEOS):
+        chance = random.Random(case)
+        damaged = bytearray(whole if case else whole[: len(whole) // 2])
+        for _ in range(chance.choice((1, 5, 50))):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        lay(tmp_path / "source", {f"{case}{suffix}": bytes(damaged) if case % 3 else mutated(whole, case)})
+        rows += [f"{case}{suffix},{frame},0.1,0.2" for frame in range(1, 13)]
+    lay(tmp_path / "source", {"mine.csv": "\n".join(rows) + "\n"})
+    arguments = ["pack", "--layout=csv", f"--source={tmp_path / 'source'}", f"--output={tmp_path / 'packed'}"]
+    ended = commands.run("tools", *arguments, "--workers=1", "--size=32", "--upsample=0", seconds=10 * VIDEOS)
+    assert ended.status in (0, 1, 2), (ended.status, ended.errors[-2000:])
+    assert "Traceback" not in ended.errors
+    assert "MemoryError" not in ended.errors
+    print("videos:", suffix, ended.status, len(ended.lines_of_errors))
+
+
+@pytest.mark.slow
+def test_damaged_checkpoints_are_not_gone_on_from(commands, tmp_path):
+    corpus = scene.make_corpus(tmp_path / "corpus")
+    run = tmp_path / "run"
+    assert commands.run("train", *scene.train_arguments(corpus, run)).status == 0
+    whole = scene.weights_of(run / "checkpoints/step-00000006.keras")
+    counted = Counter()
+    for case in range(CHECKPOINTS):
+        workdir = tmp_path / f"case {case}"
+        shutil.copytree(run, workdir)
+        (workdir / "finished.json").unlink()
+        name = ("step-00000004.keras", "step-00000004.json")[case % 2]
+        for path in (workdir / "checkpoints").glob("step-00000006.*"):
+            path.unlink()
+        path = workdir / "checkpoints" / name
+        damaged = mutated(path.read_bytes(), case)
+        path.write_bytes(damaged)
+        ended = commands.run("train", *scene.train_arguments(corpus, workdir))
+        assert "Traceback" not in ended.errors, ended.errors
+        if ended.status:
+            ended.assert_one_line()
+            counted[REFUSED] += 1
+            continue
+        found = scene.weights_of(workdir / "checkpoints/step-00000006.keras")
+        same = found.keys() == whole.keys() and all(np.array_equal(found[key], whole[key]) for key in whole)
+        state = json.loads(path.read_text()) if path.suffix == ".json" and _is_json(damaged) else {}
+        counted[OK if same else WRONG] += 1
+        assert same or state, f"case {case}: other weights from a damaged {name}"
+        shutil.rmtree(workdir)
+    print("checkpoints:", dict(counted))
+
+
+def _is_json(data):
+    try:
+        return isinstance(json.loads(data), dict)
+    except ValueError:
+        return False
