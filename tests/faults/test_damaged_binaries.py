@@ -1,4 +1,4 @@
-"""Damaged records are found and never read as other values; damaged videos and checkpoints stop nothing else."""
+"""Damaged videos are left out or read, and a run goes on from the last whole checkpoint."""
 
 import json
 import random
@@ -10,47 +10,12 @@ import pytest
 
 from tests.faults import scene
 from tests.faults.commands import LONG
-from tests.faults.mutations import OK, REFUSED, WRONG, mutated, outcome
+from tests.faults.mutations import OK, REFUSED, WRONG, mutated
 from tests.helpers.annotated_clips import write_clip
 from tests.helpers.layout_trees import lay
-from tfrecords_tools.records import manifest
-from tfrecords_tools.records.reader import read_records
-from tfrecords_tools.records.verify import verify
 
-FLIPS = 500 if LONG else 60
 VIDEOS = 250 if LONG else 12
 CHECKPOINTS = 60 if LONG else 6
-
-
-@pytest.mark.slow
-def test_every_bit_flip_is_found_and_none_is_read(tiny_folder, tmp_path):
-    shutil.copytree(tiny_folder, tmp_path / "corpus")
-    corpus = tmp_path / "corpus"
-    entries = manifest.load(corpus).videos
-    chance = random.Random(0)
-    counted, bad = Counter(), []
-    for case in range(FLIPS):
-        entry = entries[case % len(entries)]
-        path = corpus / entry.file
-        whole = path.read_bytes()
-        right = [str(record) for record in read_records(corpus, entry)]
-        damaged = bytearray(whole)
-        damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-        path.write_bytes(bytes(damaged))
-        try:
-            kind, text = outcome(
-                lambda entry=entry: [str(record) for record in read_records(corpus, entry)],
-                lambda found, right=right: found == right,
-            )
-            problems = verify(corpus)
-        finally:
-            path.write_bytes(whole)
-        counted[kind] += 1
-        if kind not in (OK, REFUSED) or not problems:
-            bad.append(f"case {case}: {kind}: {text}; verify: {problems}")
-    print("records:", dict(counted))
-    assert not bad, "\n".join(bad[:8])
-    assert verify(corpus) == []
 
 
 @pytest.mark.slow

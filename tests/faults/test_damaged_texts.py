@@ -16,7 +16,6 @@ from tests.helpers.layout_trees import lay, numbered_images
 from tfrecords_tools import layouts
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.study import agreement, partition_file
 
 POINTS = [[100.0 + (7 * i) % 68, 50.0 + i / 2] for i in range(68)]
@@ -134,27 +133,6 @@ def _finite(faces):
 def corpus(tiny_folder, tmp_path):
     shutil.copytree(tiny_folder, tmp_path / "corpus")
     return tmp_path / "corpus"
-
-
-@pytest.mark.slow
-def test_damaged_manifests(corpus):
-    def read():
-        found = manifest.load(corpus)
-        for entry in found.videos:
-            assert entry.frames == len(entry.frame_numbers) == len(entry.offsets)
-            if entry.split == "test":
-                for _ in read_records(corpus, entry):
-                    pass
-        return found
-
-    def is_right(found):
-        return all(
-            sum(entry.record_bytes) == (corpus / entry.file).stat().st_size and min(entry.record_bytes) > 0
-            for entry in found.videos
-            if (corpus / entry.file).is_file()
-        )
-
-    assert_harmless(corpus / manifest.FILE_NAME, read, is_right)
 
 
 @pytest.mark.slow
