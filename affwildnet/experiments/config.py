@@ -206,7 +206,7 @@ class EvaluationConfig:
 PROTOCOLS = {
     "frames": "each frame, pooled over the split",
     "utterances": "median or mean of each sequence's frames, mean of an utterance's sequences, pooled over utterances",
-    "folds": "five folds by subject, each frame, pooled",
+    "folds": "folds by subject, each frame, pooled",
     "videos": "class of each video from the mean of its frames' probabilities",
 }
 

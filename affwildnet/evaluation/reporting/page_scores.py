@@ -5,6 +5,7 @@ from affwildnet.evaluation.reporting.comparison import region_of
 from affwildnet.evaluation.reporting.markup import Cell, integer, missing, paragraphs, table, text
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.score_rows import TITLES, ScoreRow, is_number
+from affwildnet.evaluation.scoring.intervals import method
 from affwildnet.evaluation.scoring.regions import EMPTY
 from affwildnet.evaluation.scoring.video_scores import UNLABELLED, ExpressionScores, UtteranceScores, VideoScores
 from affwildnet.metrics import WITH_MEAN
@@ -27,6 +28,7 @@ def own(report: Report) -> str:
         note = ["No intervals were asked for."]
     elif not ends:
         note = []
+    note += [intervals.warning] if intervals.warning else []
     return table(["", *names], lines) + paragraphs(note + score_tables.undefined(report))
 
 
@@ -89,11 +91,15 @@ def against(report: Report) -> str:
             cells = (Cell(f"{v:{form}}", v) if is_number(v) else missing(each.reason) for v, form in values)
             lines.append([text(f"{TITLES[metric]} {name}"), *cells])
     note = (
-        "This checkpoint's score minus that of the other, on the same videos; interval and two-sided p from a paired "
-        "bootstrap. For errors (MSE, RMSE) a negative difference means a smaller error here."
+        "This checkpoint's score minus that of the other, on the same videos. For errors (MSE, RMSE) a negative "
+        "difference means a smaller error here."
     )
     where = f"{other.workdir}, {other.checkpoint}"
-    return paragraphs([where], "") + table(["", "difference", "from", "to", "p"], lines) + paragraphs([note])
+    return (
+        paragraphs([where], "")
+        + table(["", "difference", "from", "to", "p"], lines)
+        + paragraphs([note, *filter(None, [method(other.difference)])])
+    )
 
 
 def regions(report: Report) -> str:

@@ -205,7 +205,8 @@ class Report:
     @property
     def protocol_summary(self) -> str:
         """How the protocol scores."""
-        return PROTOCOLS[self.protocol]
+        summary = PROTOCOLS[self.protocol]
+        return f"{len(self.folds)} {summary}" if self.protocol == "folds" and len(self.folds) > 1 else summary
 
     def summary(self) -> str:
         """Return what was scored, in one line."""
@@ -233,7 +234,13 @@ class Report:
             "units": scored.units,
             **scored.scores,
             "intervals": intervals.ends,
-            "interval": {"level": intervals.level, "resamples": intervals.resamples, "over": intervals.over},
+            "interval": {
+                "level": intervals.level,
+                "resamples": intervals.resamples,
+                "over": intervals.over,
+                "number": intervals.number,
+                **({"warning": intervals.warning} if intervals.warning else {}),
+            },
             "undefined": {str(each): each.reason for each in scored.undefined},
             "others": [other.to_json() for other in scored.others],
             "regions": [region.to_json() for region in scored.regions],

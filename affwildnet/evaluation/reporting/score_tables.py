@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.score_rows import TITLES, ScoreRow, columns, is_number, rows
+from affwildnet.evaluation.scoring.intervals import NO_INTERVAL, Difference, method
 from affwildnet.evaluation.scoring.protocols import REGIONS, Undefined
 from affwildnet.metrics import WITH_MEAN, ScoreKey
 from tfrecords_tools.records.schema import EXPRESSIONS
@@ -59,11 +60,15 @@ def _below(report: Report) -> Iterator[str]:
     if other := report.against:
         metric = "ccc" if "ccc" in other.difference else "accuracy"
         values = ", ".join(
-            f"{name} {each.value:+.3f} ({number(each.low)} to {number(each.high)}, p {number(each.p)})"
+            f"{name} {each.value:+.3f} ({_span(each)})"
             for name, each in other.difference[metric].items()
             if each.value is not None
         )
         yield f"Difference of {TITLES[metric]} from {other.checkpoint} on the same {scored.unit}: {values}."
+        if sentence := method(other.difference):
+            yield sentence
+    if scored.intervals.warning:
+        yield scored.intervals.warning
     yield from undefined(report)
     yield f"Scored over {scored.counted}: {report.protocol_summary}."
 
@@ -73,7 +78,20 @@ def undefined(report: Report) -> list[str]:
     by_reason: dict[str, list[Undefined]] = {}
     for each in report.scored.undefined:
         by_reason.setdefault(each.reason, []).append(each)
-    return [f"No value for {', '.join(_gathered(found))}: {reason}." for reason, found in by_reason.items()]
+    found = {reason: ", ".join(_gathered(each)) for reason, each in by_reason.items()}
+    return [
+        # The value is there, its interval is not.
+        f"No interval for {where}: {reason.removeprefix(NO_INTERVAL)}."
+        if reason.startswith(NO_INTERVAL)
+        else f"No value for {where}: {reason}."
+        for reason, where in found.items()
+    ]
+
+
+def _span(difference: Difference) -> str:
+    if difference.low is None:
+        return difference.reason or "no interval"
+    return f"{number(difference.low)} to {number(difference.high)}, p {number(difference.p)}"
 
 
 def _gathered(undefined: Sequence[Undefined]) -> list[str]:

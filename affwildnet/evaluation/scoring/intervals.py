@@ -19,10 +19,14 @@ from affwildnet.metrics import Reasons, ScoreArrays, ScoreKey, plain
 from tfrecords_tools.errors import UserError, count
 
 LEVEL = 0.95
+ALPHA = 0.05  # what is commonly called significant
 SEED = 20170101
 # The least share of resamples in which a score must be defined: percentiles of fewer mean little.
 _DEFINED = 0.95
-_ALONE = "no interval: it needs two videos with a label"
+# Intervals over fewer videos get a warning: the bootstrap makes them much too narrow.
+FEW = 10
+NO_INTERVAL = "no interval: "  # begins the reason where a value is there and its interval is not
+_ALONE = f"{NO_INTERVAL}it needs two videos with a label"
 _SAME = "The two evaluations must have the same videos, frames and labels."
 
 
@@ -49,6 +53,7 @@ class Intervals:
       over: what was resampled, such as "videos".
       resamples: how many resamples were drawn.
       level: the share of the resamples between the ends.
+      number: how many videos (or what else `over` names) were resampled.
     """
 
     ends: dict[str, dict[str, tuple[float, float] | None]] = field(default_factory=dict)
@@ -56,6 +61,17 @@ class Intervals:
     over: str = "videos"
     resamples: int = 0
     level: float = LEVEL
+    number: int = 0
+
+    @property
+    def warning(self) -> str:
+        """A sentence where the intervals are of so few that they say little; "" otherwise."""
+        if not 2 <= self.number < FEW or not any(pair for row in self.ends.values() for pair in row.values()):
+            return ""
+        return (
+            f"Caution: the intervals are of {self.number} {self.over} only. With fewer than {FEW} a bootstrap makes "
+            "them much too narrow: they are no evidence."
+        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class Difference:
       value: the difference; None where it is not defined.
       low, high: its 95 % interval; None where there is none.
       p: two-sided p value; None where there is none.
+      least_p: the smallest p that so many videos can give; None where there is no p.
       reason: why one of these is None.
     """
 
@@ -74,10 +91,27 @@ class Difference:
     high: float | None = None
     p: float | None = None
     reason: str = ""
+    least_p: float | None = None
 
     def to_json(self) -> dict:
         values = {"value": self.value, "low": self.low, "high": self.high, "p": self.p}
+        values |= {} if self.least_p is None else {"least_p": self.least_p}
         return {**values, "reason": self.reason} if self.reason else values
+
+
+def method(differences: "Differences", over: str = "videos") -> str:
+    """Return a sentence on how p comes about, and on the smallest one that is possible; "" where there is no p."""
+    least = max((each.least_p for row in differences.values() for each in row.values() if each.least_p), default=None)
+    if least is None:
+        return ""
+    few = (
+        f" A p below {ALPHA} is out of reach with so few {over}, even where an interval, which so few make much too "
+        "narrow, excludes 0."
+    )
+    return (
+        f"Intervals and two-sided p are of a paired bootstrap over the {over}; the smallest p that they can give is "
+        f"{least:.2g}.{few if least > ALPHA else ''}"
+    )
 
 
 # By metric and name, as in `metrics.Scores`.
@@ -97,15 +131,15 @@ def of(parts: Sequence[Part], resamples: int = 1000, over: str = "videos", seed:
     if len(parts) < 2:
         for metric, row in parts[0].values().items():
             ends[metric] = dict.fromkeys(row)
-            undefined |= {ScoreKey(metric, name): f"no interval: it needs two {over} with a label" for name in row}
-        return Intervals(ends, undefined, over, resamples)
+            undefined |= {ScoreKey(metric, name): f"{NO_INTERVAL}it needs two {over} with a label" for name in row}
+        return Intervals(ends, undefined, over, resamples, number=len(parts))
     for metric, row in _resampled(parts, weights(len(parts), resamples, seed)).items():
         ends[metric] = {}
         for name, values in row.items():
             ends[metric][name] = _percentiles(values)
             if ends[metric][name] is None:
-                undefined[ScoreKey(metric, name)] = f"no interval: {_rarely(values, over)}"
-    return Intervals(ends, undefined, over, resamples)
+                undefined[ScoreKey(metric, name)] = f"{NO_INTERVAL}{_rarely(values, over)}"
+    return Intervals(ends, undefined, over, resamples, number=len(parts))
 
 
 def paired(
@@ -189,11 +223,11 @@ def _rarely(values: np.ndarray, over: str) -> str:
 def _with_interval(value: float, differences: np.ndarray, videos: int) -> Difference:
     interval = _percentiles(differences)
     if interval is None:
-        return Difference(value, reason=f"no interval: {_rarely(differences, 'videos')}")
+        return Difference(value, reason=f"{NO_INTERVAL}{_rarely(differences, 'videos')}")
     defined = differences[np.isfinite(differences)]
     rarer = int(min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)))
-    p = max(2 * (rarer + 1) / (len(defined) + 1), 2.0 ** (1 - videos))
-    return Difference(value, *interval, min(1.0, p))
+    least = max(2 / (len(defined) + 1), 2.0 ** (1 - videos))
+    return Difference(value, *interval, min(1.0, max(2 * (rarer + 1) / (len(defined) + 1), least)), least_p=least)
 
 
 def _matched(first: Evaluation, second: Evaluation) -> Evaluation:

@@ -174,7 +174,8 @@ def test_the_report_says_what_was_scored_and_how(split, corpus):
         "training_data_replaced": [],
     }
     assert (stored["unit"], stored["units"], stored["protocol"]) == ("frames", 17, "frames")
-    assert stored["interval"] == {"level": 0.95, "resamples": 20, "over": "videos"}
+    assert "the intervals are of 2 videos only" in stored["interval"].pop("warning")
+    assert stored["interval"] == {"level": 0.95, "resamples": 20, "over": "videos", "number": 2}
     for metric in ("ccc", "mse", "rmse", "sagr"):
         for name, (low, high) in stored["intervals"][metric].items():
             assert low <= high, (metric, name)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from affwildnet.evaluation.scoring import intervals
-from affwildnet.evaluation.scoring.intervals import Difference
+from affwildnet.evaluation.scoring.intervals import Difference, method
 from affwildnet.evaluation.scoring.protocols import paired, score
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Moments
@@ -168,7 +168,7 @@ def test_differences_are_on_the_same_resamples():
 def test_the_same_predictions_do_not_differ():
     found = paired(some_videos(), some_videos(), "frames", CONFIG, 50)
     for row in found.values():
-        assert all(entry == Difference(0, 0, 0, 1) for entry in row.values())
+        assert all(entry == Difference(0, 0, 0, 1, least_p=2 / 51) for entry in row.values())
 
 
 def test_pairing_detects_what_two_intervals_hide():
@@ -189,7 +189,8 @@ def test_few_videos_prove_nothing():
     worse = evaluation(*(video(v.video, v.labels, -v.predictions) for v in first.videos))
     entry = paired(first, worse, "frames", CONFIG)["mse"]["mean"]
     assert entry.high < 0
-    assert entry.p == 2 / 8  # of eight ways in which the signs of three differences can fall, two are all the same
+    # Of eight ways in which the signs of three differences can fall, two are all the same.
+    assert entry.p == entry.least_p == 2 / 8
     assert {type(value) for value in entry.to_json().values()} == {float}
 
 
@@ -240,3 +241,14 @@ def test_differences_are_of_the_same_videos_frames_and_labels():
     ):
         with pytest.raises(UserError, match=message):
             paired(first, second, "frames", CONFIG)
+
+
+def test_intervals_of_few_videos_carry_a_warning_and_p_says_its_method():
+    few, many = (score(some_videos(number), "frames", CONFIG, 50).intervals for number in (3, 10))
+    assert "the intervals are of 3 videos only" in few.warning
+    assert many.warning == ""
+    assert score(some_videos(1), "frames", CONFIG, 50).intervals.warning == ""
+    of_few, of_many = (method(paired(some_videos(n), some_videos(n), "frames", CONFIG, 1000)) for n in (3, 12))
+    assert "the smallest p that they can give is 0.25. A p below 0.05 is out of reach" in of_few
+    assert of_many.endswith("the smallest p that they can give is 0.002.")
+    assert method(paired(some_videos(1), some_videos(1), "frames", CONFIG)) == ""
