@@ -61,16 +61,22 @@ def debugging() -> bool:
     return os.environ.get("AFFWILDNET_DEBUG", "") not in ("", "0")
 
 
-def _failed(error: BaseException, verbose: bool) -> int:
+def line_and_status(error: BaseException) -> tuple[str, int]:
+    """Return the one line that a command shows for an exception, and the exit status that it has."""
     if isinstance(error, UserError):
         line, status = f"error: {error}", failures.FOR_THE_USER
     else:
         line, status = failures.line_and_status(error)
+    return terminal.one_line(line), status
+
+
+def _failed(error: BaseException, verbose: bool) -> int:
+    line, status = line_and_status(error)
     try:
         sys.stdout.flush()
     except OSError:  # a full disk, or a closed pipe: what could not be written there is the error, or follows from it
         terminal.drop_output()
     if verbose:
         traceback.print_exception(error)
-    print(terminal.one_line(line), file=sys.stderr)
+    print(line, file=sys.stderr)
     return status

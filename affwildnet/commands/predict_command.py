@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import backend, run_options
 from tfrecords_tools import face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, debugging, line_and_status
 
 DESCRIPTION = """\
 Predict valence and arousal for every frame of a video, of each video in a folder, of a folder of images, or from a
@@ -87,7 +88,9 @@ def _predict(options: argparse.Namespace) -> int:
     for source, outcome in predict_all(sources, predictor, outputs):
         if isinstance(outcome, Exception):
             failed += 1
-            print(f"error: {options.parser.with_flags(str(outcome))}", file=sys.stderr, flush=True)
+            if getattr(options, "verbose", False) or debugging():
+                traceback.print_exception(outcome)
+            print(options.parser.with_flags(line_and_status(outcome)[0]), file=sys.stderr, flush=True)
         else:
             print(options.parser.with_flags(outcome.summary(source.where)), flush=True)
     if len(sources) > 1:

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -20,6 +19,7 @@ from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import CHUNK, with_predictions
 from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.faces.tracking import EVERY
+from tfrecords_tools.failures import is_full_disk
 from tfrecords_tools.records.schema import LANDMARKS
 
 
@@ -105,7 +105,7 @@ def predict_all(
 ) -> Iterator[tuple[FrameSource, SourceResult | Exception]]:
     """Yield each source with its result, or with the error that it could not be read for.
 
-    Nothing is read if a file would be overwritten. An error of the only source is raised instead.
+    Nothing is read if a file would be overwritten. An error of the only source is raised instead; so is a full disk.
 
     Raises:
       UserError: if files would be overwritten, the output folder cannot be created, or the only source not be read.
@@ -115,8 +115,8 @@ def predict_all(
     for source in sources:
         try:
             outcome = predict_source(source, predictor, options)
-        except (UserError, OSError, cv2.error) as error:
-            if len(sources) == 1:
+        except Exception as error:  # whatever is wrong with one video, the others are predicted
+            if len(sources) == 1 or is_full_disk(error) or isinstance(error, BrokenPipeError):
                 raise
             outcome = error
         yield source, outcome

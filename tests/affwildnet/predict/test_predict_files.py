@@ -1,10 +1,13 @@
 """The files of a prediction: the table, the plot and the video with the predictions drawn into it."""
 
+import errno
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
-from affwildnet.predict import prediction_table
+from affwildnet.predict import predict_source, prediction_table
 from affwildnet.predict.curve_plot import plot_curves, read_curves
 from affwildnet.predict.frame_faces import Face, FrameFaces
 from affwildnet.predict.overlay import FACES, Overlay
@@ -198,3 +201,23 @@ def test_an_overlay_that_is_broken_off_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         broken_off()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_is_wrong_with_one_video_the_others_are_predicted(tmp_path, monkeypatch):
+    errors = {"a": MemoryError(), "b": cv2.error("bad"), "c": KeyError("x"), "d": None}
+    sources = [SimpleNamespace(name=name) for name in errors]
+    monkeypatch.setattr(predict_source, "warm_up", lambda predictor: None)
+
+    def predicted(source, predictor, options):
+        if errors[source.name] is not None:
+            raise errors[source.name]
+        return "done"
+
+    monkeypatch.setattr(predict_source, "predict_source", predicted)
+    options = predict_source.PredictOptions(tmp_path / "out")
+    found = {source.name: outcome for source, outcome in predict_source.predict_all(sources, None, options)}
+    assert found == {**errors, "d": "done"}
+
+    errors["b"] = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):  # the others would meet it too
+        list(predict_source.predict_all(sources, None, options))
