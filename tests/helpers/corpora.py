@@ -124,3 +124,14 @@ def label_of(video, frame):
 def decode(jpeg):
     """(size, size, 3) uint8 RGB of a record's face, by OpenCV."""
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def replace_in_records(path, old, new):
+    """Replace bytes in the records of a file by as many others, with checksums that fit."""
+    import tensorflow as tf
+
+    assert len(old) == len(new)
+    records = [data.replace(old, new) for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for data in records:
+            writer.write(data)

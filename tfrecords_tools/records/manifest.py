@@ -14,6 +14,7 @@ from tfrecords_tools.errors import count as counted
 from tfrecords_tools.exchange import interrupted
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import schema
+from tfrecords_tools.records.manifest_checks import check_entry, check_manifest
 
 FILE_NAME = "manifest.json"
 
@@ -213,7 +214,7 @@ def load(folder: str | Path) -> Manifest:
             f"{folder}: not a packed corpus, it has no {FILE_NAME}. "
             "Make one with `python -m tfrecords_tools pack --layout=... --source=... --output=...`."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: must be readable JSON. Received: {error}. Pack the corpus again.") from None
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if version != schema.SCHEMA_VERSION:
@@ -226,14 +227,23 @@ def load(folder: str | Path) -> Manifest:
         annotators = tuple(fields.pop("annotators", ()))
         said = fields.pop("label_range", _FORMER_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
         label_range = {name: (low, high) for name, (low, high) in said.items()}
-        return Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a manifest of schema version {version} ({error}). Pack it again.") from None
+        found = Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
+        check_manifest(found)
+        return found
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path}: not a manifest of schema version {version} ({reason}). Pack it again.") from None
 
 
 def entry_from(fields: dict) -> VideoEntry:
-    """Return the entry of a video from its fields in JSON."""
+    """Return the entry of a video from its fields in JSON.
+
+    Raises:
+      AttributeError, KeyError, TypeError, ValueError: if they are not those of an entry.
+    """
     fields = {_FORMER_NAMES.get(name, name): value for name, value in fields.items()}
     for name in _FORMER_NAMES.values():
         fields[name] = tuple((first, last) for first, last in fields[name])
-    return VideoEntry(**{**fields, "record_bytes": tuple(fields["record_bytes"])})
+    entry = VideoEntry(**{**fields, "record_bytes": tuple(fields["record_bytes"])})
+    check_entry(entry)
+    return entry

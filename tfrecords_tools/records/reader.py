@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.writer import FRAMING_BYTES, HEADER_BYTES
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
 _LISTS = {"bytes": "bytes_list", "int64": "int64_list", "float32": "float_list"}
@@ -99,18 +99,39 @@ def read_records(
     # Read by offset: a contact sheet of 48 faces must not cost a pass over the corpus.
     indices = range(entry.frames) if indices is None else indices
     path, offsets = Path(folder) / entry.file, entry.offsets
-    records = []
+    check_size(path, entry)
+    records, index = [], 0
     try:
-        with path.open("rb") as file:
-            for index in indices:
-                file.seek(offsets[index] + HEADER_BYTES)
-                record, problem = decode(file.read(entry.record_bytes[index] - FRAMING_BYTES), fields)
-                if problem:
-                    raise UserError(f"{path}, record {index + 1}: {problem}. Pack the corpus again.")
-                records.append(record)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error}). Pack the corpus again.") from None
+        reader = tf_record_random_reader(str(path))  # compares the checksums of length and data
+        for index in indices:
+            data, end = reader.read(offsets[index])
+            if end - offsets[index] != entry.record_bytes[index]:
+                raise UserError(f"{path}, record {index + 1}: not as long as the manifest says. Pack the corpus again.")
+            record, problem = decode(data, fields)
+            if problem:
+                raise UserError(f"{path}, record {index + 1}: {problem}. Pack the corpus again.")
+            records.append(record)
+    except (tf.errors.OpError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path}, record {index + 1}: cannot be read ({reason}). Pack the corpus again, or copy it whole."
+        ) from None
     return records
+
+
+def check_size(path: Path, entry: VideoEntry) -> None:
+    """Raise a `UserError` unless a video's file is there and as large as the sum of its records."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}). Pack the corpus again, or copy it whole."
+        ) from None
+    if size != sum(entry.record_bytes):
+        raise UserError(
+            f"{path}: must have {sum(entry.record_bytes)} bytes, as the manifest says. Received: {size}. "
+            "Pack the corpus again, or copy it whole."
+        )
 
 
 def read_columns(
@@ -129,11 +150,12 @@ def read_columns(
         manifest says.
     """
     path = Path(folder) / entry.file
+    check_size(path, entry)
     fields = {name: fields[name] for name in names}
     records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_RECORDS_AT_ONCE)
     try:
         parts = [parse(serialised, fields) for serialised in records]
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except tf.errors.OpError as error:
         reason = str(error).splitlines()[0].split("}} ")[-1]
         raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
     columns = {

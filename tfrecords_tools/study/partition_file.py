@@ -25,8 +25,9 @@ def load(path: str | Path) -> dict[str, str]:
         videos = json.loads(Path(path).read_text("utf-8"))["videos"]
         if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
             raise ValueError("`videos` is not a part by video")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise UserError(
-            f"{path}: must be a file that `python -m tfrecords_tools partition` wrote. Received: {error!r}"
+            f"{path}: must be a file that `python -m tfrecords_tools partition` wrote. Received: {reason}"
         ) from None
     return videos

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.helpers.corpora import face_of, identity_of, label_of, landmarks_of, make_corpus
+from tests.helpers.corpora import face_of, identity_of, label_of, landmarks_of, make_corpus, replace_in_records
 from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
@@ -93,7 +93,7 @@ def test_what_is_no_corpus_and_a_face_that_is_no_image_are_errors(folder, tmp_pa
     corpus = open_corpus(tmp_path)
     (video,) = corpus.videos()
     path = tmp_path / video.file
-    path.write_bytes(path.read_bytes().replace(b"\xff\xd8\xff", b"\x00\x00\x00"))
+    replace_in_records(path, b"\xff\xd8\xff", b"\x00\x00\x00")
     with pytest.raises(UserError, match="record 1: the face is no image"):
         list(corpus.records(video))
 

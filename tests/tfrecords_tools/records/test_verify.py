@@ -123,9 +123,17 @@ def test_two_files_exchanged_are_named(corpus):
 @pytest.mark.parametrize(
     ("index", "fields", "problem"),
     [
-        (0, {"segments": ((2, 13),)}, "the frame numbers are not those of the manifest"),
+        (
+            0,
+            {"segments": ((2, 13),), "labelled_segments": ((2, 12),)},
+            "the frame numbers are not those of the manifest",
+        ),
         (1, {"segments": ((1, 2), (4, 4), (7, 8))}, "the frame numbers are not those of the manifest"),
-        (0, {"segments": ((1, 11),)}, "12 records, the manifest says 11"),
+        (
+            0,
+            {"segments": ((1, 11),), "labelled_segments": ((1, 11),), "record_bytes": (1000,) * 11},
+            "12 records, the manifest says 11",
+        ),
         (1, {"labelled_segments": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
         (3, {"labelled_segments": ((1, 4),)}, "the labelled frames are not those of the manifest"),
         (1, {"labelled_segments": ((1, 2), (8, 8))}, "the labelled frames are not those of the manifest"),

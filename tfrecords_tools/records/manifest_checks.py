@@ -1,0 +1,113 @@
+"""Types, ranges and sums of what a manifest says, so that nothing damaged or foreign goes further.
+
+Every function raises a `ValueError` that names the field.
+"""
+
+import dataclasses
+import math
+import re
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from tfrecords_tools.records import schema
+
+if TYPE_CHECKING:
+    from tfrecords_tools.records.manifest import Manifest, VideoEntry
+
+MOST_FRAMES = 100_000_000  # of one video: five weeks at 30 frames a second
+MOST_BYTES = 1 << 31  # of one record
+LONGEST_TEXT = 4096
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def check_entry(entry: "VideoEntry") -> None:
+    """Raise a `ValueError` unless an entry can be that of a video."""
+    for name in ("video", "split", "subject", "file", "sha256", "input_sha256"):
+        _text(name, getattr(entry, name), empty=name == "input_sha256")
+    _require(entry.split in schema.SPLITS, "split", entry.split)
+    # The file lies in the folder of the manifest: no manifest names a file elsewhere.
+    is_bare = entry.file == PurePosixPath(entry.file).name == PureWindowsPath(entry.file).name
+    _require(is_bare and entry.file not in (".", ".."), "file", entry.file)
+    for name in ("sha256", "input_sha256"):
+        value = getattr(entry, name)
+        _require(_SHA256.fullmatch(value) is not None or (not value and name != "sha256"), name, value)
+    _real("fps", entry.fps, 0, 1_000_000)
+    for name in ("frames_decoded", "frames_without_face", "frames_removed", "rows_unused"):
+        _whole(name, getattr(entry, name), 0, MOST_FRAMES)
+    for name in ("segments", "labelled_segments"):
+        before = -1  # segments rise, and do not touch
+        for first, last in getattr(entry, name):
+            _whole(name, first, before + 2, MOST_FRAMES)
+            _whole(name, last, first, MOST_FRAMES)
+            before = last
+    for size in entry.record_bytes:
+        _whole("record_bytes", size, 17, MOST_BYTES)  # 16 are the framing
+    _require(0 < len(entry.record_bytes) == entry.frames, "record_bytes", f"{len(entry.record_bytes)} sizes")
+    _require(_within(entry.labelled_segments, entry.segments), "labelled_segments", "frames without a record")
+
+
+def check_manifest(manifest: "Manifest") -> None:
+    """Raise a `ValueError` unless a manifest, whose entries are checked already, can be that of a corpus."""
+    for name in ("name", "layout", "alignment", "colour_order"):
+        _text(name, getattr(manifest, name))
+    _whole("image_size", manifest.image_size, 16, 1024)
+    _real("margin", manifest.margin, 0, 1)
+    _real("fps", manifest.fps, 0, 1_000_000)
+    _whole("jpeg_quality", manifest.jpeg_quality, 0, 100)
+    _require(isinstance(manifest.expression, bool), "expression", manifest.expression)
+    _require(manifest.colour_order == schema.COLOUR_ORDER, "colour_order", manifest.colour_order)
+    _require(bool(manifest.videos), "videos", manifest.videos)
+    for left in manifest.left_out:
+        for field in dataclasses.fields(left):
+            _text(field.name, getattr(left, field.name), empty=True, longest=100_000)
+    for name in manifest.annotators:
+        _text("annotators", name)
+    _once("annotators", manifest.annotators)
+    _once("file", [entry.file for entry in manifest.videos])
+    _once("video", [(entry.split, entry.video) for entry in manifest.videos])
+    _require(set(manifest.label_range) == set(schema.DIMENSIONS), "label_range", manifest.label_range)
+    for low, high in manifest.label_range.values():
+        _real("label_range", low, -1e6, 1e6)
+        _real("label_range", high, -1e6, 1e6)
+        _require(low < high, "label_range", (low, high))
+    for name, seconds in manifest.delays.items():
+        _text("delays", name)
+        _real("delays", seconds, -1e6, 1e6)
+    for video, chosen in manifest.selected.items():
+        _text("selected", video)
+        _require(set(chosen) == set(schema.DIMENSIONS), "selected", chosen)
+        for names in chosen.values():
+            _require(isinstance(names, list) and set(names) <= set(manifest.annotators), "selected", names)
+
+
+def _within(inner: tuple[tuple[int, int], ...], outer: tuple[tuple[int, int], ...]) -> bool:
+    """Return whether each of rising segments lies within one of others."""
+    place = 0
+    for first, last in inner:
+        while place < len(outer) and outer[place][1] < first:
+            place += 1
+        if place == len(outer) or not outer[place][0] <= first <= last <= outer[place][1]:
+            return False
+    return True
+
+
+def _text(name: str, value: Any, empty: bool = False, longest: int = LONGEST_TEXT) -> None:
+    _require(isinstance(value, str) and (empty or value != "") and len(value) <= longest, name, value)
+    value.encode()  # no half of a surrogate pair
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    _require(type(value) is int and low <= value <= high, name, value)
+
+
+def _real(name: str, value: Any, low: float, high: float) -> None:
+    _require(type(value) in (int, float) and math.isfinite(value) and low <= value <= high, name, value)
+
+
+def _once(name: str, values: Any) -> None:
+    _require(len(set(values)) == len(values), name, "the same twice")
+
+
+def _require(holds: bool, name: str, value: Any) -> None:
+    if not holds:
+        raise ValueError(f"`{name}` cannot be {value!r:.80}")
