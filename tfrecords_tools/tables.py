@@ -99,8 +99,8 @@ def read_number_rows(path: Path, columns: tuple[str, ...]) -> list[TableRow]:
     Raises:
       UserError: if the file cannot be read, or holds no row.
     """
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1)]
-    split = [(number, tuple(re.split(r"\s*[,;]\s*|\s+", line))) for number, line in lines if line]
+    lines = [(number, line.strip(" \t")) for number, line in enumerate(read_text(path).split("\n"), start=1)]
+    split = [(number, tuple(re.split(r"[ \t]*[,;][ \t]*|[ \t]+", line))) for number, line in lines if line]
     if split and not any(map(is_number, split[0][1])):
         split = split[1:]
     if not split:
@@ -118,7 +118,7 @@ def read_lines(path: Path, delimiter: str = ",") -> list[Line]:
     try:
         reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, skipinitialspace=True)
         for cells in reader:
-            cells = tuple(cell.strip() for cell in cells)
+            cells = tuple(cell.strip(" \t\n") for cell in cells)
             if any(cells):
                 lines.append((reader.line_num, cells))
     except csv.Error as error:

@@ -27,7 +27,7 @@ def read_points(path: Path, count: int) -> np.ndarray:
     stated = re.search(r"n_points:\s*([0-9]+)", text)
     try:
         body = re.search(r"\{([^{}]*)\}", text)[1]
-        cells = [line.split() for line in body.split("\n") if line.strip()]
+        cells = [re.split(r"[ \t]+", line.strip(" \t")) for line in body.split("\n") if line.strip(" \t")]
         points = np.array([[to_number(cell, "", -REACH, REACH) for cell in line] for line in cells])
         right = points.shape == (count, 2) and (stated is None or stated[1] == str(count))
     except (TypeError, ValueError):  # no braces; a word, or lines of unequal length

@@ -57,13 +57,35 @@ def test_one_value_per_line(written, content):
     np.testing.assert_array_equal(values, [0.5, -1, 0.25])
 
 
-@pytest.mark.parametrize("line", ["happy", "", "0.1 0.2", "0,5", "--"])
+# Python's own `float` takes some of these.
+@pytest.mark.parametrize(
+    "line",
+    [
+        "happy",
+        "",
+        "0.1 0.2",
+        "0,5",
+        "--",
+        "0_1",
+        "0.1_5",
+        "\uff10.\uff15",
+        "\u0661",
+        "0.5\u00a0",
+        "\u20280.5",
+        "0.5\x0c",
+        "\x1f0.5",
+        "0x1",
+        "1e",
+        ".",
+        "0.1\x0c0.2",
+    ],
+)
 def test_what_is_no_number_is_named_by_file_and_line(written, line):
     path = written(f"0.1\n0.2\n{line}\n0.4\n")
     with pytest.raises(UserError) as error:
         read_values(path)
     assert f"{path}, line 3:" in str(error.value)
-    assert line in str(error.value)
+    assert repr(line.strip())[1:-1] in str(error.value)
     assert "\n" not in str(error.value)
 
 

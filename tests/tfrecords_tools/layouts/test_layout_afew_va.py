@@ -128,7 +128,21 @@ def test_bad_labels_are_named_by_file_and_frame(tmp_path, frames, says):
     assert "001.json" in str(error.value)
 
 
-@pytest.mark.parametrize("landmarks", [POINTS[:67], [[1, 2, 3]] * 68, "points", [[1, None]] * 68, [[1], [2, 3]]])
+@pytest.mark.parametrize(
+    "landmarks",
+    [
+        POINTS[:67],
+        [[1, 2, 3]] * 68,
+        "points",
+        [[1, None]] * 68,
+        [[1], [2, 3]],
+        [[1e39, 1]] * 68,
+        [["1_0", 2]] * 68,
+        [[True, False]] * 68,
+        [[float("nan"), 1]] * 68,
+        [[10**400, 1]] * 68,
+    ],
+)
 def test_bad_landmarks_are_named_by_file_and_frame(tmp_path, landmarks):
     lay(tmp_path, {"001/001.json": clip({"00003": entry(0, 0, landmarks)}), "001/00000.png": ""})
     (video,), _ = find_videos(tmp_path)

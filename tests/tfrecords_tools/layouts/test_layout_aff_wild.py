@@ -261,6 +261,9 @@ def test_faces_in_two_folders_are_left_out(ten_frames):
     [
         points([(1, 1)] * 3), points([(1, 1)] * 68), points([(1, 1)] * 4).replace("4", "5"), "", "{", "{\n1 1\n}",
         points([(1, 1)] * 4).replace("1 1\n}", "1\n}"), points([("x", 1)] * 4), points([("nan", 1)] * 4), b"\xff\xfe",
+        points([(1, 1), (2, "1e39"), (3, 3), (4, 4)]), points([(1, 1), (2, 1e9), (3, 3), (4, 4)]),
+        points([("1_0", 1)] * 4), points([("\uff11", 1)] * 4), points([("1\x0c1", 1)] * 4),
+        points([(1, "1\u2028")] * 4),
     ],
 )  # fmt: skip
 def test_bad_points_are_named_by_file(ten_frames, content):

@@ -1,5 +1,6 @@
 """What the packer makes of the several kinds of sources: faces that come along, crops, times, annotators, classes."""
 
+import resource
 from dataclasses import replace
 from functools import partial
 
@@ -223,3 +224,24 @@ def test_what_jumps_is_removed_and_counted(video, options, tmp_path, monkeypatch
     # The segment on one side of the jump is shorter than one that is believed.
     assert [record["frame"] for record in records] == list(range(5, FRAMES + 1))
     assert (entry.frames_removed, entry.frames_without_face) == (4, 0)
+
+
+@pytest.mark.parametrize("wrong", [60_000.0, 99_999.0, 1e9, 1e39, float("nan"), -1.0, -90_000.0])
+@pytest.mark.parametrize("alignment", ["crop", "procrustes"])
+def test_a_bad_coordinate_costs_one_video_and_no_memory(alignment, wrong, images, portrait, options, tmp_path):
+    (box,) = FaceDetector().detect(portrait)
+    bad = replace(box, right=wrong) if wrong > 0 else Box(wrong, wrong, wrong, wrong)
+    sources = [
+        VideoSource(name, "train", name, images, numbered, partial(Faces, {1: box, 2: second}), fps=25, first=0)
+        for name, second in (("good", box), ("bad", bad))
+    ]
+    aligner = Aligner(64, alignment)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = pack(Layout("two", lambda _: (sources, [])), tmp_path, tmp_path / "out", replace(options, aligner=aligner))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
+    assert "good" in [entry.video for entry in found.videos]
+    assert alignment == "procrustes" or [entry.video for entry in found.videos] == ["good"]
+    for left in found.left_out:
+        assert left.reason.startswith(f"{images}")
+        assert "\n" not in left.reason
+    assert verify(tmp_path / "out") == []
