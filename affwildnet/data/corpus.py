@@ -19,6 +19,10 @@ from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
 
 
+class CorpusError(UserError):
+    """A packed corpus that cannot be read: not the fault of the network that reads it."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The videos of one split, in the manifest's order.

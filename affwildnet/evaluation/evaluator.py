@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from affwildnet.data import Corpus, evaluation_batches
+from affwildnet.data.corpus import CorpusError
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.models.streaming import with_states
@@ -72,7 +73,7 @@ class Evaluator:
                         windows[video].append(_real_frames(*window))
                     shown.update(np.count_nonzero(batch["frame"]))
         except tf.errors.DataLossError as error:
-            raise UserError(
+            raise CorpusError(
                 f"{self._corpus.folder}: a record is corrupt or cut off ({error.message.splitlines()[0]}). "
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` names it; pack that corpus again."
             ) from None

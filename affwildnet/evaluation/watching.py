@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from affwildnet.data import Corpus
+from affwildnet.data.corpus import CorpusError
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.runs import best, checkpoints
@@ -79,6 +80,8 @@ def _stages_as_they_begin(workdir: Workdir, timeout_minutes: float) -> Iterator[
 
 def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
     since = time.monotonic()
+    if not workdir.begun:
+        _log.info(f"waiting for a run to begin in {workdir.path}")
     while not workdir.begun:
         _wait(workdir, since, timeout_minutes)
 
@@ -176,6 +179,8 @@ class Watcher:
                 checkpoints.load_weights(self._model, held)
             evaluation = self._evaluator(self._model)
             scored = score(evaluation, self._experiment.protocol, self._experiment.evaluation, resamples=0)
+        except CorpusError:  # no other checkpoint could be scored either; this one is held for the next watcher
+            raise
         except UserError as error:
             held.unlink()
             self._pass_over(path, state, str(error).replace(f"{held}: ", ""))

@@ -13,11 +13,13 @@ from affwildnet.runs import checkpoints
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
+from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir, versions
 from affwildnet.training import step as training_step
 from affwildnet.training.log import NoLog, TrainingLog
 from affwildnet.training.workers import Workers, alone
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records import manifest
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Trainer:
         self._log = TrainingLog(self._workdir, config.steps, frames, state.step) if workers.chief else NoLog()
         self._first_step = self._saved_step = state.step
         self._saved_at = time.monotonic()
+        self._packed = _stamp(self._corpus)
         for batch in training_batches(self._corpus, config, self._position, (workers.index, workers.number)):
             self._train_on(batch)
             notes = workers.gathered([received[0] if received else 0, self._workdir.stop.exists()])
@@ -97,11 +100,25 @@ class Trainer:
 
     def _save(self) -> None:
         if self._workers.chief:
+            self._check_corpus()
             state = TrainingState(self._step, *self._position, self._config.seed)
             card = Card.of(self._corpus.manifest, self._run.experiment.name, versions())
             what = (self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints, card)
             checkpoints.save(*what) if self._workers.number == 1 else alone(checkpoints.save, *what)
         self._saved_at, self._saved_step = time.monotonic(), self._step
+
+    def _check_corpus(self) -> None:
+        """Raise a `UserError` if the corpus was packed again while training read it."""
+        if _stamp(self._corpus) == self._packed:
+            return
+        before = TrainingData.of(self._corpus.manifest, self._corpus.folder, self._corpus.videos)
+        corpus = Corpus.of_run(self._run, "train")
+        if difference := before.difference(TrainingData.of(corpus.manifest, corpus.folder, corpus.videos)):
+            raise UserError(
+                f"{self._corpus.folder}: must not change while a run trains on it. Received: a corpus packed since, "
+                f"where {difference}. The checkpoint of step {self._saved_step:,} is the last of the data before."
+            )
+        self._packed = _stamp(self._corpus)
 
     def _give_up(self, loss: float, norm: float, batch: dict[str, tf.Tensor]) -> None:
         indices = self._workers.gathered(batch["video"].numpy()).ravel()
@@ -117,3 +134,12 @@ class Trainer:
             f"{'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}. {saved} "
             f"Start in a new --workdir with a lower {rate}, or with training.clip_norm set."
         )
+
+
+def _stamp(corpus: Corpus) -> tuple[int, int] | None:
+    """Return what changes when a corpus is packed again; None while it is gone."""
+    try:
+        status = (corpus.folder / manifest.FILE_NAME).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino

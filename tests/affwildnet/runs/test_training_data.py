@@ -5,14 +5,18 @@ import shutil
 import numpy as np
 import pytest
 
+from affwildnet.commands import train_command
 from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import plots
 from affwildnet.evaluation.trained import Choices
-from affwildnet.runs import best, training_data
+from affwildnet.evaluation.watching import Watcher
+from affwildnet.runs import best, checkpoints, training_data
+from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
+from affwildnet.training.loop import Trainer
 from tests.helpers.corpora import make_corpus
 from tests.helpers.trainings import TINY, add_checkpoint, started, tiny
 from tfrecords_tools.errors import UserError
@@ -167,3 +171,64 @@ def test_a_checkpoint_of_another_run_is_refused_and_an_own_one_found_by_its_name
     assert best.find(one, str(own)) == own
     with pytest.raises(UserError, match=r"one of the run in .*one. Received: .*two.*lies elsewhere"):
         best.find(one, str(foreign))
+
+
+def test_a_corpus_that_is_packed_again_ends_the_training_that_reads_it(tmp_path, workdir, monkeypatch):
+    folder = corpus(tmp_path / "corpus")
+    saved = Trainer._save
+
+    def packed_again(trainer):
+        if trainer._step == 2:
+            shutil.rmtree(folder)
+            corpus(folder, labels=np.full((9, 2), 0.5))
+        saved(trainer)
+
+    monkeypatch.setattr(Trainer, "_save", packed_again)
+    with pytest.raises(
+        UserError, match=r"must not change while a run trains.*2 with other records.*checkpoint of step 1"
+    ):
+        train(Run(tiny(steps=4, checkpoint_steps=1), folder), workdir)
+    assert [path.stem for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000001"]
+
+
+def test_a_damaged_corpus_is_not_the_checkpoints_fault(tmp_path, workdir):
+    folder = corpus(tmp_path / "corpus")
+    run = Run(tiny(steps=1), folder)
+    assert train(run, workdir) == 0
+    (entry,) = manifest.load(folder).split("validation")
+    data = bytearray((folder / entry.file).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (folder / entry.file).write_bytes(data)
+    with pytest.raises(UserError, match="a record is corrupt"):
+        Watcher(run, workdir).run()
+    assert read_lines(workdir.metrics) == []
+    shutil.rmtree(folder)
+    corpus(folder)
+    assert Watcher(run, workdir).run() == 0
+    assert [line["step"] for line in read_lines(workdir.metrics)] == [1]
+
+
+def test_a_checkpoint_that_a_killed_watcher_held_is_scored_by_the_next(tmp_path, workdir, tiny_folder):
+    started(workdir.path, tiny_folder)
+    path, _ = add_checkpoint(workdir, 4)
+    best.hold(path, workdir)
+    path.unlink()  # the trainer has gone on
+    workdir.finish(4, "done")
+    assert Watcher(Run(TINY, tiny_folder), workdir).run() == 0
+    assert [line["step"] for line in read_lines(workdir.metrics)] == [4]
+    assert best.path_of(workdir).is_file()
+    assert best.held(workdir) == []
+
+
+def test_a_second_watcher_is_refused(tiny_folder, workdir):
+    started(workdir.path, tiny_folder)
+    with workdir.locked("watcher"), pytest.raises(UserError, match="One process at a time watches"):
+        Watcher(Run(TINY, tiny_folder), workdir).run()
+
+
+def test_a_working_directory_alone_goes_on(tiny_folder, workdir, capsys):
+    assert train_command.main([f"--workdir={workdir.path}"]) == 2
+    assert "`--experiment` must be given for a new run" in capsys.readouterr().err
+    assert train(Run(tiny(steps=1), tiny_folder), workdir) == 0
+    assert train_command.main([f"--workdir={workdir.path}", "--gpu=-1", "--set", "training.steps=2"]) == 0
+    assert [path.stem for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000001", "step-00000002"]
