@@ -115,8 +115,9 @@ class Commands:
 
 
 def points(number, few=7):
-    """Before which of the operations a command is killed: all in the long form, else `few`, the last ones denser."""
-    if LONG or number <= few:
-        return list(range(1, number + 1))
-    spread = {1 + round(i * (number - 1) / (few - 1)) for i in range(few)}
-    return sorted(spread)
+    """Before which of the operations, counted from 1, a command is killed: all in the long form, else `few` of them."""
+    chosen = set(range(1, number + 1))
+    if not LONG and number > few:
+        chosen = {1 + round(i * (number - 1) / (few - 1)) for i in range(few)}
+    print(f"killed at {len(chosen)} of {number} operations")
+    return sorted(chosen)

@@ -15,7 +15,7 @@ from tests.helpers.annotated_clips import write_clip
 from tests.helpers.layout_trees import lay
 
 VIDEOS = 250 if LONG else 12
-CHECKPOINTS = 60 if LONG else 6
+CHECKPOINTS = 24 if LONG else 6
 
 
 @pytest.mark.slow
