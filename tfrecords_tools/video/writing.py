@@ -11,7 +11,8 @@ import numpy as np
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import sync
 
-# What fails is seen at the end; OpenCV's own line for each frame would hide it.
+# What fails is seen at the end; the libraries' own lines, one for each frame, would hide it.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 # Below so many free bytes, the disk is what kept a video from being written.
