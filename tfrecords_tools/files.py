@@ -9,10 +9,10 @@ from pathlib import Path
 from tfrecords_tools.errors import UserError
 
 
-def check_new_folder(folder: Path) -> None:
-    """Raise a `UserError` unless `folder` is an empty folder, or nothing stands at that path."""
+def check_new_folder(folder: Path, besides: str = "") -> None:
+    """Raise a `UserError` unless `folder` is an empty folder but for the name `besides`, or nothing is at that path."""
     if folder.is_dir():
-        held = len(list(folder.iterdir()))
+        held = sum(path.name != besides for path in folder.iterdir())
         if held:
             files = "1 file or folder" if held == 1 else f"{held} files or folders"
             raise UserError(

@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import multiprocessing
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.exchange import FOLDER, Exchange
 from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
 from tfrecords_tools.sample.clip_curves import FPS, SIZE, expression_curves, head_motion, label_curves
@@ -81,21 +81,19 @@ def write_sample(
     _check(output, clips, seed, min_seconds, max_seconds)
     portraits = load_portraits(landmark_model)
     plan = _plan(clips, seed, min_seconds, max_seconds)
-    partial = output.absolute().with_name(f".partial-{output.absolute().name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with Exchange(output) as exchange:  # a link or a mount point stays what it is
+        check_new_folder(output, besides=FOLDER)
         for split in SPLITS:
-            (partial / "videos" / split).mkdir(parents=True)
+            (exchange.new / "videos" / split).mkdir(parents=True)
             for dimension in DIMENSIONS:
-                (partial / "annotations" / split / dimension).mkdir(parents=True)
-        _write_all(plan, partial, portraits, progress)
-        os.replace(partial, output.absolute())
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+                (exchange.new / "annotations" / split / dimension).mkdir(parents=True)
+        _write_all(plan, exchange.new, portraits, progress)
+        exchange.complete()
 
 
 def _check(output: Path, clips: int, seed: int, min_seconds: float, max_seconds: float) -> None:
-    check_new_folder(output)
+    if not (output / FOLDER).is_dir():  # else it was killed there; checked again when that is cleared away
+        check_new_folder(output)
     if clips < MIN_CLIPS:
         raise UserError(f"`clips` must be at least {MIN_CLIPS}, one for each split. Received: {clips}")
     if seed < 0:
