@@ -158,6 +158,30 @@ def test_a_second_tab_is_told(browser, source):
         second.page.wait_for_selector("h2:has-text('To do')")
 
 
+def test_what_cannot_be_saved_is_kept_until_it_can(browser, source):
+    with served(source) as (_, address):
+        rater = Rater(browser, address)
+        rater.list_videos()
+        rater.open("one")
+        rater.move("0.5")
+        in_the_way = source / ".annotate" / "drafts" / "ann" / "valence" / "one.jsonl"
+        in_the_way.mkdir(parents=True)
+        rater.page.keyboard.press(" ")
+        rater.until("document.querySelector('#problem').textContent.includes('Nothing can be saved')")
+        assert rater.page.inner_text("#record") == "Record"
+        rater.page.keyboard.press("f")
+        rater.until("document.querySelector('#problem').textContent.includes('not saved yet')")
+        in_the_way.rmdir()
+        rater.until("document.querySelector('#problem').hidden")
+        stopped_at = rater.page.evaluate("document.querySelector('video').currentTime")
+        rater.move("-0.5")
+        rater.record()
+        rater.finish()
+        assert rater.errors == []
+    rows = read(Catalogue(source), "ann", "valence", "one")
+    assert (at(rows, stopped_at / 2), at(rows, 2.9)) == (0.5, -0.5)
+
+
 def test_two_raters_are_compared_selected_and_packed(browser, sample_clips, tmp_path):
     name = sample_clip(sample_clips, tmp_path)
     for rater, level in (("ben", 0.2), ("cleo", 0.4), ("dora", -0.9)):

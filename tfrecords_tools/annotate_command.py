@@ -18,7 +18,7 @@ def add_options(parser: Parser) -> None:
 
     serving = parser.add_argument_group("serving")
     add = serving.add_argument
-    add("--port", type=whole(least=0), default=0, metavar="N", help="of the page (default: any free one)")
+    add("--port", type=whole(least=0, most=65535), default=0, metavar="N", help="of the page (default: any free one)")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="to serve on (default: 127.0.0.1, this computer alone)")
     add("--no_browser", action=Switch, help="do not open the page")
 
@@ -29,7 +29,9 @@ def run(options: argparse.Namespace) -> None:
     from tfrecords_tools.annotate.ghosts import Ghosts
     from tfrecords_tools.annotate.server import AnnotationServer
     from tfrecords_tools.loopback import is_loopback
+    from tfrecords_tools.video import browser_copy
 
+    browser_copy.check_installed()
     if options.rater:
         check_rater(options.rater)
     if not options.source.is_dir():

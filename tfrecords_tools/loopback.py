@@ -6,11 +6,13 @@ own pages (`Origin`). A Content-Security-Policy lets the pages load nothing from
 """
 
 import asyncio
+import errno
 import hmac
 import ipaddress
 import json
 import logging
 import secrets
+import socket
 import webbrowser
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -48,6 +50,7 @@ class LoopbackServer:
         self.address = ""
         self._host, self._port = host, port
         self._names: set[str] = set()
+        self._any_address = False  # whether it listens on all of this computer's
 
         @web().middleware
         async def guard(request, handler):
@@ -86,12 +89,21 @@ class LoopbackServer:
             await site.start()
         except OSError as error:
             await runner.cleanup()
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise UserError(
+                    f"`--host` must be an address of this computer. Received: {self._host} ({error.strerror})."
+                ) from None
             raise UserError(
                 f"`--port` must be free on {self._host}. Received: {self._port} ({error.strerror}). Leave it out to "
                 "take any free one."
             ) from None
         port = site._server.sockets[0].getsockname()[1]
-        shown = f"[{self._host}]" if ":" in self._host else self._host
+        if _is_any(self._host):
+            # Other computers know this one by its name or by any of its addresses.
+            self._any_address, shown = True, socket.gethostname()
+        else:
+            shown = f"[{self._host}]" if ":" in self._host else self._host
+        self._port = port
         self._names = {f"{name}:{port}" for name in (shown, "localhost", "127.0.0.1", "[::1]")}
         self.address = f"http://{shown}:{port}/{self.token}/"
         return runner
@@ -116,15 +128,26 @@ class LoopbackServer:
 
         asyncio.run(run())
 
+    def _is_own(self, host: str) -> bool:
+        """Return whether `host` (name and port) is this server's; an address that is no name cannot be rebound."""
+        if host in self._names or not self._any_address:
+            return host in self._names
+        name, _, port = host.rpartition(":")
+        try:
+            ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return port == str(self._port)
+
     async def _guard(self, request, handler: Callable[..., Awaitable]):
         given = request.match_info.get("token", "")
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             raise web().HTTPNotFound  # says nothing of what is here
-        if request.host not in self._names:
+        if not self._is_own(request.host):
             return _refused("This server answers under its own address only.")
         origin = request.headers.get("Origin")
         asks = request.method not in ("GET", "HEAD") or "upgrade" in request.headers.get("Connection", "").lower()
-        if asks and origin not in {f"http://{name}" for name in self._names}:
+        if asks and not (origin and origin.startswith("http://") and self._is_own(origin.removeprefix("http://"))):
             return _refused("Only this server's own pages may ask for that.")
         try:
             response = await handler(request)
@@ -136,6 +159,13 @@ class LoopbackServer:
         if not response.prepared:
             response.headers.update(_headers(request.host))
         return response
+
+
+def _is_any(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ SOURCE/.annotate/                                           drafts, copies for t
 
 import hashlib
 import json
+import os
 import random
 import re
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from tfrecords_tools.version import VERSION
 from tfrecords_tools.video.browser_copy import VideoFacts, facts
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
+# Bytes of a clip's name: files get up to 15 more, and most file systems have names of at most 255.
+LONGEST_NAME = 240
 _RATER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -75,6 +78,8 @@ class Catalogue:
         """Raise a `UserError` if there is no video below `source/videos`."""
         self.source = source
         found, self.left_out = tree.by_name(tree.files(source / "videos", VIDEO_SUFFIXES))
+        for name in [name for name in found if len(os.fsencode(name)) > LONGEST_NAME]:
+            self.left_out[name] = f"a name must have at most {LONGEST_NAME} bytes. Rename {found.pop(name)}."
         if not found:
             raise UserError(
                 f"{source / 'videos'}: must hold videos to annotate ({', '.join(VIDEO_SUFFIXES)}). Received: none. "

@@ -167,6 +167,7 @@ class AnnotationServer:
                 if counted > MOST_MESSAGES:
                     await socket.send_json({"type": "error", "error": "Too many messages a second."})
                     break
+                asked = None
                 try:
                     asked = json.loads(message.data)
                     answer = await asyncio.to_thread(recorder.answer, asked)
@@ -175,7 +176,10 @@ class AnnotationServer:
                 except (ValueError, KeyError, TypeError, IndexError, AttributeError):
                     answer = {"type": "error", "error": "This message is not understood."}
                 except OSError as error:
-                    answer = {"type": "error", "error": f"The draft cannot be saved: {error.strerror}. Make room."}
+                    reason = f"Nothing can be saved: {error.strerror} ({error.filename or 'the disk'}). Make room."
+                    answer = {"type": "error", "error": reason, "again": True}
+                if isinstance(asked, dict) and "batch" in asked:
+                    answer["batch"] = asked["batch"]
                 await socket.send_json(answer)
         finally:
             recorder.close()

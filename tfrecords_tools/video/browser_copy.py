@@ -1,6 +1,6 @@
 """A copy of a video that every browser plays: H.264 with the source's own times, upright and with square pixels.
 
-PyAV (extra `[video]`) does it; no FFmpeg program is needed. The source is never touched.
+PyAV (extra `[annotate]`) does it; no FFmpeg program is needed. The source is never touched.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tfrecords_tools.files import whole
 # What Chromium, Firefox and Safari play as it is.
 CONTAINERS = {".mp4": ("h264",), ".m4v": ("h264",), ".mov": ("h264",), ".webm": ("vp8", "vp9", "av1")}
 PIXELS = ("yuv420p", "yuvj420p")
-INSTALL = 'PyAV reads and writes such videos: pip install -e ".[video]"'
+INSTALL = 'PyAV reads and writes such videos: pip install -e ".[annotate]"'
 # Shares of the mean period by which two gaps between frames may differ in a video of a fixed rate.
 _STEADY = 0.25
 # Ticks per second of the copy: a multiple of the usual frame rates, 30000/1001 among them.
@@ -34,6 +34,11 @@ class VideoFacts:
     seconds: float
     codec: str
     reason: str
+
+
+def check_installed() -> None:
+    """Raise a `UserError` that says how to install PyAV where it is missing."""
+    _av()
 
 
 def facts(path: Path) -> VideoFacts:

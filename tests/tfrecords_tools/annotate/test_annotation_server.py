@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import sys
 
 import aiohttp
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.helpers.annotated_clips import annotate, make_folder, write_clip
 from tfrecords_tools.annotate.catalogue import Catalogue
 from tfrecords_tools.annotate.server import AnnotationServer
+from tfrecords_tools.cli import main
 from tfrecords_tools.video import browser_copy
 
 
@@ -242,3 +245,50 @@ def test_a_video_that_browsers_do_not_play_is_converted_once(catalogue):
     assert clip.path.read_bytes() == before
     (copy,) = (catalogue.source / ".annotate" / "copies").iterdir()
     assert browser_copy.times(copy) == browser_copy.times(clip.path)
+
+
+def test_a_name_that_is_too_long_for_its_files_is_left_out(tmp_path):
+    make_folder(tmp_path, ["\u00fc" * 120, "y" * 241])
+    catalogue = Catalogue(tmp_path)
+    assert [clip.name for clip in catalogue.clips.values()] == ["\u00fc" * 120]
+    assert "at most 240 bytes" in catalogue.left_out["y" * 241]
+    annotate(catalogue, "ann", "\u00fc" * 120, lambda time: 0.5)
+
+
+def test_on_all_addresses_it_answers_to_each_of_them_but_to_no_other_name(catalogue):
+    async def conversation(session, address):
+        port = address.split("/")[2].rpartition(":")[2]
+        url = f"http://127.0.0.1:{port}/{address.split('/')[3]}/api/welcome"
+        hosts = (f"192.168.7.7:{port}", f"[fe80::1]:{port}", f"evil.example:{port}", "192.168.7.7:1")
+        return [(await get(session, url, headers={"Host": host}))[0] for host in hosts]
+
+    assert asked(catalogue, conversation, host="0.0.0.0") == [200, 200, 403, 403]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port=99999"], "65535"),
+        (["--host=no.such.host.invalid"], "`--host` must be an address of this computer"),
+        (["--host=203.0.113.9"], "`--host` must be an address of this computer"),
+        (["--rater=../x"], "A rater's name must be"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(catalogue, capsys, options, message):
+    assert main(["annotate", f"--source={catalogue.source}", "--no_browser", *options]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert message in line
+
+
+def test_a_port_in_use_is_one_line(catalogue, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["annotate", f"--source={catalogue.source}", "--no_browser", f"--port={port}"]) == 2
+    assert f"`--port` must be free on 127.0.0.1. Received: {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("module", "name"), [("aiohttp", "aiohttp"), ("av", "PyAV")])
+def test_a_missing_package_is_one_line(catalogue, capsys, monkeypatch, module, name):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["annotate", f"--source={catalogue.source}", "--no_browser"]) == 2
+    assert f"error: This needs {name}." in capsys.readouterr().err

@@ -10,6 +10,7 @@ export class Practice {
     this.used = true;
     this.last = null;
     this.connected = true;
+    this.failed = false;
     this.unsaved = 0;
   }
 

@@ -12,6 +12,8 @@ export class Recorder {
     Object.assign(this, { rater, video, dimensions, changed });
     this.traces = Object.fromEntries(dimensions.map(name => [name, new Trace()]));
     this.waiting = []; // batches that the server has not confirmed
+    this.batch = 0;
+    this.failed = false; // whether the server could not save one of them
     this.samples = [];
     this.segment = 1;
     this.last = null; // time of the last sample of the segment that is being recorded
@@ -73,7 +75,7 @@ export class Recorder {
 
   flush() {
     if (this.samples.length) {
-      this.waiting.push({ type: "samples", segment: this.segment, samples: this.samples });
+      this.waiting.push({ type: "samples", batch: ++this.batch, segment: this.segment, samples: this.samples });
       this.samples = [];
       if (this.#ready()) this.connection.send(JSON.stringify(this.waiting.at(-1)));
     }
@@ -113,6 +115,7 @@ export class Recorder {
   #asked(message) {
     this.flush();
     if (!this.#ready()) return Promise.reject(new Error("The server cannot be reached."));
+    if (this.failed) return Promise.reject(new Error("What was recorded last is not saved yet. Make room, then try again."));
     return new Promise((resolve, reject) => {
       this.answers.push({ type: message.type, resolve, reject });
       this.connection.send(JSON.stringify(message));
@@ -133,8 +136,16 @@ export class Recorder {
 
   #answered(answer) {
     if (answer.type === "samples") {
-      this.waiting.shift();
-      this.changed("saved", "");
+      this.#done(answer.batch);
+      if (!this.waiting.length) this.failed = false;
+      if (!this.failed) this.changed("saved", "");
+      return;
+    }
+    if (answer.type === "error" && answer.batch) {
+      if (!answer.again) this.#done(answer.batch);
+      else if (!this.failed) setTimeout(() => this.#sendAgain(), AGAIN);
+      this.failed ||= Boolean(answer.again);
+      this.changed("failed", answer.error);
       return;
     }
     if (answer.type === "undo") {
@@ -151,6 +162,17 @@ export class Recorder {
     const [settle] = this.answers.splice(place, 1);
     if (answer.type === "error") settle.reject(new Error(answer.error));
     else settle.resolve(answer);
+  }
+
+  #done(batch) {
+    this.waiting = this.waiting.filter(each => each.batch !== batch);
+  }
+
+  // Until the server can save them; a batch that it saves twice is the same as once.
+  #sendAgain() {
+    if (this.closed || !this.failed) return;
+    if (this.#ready()) for (const batch of this.waiting) this.connection.send(JSON.stringify(batch));
+    setTimeout(() => this.#sendAgain(), AGAIN);
   }
 
   #take(traces) {

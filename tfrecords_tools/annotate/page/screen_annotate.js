@@ -18,7 +18,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   const recorder = practising ? new Practice(settings.dimensions)
     : new Recorder(settings.rater, row.number, settings.dimensions, (kind, text) => {
       problem(text);
-      if (kind === "lost" && recording) stop();
+      if ((kind === "lost" || kind === "failed") && recording) stop();
     });
   const leave = () => go(practising ? "welcome" : "videos");
   let recording = false, running = true, finished = false, shownTime = 0;
@@ -48,6 +48,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   async function toggle() {
     if (recording || player.counting && player.over.classList.contains("count") && !player.over.hidden) return stop();
     if (!recorder.connected) return problem("The server cannot be reached: nothing could be recorded.");
+    if (recorder.failed) return problem("What was recorded last is not saved yet. Make room first.");
     if (player.playing) player.pause();
     if (player.time >= duration - 0.05) player.seek(0);
     record.textContent = "Pause";
