@@ -114,7 +114,7 @@ class Trained:
         """The training step of the checkpoint; None for a file from elsewhere."""
         try:
             return json.loads(checkpoints.state_path(self.checkpoint).read_text("utf-8"))["step"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def corpus(self, split: str) -> Corpus:

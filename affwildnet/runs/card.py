@@ -103,7 +103,7 @@ def _from_file(path: Path, data: bytes) -> Card:
 def _read_asset(path: Path) -> Card | None:
     try:
         fields = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     fields = fields.get("card", fields)  # earlier exports nest the card
     if "image_size" not in fields or "alignment" not in fields:

@@ -134,7 +134,7 @@ class Catalogue:
         """Return what stands beside a finished annotation: how and when it was made; empty where there is none."""
         try:
             found = json.loads(self.annotation(rater, dimension, clip).with_suffix(".json").read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

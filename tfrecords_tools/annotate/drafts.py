@@ -41,7 +41,7 @@ class Draft:
         for line in lines:
             try:
                 draft._apply(json.loads(line))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # cut off by a crash
         return draft
 

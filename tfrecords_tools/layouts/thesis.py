@@ -160,10 +160,20 @@ def _check_unit(path: Path, values: np.ndarray) -> None:
 
 
 def _has_media_clock(path: Path) -> bool:
+    note = path.with_suffix(".json")
     try:
-        found = json.loads(path.with_suffix(".json").read_text("utf-8"))
-    except (OSError, ValueError):
+        text = note.read_text("utf-8", errors="replace")
+    except OSError:
         return False
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if '"clock"' not in text:
+            return False  # another file that happens to be there
+        raise UserError(  # to guess the clock would shift every label
+            f"{note}: must be readable JSON, as it says which clock the annotation has. Received: {error}. Write it "
+            f'again: {{"clock": "{MEDIA_CLOCK}"}}.'
+        ) from None
     return isinstance(found, dict) and found.get("clock") == MEDIA_CLOCK
 
 

@@ -105,7 +105,7 @@ def read(job: Job) -> VideoEntry | LeftOut:
     """
     try:
         held = json.loads(job.result.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise UserError(
             f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder. "
             "The same command goes on with what is missing."
@@ -159,7 +159,7 @@ def _finished(job: Job, digest: str) -> VideoEntry | LeftOut | None:
     try:
         held = json.loads(job.result.read_text("utf-8"))
         result = _result(held)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     if isinstance(result, LeftOut):
         return result if held.get("input_sha256") == digest else None

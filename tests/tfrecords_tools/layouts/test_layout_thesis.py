@@ -266,3 +266,10 @@ def test_a_rater_gives_nothing_in_a_long_hole(tmp_path):
     seconds = np.arange(1, 301) / 30
     np.testing.assert_array_equal(np.isnan(values), ((seconds > 1.5) & (seconds < 7.5)) | (seconds > 9.5))
     assert not np.isnan(video.labels(max_hole=10).values[:270]).any()
+
+
+def test_a_clock_that_cannot_be_read_is_not_guessed(tmp_path):
+    lay(tmp_path, {"videos/a.mp4": "", **rater(TABLE, TABLE), "annotations/valence/a.json": '{"clock": "med'})
+    (video,), _ = find_videos(tmp_path)
+    with pytest.raises(UserError, match=r"a\.json: must be readable JSON"):
+        labels_of(video)
