@@ -76,5 +76,5 @@ def test_damaged_checkpoints_are_not_gone_on_from(commands, tmp_path):
 def _is_json(data):
     try:
         return isinstance(json.loads(data), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
