@@ -19,15 +19,9 @@ LAYERS = (
     (
         "tfrecords_tools.commands",
         "tfrecords_tools.errors",
-        "tfrecords_tools.exchange",
-        "tfrecords_tools.failures",
         "tfrecords_tools.files",
-        "tfrecords_tools.locks",
         "tfrecords_tools.loopback",
         "tfrecords_tools.quiet",
-        "tfrecords_tools.spreadsheet_cells",
-        "tfrecords_tools.tables",
-        "tfrecords_tools.terminal",
         "tfrecords_tools.version",
     ),
     ("tfrecords_tools.video",),
@@ -37,8 +31,6 @@ LAYERS = (
     (
         "tfrecords_tools.cli",
         "tfrecords_tools.__main__",
-        "tfrecords_tools.face_options",
-        "tfrecords_tools.annotate_command",
     ),
     (
         "affwildnet.experiments",

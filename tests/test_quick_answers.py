@@ -10,7 +10,7 @@ from affwildnet.commands import predict_command
 from affwildnet.commands.dispatcher import NETWORKS
 from affwildnet.experiments import EXPERIMENTS
 from tests.helpers.paths import ROOT
-from tfrecords_tools import cli
+from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.version import VERSION
 
 HEAVY = ("tensorflow", "keras", "cv2", "matplotlib", "sklearn", "scipy", "h5py", "jax", "absl")
@@ -28,7 +28,7 @@ print(json.dumps([status, sorted({module.split(".")[0] for module in sys.modules
 """
 SCRIPTS = [["path", "train.py"], ["path", "evaluate.py"]]
 MODULES = [["-m", f"affwildnet.{name}"] for name in ("experiments", "weights", "predict", "export", "baselines")]
-UNITED = [["-m", "affwildnet", name] for name in (*cli.COMMANDS, *NETWORKS)]
+UNITED = [["-m", "affwildnet", name] for name in (*corpus_commands.COMMANDS, *NETWORKS)]
 ALL = [["-m", "affwildnet"], ["-m", "tfrecords_tools"], *SCRIPTS, *MODULES, *UNITED]
 
 
@@ -120,8 +120,8 @@ def test_the_names_that_help_lists_are_those_that_there_are():
     from tfrecords_tools.layouts import LAYOUTS
     from tfrecords_tools.packing.job_runners import RUNNERS
 
-    assert sorted(cli.LAYOUTS) == sorted(LAYOUTS)
-    assert sorted(cli.RUNNERS) == sorted(RUNNERS)
+    assert sorted(corpus_commands.LAYOUTS) == sorted(LAYOUTS)
+    assert sorted(corpus_commands.RUNNERS) == sorted(RUNNERS)
     assert tuple(FORMATS) == export_command.NAMES
     assert predict_command.FACES == FACES
     assert predict_command.PRECISIONS == PRECISIONS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import backend, run_options
-from tfrecords_tools import face_options
+from tfrecords_tools.cli import face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, debugging, line_and_status
 

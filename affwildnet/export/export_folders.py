@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.exchange import FOLDER, Exchange
+from tfrecords_tools.files.exchange import FOLDER, Exchange
 
 
 def check_replaceable(folder: Path, marker: str) -> None:

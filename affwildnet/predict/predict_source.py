@@ -18,8 +18,8 @@ from affwildnet.predict.predictor import Predictor
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import CHUNK, with_predictions
 from tfrecords_tools.errors import UserError, check_choice, count
+from tfrecords_tools.errors.failures import is_full_disk
 from tfrecords_tools.faces.tracking import EVERY
-from tfrecords_tools.failures import is_full_disk
 from tfrecords_tools.records.schema import LANDMARKS
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from affwildnet.runs.json_files import read_json, read_lines, write_json
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.locks import hold
+from tfrecords_tools.files.locks import hold
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import numpy as np
 from tfrecords_tools.annotate.catalogue import Catalogue, Clip
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
+from tfrecords_tools.files.spreadsheet_cells import quoted, unquoted
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.spreadsheet_cells import quoted, unquoted
 from tfrecords_tools.study.agreement import correlations
 from tfrecords_tools.study.delay import Recording, against_raters
 from tfrecords_tools.study.reliability import outliers, pairwise_ccc, reliability

@@ -16,12 +16,12 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.tracks import Faces
+from tfrecords_tools.files.tables import read_text, to_number
 from tfrecords_tools.layouts import pts, tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, LANDMARKS
-from tfrecords_tools.tables import read_text, to_number
 
 RANGE = 10
 FPS = 25.0

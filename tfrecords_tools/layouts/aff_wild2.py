@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource

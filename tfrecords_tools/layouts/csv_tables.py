@@ -31,8 +31,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files.tables import read_text, to_number
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.tables import read_text, to_number
 
 # Seconds by which a frame may lie before the first or after the last row of an annotation with its own clock: tools
 # begin to log a moment after the video plays, and stop a moment before it ends.

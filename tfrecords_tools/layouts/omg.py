@@ -13,8 +13,8 @@ A clip below a folder whose name begins with train, valid or test belongs to tha
 from functools import partial
 from pathlib import Path
 
-from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import utterance_labels
 from tfrecords_tools.layouts.source import VideoSource

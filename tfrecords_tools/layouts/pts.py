@@ -11,7 +11,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.tables import read_text, to_number
+from tfrecords_tools.files.tables import read_text, to_number
 
 # Pixels from a frame's corner, beyond which nothing of a face is seen in it: no camera has such frames.
 REACH = 100_000.0

@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import tables
+from tfrecords_tools.files.tables import read_text
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import Labels, mean_of
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.tables import read_text
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")

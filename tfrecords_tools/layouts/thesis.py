@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools import tables
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, NumberedLabels, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource

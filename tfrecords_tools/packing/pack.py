@@ -11,14 +11,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfrecords_tools import exchange
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.exchange import Exchange, check_writable, recover
 from tfrecords_tools.faces.landmarks import find_model
-from tfrecords_tools.files import check_new_folder
+from tfrecords_tools.files import check_new_folder, exchange
+from tfrecords_tools.files.exchange import Exchange, check_writable, recover
+from tfrecords_tools.files.locks import hold
 from tfrecords_tools.layouts import LAYOUTS, Layout
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.locks import hold
 from tfrecords_tools.packing import labelling
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy

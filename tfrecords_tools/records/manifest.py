@@ -11,8 +11,8 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
-from tfrecords_tools.exchange import interrupted
 from tfrecords_tools.files import whole
+from tfrecords_tools.files.exchange import interrupted
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest_checks import check_entry, check_manifest
 

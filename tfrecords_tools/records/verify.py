@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfrecords_tools.exchange import interrupted, recover
+from tfrecords_tools.files.exchange import interrupted, recover
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode, decode_face

@@ -20,8 +20,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.exchange import FOLDER, Exchange
 from tfrecords_tools.files import check_new_folder
+from tfrecords_tools.files.exchange import FOLDER, Exchange
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
 from tfrecords_tools.sample.clip_curves import FPS, SIZE, expression_curves, head_motion, label_curves
 from tfrecords_tools.sample.portraits import Portrait, express, load_portraits, rig, vary_identity

@@ -18,9 +18,9 @@ import numpy as np
 import scipy.linalg
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files.spreadsheet_cells import unquoted
+from tfrecords_tools.files.tables import read_rows
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.spreadsheet_cells import unquoted
-from tfrecords_tools.tables import read_rows
 
 _FEWEST_FRAMES = 3
 _SURROGATES = 200

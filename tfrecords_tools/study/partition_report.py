@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files.tables import read_rows
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.study.partition import TERMS, Subjects, cells_of, distances, search
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of, shares
-from tfrecords_tools.tables import read_rows
 
 
 def splits(fractions: Sequence[float]) -> dict[str, float]:

@@ -16,9 +16,9 @@ from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictio
 from affwildnet.experiments.config import EvaluationConfig
 from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.files import whole
+from tfrecords_tools.files.spreadsheet_cells import quoted
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
-from tfrecords_tools.spreadsheet_cells import quoted
 
 # Aff-Wild2's mark for a frame without valence and arousal.
 MISSING = "-5"

@@ -145,7 +145,7 @@ def test_killed_while_files_are_exchanged_the_next_export_completes_it(plain, tm
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tfrecords_tools.exchange._move", killed)
+        patch.setattr("tfrecords_tools.files.exchange._move", killed)
         with pytest.raises(KeyboardInterrupt):
             saved_model.write(plain, tmp_path / "saved", {**PROVENANCE, "step": 13})
     assert (tmp_path / "saved" / "saved_model.pb").is_file()  # nothing old is gone

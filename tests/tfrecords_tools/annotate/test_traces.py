@@ -6,7 +6,7 @@ import pytest
 from tfrecords_tools.annotate import traces
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.tables import read_number_rows
+from tfrecords_tools.files.tables import read_number_rows
 
 
 def rows(trace):

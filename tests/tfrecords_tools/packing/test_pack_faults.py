@@ -13,8 +13,8 @@ import pytest
 from tests.helpers import text_videos
 from tests.helpers.paths import ROOT
 from tests.helpers.text_videos import LAYOUT, OPTIONS, write_records, write_source
-from tfrecords_tools import exchange
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import exchange
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.records import manifest

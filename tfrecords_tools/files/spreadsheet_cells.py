@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfrecords_tools.tables import is_number
+from tfrecords_tools.files.tables import is_number
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

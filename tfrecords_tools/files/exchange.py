@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import sync, whole
-from tfrecords_tools.locks import hold
+from tfrecords_tools.files.locks import hold
 
 FOLDER = ".exchange"
 _JOURNAL = "journal.json"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfrecords_tools.spreadsheet_cells import quoted, unquoted
+from tfrecords_tools.files.spreadsheet_cells import quoted, unquoted
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from tests.helpers.paths import ROOT
 from tfrecords_tools.commands import Parser, run
 from tfrecords_tools.errors import UserError, exit_status
-from tfrecords_tools.failures import is_full_disk
-from tfrecords_tools.terminal import printable
+from tfrecords_tools.errors.failures import is_full_disk
+from tfrecords_tools.errors.terminal import printable
 
 
 class OpError(Exception):

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
-from tfrecords_tools import failures, terminal
+from tfrecords_tools.errors import failures, terminal
 
 
 class UserError(ValueError):

@@ -11,12 +11,12 @@ import pytest
 
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.locks import hold
+from tfrecords_tools.files.locks import hold
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tfrecords_tools.locks import hold
+from tfrecords_tools.files.locks import hold
 with hold(Path(sys.argv[1]), "tests"):
     print("held", flush=True)
     time.sleep(60)

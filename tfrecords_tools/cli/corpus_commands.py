@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tfrecords_tools import annotate_command, face_options
+from tfrecords_tools.cli import annotate_command, face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.quiet import import_tensorflow

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tfrecords_tools import exchange
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.exchange import Exchange, check_writable, interrupted, recover
+from tfrecords_tools.files import exchange
+from tfrecords_tools.files.exchange import Exchange, check_writable, interrupted, recover
 
 OLD = {"manifest.json": "old", "a": "old a", "b": "old b"}
 NEW = {"manifest.json": "new", "b": "new b", "c": "new c"}
