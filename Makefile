@@ -37,7 +37,7 @@ demo: $(PACKED)/manifest.json
 	"$(RUN)/report-test.html" "the report" \
 	"$(RUN)/saved_model" "the network, for anything that reads a SavedModel"
 	@echo "== Next"
-	@printf '%-90s%s\n' \
+	@printf '%-92s%s\n' \
 	"$(PY) -m tensorboard.main --logdir=$(RUN)/tensorboard" "the curves of the training" \
 	"$(PY) -m affwildnet.experiments" "the networks of the papers" \
 	"$(PY) -m tfrecords_tools pack --layout=csv --source=YOUR.csv --output=data/mine" "your own videos"

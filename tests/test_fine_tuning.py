@@ -143,7 +143,7 @@ def test_fine_tuning_lowers_the_loss(corpora, trained, tmp_path, monkeypatch):
 
 
 def assert_evaluated(model, corpus, experiment):
-    """Assert that the network puts out an prediction for every labelled frame, as many numbers as the labels have."""
+    """Assert that the network predicts every labelled frame, as many numbers as the labels have."""
     frames = 0
     names = [tensor.name for tensor in model.inputs]
     for batch in evaluation_batches(corpus, experiment.evaluation):

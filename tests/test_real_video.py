@@ -63,7 +63,7 @@ def test_frames_without_a_face_are_left_out_and_split_the_run(tmp_path):
 
 @pytest.mark.slow
 def test_a_video_without_any_face_is_refused_and_leaves_nothing(tmp_path):
-    # The container tells of 98 frames; 95 decode.
+    # The container claims 98 frames; 95 decode.
     with pytest.raises(UserError, match=r"no_face\.mp4: a face must be found .* none in 95 frames"):
         packed("no_face.mp4", 95, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -124,8 +124,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from affwildnet.devices import choose_strategy
     from affwildnet.runs.workdir import Workdir
 
-    strategy, told = choose_strategy(options.gpu, options.devices)
-    print(told, flush=True)
+    strategy, description = choose_strategy(options.gpu, options.devices)
+    print(description, flush=True)
     workdir = Workdir(options.workdir)
     if options.watch:
         from affwildnet.evaluation.watching import watch
@@ -161,8 +161,8 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         name = report.stem.replace("report", f"predictions-{options.predictions}", 1)
         path = report.with_name(name if options.predictions == "aff_wild2" else f"{name}.csv")
         config = predicted.experiment.evaluation
-        told = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
-        print("\n".join([f"{'predictions':<12}{path}", *told]))
+        remarks = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
+        print("\n".join([f"{'predictions':<12}{path}", *remarks]))
     if options.report:
         write_json(options.report, outcome.report.to_json())
         print(f"{'report':<12}{options.report}")

@@ -34,6 +34,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 Content = tuple[Mapping[str, np.ndarray], Any]
 
 
+_ANSWER = "answer.json"  # of the child process
+
+
 def read(path: Path, what: str, reader: str, library: str = "") -> Content:
     """Return what a reader makes of a file, read in a process of its own.
 
@@ -56,10 +59,10 @@ def read(path: Path, what: str, reader: str, library: str = "") -> Content:
             )
         except subprocess.TimeoutExpired:
             raise unreadable(path, what, TimeoutError(f"reading it took longer than {60 + 4 * seconds} s")) from None
-        told = Path(folder) / "told.json"
-        if ended.returncode or not told.is_file():
+        answer = Path(folder) / _ANSWER
+        if ended.returncode or not answer.is_file():
             raise unreadable(path, what, ChildProcessError(_end(ended.returncode, seconds)))
-        found = json.loads(told.read_text("utf-8"))
+        found = json.loads(answer.read_text("utf-8"))
         if "refused" in found:
             raise UserError(found["refused"])
         if "errno" in found:
@@ -130,7 +133,7 @@ def _main(reader: str, path: str, folder: str, seconds: str, library: str) -> No
         found = {"error": "MemoryError: it asks for more memory than such a file needs"}
     except Exception as error:  # of zip, pickle, zlib, struct or NumPy: all that it means is that the file is bad
         found = {"error": f"{type(error).__name__}: {error}"}
-    (Path(folder) / "told.json").write_text(json.dumps(found), "utf-8")
+    (Path(folder) / _ANSWER).write_text(json.dumps(found), "utf-8")
 
 
 if __name__ == "__main__":

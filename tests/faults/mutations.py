@@ -92,7 +92,7 @@ def outcome(read, is_right=None):
 
     Args:
       read: the reader, without arguments.
-      is_right: whether what it returns is right; None where nothing tells.
+      is_right: whether what it returns is right; None where that is not known.
     """
     try:
         with alarm():

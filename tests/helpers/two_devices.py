@@ -48,7 +48,7 @@ def residual_gru():
 
 
 def dropping():
-    """What leaves it tells which units were dropped."""
+    """What leaves it shows which units were dropped."""
     entrance = keras.Input((None, 3), name="landmarks")
     x = layers.Dropout(0.5, seed=11)(layers.Dense(2, name="out")(entrance))
     return keras.Model([entrance], x)
@@ -118,8 +118,8 @@ def states_after(model, strategy):
 
 def main(path, *cases):
     one = tf.distribute.get_strategy()
-    two, told = choose_strategy(None, "cpu:2")
-    found = {"told": told, "replicas": two.num_replicas_in_sync, "own_losses": own_losses(CONFIG)}
+    two, description = choose_strategy(None, "cpu:2")
+    found = {"description": description, "replicas": two.num_replicas_in_sync, "own_losses": own_losses(CONFIG)}
     for name in cases:
         build, config = CASES[name]
         for number, strategy in enumerate((one, two), start=1):

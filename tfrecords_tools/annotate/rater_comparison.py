@@ -24,7 +24,7 @@ def compare(catalogue: Catalogue, clip: Clip, dimension: str) -> dict:
     """Return all finished annotations of a video and how they agree, as JSON can hold it.
 
     `raters` has for each its `name`, `values` on the grid `times` (seconds), `verified`, and `delay` behind the others
-    in seconds (None where it cannot be told); `correlation` and `ccc` are matrices in their order, `reliability` the
+    in seconds (None where it is not defined); `correlation` and `ccc` are matrices in their order, `reliability` the
     intraclass correlations and Krippendorff's alpha, `outliers` the names of raters who agree with nobody, `selected`
     the names chosen so far.
     """

@@ -46,8 +46,8 @@ def line_and_status(error: BaseException) -> tuple[str, int]:
         return f"interrupted. {_STANDS}", INTERRUPTED
     if (found := _foreseen(error)) is not None:
         return f"error: {found}", FOR_THE_USER
-    told = f"error: not foreseen: {type(error).__name__}: {str(error) or 'no message'}"
-    return f"{told}. {_STANDS} Please report it with the output of --verbose.", UNFORESEEN
+    line = f"error: not foreseen: {type(error).__name__}: {str(error) or 'no message'}"
+    return f"{line}. {_STANDS} Please report it with the output of --verbose.", UNFORESEEN
 
 
 def is_full_disk(error: BaseException) -> bool:

@@ -86,7 +86,7 @@ def test_windows_are_those_with_a_class(afew_corpus, afew_folder):
 
 
 def assert_labels(batch):
-    """Every frame of a batch has the class that it was packed with, and the mask tells where that is known."""
+    """Every frame of a batch has the class that it was packed with, and the mask says where that is known."""
     for faces, frames, labels, mask in zip(*(batch[k] for k in ("frames", "frame", "labels", "mask")), strict=True):
         for face, frame, label, counts in zip(faces, frames, labels, mask, strict=True):
             if frame:

@@ -48,7 +48,7 @@ def more_of_two(tmp_path_factory):
 
 
 def test_the_divided_cpu_is_described(two):
-    assert two["told"] == "devices: 2 that share the CPU"
+    assert two["description"] == "devices: 2 that share the CPU"
     assert two["replicas"] == 2
 
 

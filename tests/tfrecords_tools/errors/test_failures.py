@@ -64,7 +64,7 @@ def shown(error, capsys, **settings):
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 2, ["the quota of the disk is used up", "Make room"]),
         (OSError(errno.EFBIG, "File too large", "x"), 2, ["larger than", "ulimit -f"]),
         (OSError(errno.EROFS, "Read-only file system", "/mnt/x"), 2, ["read-only: /mnt/x."]),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 2, ["no permission: /root/x", "permissions."]),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/x"), 2, ["no permission: /srv/x", "permissions."]),
         (OSError("No space left on device"), 2, ["no space is left"]),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 2, ["No such file", "x"]),
         (MemoryError(), 2, ["memory is not enough", "batch_size"]),
