@@ -5,6 +5,8 @@ its `.keras` file does.
 """
 
 import errno
+import hashlib
+import json
 import logging
 import re
 from dataclasses import asdict, dataclass, field
@@ -22,6 +24,7 @@ from tfrecords_tools.files import whole
 
 _log = logging.getLogger(__name__)
 
+_CHECKSUM = "sha256"
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 
 
@@ -76,7 +79,8 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
     """Write a checkpoint, with a card if one is given, then delete all but the latest `keep`; return its path."""
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
-    write_json(state_path(path), {**asdict(state), "random_states": random_states})
+    fields = {**asdict(state), "random_states": random_states}
+    write_json(state_path(path), {**fields, _CHECKSUM: _checksum(fields)})
     write_model(model, path, card)
     # Checkpoints of later steps are broken: the run was resumed from before them.
     for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
@@ -139,6 +143,10 @@ def resume(folder: Path) -> tuple[keras.Model, TrainingState] | None:
 def _state_of(path: Path, model: keras.Model) -> TrainingState:
     """Read where training stood at a checkpoint; raise a `UserError` if the file is damaged or another network's."""
     stored = read_json(state_path(path))
+    # Earlier versions wrote no checksum.
+    checksum = stored.pop(_CHECKSUM, None) if stored else None
+    if checksum is not None and checksum != _checksum(stored):
+        raise UserError(f"{state_path(path)}: must be as it was written. Received: changed contents.")
     try:
         state = TrainingState(**(stored or {}))
         shapes = [np.shape(value) for value in state.random_states]
@@ -153,6 +161,11 @@ def _state_of(path: Path, model: keras.Model) -> TrainingState:
             f"{'other contents' if stored else 'no such file'}."
         )
     return state
+
+
+def _checksum(fields: dict) -> str:
+    """Return the sha256 of the fields of a state, in which a changed digit would otherwise go unseen."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _not_loaded(path: Path, error: Exception) -> Exception:

@@ -1,6 +1,5 @@
 """A run trained in one go, or in stages, each in a working directory of its own (thesis table 6.3)."""
 
-import json
 import logging
 import re
 import time
@@ -14,7 +13,7 @@ from affwildnet import models
 from affwildnet.data import Corpus
 from affwildnet.experiments.config import Experiment
 from affwildnet.runs import best, checkpoints, folds
-from affwildnet.runs.json_files import read_lines
+from affwildnet.runs.json_files import read_json, read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import memory, one_run, patterns, weight_copies
@@ -161,8 +160,9 @@ def _checkpoint_of(workdir: Workdir, name: str) -> Earlier:
         _log.info(f"stage {name} has not finished; the next one starts from what it has so far")
     path = best.path_of(own)
     if path.is_file():
-        step = json.loads(checkpoints.state_path(path).read_text("utf-8"))["step"]
-        return Earlier(path, f"the best checkpoint of {name}, step {step:,}, {path}")
+        step = (read_json(checkpoints.state_path(path)) or {}).get("step")
+        at = f", step {step:,}" if isinstance(step, int) else ""
+        return Earlier(path, f"the best checkpoint of {name}{at}, {path}")
     if not saved:
         raise UserError(
             f"{own.path}: stage {name}, from which a later one starts, has no checkpoint. "

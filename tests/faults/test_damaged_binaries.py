@@ -1,6 +1,5 @@
 """Damaged videos are left out or read, and a run goes on from the last whole checkpoint."""
 
-import json
 import random
 import shutil
 from collections import Counter
@@ -66,15 +65,7 @@ def test_damaged_checkpoints_are_not_gone_on_from(commands, tmp_path):
             continue
         found = scene.weights_of(workdir / "checkpoints/step-00000006.keras")
         same = found.keys() == whole.keys() and all(np.array_equal(found[key], whole[key]) for key in whole)
-        state = json.loads(path.read_text()) if path.suffix == ".json" and _is_json(damaged) else {}
         counted[OK if same else WRONG] += 1
-        assert same or state, f"case {case}: other weights from a damaged {name}"
+        assert same, f"case {case}: other weights from a damaged {name}"
         shutil.rmtree(workdir)
     print("checkpoints:", dict(counted))
-
-
-def _is_json(data):
-    try:
-        return isinstance(json.loads(data), dict)
-    except (ValueError, RecursionError):
-        return False

@@ -283,3 +283,15 @@ def test_a_card_that_is_too_long_is_refused(tmp_path):
     with pytest.raises(UserError, match="at most 65535 bytes"):
         checkpoints.write_model(plain_model(seed=1), tmp_path / "m.keras", Card(96, provenance={"x": "y" * 70_000}))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_changed_digit_of_a_state_is_seen_and_an_earlier_version_is_read(tmp_path):
+    for step in (1, 2):
+        checkpoints.save(plain_model(seed=step), TrainingState(step, 0, 10 + step, 0), tmp_path, 5)
+    path = checkpoints.state_path(checkpoints.path_of(tmp_path, 2))
+    path.write_text(path.read_text().replace('"window": 12', '"window": 13'))
+    assert checkpoints.resume(tmp_path)[1].step == 1
+    stored = json.loads(path.read_text())
+    del stored["sha256"]
+    path.write_text(json.dumps(stored))
+    assert checkpoints.resume(tmp_path)[1].window == 13
