@@ -89,7 +89,7 @@ def test_lists_come_at_once(command):
         (["-m", "affwildnet.predict", "--model=x", "--output=y"], "or `--camera`. Received: none."),
         (
             ["-m", "affwildnet.predict", "v", "--model=x", "--output=y", "--upsample=-1"],
-            "`--upsample` must be at least 0",
+            "`--upsample` must be from 0 to 4",
         ),
         (["-m", "affwildnet.export", "--model=x", "--output=y", "--formats=onx"], "Did you mean onnx?"),
         (

@@ -11,6 +11,7 @@ EXPERIMENTS = (
     Experiment(
         name="sample/affwildnet",
         title="AffWildNet an eighth as wide, for the sample corpus",
+        corpus="the sample corpus",
         model=ModelConfig(
             backbone="vgg16",
             width=0.125,

@@ -103,7 +103,8 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
         own = [folder / checkpoint for folder in (workdir.checkpoints, workdir.best)]
         path = next((each for each in own if each.is_file()), Path(checkpoint))
     if not path.is_file():
-        hint = ", which is not there yet: `evaluate.py --watch` chooses it" if checkpoint in NAMES else ""
+        missing = ", which is not there yet: `evaluate.py --watch` chooses it; latest is the newest"
+        hint = missing if checkpoint in NAMES else ""
         raise UserError(
             f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file of this run. "
             f"Received: {checkpoint}{hint}."

@@ -10,7 +10,7 @@ from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
 _HELP = attributes_of(FaceSettings)
 FLAGS: dict[str, dict[str, Any]] = {
     "every": {"type": whole(least=1), "metavar": "N"},
-    "upsample": {"type": whole(least=0), "metavar": "N"},
+    "upsample": {"type": whole(0, 4), "metavar": "N"},
     "yunet_model": {"type": Path, "metavar": "FILE"},
     "landmark_model": {"type": Path, "metavar": "FILE"},
     "size": {"type": whole(16, 1024), "metavar": "PIXELS"},

@@ -155,15 +155,12 @@ def packed_files(folder: Path) -> list[str]:
     """Return the names of the files in a folder that packing wrote: those that packing again may replace."""
     if not folder.is_dir():
         return []
+    names = {path.name for path in folder.iterdir()}
     try:
-        named = {entry.file for entry in manifest.load(folder).videos}
-    except UserError:
-        named = set()  # damaged, or from another version: its files are known by the form of their names
-    return sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.name in named or path.name in _METADATA or _SHARD.fullmatch(path.name)
-    )
+        shards = {entry.file for entry in manifest.load(folder).videos}
+    except UserError:  # damaged, or from another version: its files are known by the form of their names
+        shards = {name for name in names if _SHARD.fullmatch(name)}
+    return sorted(names & {*shards, *_METADATA})
 
 
 def _staging(output: Path) -> Path:
@@ -189,6 +186,11 @@ def check_output(output: Path, overwrite: bool = False) -> None:
         check_new_folder(output)
     elif not overwrite:
         raise UserError(f"{output}: holds a packed corpus. Replace it with `overwrite`, or name another folder.")
+    elif not any(_SHARD.fullmatch(path.name) for path in output.iterdir()):
+        raise UserError(
+            f"{output}: must hold a packed corpus to replace. Received: a {manifest.FILE_NAME} without one of its "
+            "files, which may be something else's. Name another folder, or delete it."
+        )
 
 
 def _estimated(layout: Layout, source: Path, corpus: Path, options: PackOptions, **how) -> dict[str, float]:

@@ -323,7 +323,7 @@ def test_left_out_videos_can_be_allowed(sample_clips, tmp_path):
         ("--workers=0", "`--workers` must be at least 1"),
         ("--size=8", "`--size` must be from 16 to 1024"),
         ("--margin=2", "`--margin` must be from 0 to 1"),
-        ("--upsample=-1", "`--upsample` must be at least 0"),
+        ("--upsample=-1", "`--upsample` must be from 0 to 4"),
         ("--length_tolerance=-1", "`--length_tolerance` must be at least 0"),
         ("--name=My-Corpus", "`--name` must be lower-case"),
     ],

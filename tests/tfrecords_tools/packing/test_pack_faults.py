@@ -234,3 +234,23 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     wait_for(lambda: not any(map(alive, workers)), seconds=10)
+
+
+def test_a_file_that_is_not_of_this_corpus_stays(sample_clips, packed_sample, tmp_path):
+    folder = tmp_path / "corpus"
+    shutil.copytree(packed_sample, folder)
+    mine = ("other-test.tfrecord-00000-of-00001", "aff_wild-train.tfrecord-00005-of-00009")
+    for name in mine:
+        (folder / name).write_text("mine")
+    pack("aff_wild", sample_clips, folder, overwrite=True)
+    assert [(folder / name).read_text() for name in mine] == ["mine", "mine"]
+
+
+def test_a_manifest_of_something_else_is_not_replaced(sample_clips, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("mine")
+    with pytest.raises(UserError, match="must hold a packed corpus to replace"):
+        pack("aff_wild", sample_clips, folder, overwrite=True)
+    assert (folder / "manifest.json").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
