@@ -47,7 +47,8 @@ def refused(run, message):
 @pytest.mark.parametrize(
     ("script", "flags", "missing"),
     [
-        ("train.py", [], ["--experiment", "--data_dir", "--workdir"]),
+        ("train.py", [], ["--workdir"]),
+        ("train.py", ["--workdir=nowhere"], ["--experiment"]),
         ("train.py", ["--experiment=ijcv2019/cnn_m", "--data_dir=x"], ["--workdir"]),
         ("evaluate.py", [], ["--workdir"]),
     ],

@@ -187,7 +187,7 @@ def recola_tree(folder, sample_clips, packed_sample):
     raters = "time;FM1 ;FM2 ;FM3 ;FF1 ;FF2 ;FF3\n"
     for name, video in zip(("P16", "P19"), videos_of(sample_clips), strict=False):
         for sign, dimension in ((1, "valence"), (-1, "arousal")):
-            rows = (";".join([f"{0.04 * i:.2f}", *[f"{sign * (i % 9 - 4) / 5}"] * 6]) for i in range(50))
+            rows = (";".join([f"{0.04 * i:.2f}", *[f"{sign * (i % 9 - 4) / 5}"] * 6]) for i in range(26))
             lay(folder, {f"{dimension}/{name}.csv": raters + "\n".join(rows) + "\n"})
         shutil.copy(video, folder / f"{name}.mp4")
 

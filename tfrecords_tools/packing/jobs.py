@@ -80,6 +80,8 @@ def run(job: Job) -> VideoEntry | LeftOut:
     except Exception as error:
         if getattr(error, "errno", None) in _FULL:
             raise
+        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's name for a full disk
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(job.records)) from None
         if isinstance(error, OSError | MemoryError):
             digest = ""
         result = LeftOut(job.source.video, job.source.split, _reason(job, error))

@@ -50,7 +50,7 @@ def check_manifest(manifest: "Manifest") -> None:
     """Raise a `ValueError` unless a manifest, whose entries are checked already, can be that of a corpus."""
     for name in ("name", "layout", "alignment", "colour_order"):
         _text(name, getattr(manifest, name))
-    _whole("image_size", manifest.image_size, 16, 1024)
+    _whole("image_size", manifest.image_size, 1, 1024)
     _real("margin", manifest.margin, 0, 1)
     _real("fps", manifest.fps, 0, 1_000_000)
     _whole("jpeg_quality", manifest.jpeg_quality, 0, 100)

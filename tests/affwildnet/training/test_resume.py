@@ -84,9 +84,9 @@ def test_batch_normalisation_learns_its_statistics(two_runs):
 
 @pytest.mark.slow
 def test_the_workdir_holds_what_the_evaluator_needs(two_runs, tiny_folder):
-    experiment, data_dir = two_runs[0].open()
-    assert experiment == standardised(steps=9, checkpoint_steps=5)
-    assert data_dir == tiny_folder.resolve()
+    run = two_runs[0].open()
+    assert run.experiment == standardised(steps=9, checkpoint_steps=5)
+    assert run.data_dir == tiny_folder.resolve()
     assert steps_of(two_runs[0]) == [5, 9]
     assert finished(two_runs[0]) == {"step": 9, "reason": "all steps are done"}
     assert list((two_runs[0].path / "tensorboard" / "train").glob("events.*"))
