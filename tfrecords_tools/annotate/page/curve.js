@@ -32,13 +32,7 @@ export class Curves {
     const { context, width, height } = sized(this.running);
     const first = now - NOW * SECONDS, x = time => (time - first) / SECONDS * width, y = scaled(height);
     context.clearRect(0, 0, width, height);
-    context.strokeStyle = colour("line");
-    context.fillStyle = colour("soft");
-    context.font = "11px system-ui";
-    for (const tick of [-1, 0, 1]) {
-      line(context, 0, y(tick), width, y(tick));
-      context.fillText(tick > 0 ? "+1" : tick < 0 ? "−1" : "0", 4, y(tick) + (tick > 0 ? 12 : -3));
-    }
+    valueAxis(context, y, width);
     for (let second = Math.max(0, Math.ceil(first)); second <= first + SECONDS; second += 1) {
       if (second % 5 === 0) {
         line(context, x(second), height - 8, x(second), height);
@@ -126,6 +120,18 @@ export class Curves {
   }
 }
 
-function scaled(height) {
-  return value => 6 + (1 - value) / 2 * (height - 12);
+// The height on the canvas of a value from -1 to 1.
+export function scaled(height, margin = 6) {
+  return value => margin + (1 - value) / 2 * (height - 2 * margin);
+}
+
+// Lines at -1, 0 and 1 with their numbers; the colours and the font stay for the marks of time.
+export function valueAxis(context, y, width) {
+  context.strokeStyle = colour("line");
+  context.fillStyle = colour("soft");
+  context.font = "11px system-ui";
+  for (const tick of [-1, 0, 1]) {
+    line(context, 0, y(tick), width, y(tick));
+    context.fillText(tick > 0 ? "+1" : tick < 0 ? "−1" : "0", 4, y(tick) + (tick > 0 ? 12 : -3));
+  }
 }

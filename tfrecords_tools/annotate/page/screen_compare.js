@@ -1,6 +1,7 @@
 // All raters of one video over each other, how they agree, and whose mean is the label.
 
 import { ask, send } from "./api.js";
+import { scaled, valueAxis } from "./curve.js";
 import { colour, element, length, problem, show } from "./elements.js";
 import { line, sized } from "./pad.js";
 
@@ -86,14 +87,8 @@ export async function compare({ settings, facts, go, video: row }) {
     const { context, width, height } = sized(canvas);
     context.clearRect(0, 0, width, height);
     if (!found?.raters.length) return;
-    const end = found.times.at(-1) || 1, x = time => time / end * width, y = value => 8 + (1 - value) / 2 * (height - 16);
-    context.strokeStyle = colour("line");
-    context.fillStyle = colour("soft");
-    context.font = "11px system-ui";
-    for (const tick of [-1, 0, 1]) {
-      line(context, 0, y(tick), width, y(tick));
-      context.fillText(tick > 0 ? "+1" : tick < 0 ? "−1" : "0", 4, y(tick) + (tick > 0 ? 12 : -3));
-    }
+    const end = found.times.at(-1) || 1, x = time => time / end * width, y = scaled(height, 8);
+    valueAxis(context, y, width);
     for (const part of [0.25, 0.5, 0.75]) {
       line(context, part * width, height - 8, part * width, height);
       context.fillText(length(part * end), part * width + 3, height - 2);
