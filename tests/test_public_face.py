@@ -1,7 +1,6 @@
 """What `import affwildnet` and `import tfrecords_tools` give a notebook, and the wheel that an installation gets."""
 
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 import affwildnet
 import tfrecords_tools
+from tests.helpers.new_process import modules_loaded
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.version import VERSION
@@ -38,11 +38,6 @@ PACKAGES = ("affwildnet", "tfrecords_tools")
 STUBS = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("__init__.pyi"))
 
 
-def in_new_process(code):
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(run.stdout.splitlines()[-1])
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_there_and_is_what_it_says(name):
     found = {"affwildnet": affwildnet, "tfrecords_tools": tfrecords_tools}[name.split(".")[0]]
@@ -54,9 +49,8 @@ def test_a_name_is_there_and_is_what_it_says(name):
 
 
 def test_importing_the_packages_is_quick():
-    code = "import json, sys, affwildnet, tfrecords_tools\nprint(json.dumps(sorted(sys.modules)))"
     heavy = {"tensorflow", "keras", "cv2", "numpy", "matplotlib", "scipy"}
-    assert heavy.isdisjoint(in_new_process(code))
+    assert heavy.isdisjoint(modules_loaded("import affwildnet, tfrecords_tools"))
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda path: str(path.parent.relative_to(ROOT)))
