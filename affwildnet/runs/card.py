@@ -36,6 +36,7 @@ class Card:
       corpus: name and layout of the corpus that the network was trained on; "" where it is not known.
       experiment: name of the experiment; "" where there was none.
       provenance: anything else about its origin that JSON can hold.
+      detector, landmarks: what found the faces and whose 68 points they have, as `records.manifest.Manifest` says it.
     """
 
     image_size: int
@@ -46,6 +47,8 @@ class Card:
     corpus: str = ""
     experiment: str = ""
     provenance: dict = field(default_factory=dict)
+    detector: str = ""
+    landmarks: str = ""
 
     @property
     def aligner(self) -> Aligner:
@@ -64,6 +67,8 @@ class Card:
             corpus=f"{packed.name} ({packed.layout})",
             experiment=experiment,
             provenance=provenance or {},
+            detector=packed.detector,
+            landmarks=packed.landmarks,
         )
 
 

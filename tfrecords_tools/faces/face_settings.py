@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ALIGNMENTS = ("crop", "procrustes")
+DETECTORS = ("blaze", "dlib", "yunet")  # what finds faces
+LANDMARKS = ("dlib", "mesh")  # whose 68 points of a face
+GIVEN = "given"  # boxes or landmarks that came with the dataset
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.faces.face_settings import GIVEN
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import check_new_folder, exchange
 from tfrecords_tools.files.exchange import Exchange, check_writable, recover
@@ -143,6 +144,8 @@ def pack(
                 label_range=layout.label_range,
                 selected=selection,
                 delays=delays,
+                detector=_one_of(entry.detector for entry in entries),
+                landmarks=_one_of(entry.landmarks for entry in entries),
             )
             manifest.save(packed, exchanged.new)
             _describe_for_tfds(packed, exchanged.new)
@@ -206,6 +209,12 @@ def _estimated(layout: Layout, source: Path, corpus: Path, options: PackOptions,
             f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or too short. Give the seconds."
         )
     return {name: round(delay["seconds"], 2) for name, delay in found.items()}
+
+
+def _one_of(said: Iterable[str]) -> str:
+    """Return what found faces or landmarks, which is one thing for all videos for which they were not given."""
+    found = set(said)
+    return next(iter(found - {GIVEN}), GIVEN)
 
 
 def _with_chosen(options: PackOptions, chosen: dict[str, list[str]] | None) -> PackOptions:

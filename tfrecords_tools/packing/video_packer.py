@@ -13,6 +13,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
 from tfrecords_tools.faces.dlib_detector import FaceDetector
+from tfrecords_tools.faces.face_settings import GIVEN
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
@@ -58,6 +59,16 @@ class PackOptions:
     delays: tuple[tuple[str, float], ...] = ()
     max_hole: float = MAX_HOLE
 
+    @property
+    def detector(self) -> str:
+        """One of `face_settings.DETECTORS`."""
+        return "dlib" if self.yunet_model is None else "yunet"
+
+    @property
+    def landmarks(self) -> str:
+        """One of `face_settings.LANDMARKS`."""
+        return "dlib"
+
     def deciding(self) -> dict:
         """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
         described = dataclasses.asdict(self)
@@ -90,7 +101,8 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     if any(chosen):
         choose_annotators(labels, source.annotators, sorted({name for who in chosen for name in who}))
     seen = _Seen(source, options)
-    track, removed = _track(source, options, seen)
+    found = _track(source, options, seen)
+    track, removed = found.track, found.removed
     if source.end is None:
         check_fits(labels, max(seen.sources.values(), default=0), options.length_tolerance, source)
     unused = rows_unused(labels, max(seen.times.values(), default=0.0), len(seen.times), source)
@@ -119,6 +131,8 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         labelled_segments=manifest.to_segments(np.array(kept)[schema.is_labelled(own.values)].tolist()),
         record_bytes=tuple(records.record_bytes),
         rows_unused=unused,
+        detector=found.detector,
+        landmarks=found.landmarks,
     )
 
 
@@ -153,25 +167,44 @@ class _Seen:
             yield frame
 
 
-def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> tuple[Track, int]:
-    """Return the track of the labelled face, and how many of its frames were removed as false detections."""
+@dataclass(frozen=True)
+class _Found:
+    """The track of the labelled face.
+
+    Attributes:
+      track: in the frames that are kept.
+      removed: number of frames that were removed as false detections.
+      detector, landmarks: as in `VideoEntry`.
+    """
+
+    track: Track
+    removed: int
+    detector: str
+    landmarks: str
+
+
+def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> _Found:
     predictor = _predictor(options.landmark_model)
     if source.cropped:
-        return _whole_images(frames, predictor), 0
+        return _Found(_whole_images(frames, predictor), 0, GIVEN, options.landmarks)
     faces = source.read_faces() if source.read_faces is not None else None
     if faces is not None and not options.detect:
-        return given_track(frames, faces, predictor), 0
+        track = given_track(frames, faces, predictor)
+        all_given = all(frames.sources[number] in faces.landmarks for number in track.boxes)
+        return _Found(track, 0, GIVEN, GIVEN if all_given else options.landmarks)
     tracks = track_faces(frames, _detector(options), predictor, options.every)
     if not tracks:
-        return Track(1), 0
+        return _Found(Track(1), 0, options.detector, options.landmarks)
     try:
         if faces is None:
-            return remove_jumps(choose_track(tracks, source.which))
-        # Tracks have the numbers after a conversion to a fixed rate, the dataset's boxes those of the source.
-        boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
-        return remove_jumps(choose_track(tracks, "annotated", Faces(boxes)))
+            chosen = choose_track(tracks, source.which)
+        else:
+            # Tracks have the numbers after a conversion to a fixed rate, the dataset's boxes those of the source.
+            boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
+            chosen = choose_track(tracks, "annotated", Faces(boxes))
     except UserError as error:
         raise UserError(f"{source.path}: {error}") from None
+    return _Found(*remove_jumps(chosen), options.detector, options.landmarks)
 
 
 def _detector(options: PackOptions) -> Detector:

@@ -54,6 +54,7 @@ class VideoEntry:
       labelled_segments: frame numbers of those with a label.
       record_bytes: size of each record in the file, framing included, in order.
       rows_unused: of the annotation, those after the end of the video.
+      detector, landmarks: as in the manifest, of this video.
     """
 
     video: str
@@ -70,6 +71,8 @@ class VideoEntry:
     frames_removed: int = 0
     input_sha256: str = ""
     rows_unused: int = 0
+    detector: str = ""
+    landmarks: str = ""
 
     @property
     def frames(self) -> int:
@@ -114,6 +117,10 @@ class Manifest:
       label_range: lowest and highest label of each dimension, by its name.
       selected: annotators whose mean is the label, by video and dimension; empty where they were not selected.
       delays: seconds by which each annotator's labels were brought forward, by name; empty where none was.
+      detector: what found the faces, one of `face_settings.DETECTORS`; "given" where all boxes came with the dataset;
+        "" in earlier manifests, which do not say.
+      landmarks: whose 68 points the records hold, one of `face_settings.LANDMARKS`; "given" where all came with the
+        dataset; "" in earlier manifests.
     """
 
     name: str
@@ -129,6 +136,8 @@ class Manifest:
     label_range: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
     selected: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     delays: dict[str, float] = field(default_factory=dict)
+    detector: str = ""
+    landmarks: str = ""
     schema_version: int = schema.SCHEMA_VERSION
     colour_order: str = schema.COLOUR_ORDER
     jpeg_quality: int = schema.JPEG_QUALITY

@@ -9,6 +9,7 @@ import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from tfrecords_tools.faces.face_settings import DETECTORS, GIVEN, LANDMARKS
 from tfrecords_tools.records import schema
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def check_entry(entry: "VideoEntry") -> None:
         _whole("record_bytes", size, 17, MOST_BYTES)  # 16 are the framing
     _require(0 < len(entry.record_bytes) == entry.frames, "record_bytes", f"{len(entry.record_bytes)} sizes")
     _require(_within(entry.labelled_segments, entry.segments), "labelled_segments", "frames without a record")
+    _faces(entry)
 
 
 def check_manifest(manifest: "Manifest") -> None:
@@ -57,6 +59,7 @@ def check_manifest(manifest: "Manifest") -> None:
     _require(isinstance(manifest.expression, bool), "expression", manifest.expression)
     _require(manifest.colour_order == schema.COLOUR_ORDER, "colour_order", manifest.colour_order)
     _require(bool(manifest.videos), "videos", manifest.videos)
+    _faces(manifest)
     for left in manifest.left_out:
         for field in dataclasses.fields(left):
             _text(field.name, getattr(left, field.name), empty=True, longest=100_000)
@@ -78,6 +81,11 @@ def check_manifest(manifest: "Manifest") -> None:
         _require(set(chosen) == set(schema.DIMENSIONS), "selected", chosen)
         for names in chosen.values():
             _require(isinstance(names, list) and set(names) <= set(manifest.annotators), "selected", names)
+
+
+def _faces(found: "Manifest | VideoEntry") -> None:
+    _require(found.detector in ("", GIVEN, *DETECTORS), "detector", found.detector)
+    _require(found.landmarks in ("", GIVEN, *LANDMARKS), "landmarks", found.landmarks)
 
 
 def _within(inner: tuple[tuple[int, int], ...], outer: tuple[tuple[int, int], ...]) -> bool:

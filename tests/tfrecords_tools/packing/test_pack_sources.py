@@ -80,7 +80,8 @@ def test_faces_that_come_along_in_images(images, portrait, options, tmp_path):
     source = VideoSource(
         "v", "train", "s", images, numbered, partial(Faces, faces.boxes, faces.landmarks), fps=25, first=0
     )
-    _, entry, records = packed(source, options, tmp_path)
+    corpus, entry, records = packed(source, options, tmp_path)
+    assert (corpus.detector, corpus.landmarks, entry.detector, entry.landmarks) == ("given",) * 4
     assert [record["frame"] for record in records] == there
     assert (entry.frames_decoded, entry.frames_without_face, entry.fps) == (FRAMES - 1, FRAMES - 1 - 4, 25)
     for record in records:
@@ -93,7 +94,8 @@ def test_faces_that_come_along_in_images(images, portrait, options, tmp_path):
 def test_landmarks_are_predicted_in_the_boxes_that_come_along(images, portrait, options, tmp_path):
     (box,) = FaceDetector().detect(portrait)
     source = VideoSource("v", "train", "s", images, numbered, partial(Faces, {1: box}), fps=25, first=0)
-    _, _, (record,) = packed(source, options, tmp_path)
+    corpus, _, (record,) = packed(source, options, tmp_path)
+    assert (corpus.detector, corpus.landmarks) == ("given", options.landmarks)
     eyes, mouth = record["landmarks"][36:48].mean(0), record["landmarks"][48:].mean(0)
     assert 0.2 < eyes[1] < mouth[1] < 1
 
@@ -101,7 +103,8 @@ def test_landmarks_are_predicted_in_the_boxes_that_come_along(images, portrait, 
 def test_detected_afresh_the_annotated_face_is_chosen(images, portrait, options, tmp_path):
     (box,) = FaceDetector().detect(portrait)
     source = VideoSource("v", "train", "s", images, numbered, partial(Faces, {1: box}), fps=25, first=0)
-    _, entry, records = packed(source, replace(options, detect=True), tmp_path)
+    corpus, entry, records = packed(source, replace(options, detect=True), tmp_path)
+    assert (corpus.detector, corpus.landmarks) == (options.detector, options.landmarks)
     assert entry.frames == FRAMES - 1  # also without an entry
     assert records[0]["box"][0] == pytest.approx(box.left, abs=12)
     elsewhere = replace(source, read_faces=partial(Faces, {1: Box(0, 200, 30, 230)}))

@@ -122,6 +122,8 @@ def test_no_mutation_gives_anything_but_one_line(corpus, held):
         ({"split": "testing"}, "`split` cannot be 'testing'"),
         ({"sha256": "x"}, "`sha256` cannot be 'x'"),
         ({"subject": ""}, "`subject` cannot be ''"),
+        ({"detector": "haar"}, "`detector` cannot be 'haar'"),
+        ({"landmarks": ["dlib"]}, "`landmarks` cannot be"),
     ],
 )
 def test_a_field_that_cannot_be_is_named(change, says, corpus, held):
