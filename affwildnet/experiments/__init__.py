@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from affwildnet.experiments import cvprw2017, ijcv2019, omg2019, sample, thesis2018
 from affwildnet.experiments.config import Experiment
-from affwildnet.experiments.published import Published
+from affwildnet.experiments.published import Published, Table
+from affwildnet.experiments.tables import of_paper
 from tfrecords_tools.errors import UserError, suggestion
 
 
@@ -15,20 +16,25 @@ class Paper:
     Attributes:
       title: authors, title, place and year.
       experiments: what this package can train and score.
-      others: rows of the paper's tables on the methods of other groups.
+      tables: its tables of results, as printed.
     """
 
     title: str
     experiments: tuple[Experiment, ...]
-    others: tuple[Published, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def others(self) -> tuple[Published, ...]:
+        """The rows of its tables on the methods of other groups."""
+        return tuple(row for table in self.tables for row in table.rows if not row.experiment)
 
 
 PAPERS: dict[str, Paper] = {
     "sample": Paper("No paper: the sample corpus of animated portraits", sample.EXPERIMENTS),
-    "ijcv2019": Paper(ijcv2019.TITLE, ijcv2019.EXPERIMENTS, ijcv2019.OTHERS),
-    "cvprw2017": Paper(cvprw2017.TITLE, cvprw2017.EXPERIMENTS, cvprw2017.OTHERS),
-    "omg2019": Paper(omg2019.TITLE, omg2019.EXPERIMENTS, omg2019.OTHERS),
-    "thesis2018": Paper(thesis2018.TITLE, thesis2018.EXPERIMENTS, thesis2018.OTHERS),
+    "ijcv2019": Paper(ijcv2019.TITLE, ijcv2019.EXPERIMENTS, of_paper("ijcv2019")),
+    "cvprw2017": Paper(cvprw2017.TITLE, cvprw2017.EXPERIMENTS, of_paper("cvprw2017")),
+    "omg2019": Paper(omg2019.TITLE, omg2019.EXPERIMENTS, of_paper("omg2019")),
+    "thesis2018": Paper(thesis2018.TITLE, thesis2018.EXPERIMENTS, of_paper("thesis2018")),
 }
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment for paper in PAPERS.values() for experiment in paper.experiments

@@ -203,6 +203,22 @@ class EvaluationConfig:
     patience: int = 0
 
 
+@dataclass(frozen=True)
+class DataConfig:
+    """What an experiment needs of its packed corpus. Training on another one is an error, unless the field says so.
+
+    Attributes:
+      layout: of the dataset that the corpus was packed from, such as "aff_wild"; empty takes any.
+      alignment: how the faces were cut out, "crop" or "procrustes"; empty takes either.
+      labels: "one_annotator" where the labels of the training split must be those of a single annotator for each video;
+        empty takes any.
+    """
+
+    layout: str = ""
+    alignment: str = ""
+    labels: str = ""
+
+
 PROTOCOLS = {
     "frames": "each frame, pooled over the split",
     "utterances": "median or mean of each sequence's frames, mean of an utterance's sequences, pooled over utterances",
@@ -221,6 +237,7 @@ class Experiment:
       model: the network.
       training: how it is trained.
       evaluation: how it is scored.
+      data: what it needs of the packed corpus.
       published: rows of the paper's tables with the numbers of this experiment.
       corpus: name of the corpus that the paper trains and scores on.
       protocol: how the published numbers are computed, a key of `PROTOCOLS`.
@@ -236,3 +253,4 @@ class Experiment:
     corpus: str = "Aff-Wild"
     protocol: str = "frames"
     notes: str = ""
+    data: DataConfig = DataConfig()

@@ -9,7 +9,7 @@ from affwildnet.experiments.published import Published
 
 # Fields of the network that its width multiplies.
 SCALED = ("landmark_encoder", "hidden", "recurrent_units", "joined_hidden")
-METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE"}
+METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE", "rmse": "RMSE"}
 _COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
 _NOT_OURS = "(other groups)"
 # What of a fused network is in its members.
@@ -42,13 +42,16 @@ def listing() -> str:
 
 def _lines(paper: Paper) -> Iterator[str]:
     for experiment in paper.experiments:
+        source = experiment.name.split("/")[0]
         by_numbers: dict[tuple, list[Published]] = {}
         for row in experiment.published:
             by_numbers.setdefault(_numbers(row), []).append(row)
         if not by_numbers:
             yield _COLUMNS.format(experiment.name, "-", "-", "-", "-", experiment.title)
         for index, (numbers, rows) in enumerate(by_numbers.items()):
-            tables = ", ".join(sorted({row.table for row in rows}, key=float))
+            own = sorted({row.table for row in rows if row.source == source}, key=float)
+            elsewhere = sorted({f"{row.source}/{row.table}" for row in rows if row.source != source})
+            tables = ", ".join([*own, *elsewhere])
             name, last = (experiment.name, experiment.title) if index == 0 else ("", f"  {rows[0].row}")
             yield _COLUMNS.format(name, tables, *numbers, last)
     for row in paper.others:
@@ -61,7 +64,8 @@ def _numbers(row: Published) -> tuple[str, str, str]:
     scores = row.scores[metric]
     if metric == "accuracy":
         return METRICS[metric], "", f"{scores['total']:.3f}"
-    return METRICS[metric], f"{scores['valence']:.3f}", f"{scores['arousal']:.3f}"
+    valence, arousal = (f"{scores[name]:.3f}" if name in scores else "-" for name in ("valence", "arousal"))
+    return METRICS[metric], valence, arousal
 
 
 def description(experiment: Experiment) -> str:
@@ -79,7 +83,7 @@ def description(experiment: Experiment) -> str:
         f"scored: {PROTOCOLS[experiment.protocol]}",
         *_cost(experiment),
     ]
-    for part in ("model", "training", "evaluation"):
+    for part in ("model", "training", "evaluation", "data"):
         lines += ["", f"{part}:", *_fields(getattr(experiment, part))]
     for row in experiment.published:
         lines += ["", f"published in {row.source}, table {row.table}, row {row.row!r}, on {row.corpus}:"]

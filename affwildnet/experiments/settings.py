@@ -10,11 +10,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from affwildnet.experiments import overrides
-from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, TrainingConfig
+from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, TrainingConfig
 from tfrecords_tools.commands import attributes_of
 
-PARTS = {"model": ModelConfig, "training": TrainingConfig, "evaluation": EvaluationConfig, "": Experiment}
-TITLES = {"model": "The network", "training": "Training", "evaluation": "Evaluation", "": "The experiment"}
+PARTS = {
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "evaluation": EvaluationConfig,
+    "data": DataConfig,
+    "": Experiment,
+}
+TITLES = {
+    "model": "The network",
+    "training": "Training",
+    "evaluation": "Evaluation",
+    "data": "The packed corpus",
+    "": "The experiment",
+}
 # Of the fields that are numbers; what stands here as "" has no unit.
 UNITS = {
     "model.image_size": "pixels",

@@ -6,9 +6,9 @@ a row twice, two checkpoints of one run were scored: the best for valence and th
 split.
 """
 
-from affwildnet.experiments.config import EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
+from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.experiments.published import Published, row
+from affwildnet.experiments.tables import of_experiment
 from tfrecords_tools.errors import check_choice
 
 TITLE = 'Liu, "Aff-Wild Database and AffWildNet", MSc thesis, Imperial College London, 2018'
@@ -35,9 +35,6 @@ _NOTES = {
 _TWO = " The thesis does not say which of two checkpoints is the best for valence and which for arousal."
 
 CASES = tuple(_NOTES)
-
-# CCC of valence and arousal, MSE of valence and arousal.
-Score = tuple[float, float, float, float]
 
 
 def stages(case: str, model: ModelConfig) -> tuple[Stage, ...]:
@@ -70,12 +67,10 @@ def _experiment(
     title: str,
     network: str,
     case: str,
-    rows: dict[tuple[str, str], tuple[Score, ...]],
     pretrained: str = "VGG-Face",
     window: int = 80,
     notes: str = "",
 ) -> Experiment:
-    """Return an experiment; `rows` holds by (table, row) the scores of one or two checkpoints."""
     model = NETWORKS[network]
     steps = stages(case, model)
     training = TrainingConfig(
@@ -86,25 +81,20 @@ def _experiment(
         stages=steps,
         learning_rate=steps[-1].learning_rate,
     )
-    two = any(len(scores) > 1 for scores in rows.values())
+    name = f"thesis2018/{name}"
+    published = of_experiment(name)
+    two = any(row.checkpoint != "best_mean" for row in published)
     return Experiment(
-        f"thesis2018/{name}",
+        name,
         title,
         model,
         training,
         EvaluationConfig(batch_size=2, window=window),
-        tuple(published for (table, name), scores in rows.items() for published in _rows(table, name, scores)),
+        published,
         _CORPUS,
+        data=DataConfig("thesis", "crop"),
         notes=f"{_NOTES[case]}{_TWO if two else ''}{notes}".strip(),
     )
-
-
-def _rows(table: str, name: str, scores: tuple[Score, ...]) -> list[Published]:
-    names = [name] if len(scores) == 1 else [f"{name}, {nth} checkpoint" for nth in ("first", "second")]
-    return [
-        row("thesis2018", table, name, f"{_CORPUS}, test set", numbers[:2], numbers[2:])
-        for name, numbers in zip(names, scores, strict=True)
-    ]
 
 
 _ATTENTION = ", two GRU layers with attention"
@@ -116,22 +106,20 @@ _TITLES = {
 }
 
 
-def _vggface(case: str, rows: dict[tuple[str, str], tuple[Score, ...]], window: int = 80) -> Experiment:
+def _vggface(case: str, window: int = 80) -> Experiment:
     name = f"vggface_attention_{case}" if window == 80 else f"vggface_attention_{window}_{case}"
     title = _TITLES[case].format("VGG-Face") + _ATTENTION + ("" if window == 80 else f", {window} frames")
-    return _experiment(name, title, "thesis_vgg_face_attention", case, rows, window=window)
+    return _experiment(name, title, "thesis_vgg_face_attention", case, window=window)
 
 
-def _resnet50(case: str, *scores: Score) -> Experiment:
+def _resnet50(case: str) -> Experiment:
     title = _TITLES[case].format("ResNet-50") + _ATTENTION
-    rows = {("6.4", f"ResNet50-IN({case})"): scores}
-    return _experiment(f"resnet50_attention_{case}", title, "thesis_resnet50_attention", case, rows, "ImageNet")
+    return _experiment(f"resnet50_attention_{case}", title, "thesis_resnet50_attention", case, "ImageNet")
 
 
-def _densenet121(case: str, *scores: Score) -> Experiment:
+def _densenet121(case: str) -> Experiment:
     title = _TITLES[case].format("DenseNet-121") + _ATTENTION
-    rows = {("6.4", f"DenseNet121-IN({case})"): scores}
-    return _experiment(f"densenet121_attention_{case}", title, "thesis_densenet121_attention", case, rows, "ImageNet")
+    return _experiment(f"densenet121_attention_{case}", title, "thesis_densenet121_attention", case, "ImageNet")
 
 
 EXPERIMENTS = (
@@ -140,61 +128,39 @@ EXPERIMENTS = (
         "VGG-Face frozen, two LSTM layers, with peepholes",
         "thesis_vgg_face_lstm",
         "c0",
-        {("6.2", "LSTM"): ((0.290, 0.294, 0.031, 0.023), (0.303, 0.249, 0.037, 0.029))},
     ),
     _experiment(
         "vggface_gru_c0",
         "VGG-Face frozen, two GRU layers",
         "thesis_vgg_face_gru",
         "c0",
-        {("6.2", "GRU"): ((0.156, 0.362, 0.054, 0.022), (0.353, 0.358, 0.034, 0.023))},
     ),
     _experiment(
         "vggface_indrnn_c0",
         "VGG-Face frozen, two IndRNN layers",
         "thesis_vgg_face_indrnn",
         "c0",
-        {("6.2", "IndRNN"): ((0.332, 0.237, 0.031, 0.027), (0.392, 0.254, 0.028, 0.023))},
     ),
-    _vggface(
-        "c0",
-        {
-            ("6.4", "VGGFace(c0)"): ((0.347, 0.409, 0.033, 0.020), (0.412, 0.342, 0.032, 0.026)),
-            ("6.2", "GRU-Attention"): ((0.347, 0.409, 0.033, 0.020), (0.412, 0.342, 0.032, 0.026)),
-        },
-    ),
-    _vggface("c1", {("6.4", "VGGFace(c1)"): ((0.353, 0.313, 0.024, 0.023),)}),
-    _vggface(
-        "c2",
-        {
-            ("6.4", "VGGFace(c2)"): ((0.479, 0.327, 0.020, 0.020),),
-            ("6.5", "80 (c2)"): ((0.479, 0.327, 0.020, 0.020),),
-        },
-    ),
-    _vggface(
-        "c3",
-        {
-            ("6.4", "VGGFace(c3)"): ((0.555, 0.456, 0.018, 0.017),),
-            ("6.5", "80 (c3)"): ((0.555, 0.456, 0.018, 0.017),),
-        },
-    ),
-    _vggface("c2", {("6.5", "70 (c2)"): ((0.367, 0.346, 0.023, 0.020),)}, 70),
-    _vggface("c3", {("6.5", "70 (c3)"): ((0.403, 0.499, 0.021, 0.016), (0.491, 0.424, 0.020, 0.018))}, 70),
-    _vggface("c2", {("6.5", "100 (c2)"): ((0.403, 0.459, 0.025, 0.016),)}, 100),
-    _vggface("c3", {("6.5", "100 (c3)"): ((0.351, 0.404, 0.025, 0.017), (0.498, 0.388, 0.020, 0.018))}, 100),
-    _resnet50("c0", (0.280, 0.107, 0.044, 0.034)),
-    _resnet50("c1", (0.162, 0.071, 0.068, 0.046), (0.163, 0.037, 0.048, 0.038)),
-    _resnet50("c2", (0.303, 0.393, 0.033, 0.019)),
-    _resnet50("c3", (0.332, 0.429, 0.027, 0.019)),
-    _densenet121("c0", (0.154, 0.185, 0.061, 0.034)),
-    _densenet121("c2", (0.468, 0.294, 0.024, 0.022)),
-    _densenet121("c3", (0.449, 0.306, 0.022, 0.021), (0.368, 0.312, 0.025, 0.021)),
+    _vggface("c0"),
+    _vggface("c1"),
+    _vggface("c2"),
+    _vggface("c3"),
+    _vggface("c2", 70),
+    _vggface("c3", 70),
+    _vggface("c2", 100),
+    _vggface("c3", 100),
+    _resnet50("c0"),
+    _resnet50("c1"),
+    _resnet50("c2"),
+    _resnet50("c3"),
+    _densenet121("c0"),
+    _densenet121("c2"),
+    _densenet121("c3"),
     _experiment(
         "densenet169_attention_c0",
         "DenseNet-169 frozen" + _ATTENTION,
         "thesis_densenet169_attention",
         "c0",
-        {},
         "ImageNet",
         notes="The thesis gives no numbers, only that DenseNet-121 is better (section 6.3.1).",
     ),
@@ -203,11 +169,8 @@ EXPERIMENTS = (
         "ResNet-50 of VGGFace2 frozen" + _ATTENTION,
         "thesis_resnet50_attention",
         "c0",
-        {},
         "VGGFace2",
         notes="The thesis gives no numbers, only that it is below VGG-Face, and doubts the conversion of its weights "
         "(section 6.3.1).",
     ),
 )
-
-OTHERS: tuple[Published, ...] = ()

@@ -1,6 +1,7 @@
 """The papers' result tables, typed from the papers. A line has the experiment that stands for it, the row, the numbers.
 
-Before the lines are the columns, in the paper's order. `-` stands for a row that belongs to other groups.
+Before the lines are the columns, in the paper's order. `-` stands for a row that belongs to other groups; a table whose
+rows give different scores has several blocks.
 """
 
 PAIR = "ccc.valence ccc.arousal"
@@ -144,6 +145,22 @@ CVPRW2017 = {
 }
 
 OMG2019 = {
+    "1": {
+        "rmse.valence pearson.valence ccc.valence": """
+            - | [22] CNN-RNN | 0.107 0.554 0.507
+        """,
+        "rmse.valence rmse.arousal pearson.valence pearson.arousal ccc.valence ccc.arousal": """
+            - | [6] features of sound, face and text + LSTM | 0.081 0.086 | 0.758 0.702 | 0.756 0.672
+        """,
+        "mse.valence mse.arousal ccc.valence ccc.arousal": """
+            - | [5] FATAUVA-Net | 0.123 0.095 | 0.396 0.282
+        """,
+        PAIR: """
+            ijcv2019/affwildnet_resnet50 | [26] [29] AffWildNet, Aff-Wild | 0.570 0.430
+            ijcv2019/recola_affwildnet   | [26] [29] AffWildNet, RECOLA   | 0.526 0.273
+            ijcv2019/afew_va_affwildnet  | [26] [29] AffWildNet, AFEW-VA  | 0.515 0.556
+        """,
+    },
     "3": {
         PAIR_AND_MEAN: """
             vggface          | VGG-Face, with post-processing                          | 0.378 0.203 0.291
