@@ -106,8 +106,8 @@ AFF_WILD = (
         "AffWildNet on ResNet-50: landmarks, FC 1500, two GRU layers (table 6)",
         NETWORKS["affwildnet_resnet50"],
         "ImageNet",
-        notes="The paper gives no numbers for this variant on Aff-Wild. omg2019 (table 1 and section 2) prints 0.57 and "
-        "0.43 for it, which table 9 here prints for a network that table 8 calls VGG-Face-GRU.",
+        notes="The paper gives no numbers for this variant on Aff-Wild. omg2019 (table 1 and section 2) prints 0.57 "
+        "and 0.43 for it, which table 9 here prints for a network that table 8 calls VGG-Face-GRU.",
     ),
     _experiment(
         "vggface_lstm",
