@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.boxes import Box
@@ -87,14 +86,27 @@ class Aligner:
         from_centre, to_centre = anchors.mean(0), target.mean(0)
         if not np.ptp(anchors, axis=0).any():
             raise UserError("The eyes, nose and mouth of a face must lie in different places. Received: one place.")
-        rotation, fit = orthogonal_procrustes(anchors - from_centre, target - to_centre)
-        linear = rotation * fit / np.square(anchors - from_centre).sum()
+        linear = similarity(anchors - from_centre, target - to_centre)
         offset = to_centre - from_centre @ linear
         matrix = np.column_stack([linear.T, offset])
         face = cv2.warpAffine(
             image, matrix, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return face, ((landmarks @ linear + offset + 0.5) / self.size).astype(np.float32)
+
+
+def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return (2, 2), the rotation and scaling M for which points @ M is nearest to `target` by least squares.
+
+    It never mirrors: as a complex number, a point is turned and scaled by the factor that fits best. The orthogonal
+    Procrustes problem admits reflections too, and takes one for a few faces that are seen from the side.
+
+    Args:
+      points, target: (n, 2) x, y, each with mean 0.
+    """
+    given, wanted = points @ (1, 1j), target @ (1, 1j)
+    factor = np.vdot(given, wanted) / np.vdot(given, given)
+    return np.array([[factor.real, factor.imag], [-factor.imag, factor.real]])
 
 
 def _touch(box: Box, frame: Box) -> bool:

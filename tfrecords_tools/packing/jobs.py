@@ -25,7 +25,7 @@ from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
-PACKING_VERSION = 1
+PACKING_VERSION = 2
 # Nothing can be written: that is no video's fault, and packing the others is of no use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.alignment import Aligner, similarity
 from tfrecords_tools.faces.boxes import Box, choose
 
 HEIGHT, WIDTH = 300, 400
@@ -186,3 +186,33 @@ def test_the_face_that_continues_is_chosen_before_a_larger_one():
     assert choose([larger, moved], None) == larger
     assert choose([larger], previous) == larger
     assert choose([], previous) is None
+
+
+def nearest_rotation(points, target):
+    """The rotation and scaling nearest to `target`, by trying all angles and taking the best scale of each."""
+    found = []
+    for angle in np.linspace(0, 2 * np.pi, 72_001):
+        turned = points @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+        scale = max(0.0, (turned * target).sum() / (turned**2).sum())
+        found.append((((scale * turned - target) ** 2).sum(), angle, scale))
+    _, angle, scale = min(found)
+    return scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+def test_a_profile_is_turned_and_never_mirrored():
+    # Five points of a face turned beyond the profile: of all orthogonal matrices, a reflection would fit best.
+    target = np.array([(-0.19, -0.21), (0.19, -0.21), (0, 0), (-0.15, 0.2), (0.15, 0.2)])
+    profile = target * (-0.3, 1) + [(0, 0), (0, 0), (0.3, 0), (0, 0), (0, 0)]
+    profile -= profile.mean(0)
+    u, _, v = np.linalg.svd(profile.T @ target)
+    assert np.linalg.det(u @ v) < 0
+    found = similarity(profile, target)
+    assert np.linalg.det(found) > 0
+    np.testing.assert_allclose(found, nearest_rotation(profile, target), atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_similarity_is_the_nearest_of_all_rotations(seed):
+    random = np.random.default_rng(seed)
+    points, target = (values - values.mean(0) for values in random.normal(size=(2, 5, 2)))
+    np.testing.assert_allclose(similarity(points, target), nearest_rotation(points, target), atol=1e-3)
