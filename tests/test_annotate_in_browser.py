@@ -15,6 +15,8 @@ from tfrecords_tools.records.reader import read_columns
 
 pytestmark = pytest.mark.slow
 
+SETTLES = 0.25  # seconds by which a busy player corrects its time once it is paused
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -54,8 +56,7 @@ def test_a_stick_that_follows_a_curve_gives_its_labels(browser, sample_clips, tm
     name = sample_clip(sample_clips, tmp_path)
     with served(tmp_path) as (_, address):
         rater = Rater(browser, address, dimensions=["valence", "arousal"])
-        rater.list_videos()
-        rater.open(name)
+        rater.go_to(name)
         rater.page.select_option("[aria-label=Speed]", "0.5")
         rater.move("0.6 * Math.sin(2 * t)", "0.5 - 0.6 * t")
         rater.record()
@@ -75,11 +76,10 @@ def test_a_stick_that_follows_a_curve_gives_its_labels(browser, sample_clips, tm
 def test_pause_seek_back_punch_in_and_undo(browser, source):
     with served(source) as (_, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         rater.move("0.5")
         rater.record(to=1.0)
-        paused = rater.page.evaluate("document.querySelector('video').currentTime")
+        paused = rater.time
         rater.record()  # goes on from where it was paused
         rater.seek(1.2)
         rater.move("-0.5")
@@ -101,22 +101,20 @@ def test_pause_seek_back_punch_in_and_undo(browser, source):
 def test_a_server_that_is_killed_loses_a_second_at_most(browser, source):
     with served(source) as (process, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         rater.move("0.3")
         rater.page.keyboard.press(" ")
         rater.until("document.querySelector('video').currentTime >= 1.5")
-        killed_at = rater.page.evaluate("document.querySelector('video').currentTime")
+        killed_at = rater.time
         process.kill()
         rater.until("document.querySelector('#problem').textContent.includes('server has gone')")
         assert rater.page.inner_text("#record") == "Record"  # nobody goes on rating in vain
         rater.page.close()
     with served(source) as (_, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         assert "You were here" in rater.page.inner_text("#state")
-        begun_at = rater.page.evaluate("document.querySelector('video').currentTime")
+        begun_at = rater.time
         assert killed_at - 1 <= begun_at <= 3
         rater.move("-0.3")
         rater.record()
@@ -129,17 +127,15 @@ def test_a_server_that_is_killed_loses_a_second_at_most(browser, source):
 def test_a_tab_that_is_closed_goes_on_where_it_was(browser, source):
     with served(source) as (_, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         rater.move("0.3")
         rater.page.keyboard.press(" ")
         rater.until("document.querySelector('video').currentTime >= 1.5")
-        closed_at = rater.page.evaluate("document.querySelector('video').currentTime")
+        closed_at = rater.time
         rater.page.close()
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
-        assert rater.page.evaluate("document.querySelector('video').currentTime") >= closed_at - 1
+        rater.go_to("one")
+        assert rater.time >= closed_at - 1
         rater.move("-0.3")
         rater.record()
         rater.finish()
@@ -161,8 +157,7 @@ def test_a_second_tab_is_told(browser, source):
 def test_what_cannot_be_saved_is_kept_until_it_can(browser, source):
     with served(source) as (_, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         rater.move("0.5")
         in_the_way = source / ".annotate" / "drafts" / "ann" / "valence" / "one.jsonl"
         in_the_way.mkdir(parents=True)
@@ -173,7 +168,7 @@ def test_what_cannot_be_saved_is_kept_until_it_can(browser, source):
         rater.until("document.querySelector('#problem').textContent.includes('not saved yet')")
         in_the_way.rmdir()
         rater.until("document.querySelector('#problem').hidden")
-        stopped_at = rater.page.evaluate("document.querySelector('video').currentTime")
+        stopped_at = rater.time
         rater.move("-0.5")
         rater.record()
         rater.finish()
@@ -234,8 +229,7 @@ def test_a_clip_of_one_second(browser, tmp_path):
     write_clip(tmp_path / "videos" / "one.mp4", 1.0)
     with served(tmp_path) as (_, address):
         rater = Rater(browser, address)
-        rater.list_videos()
-        rater.open("one")
+        rater.go_to("one")
         rater.move("0.7")
         rater.record()
         rater.finish()
@@ -266,12 +260,13 @@ def test_a_clip_of_an_hour_with_a_hundred_thousand_samples(browser, tmp_path, ca
         rater = Rater(browser, address)
         rater.page.add_init_script(TIMED)
         rater.page.reload()
-        rater.list_videos()
-        rater.open("hour", "button:has-text('Replay')")
+        rater.go_to("hour", "button:has-text('Replay')")
         rater.move("0.5")
         rater.seek(1800)
         rater.page.evaluate("window.times = []")
-        rater.record(to=1804)
+        begun = rater.time
+        rater.record(to=begun + 3)
+        ended = rater.time
         timed = np.sort(rater.page.evaluate("window.times"))
         rater.page.click("#verify")
         rater.page.wait_for_selector("text=verified")
@@ -285,10 +280,38 @@ def test_a_clip_of_an_hour_with_a_hundred_thousand_samples(browser, tmp_path, ca
               f"99 % {np.quantile(timed, 0.99):.2f} ms, longest {timed[-1]:.2f} ms of {len(timed)}; "
               f"the list {listed:.0f} ms")  # fmt: skip
     rows = read(catalogue, "ann", "valence", "hour")
-    # Which of its two frames a second are displayed depends on the machine; those that are have the new value.
-    inside = rows[(rows[:, 0] >= 1800) & (rows[:, 0] <= 1805), 1]
-    assert (inside == 500).any()
-    assert at(rows, 1700) == pytest.approx(0.8 * np.sin(1700 / 7), abs=0.01)
+    # Which of its two frames a second are displayed depends on the machine; what was there before is gone everywhere.
+    new = (rows[:, 0] > begun - 0.001) & (rows[:, 0] < ended - SETTLES)
+    assert new.sum() > 10
+    assert set(rows[new, 1]) == {500}
+    old = (rows[:, 0] < begun - 0.5) | (rows[:, 0] > ended + 0.5)
+    np.testing.assert_allclose(rows[old, 1] / 1000, 0.8 * np.sin(rows[old, 0] / 7), atol=0.002)
+
+
+# As on a machine that is too busy to display a frame, or a window that another one covers: the video plays on.
+UNSEEN = "HTMLVideoElement.prototype.requestVideoFrameCallback = () => {};"
+
+
+def test_what_is_recorded_while_no_frame_is_displayed_takes_the_place_of_the_old(browser, source):
+    annotate(Catalogue(source), "ann", "one", lambda time: -0.5)
+    with served(source) as (_, address):
+        rater = Rater(browser, address)
+        rater.page.add_init_script(UNSEEN)
+        rater.page.reload()
+        rater.go_to("one", "button:has-text('Replay')")
+        rater.seek(1.0)
+        begun = rater.time
+        rater.move("0.5")
+        rater.record(to=begun + 1)
+        ended = rater.time
+        rater.page.click("#verify")
+        rater.page.wait_for_selector("text=verified")
+        assert rater.errors == []
+    rows = read(Catalogue(source), "ann", "valence", "one")
+    inside = (rows[:, 0] > begun - 0.001) & (rows[:, 0] < ended - SETTLES)
+    assert set(rows[inside, 1]) == {500}
+    assert set(rows[(rows[:, 0] < begun - 0.001) | (rows[:, 0] > ended + 0.001), 1]) == {-500}
+    assert np.diff(rows[inside, 0]).max() < 0.5  # not the two ends alone
 
 
 def test_practice_keeps_nothing(browser, source):

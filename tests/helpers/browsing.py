@@ -91,6 +91,16 @@ class Rater:
         self.page.locator("tr", has_text=video).locator(button).first.click()
         self.ready()
 
+    def go_to(self, video, button="button.primary"):
+        """Go from the welcome screen to a video, and wait until it can be recorded."""
+        self.list_videos()
+        self.open(video, button)
+
+    @property
+    def time(self):
+        """The moment of the video in seconds."""
+        return self.page.evaluate("document.querySelector('video').currentTime")
+
     def ready(self):
         """Wait until a video can be recorded."""
         self.page.wait_for_selector("#record")

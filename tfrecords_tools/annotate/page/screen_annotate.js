@@ -12,6 +12,7 @@ import { save } from "./settings.js";
 import { Trace } from "./trace.js";
 
 const COUNTDOWN = 3, BACK = 5, SPEEDS = [1, 0.75, 0.5];
+const LATE = 0.1; // seconds of the video without a displayed frame after which its own clock gives the samples
 
 export async function annotate({ settings, facts, go, video: row, verifying = false, practising = false }) {
   const player = new Player(row.number), input = new Input(settings);
@@ -57,15 +58,24 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     pad.given = null;
     recorder.begin();
     recording = "soon";
+    const from = player.time;
     const plays = await player.start(COUNTDOWN, Number(speed.value)).catch(() => false);
     if (recording === "soon" && plays) recording = true;
+    sample(from);
     player.recording(recording === true);
+  }
+
+  // What is recorded replaces what stood there from its first sample to its last: there is one at both ends, and in
+  // between, also where no frame is displayed for a while.
+  function sample(time) {
+    if (recording === true) recorder.put(time, { ...input.poll() });
   }
 
   function stop() {
     const was = recording;
-    recording = false;
     player.pause();
+    sample(Math.min(player.time, duration));
+    recording = false;
     recorder.flush();
     record.textContent = "Record";
     record.classList.remove("recording");
@@ -129,10 +139,10 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
 
   player.frame = time => {
     shownTime = time;
-    if (recording === true) recorder.put(time, { ...input.poll() });
+    sample(time);
   };
   player.ended = () => {
-    if (recording === true) recorder.put(Math.max(duration, shownTime + 0.001), { ...input.poll() });
+    sample(Math.max(duration, shownTime + 0.001));
     stop();
     play.textContent = "Play";
     const holes = recorder.traces[settings.dimensions[0]].holes(duration);
@@ -170,6 +180,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
   const tick = () => {
     if (!running) return;
     input.poll();
+    if (player.playing && player.time > recorder.last + LATE) sample(player.time);
     const now = player.playing ? shownTime : player.time;
     if (recording !== true && recording !== "soon" && player.playing) {
       pad.given = Object.fromEntries(settings.dimensions.map(name => [name, recorder.traces[name].at(now) ?? 0]));
