@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
+from tfrecords_tools.video.timeline import file_zero
 
 # What Chromium, Firefox and Safari play as it is.
 CONTAINERS = {".mp4": ("h264",), ".m4v": ("h264",), ".mov": ("h264",), ".webm": ("vp8", "vp9", "av1")}
@@ -62,12 +63,12 @@ def facts(path: Path) -> VideoFacts:
 
 
 def times(path: Path) -> list[float]:
-    """Return the presentation time in seconds of every frame that decodes, in order."""
+    """Return the presentation time in seconds of every frame that decodes, in order, from the container's zero."""
     av = _av()
     with av.open(str(path), metadata_errors="ignore") as container:
-        stream = container.streams.video[0]
+        stream, zero = container.streams.video[0], file_zero(container)
         stream.thread_type = "AUTO"
-        return [float(frame.time) for frame in container.decode(stream) if frame.time is not None]
+        return [float(frame.time) - zero for frame in container.decode(stream) if frame.time is not None]
 
 
 def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda share: None) -> None:
@@ -99,12 +100,13 @@ def _copy(av, source, target, progress: Callable[[float], None]) -> None:
     stream.thread_type = "AUTO"
     sound = next(iter(source.streams.audio), None)
     length = float(source.duration or 0) / av.time_base
-    video, audio, last = None, None, -1
+    video, audio, last, zero = None, None, -1, file_zero(source)
     if sound is not None:
         audio = target.add_stream("aac", rate=sound.rate or 48_000)
     for frame in source.decode(*[each for each in (stream, sound) if each is not None]):
         if isinstance(frame, av.AudioFrame):
-            frame.pts = None if frame.pts is None else frame.pts
+            if frame.pts is not None:
+                frame.pts -= round(zero / frame.time_base)
             target.mux(audio.encode(frame))
             continue
         upright = _upright(av, frame, stream)
@@ -115,11 +117,12 @@ def _copy(av, source, target, progress: Callable[[float], None]) -> None:
             video.codec_context.time_base = video.time_base = _TIME_BASE
         if frame.time is None:
             continue
-        pts = max(last + 1, round(float(frame.time) / float(_TIME_BASE)))
+        seconds = float(frame.time) - zero
+        pts = max(last + 1, round(seconds / float(_TIME_BASE)))
         upright.pts, upright.time_base, last = pts, _TIME_BASE, pts
         target.mux(video.encode(upright))
         if length:
-            progress(min(1.0, float(frame.time) / length))
+            progress(min(1.0, max(0.0, seconds) / length))
     if video is None:
         raise ValueError("no frame of it decodes")
     target.mux(video.encode(None))

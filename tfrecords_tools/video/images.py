@@ -1,5 +1,6 @@
 """A folder of images as the frames of a video: which files, in which order, with which numbers."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,22 @@ from tfrecords_tools.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 IMAGE_FPS = 25.0  # of a folder of images whose frame rate is not known
+
+
+def check_name(path: Path) -> None:
+    """Raise a `UserError` if the name of a file is no text: OpenCV ends the whole process with such a name."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{shown_name(path)}: the name of a file must be UTF-8 text. Received: other bytes, written here as "
+            "\\x... . Rename it."
+        ) from None
+
+
+def shown_name(path: str | Path) -> str:
+    """Return a path as text that can be printed and stored: bytes that are no UTF-8 are written as \\x.."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
@@ -51,7 +68,11 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
       UserError: if the file is not a readable image.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    check_name(path)
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # also where the header names a size that no memory holds
+        image = None
     if image is None:
         raise UserError(f"{path}: not a readable image. Replace it, or remove it: the frame then has no face.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""Frames of a video file or a folder of images with their true times."""
+"""Frames of a video file or a folder of images with their true numbers and times."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,22 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.video.images import IMAGE_FPS, image_files, read_image
+from tfrecords_tools.video.images import IMAGE_FPS, check_name, image_files, read_image
+from tfrecords_tools.video.timeline import read_timeline
 
 # The errors below report broken files; the decoder's own messages would hide them.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv",
+    ".flv", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".vob", ".asf", ".divx", ".mxf",
+)  # fmt: skip
+# Widths of a pixel, in its heights, that are believed: others come from a damaged header.
+_PIXELS = (0.25, 4.0)
+# Calls without a frame, after which a video ends whose packets are not known.
+_PATIENCE = 64
 
 
 @dataclass(frozen=True)
@@ -24,22 +32,49 @@ class Frame:
     """One decoded frame.
 
     Attributes:
-      number: 1-based. Of a video, its position among the frames that decode; of a folder, the number in the image's
-        name; after a conversion to a fixed rate, its position at that rate.
-      timestamp: presentation time in seconds; after a conversion, (number - 1) / rate.
-      image: (height, width, 3) uint8, RGB, upright.
+      number: 1-based. Of a video, its place among the coded frames, those that do not decode included; of a folder, the
+        number in the image's name; after a conversion to a fixed rate, its position at that rate.
+      timestamp: presentation time in seconds from the container's zero; after a conversion, (number - 1) / rate.
+      image: (height, width, 3) uint8, RGB, upright, with square pixels.
       source: 1-based number that the frame had before a conversion; without one, the same as `number`.
+      scale: factors by which width and height were scaled to make the pixels square.
     """
 
     number: int
     timestamp: float
     image: np.ndarray
     source: int
+    scale: tuple[float, float] = (1.0, 1.0)
+
+
+class Frames(Iterator[Frame]):
+    """The frames of a video or of a folder of images, one after the other.
+
+    Attributes:
+      lost: number of frames so far that the container has, or counts, and that do not decode. After the last frame, it
+        includes those at the end.
+      count: number of the last frame so far, in the source, lost ones included.
+    """
+
+    def __init__(self, source: "_Video | _Images", frames: Iterator[Frame]):
+        self._source, self._frames = source, frames
+
+    def __next__(self) -> Frame:
+        return next(self._frames)
+
+    @property
+    def lost(self) -> int:
+        return self._source.lost
+
+    @property
+    def count(self) -> int:
+        return self._source.count
 
 
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise UserError(f"{path}: a video must be a file or a folder of images. Received: no such file.")
+    check_name(path)
     # One thread: each core packs a video of its own, and a second thread hardly decodes faster.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
@@ -65,11 +100,13 @@ def read_frames(
     end: float | None = None,
     image_fps: float = IMAGE_FPS,
     first: int = 1,
-) -> Iterator[Frame]:
+    rows: int | None = None,
+    rows_may_be_fewer: bool = False,
+) -> Frames:
     """Yield every frame that decodes, in order; hold two images at most.
 
-    Ignore the container's frame count, and use what decodes of a broken file. Where the container's times do not rise,
-    a frame is shown one period of the frame rate after the one before.
+    A frame that does not decode, because its packet is damaged or was dropped, keeps its number, see `timeline`; the
+    frames after it follow. Where times do not rise, a frame is shown one period of the frame rate after the one before.
 
     Example:
         >>> for frame in read_frames("clip.mp4", fps=25):
@@ -83,6 +120,8 @@ def read_frames(
       end: seconds; frames at this time or later are left out.
       image_fps: frames per second of a folder of images.
       first: number of a folder's first image, 0 or 1. Frame numbers are 1-based whichever it is.
+      rows: of an annotation that counts frames, if there is one: it can tell whether gaps are missing frames.
+      rows_may_be_fewer: whether frames may have no row.
 
     Raises:
       UserError: if the path cannot be read, holds no frame, or an argument is out of its range.
@@ -94,10 +133,12 @@ def read_frames(
     if start is not None and end is not None and not start < end:
         raise UserError(f"{path}: `start` must be before `end`. Received: {start} and {end} seconds.")
     # A conversion needs the neighbours of the first and of the last frame that it keeps.
-    begin = 0.0 if fps or start is None else start
-    frames = _images(path, image_fps, first, begin) if path.is_dir() else _video(path, begin)
-    if fps:
-        frames = at_rate(frames, fps)
+    begin = None if fps else start
+    source = _Images(path, image_fps, first, begin) if path.is_dir() else _Video(path, begin, rows, rows_may_be_fewer)
+    return Frames(source, _within(at_rate(source, fps) if fps else iter(source), start, end))
+
+
+def _within(frames: Iterator[Frame], start: float | None, end: float | None) -> Iterator[Frame]:
     for frame in frames:
         if end is not None and frame.timestamp >= end:
             return
@@ -105,37 +146,88 @@ def read_frames(
             yield frame
 
 
-def _video(path: Path, begin: float) -> Iterator[Frame]:
-    capture = _open(path)
-    period = 1 / (_rate(capture) or IMAGE_FPS)
-    number, timestamp = 0, -1.0
-    try:
-        while capture.grab():
-            # The container's own time: the frame number divided by the mean rate is wrong where the rate varies.
-            shown = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            timestamp = shown if number == 0 or shown > timestamp else timestamp + period
-            number += 1
-            if timestamp >= begin:
-                decoded, image = capture.retrieve()
-                if not decoded:
-                    break
-                yield Frame(number, timestamp, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), number)
-    finally:
-        capture.release()
-    if number == 0:
-        raise UserError(f"{path}: no frame of this video decodes. Check that it plays, or remove it.")
+class _Video:
+    """The frames of a video file from `begin` seconds on."""
+
+    def __init__(self, path: Path, begin: float | None, *rows: int | bool | None):
+        self._path, self._begin, self._rows = path, begin, rows
+        self._numbering = None
+
+    @property
+    def lost(self) -> int:
+        return self._numbering.lost if self._numbering else 0
+
+    @property
+    def count(self) -> int:
+        return self._numbering.number if self._numbering else 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = _open(self._path)
+        self._numbering = numbering = read_timeline(self._path).numbering(*self._rows)
+        scale = _scale(capture)
+        failures, most = 0, numbering.remaining or _PATIENCE
+        try:
+            # A damaged packet is one call without a frame, and the end is no call with one any more.
+            while failures <= most:
+                if not capture.grab():
+                    failures += 1
+                    continue
+                # The container's own time: the frame number divided by the mean rate is wrong where the rate varies.
+                place = numbering.add(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, failures)
+                if place is None:
+                    continue
+                number, timestamp = place
+                if self._begin is None or timestamp >= self._begin:
+                    decoded, image = capture.retrieve()
+                    if not decoded:
+                        numbering.decoded -= 1
+                        continue
+                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                    yield Frame(number, timestamp, _square(image, scale), number, scale)
+        finally:
+            capture.release()
+        numbering.end()
+        if numbering.decoded == 0:
+            raise UserError(f"{self._path}: no frame of this video decodes. Check that it plays, or remove it.")
+
+
+class _Images:
+    """The frames of a folder of images from `begin` seconds on."""
+
+    lost = 0
+
+    def __init__(self, folder: Path, rate: float, first: int, begin: float | None):
+        self._folder, self._rate, self._first, self._begin = folder, rate, first, begin
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number, path in image_files(self._folder, self._first):
+            self.count, timestamp = number, (number - 1) / self._rate
+            if self._begin is None or timestamp >= self._begin:
+                yield Frame(number, timestamp, read_image(path), number)
+
+
+def _scale(capture: cv2.VideoCapture) -> tuple[float, float]:
+    """Return the factors of width and height, of which none is below 1, that make the pixels of upright frames square."""
+    across, down = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+    ratio = across / down if across > 0 and down > 0 else 1.0
+    if ratio == 1 or not _PIXELS[0] <= ratio <= _PIXELS[1]:
+        return 1.0, 1.0
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # the ratio is that of the frame as it is coded
+        ratio = 1 / ratio
+    return (ratio, 1.0) if ratio > 1 else (1.0, 1 / ratio)
+
+
+def _square(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    if scale == (1.0, 1.0):
+        return image
+    height, width = image.shape[:2]
+    return cv2.resize(image, (round(width * scale[0]), round(height * scale[1])), interpolation=cv2.INTER_LINEAR)
 
 
 def _rate(capture: cv2.VideoCapture) -> float:
     rate = capture.get(cv2.CAP_PROP_FPS)
     return float(rate) if np.isfinite(rate) and rate > 0 else 0.0
-
-
-def _images(folder: Path, rate: float, first: int, begin: float) -> Iterator[Frame]:
-    for number, path in image_files(folder, first):
-        timestamp = (number - 1) / rate
-        if timestamp >= begin:
-            yield Frame(number, timestamp, read_image(path), number)
 
 
 def at_rate(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from tests.helpers.annotated_clips import write_clip
+from tests.helpers.awkward_videos import at, write_video
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video import browser_copy
+from tfrecords_tools.video.reading import read_frames
 
 AWKWARD = {
     "hevc.mp4": {"codec": "libx265"},
@@ -64,3 +66,14 @@ def test_what_is_no_video_is_said_in_a_line(data, tmp_path):
     with pytest.raises(UserError, match=r"bad\.mp4"):
         browser_copy.transcode(path, tmp_path / "copy.mp4")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bad.mp4"]
+
+
+def test_the_times_of_a_copy_are_those_that_packing_reads(tmp_path):
+    # The clock of an MPEG stream begins anywhere, that of an MP4 at zero.
+    for name, start in (("clip.ts", 100.0), ("clip.mp4", 1.5)):
+        path = write_video(tmp_path / name, at(25, 12, start), reordered=2, group=12)
+        copy = tmp_path / f"{name}-copy.mp4"
+        browser_copy.transcode(path, copy)
+        packed = [frame.timestamp for frame in read_frames(path)]
+        assert browser_copy.times(copy) == pytest.approx(packed, abs=1e-3)
+        assert packed[0] == pytest.approx(0 if name == "clip.ts" else 1.5, abs=1e-3)
