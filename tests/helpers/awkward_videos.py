@@ -1,4 +1,4 @@
-"""Small videos that are hard to read: frames dropped, packets damaged, odd times, turned, with pixels that are not square.
+"""Small videos that are hard to read: dropped frames, damaged packets, odd times, turned, pixels that are not square.
 
 The image of a frame carries the frame's number, so that a test sees which frame it was given.
 """

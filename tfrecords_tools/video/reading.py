@@ -208,7 +208,7 @@ class _Images:
 
 
 def _scale(capture: cv2.VideoCapture) -> tuple[float, float]:
-    """Return the factors of width and height, of which none is below 1, that make the pixels of upright frames square."""
+    """Return the factors of width and height, none below 1, that make the pixels of upright frames square."""
     across, down = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
     ratio = across / down if across > 0 and down > 0 else 1.0
     if ratio == 1 or not _PIXELS[0] <= ratio <= _PIXELS[1]:

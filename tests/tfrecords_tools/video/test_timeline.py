@@ -1,4 +1,4 @@
-"""Numbers and times of frames in videos that lose some: a frame keeps the number and the time that it was coded with."""
+"""Numbers and times of frames in videos that lose some: a frame keeps those that it was coded with."""
 
 import os
 import subprocess
