@@ -1,6 +1,7 @@
 """`affwildnet evaluate`: a checkpoint with a report, or each new checkpoint beside the trainer."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ PREDICTIONS = ("aff_wild2", "image_location", "omg", "frames")
 _ONCE = (
     "export",
     "report",
+    "overwrite",
     "compare",
     "checkpoint",
     "against",
@@ -114,6 +116,7 @@ def _parser(prog: str) -> Parser:
     add("--predictions", choices=PREDICTIONS, help="write the predictions too, in this format")
     add("--report", type=Path, metavar="FILE", help="a second place for the report's JSON")
     add("--export", type=Path, metavar="DIR", help="write the checkpoint's network as a SavedModel")
+    add("--overwrite", action=Switch, help="let --export and --report replace those of something else")
     run_options.add_devices(parser)
     return parser
 
@@ -134,6 +137,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from affwildnet.evaluation import fused_run, scored_run
     from affwildnet.evaluation.trained import Choices
 
+    if options.export:
+        _check_export(workdir, options)
     split = options.split or ("test" if options.all_folds else "validation")
     choices = Choices(split, options.checkpoint, options.data_dir, _settings(options), options.resamples, strategy)
     if options.fuse:
@@ -164,6 +169,7 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         remarks = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *remarks]))
     if options.report:
+        _check_report(options.report, outcome.report.to_json(), options.overwrite)
         write_json(options.report, outcome.report.to_json())
         print(f"{'report':<12}{options.report}")
     if options.export:
@@ -172,8 +178,41 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
 
         report = outcome.report.to_json()
         provenance = {key: report[key] for key in ("experiment", "checkpoint", "step", "versions")}
-        saved_model.write(predicted.model, options.export, provenance, card.read(predicted.checkpoint))
+        described = card.read(predicted.checkpoint)
+        saved_model.write(predicted.model, options.export, provenance, described, options.overwrite)
         print(f"{'SavedModel':<12}{options.export}")
+
+
+def _check_export(workdir, options: argparse.Namespace) -> None:
+    """See before the work is done that an export would replace one of another network."""
+    from affwildnet.export.export_folders import check_replaceable
+    from affwildnet.runs import best, card, checkpoints
+
+    check_replaceable(options.export, card.SAVED_MODEL)
+    if options.export.exists() and not options.overwrite and not options.fuse:
+        try:
+            checkpoint = best.find(workdir, options.checkpoint)
+        except UserError:  # a run in stages: seen when it is written
+            return
+        check_replaceable(
+            options.export, card.SAVED_MODEL, checkpoints.load(checkpoint), card.read(checkpoint), overwrite=False
+        )
+
+
+def _check_report(path: Path, report: dict, overwrite: bool) -> None:
+    if overwrite or not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    same = ("experiment", "checkpoint", "split", "protocol", "configuration")
+    expected = json.loads(json.dumps({name: report.get(name) for name in same}))
+    if not isinstance(found, dict) or any(found.get(name) != value for name, value in expected.items()):
+        raise UserError(
+            f"`report` must be a new file, or a report of the same checkpoint, split and options. Received: {path}, "
+            "which is something else. Replace it with `overwrite`, or choose another file."
+        )
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import backend
-from tfrecords_tools.commands import Names, Parser, run
+from tfrecords_tools.commands import Names, Parser, Switch, run
 from tfrecords_tools.records import schema
 
 DESCRIPTION = "Export a trained network for other programs."
@@ -49,6 +49,7 @@ def _parser(prog: str) -> Parser:
     )
     add("--data_dir", type=Path, metavar="DIR", help="packed corpus on which the formats are scored beside the network")
     add("--split", choices=schema.SPLITS, default="test", help="the part of it (default: test)")
+    add("--overwrite", action=Switch, help="replace exports of other networks")
     return parser
 
 
@@ -59,7 +60,12 @@ def _export(options: argparse.Namespace) -> None:
 
     choose_device(-1)  # ONNX Runtime and TFLite compute there too
     export = export_model(
-        options.model, options.output, options.formats, data_dir=options.data_dir, split=options.split
+        options.model,
+        options.output,
+        options.formats,
+        data_dir=options.data_dir,
+        split=options.split,
+        overwrite=options.overwrite,
     )
     if export.scores:
         print(export.scores)

@@ -40,7 +40,7 @@ def _parser(prog: str) -> Parser:
     add("--model", required=True, metavar="FILE", help="a .keras file, the folder of a run, or a SavedModel")
     add("--output", type=Path, required=True, metavar="DIR", help="folder for the tables, plots and videos")
     add("--overlay", action=Switch, help="write a video with faces, landmarks and predictions drawn into it")
-    add("--overwrite", action=Switch, help="replace the files of an earlier prediction")
+    add("--overwrite", action=Switch, help="replace files of another video, network or options")
     add("--seconds", type=positive, metavar="N", help="predict only the first N seconds")
     add("--image_fps", type=positive, default=25.0, metavar="N", help="frame rate of a folder of images (default: 25)")
     add("--precision", choices=PRECISIONS, help="of the network (default: that of the model's file)")

@@ -16,11 +16,23 @@ _HOLDS = {
 }
 
 
-def describe(functions: ExportedFunctions, card: Card | None, provenance: dict | None, files: dict[str, str]) -> dict:
+def identity(digest: str, card: Card | None) -> dict:
+    """Return the fields by which an export is one of the same network: its digest, and how crops are cut out for it."""
+    fields = dataclasses.asdict(card) if card else {}
+    return {
+        "network": digest,
+        **{name: fields[name] for name in ("image_size", "alignment", "margin") if name in fields},
+    }
+
+
+def describe(
+    functions: ExportedFunctions, digest: str, card: Card | None, provenance: dict | None, files: dict[str, str]
+) -> dict:
     """Return the description as JSON can hold it; None in a shape is a free size.
 
     Args:
       functions: the exported network.
+      digest: tells it from others, see `network_digest.digest`.
       card: its fields become fields of the description; None if it is not known how crops were cut out.
       provenance: further fields.
       files: the files or signatures of the format, and what each is for.
@@ -39,6 +51,7 @@ def describe(functions: ExportedFunctions, card: Card | None, provenance: dict |
         "colour_order": schema.COLOUR_ORDER,
         **(dataclasses.asdict(card) if card else {}),
         **(provenance or {}),
+        "network": digest,
     }
 
 

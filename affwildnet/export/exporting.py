@@ -48,6 +48,7 @@ def export_model(
     card: Card | None = None,
     data_dir: str | os.PathLike | None = None,
     split: str = "test",
+    overwrite: bool = False,
 ) -> Export:
     """Export a trained network for other programs, and compare the scores of the formats if `data_dir` is given.
 
@@ -59,6 +60,7 @@ def export_model(
       data_dir: a packed corpus to score every format on, beside the network itself. A file without a card is described
         by this corpus.
       split: the split to score on.
+      overwrite: whether an export of another network may be replaced; one of the same network always is.
 
     Returns:
       What was written. Each format is logged when it is done.
@@ -84,6 +86,8 @@ def export_model(
     for name, folder in folders.items():
         check_replaceable(folder, FORMATS[name].marker)
     network = model if path is None else checkpoints.load(path)
+    for name, folder in folders.items():
+        check_replaceable(folder, FORMATS[name].marker, network, card, overwrite)
     functions = functions_of(network)
     corpus = None
     if data_dir is not None:
@@ -92,7 +96,7 @@ def export_model(
     sizes, provenance = {}, {} if path is None else {"checkpoint": path.name}
     for name, folder in folders.items():
         began = time.monotonic()
-        FORMATS[name].write(network, folder, provenance, card)
+        FORMATS[name].write(network, folder, provenance, card, overwrite)
         sizes[name] = FORMATS[name].size(folder)
         _log.info(f"{name:<16}{sizes[name] / 1e6:8.2f} MB{time.monotonic() - began:7.1f} s  {folder}")
     if corpus is None:

@@ -18,7 +18,7 @@ class Format:
     """How to write and run a network in a format.
 
     Attributes:
-      write: `write(model, folder, provenance, card)`.
+      write: `write(model, folder, provenance, card, overwrite)`.
       load: returns a `Step` that runs what is in the folder.
       marker: the file that every export of this format has.
       step: the file that `load` runs, "" if it is the whole folder.

@@ -14,6 +14,7 @@ import tensorflow as tf
 from affwildnet.export import description
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import functions_of, in_float32
+from affwildnet.export.network_digest import digest
 from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError
 
@@ -42,7 +43,11 @@ def check_installed() -> None:
 
 
 def write(
-    model: keras.Model, folder: str | os.PathLike, provenance: dict | None = None, card: Card | None = None
+    model: keras.Model,
+    folder: str | os.PathLike,
+    provenance: dict | None = None,
+    card: Card | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a folder with two ONNX files and the description; it appears whole, in place of an earlier export.
 
@@ -52,18 +57,19 @@ def write(
 
     Args:
       model: the network.
-      folder: a new folder, or an earlier export.
+      folder: a new folder, or an earlier export of the same network.
       provenance: as for a SavedModel.
       card: as for a SavedModel.
+      overwrite: as for a SavedModel.
 
     Raises:
       UserError: if packages are missing, if `folder` holds something other than an export, or cannot be written; or as
         `functions_of`.
     """
     check_installed()
-    with replacing(Path(folder), MARKER) as partial:
+    with replacing(Path(folder), MARKER, model, card, overwrite) as partial:
         made = functions_of(in_float32(model))
-        described = description.describe(made, card, provenance, FILES)
+        described = description.describe(made, digest(model), card, provenance, FILES)
 
         def step(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
             states = {spec.name for spec in made.states}

@@ -11,6 +11,7 @@ import tensorflow as tf
 from affwildnet.export import description
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import functions_of
+from affwildnet.export.network_digest import digest
 from affwildnet.models.signature import SEQUENCE, STEP
 from affwildnet.runs.card import ASSET, SAVED_MODEL, Card
 
@@ -22,7 +23,11 @@ SIGNATURES = {
 
 
 def write(
-    model: keras.Model, folder: str | os.PathLike, provenance: dict | None = None, card: Card | None = None
+    model: keras.Model,
+    folder: str | os.PathLike,
+    provenance: dict | None = None,
+    card: Card | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a SavedModel; it appears whole, in place of an earlier export.
 
@@ -34,20 +39,21 @@ def write(
 
     Args:
       model: the network.
-      folder: a new folder, or an earlier export.
+      folder: a new folder, or an earlier export of the same network.
       provenance: further fields of the description, such as the checkpoint's name.
       card: how crops were cut out for it; None if that is not known.
+      overwrite: whether an export of another network may be replaced.
 
     Raises:
       UserError: if `folder` holds something other than an export, or cannot be written; or as `functions_of`.
     """
-    with replacing(Path(folder), MARKER) as partial:
+    with replacing(Path(folder), MARKER, model, card, overwrite) as partial:
         made = functions_of(model)
         write_functions(
             partial, {SEQUENCE: (made.sequence, made.inputs), STEP: (made.step, [*made.inputs, *made.states])}
         )
         (partial / ASSET).parent.mkdir()
-        description.write(partial / ASSET, description.describe(made, card, provenance, SIGNATURES))
+        description.write(partial / ASSET, description.describe(made, digest(model), card, provenance, SIGNATURES))
 
 
 def write_functions(folder: Path, signatures: dict[str, tuple[Callable, Sequence[tf.TensorSpec]]]) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from affwildnet.export import description, saved_model
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import ExportedFunctions, functions_of, in_float32
+from affwildnet.export.network_digest import digest
 from affwildnet.models import signature
 from affwildnet.runs.card import Card
 
@@ -29,6 +30,7 @@ def write(
     folder: str | os.PathLike,
     provenance: dict | None = None,
     card: Card | None = None,
+    overwrite: bool = False,
     weights: str = "float16",
 ) -> None:
     """Write a folder with `step.tflite` and the description; it appears whole, in place of an earlier export.
@@ -38,18 +40,19 @@ def write(
 
     Args:
       model: the network.
-      folder: a new folder, or an earlier export.
+      folder: a new folder, or an earlier export of the same network.
       provenance: as for a SavedModel.
       card: as for a SavedModel.
+      overwrite: as for a SavedModel.
       weights: one of `WEIGHTS`.
 
     Raises:
       UserError: if `folder` holds something other than an export, or cannot be written; or as `functions_of`.
     """
-    with replacing(Path(folder), MARKER) as partial:
+    with replacing(Path(folder), MARKER, model, card, overwrite) as partial:
         made = functions_of(in_float32(model))
         (partial / STEP).write_bytes(_converted(made, weights))
-        described = description.describe(made, card, {**(provenance or {}), "weights": weights}, FILES)
+        described = description.describe(made, digest(model), card, {**(provenance or {}), "weights": weights}, FILES)
         description.write(partial / MARKER, described)
 
 

@@ -26,6 +26,7 @@ class FrameSource:
       frames: returns the frames in order; raises a `UserError`, at once or later, if it cannot be read.
       fps: returns the frames per second, 0 where unknown.
       count: returns the expected number of frames, None where unknown.
+      path: the video, or the folder of images; None for a camera.
     """
 
     name: str
@@ -33,6 +34,7 @@ class FrameSource:
     frames: Callable[[], Iterator[Frame]]
     fps: Callable[[], float]
     count: Callable[[], int | None]
+    path: Path | None = None
 
 
 def find_sources(path: Path, image_fps: float = IMAGE_FPS) -> list[FrameSource]:
@@ -69,6 +71,7 @@ def find_sources(path: Path, image_fps: float = IMAGE_FPS) -> list[FrameSource]:
             lambda: read_frames(path, image_fps=image_fps, first=_first(path)),
             lambda: image_fps,
             lambda: len(numbered),
+            path,
         )
     ]
 
@@ -85,7 +88,7 @@ def _first(folder: Path) -> int:
 
 
 def _video(path: Path, name: str) -> FrameSource:
-    return FrameSource(name, str(path), lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path))
+    return FrameSource(name, str(path), lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path), path)
 
 
 def _count(path: Path) -> int | None:

@@ -22,11 +22,13 @@ class LoadedNetwork:
       network: the network.
       aligner: cuts out its crops.
       description: two lines: which file it is, and where the aligner comes from.
+      path: the `.keras` file, or the folder of the SavedModel.
     """
 
     network: StatefulNetwork
     aligner: Aligner
     description: str
+    path: Path
 
 
 def load_network(
@@ -62,7 +64,7 @@ def load_network(
         network = KerasNetwork(keras_model)
     aligner, crops = _aligner(path, network.image_size, network_card.read(path), alignment, margin)
     in_precision = f", {precision}" if precision else ""
-    return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}")
+    return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}", path)
 
 
 def _aligner(

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from affwildnet.predict import prediction_table
+from affwildnet.predict import prediction_provenance, prediction_table
 from affwildnet.predict.curve_plot import plot_curves
 from affwildnet.predict.face_stream import FACES, face_stream
 from affwildnet.predict.frame_sources import FrameSource, until
 from affwildnet.predict.overlay import Overlay
+from affwildnet.predict.prediction_provenance import Provenance
 from affwildnet.predict.predictor import Predictor
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import CHUNK, with_predictions
@@ -32,7 +33,7 @@ class PredictOptions:
       faces: "one" face at a time, or "all".
       every: every how many frames the whole frame is searched for faces, see `tracking.follow_faces`.
       overlay: whether to write a video with the predictions drawn into it.
-      overwrite: whether to replace the files of an earlier prediction.
+      overwrite: whether to replace files that are of something else; those of the same prediction stay.
       seconds: predict only the first so many seconds; None is all.
       progress: whether to show a progress bar.
     """
@@ -55,7 +56,24 @@ class PredictOptions:
     def paths(self, source: FrameSource) -> dict[str, Path]:
         """Return the files that are written for a source, by what they hold."""
         found = {"table": self.output / f"{source.name}.csv", "curves": self.output / f"{source.name}.png"}
-        return {**found, **({"overlay": self.output / f"{source.name}-overlay.mp4"} if self.overlay else {})}
+        return {**found, **({"overlay": self.overlay_path(source)} if self.overlay else {})}
+
+    def overlay_path(self, source: FrameSource) -> Path:
+        """Return the video with the predictions of a source, whether or not it is asked for."""
+        return self.output / f"{source.name}-overlay.mp4"
+
+    def provenance_path(self, source: FrameSource) -> Path:
+        """Return the file that says what the files of a source are of."""
+        return self.output / f"{source.name}.json"
+
+    def provenance(self, source: FrameSource, predictor: Predictor) -> Provenance:
+        """Return what the files of a source are of: the same for the same video, network and options."""
+        options = {"faces": self.faces, "every": self.every, "seconds": self.seconds}
+        if source.path is not None and source.path.is_dir():
+            options["image_fps"] = source.fps()
+        return prediction_provenance.provenance(
+            source.path, predictor.path, predictor.settings(), options, source.where
+        )
 
 
 @dataclass(frozen=True)
@@ -100,19 +118,41 @@ class SourceResult:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class DoneAlready:
+    """A source that was predicted before, by the same network with the same options.
+
+    Attributes:
+      paths: its files, by what they hold.
+    """
+
+    paths: dict[str, Path]
+
+    def summary(self, where: str) -> str:
+        """Return lines of text on the files of the source `where`."""
+        return "\n".join([f"{where}: predicted already", *(f"  {name:<9}{path}" for name, path in self.paths.items())])
+
+
 def predict_all(
     sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions
-) -> Iterator[tuple[FrameSource, SourceResult | Exception]]:
+) -> Iterator[tuple[FrameSource, SourceResult | DoneAlready | Exception]]:
     """Yield each source with its result, or with the error that it could not be read for.
 
-    Nothing is read if a file would be overwritten. An error of the only source is raised instead; so is a full disk.
+    A source that was predicted before is not predicted again. Nothing is read if a file of something else would be
+    replaced: of another video of that name, another network or other options. An error of the only source is raised
+    instead; so is a full disk.
 
     Raises:
-      UserError: if files would be overwritten, the output folder cannot be created, or the only source not be read.
+      UserError: if files would be replaced, the output folder cannot be created, or the only source not be read.
     """
-    _create_output(sources, options)
-    warm_up(predictor)
-    for source in sources:
+    _create_output(options)
+    todo = _todo(sources, predictor, options)
+    if any(todo):
+        warm_up(predictor)
+    for source, outstanding in zip(sources, todo, strict=True):
+        if not outstanding:
+            yield source, DoneAlready(options.paths(source))
+            continue
         try:
             outcome = predict_source(source, predictor, options)
         except Exception as error:  # whatever is wrong with one video, the others are predicted
@@ -122,14 +162,34 @@ def predict_all(
         yield source, outcome
 
 
-def _create_output(sources: Sequence[FrameSource], options: PredictOptions) -> None:
-    existing = [path for source in sources for path in options.paths(source).values() if path.exists()]
-    if existing and not options.overwrite:
-        raise UserError(f"{existing[0]}: exists already. Replace it with `overwrite`, or choose another `output`.")
+def _create_output(options: PredictOptions) -> None:
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{options.output}: cannot be created ({error.strerror}). Choose another `output`.") from None
+
+
+def _todo(sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions) -> list[bool]:
+    """Return for each source whether it is to be predicted; raise a `UserError` if that would replace something."""
+    names: dict[str, FrameSource] = {}
+    todo = []
+    for source in sources:
+        if names.setdefault(source.name, source) is not source:
+            raise UserError(
+                f"{source.where}: its files would have the names of those of {names[source.name].where}. Predict them "
+                "into different folders."
+            )
+        wanted, of = list(options.paths(source).values()), options.provenance_path(source)
+        existing = [path for path in (*wanted, of) if path.exists()]
+        what = None
+        if existing:
+            what = prediction_provenance.difference(of, options.provenance(source, predictor), wanted[0])
+            if what is not None and not options.overwrite:
+                raise UserError(
+                    f"{existing[0]}: exists already, {what}. Replace it with `overwrite`, or choose another `output`."
+                )
+        todo.append(what is not None or not all(path.exists() for path in wanted))
+    return todo
 
 
 def warm_up(predictor: Predictor) -> None:
@@ -167,9 +227,16 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         keep_images=options.overlay,
         times=times,
     )
+
+    def note(table: Path) -> None:
+        of, path = options.provenance(source, predictor), options.provenance_path(source)
+        if path.exists() and prediction_provenance.difference(path, of, paths["table"]) is not None:
+            options.overlay_path(source).unlink(missing_ok=True)  # of what the table was of until now
+        prediction_provenance.write(path, of, table)
+
     number, with_face, removed, tracks = 0, 0, 0, set()
     with ExitStack() as stack:
-        table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all"))
+        table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all", note))
         overlay = stack.enter_context(Overlay(paths["overlay"], source.fps())) if options.overlay else None
         for frame in with_predictions(stream, predictor.network, times):
             number += 1

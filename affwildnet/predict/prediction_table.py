@@ -1,7 +1,7 @@
 """The table of predictions: a CSV file with a line for each frame, written and read line by line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +61,21 @@ def _values(face: Face | None) -> list:
 
 
 @contextmanager
-def writing(path: Path, with_track: bool) -> Iterator[PredictionTable]:
-    """Yield a table to write; the file gets its name at the end of the block, and is deleted on an error."""
+def writing(
+    path: Path, with_track: bool, done: Callable[[Path], None] = lambda path: None
+) -> Iterator[PredictionTable]:
+    """Yield a table to write; the file gets its name at the end of the block, and is deleted on an error.
+
+    Args:
+      path: of the table.
+      with_track: whether lines have the number of the face.
+      done: called with the path of the whole file before it gets its name.
+    """
     try:
-        with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            yield PredictionTable(file, with_track)
+        with whole(path) as partial:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                yield PredictionTable(file, with_track)
+            done(partial)
     except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Choose another `output`.") from None
 

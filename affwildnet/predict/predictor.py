@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +56,11 @@ class FaceFinder:
     ):
         self._upsample, self._yunet_model, self._landmark_model = upsample, yunet_model, landmark_model
 
+    def settings(self) -> dict[str, Any]:
+        """Return how faces are found, as JSON can hold it."""
+        models = {"yunet_model": self._yunet_model, "landmark_model": self._landmark_model}
+        return {"upsample": self._upsample, **{name: path and os.fspath(path) for name, path in models.items()}}
+
     @cached_property
     def detector(self) -> Detector:
         """The detector; raises a `UserError` if its model is missing, or dlib is not installed."""
@@ -84,13 +91,21 @@ class Predictor:
       aligner: cuts out crops as the packing of the network's corpus did.
       finder: finds faces and landmarks; by default as packing does by default.
       description: lines of text on what was loaded.
+      path: where the network was loaded from; None for one in memory.
+      precision: that it computes in; None is that of its file.
     """
 
     def __init__(
-        self, network: StatefulNetwork, aligner: Aligner, finder: FaceFinder | None = None, description: str = ""
+        self,
+        network: StatefulNetwork,
+        aligner: Aligner,
+        finder: FaceFinder | None = None,
+        description: str = "",
+        path: Path | None = None,
+        precision: str | None = None,
     ):
         self.network, self.aligner, self.finder = network, aligner, finder or FaceFinder()
-        self.description = description
+        self.description, self.path, self._precision = description, path, precision
         self.reset()
 
     @classmethod
@@ -113,7 +128,11 @@ class Predictor:
           finder: finds faces and landmarks.
         """
         loaded = load_network(model, alignment, margin, precision)
-        return cls(loaded.network, loaded.aligner, finder, loaded.description)
+        return cls(loaded.network, loaded.aligner, finder, loaded.description, loaded.path, precision)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""
+        return {"precision": self._precision, **vars(self.aligner), **self.finder.settings()}
 
     def reset(self) -> None:
         """Forget everything seen so far: the next frame is the first one of a video."""

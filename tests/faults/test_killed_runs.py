@@ -124,9 +124,6 @@ def test_a_killed_prediction_is_made_again(commands, watched, sample_clips, tmp_
         assert commands.run("predict", *arguments(output), root=output, kill_at=point).status == KILLED
         scene.assert_no_half_file(output)
         again = commands.run("predict", *arguments(output))
-        if again.status != 0:  # killed when the table stood already, which is not written over unasked
-            assert "--overwrite" in again.assert_one_line()
-            again = commands.run("predict", *arguments(output), "--overwrite")
         assert again.status == 0, again.errors
         assert tables_of(output) == expected, point
         scene.assert_notes(output)

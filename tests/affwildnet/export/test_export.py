@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -116,6 +117,36 @@ def test_it_says_how_faces_are_cut_out(plain, tmp_path):
     assert (found["corpus"], found["experiment"], found["step"]) == ("OMG", "mine", 7)
 
 
+def test_an_export_of_another_network_is_replaced_only_if_asked(plain, tmp_path):
+    folder = tmp_path / "saved"
+    saved_model.write(plain, folder, {"experiment": "mine", "checkpoint": "best_mean.keras"}, Card(SIZE))
+
+    def described():
+        return json.loads((folder / "assets.extra" / "affwildnet.json").read_text())
+
+    before = described()
+    other = keras.models.clone_model(plain)
+    other.set_weights([weight + 1e-3 * (number == 0) for number, weight in enumerate(plain.get_weights())])
+    refusal = r"exists already, an export of another network \(mine, best_mean\.keras\)\. Replace it with `overwrite`"
+    for model, card in ((other, Card(SIZE)), (plain, Card(SIZE, margin=0.3)), (other, None)):
+        with pytest.raises(UserError, match=refusal):
+            saved_model.write(model, folder, {"experiment": "other"}, card)
+    assert described() == before
+    saved_model.write(other, folder, {"experiment": "other"}, Card(SIZE), overwrite=True)
+    assert described()["experiment"] == "other"
+    assert described()["network"] != before["network"]
+    saved_model.write(other, folder, {"experiment": "again"}, Card(SIZE))
+    assert described()["experiment"] == "again"
+
+
+def test_an_export_that_does_not_say_of_what_it_is_stays(plain, tmp_path):
+    folder = tmp_path / "saved"
+    saved_model.write(plain, folder)
+    (folder / "assets.extra" / "affwildnet.json").unlink()
+    with pytest.raises(UserError, match=r"an export of another network\. Replace it with `overwrite`"):
+        saved_model.write(plain, folder)
+
+
 def test_an_earlier_export_is_replaced(plain, tmp_path):
     folder = tmp_path / "saved"
     saved_model.write(plain, folder, PROVENANCE)
@@ -165,7 +196,7 @@ def test_a_failed_export_leaves_the_earlier_one(error, plain, tmp_path, monkeypa
 
     monkeypatch.setattr("affwildnet.export.description.write", fail)
     with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
-        saved_model.write(plain, folder, PROVENANCE)
+        saved_model.write(plain, folder, PROVENANCE, overwrite=True)
     if isinstance(error, OSError):
         assert str(caught.value) == f"{folder}: cannot be written (no space left). Choose another folder, or make room."
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]

@@ -109,10 +109,28 @@ def test_the_best_checkpoint_of_a_working_directory(corpus, file, tmp_path, monk
     workdir.best.mkdir()
     shutil.copyfile(file, workdir.best / "best_mean.keras")
     assert main([f"--model={workdir.path}", f"--output={tmp_path / 'out'}"]) == 0
-    ((_, folder, provenance, card),) = written
+    ((_, folder, provenance, card, _),) = written
     assert folder == tmp_path / "out" / "saved_model"
     assert provenance == {"checkpoint": "best_mean.keras"}
     assert card.margin == 0.3
+
+
+def test_exports_of_another_network_are_refused_before_anything_is_written(file, tmp_path, capsys):
+    other = tmp_path / "other.keras"
+    write_model(network("gru", units=200), other, Card(SIZE, margin=0.3))
+    arguments = [f"--output={tmp_path / 'out'}", "--formats=saved_model"]
+    assert main([f"--model={file}", *arguments]) == main([f"--model={file}", *arguments]) == 0
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    message = refused([f"--model={other}", f"--output={tmp_path / 'out'}", "--formats=tflite_int8,saved_model"], capsys)
+    assert message == (
+        f"{tmp_path / 'out' / 'saved_model'}: exists already, an export of another network (tests/gru, net.keras). "
+        "Replace it with `--overwrite`, or choose another folder."
+    )
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert main([f"--model={other}", *arguments, "--overwrite"]) == 0
+    described = json.loads((tmp_path / "out" / "saved_model" / "assets.extra" / "affwildnet.json").read_text())
+    assert described["checkpoint"] == "other.keras"
 
 
 def test_a_given_card_goes_before_that_of_the_file(file, tmp_path, monkeypatch):
@@ -123,7 +141,7 @@ def test_a_given_card_goes_before_that_of_the_file(file, tmp_path, monkeypatch):
     for card, margin in ((Card(SIZE, margin=0.7), 0.7), (None, 0.3)):
         export = export_model(str(file), str(tmp_path / "out"), "saved_model", card=card)
         assert export.folders == {"saved_model": tmp_path / "out" / "saved_model"}
-        _, _, provenance, described = written.pop()
+        _, _, provenance, described, _ = written.pop()
         assert described.margin == margin
         assert provenance == {"checkpoint": "net.keras"}
 

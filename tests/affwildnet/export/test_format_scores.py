@@ -116,6 +116,7 @@ def test_each_tflite_format_has_the_weights_of_its_name(weights, tmp_path, monke
     written = []
     monkeypatch.setattr(tflite, "functions_of", lambda model: None)
     monkeypatch.setattr(tflite, "in_float32", lambda model: model)
+    monkeypatch.setattr(tflite, "digest", lambda model: "")
     monkeypatch.setattr(tflite, "_converted", lambda functions, weights: written.append(weights) or b"file")
     monkeypatch.setattr(tflite.description, "describe", lambda *_: {})
     chosen = FORMATS[f"tflite_{weights}"]

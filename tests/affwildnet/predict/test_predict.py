@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -93,7 +94,8 @@ def test_a_short_video_is_predicted_as_the_network_on_its_crops(model, predictor
     assert [float(line["time"]) for line in lines] == pytest.approx([n / 30 for n in range(27)], abs=1e-6)
     assert (found.frames, found.frames_with_face, found.tracks, found.removed) == (27, 27, 1, 0)
     assert sum(found.shares.values()) == pytest.approx(1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["single_face.csv", "single_face.png"]
+    names = [path.name for path in tmp_path.iterdir()]
+    assert sorted(names) == ["single_face.csv", "single_face.json", "single_face.png"]
 
 
 @pytest.mark.slow
@@ -183,9 +185,12 @@ def test_one_bad_video_does_not_end_the_rest(predictor, tmp_path):
         "Check that it plays, or remove it from the source folder."
     )
     assert outcomes["b.mov"].frames == outcomes["b.mp4"].frames == 3
-    assert {path.name for path in options.output.iterdir()} == {"b.mp4.csv", "b.mp4.png", "b.mov.csv", "b.mov.png"}
-    with pytest.raises(UserError, match=r"b\.mov\.csv: exists already.*`overwrite`"):
-        list(predict_all(find_sources(folder), predictor, options))
+    suffixes = ("csv", "json", "png")
+    assert {path.name for path in options.output.iterdir()} == {
+        f"b.{of}.{kind}" for of in ("mov", "mp4") for kind in suffixes
+    }
+    with pytest.raises(UserError, match=r"b\.mov\.csv: exists already, with faces one, not all.*`overwrite`"):
+        list(predict_all(find_sources(folder), predictor, replace(options, faces="all")))
 
 
 def test_what_cannot_be_read_or_written_is_an_error(predictor, tmp_path):
@@ -312,7 +317,7 @@ def test_the_command_line(model, tmp_path):
         (("a", "b"), "Received: a and b."),
         (("a", "--camera=0"), "Received: a and --camera."),
         ((tmp_path / "nowhere.mp4",), "Received: no such file."),
-        ((clip("single_face.mp4"), "--seconds=0.5"), "exists already"),
+        ((clip("single_face.mp4"), "--seconds=0.4"), "exists already, with margin 0.2, not 0.1"),
     ):
         run = command(*arguments, *flags)
         assert run.returncode == 2

@@ -68,7 +68,7 @@ def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
     frames = [Frame(number, number / 25, None, number) for number in range(1, len(PLACES) + 1)]
     source = FrameSource("made", "made", lambda: iter(frames), lambda: 25.0, lambda: 20)
     models = SimpleNamespace(detector=None, predictor=None)
-    predictor = SimpleNamespace(network=Summing(), aligner=None, finder=models)
+    predictor = SimpleNamespace(network=Summing(), aligner=None, finder=models, path=None, settings=dict)
     options = PredictOptions(tmp_path, which, every=7, progress=False)
     found = predict_source.predict_source(source, predictor, options)
     assert (found.frames, found.frames_with_face, found.tracks, found.removed) == (9, 8, 3, 18)
