@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from affwildnet import models
-from affwildnet.data import Corpus
+from affwildnet.data import Corpus, corpus_needs
 from affwildnet.experiments.config import Experiment
 from affwildnet.runs import best, checkpoints, folds
 from affwildnet.runs.json_files import read_json, read_lines
@@ -21,6 +21,7 @@ from affwildnet.training import step as training_step
 from affwildnet.training.start import Earlier, check_init
 from affwildnet.training.workers import Workers
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records import manifest
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
     workers = Workers(strategy)
     workdir = workers.shared(Workdir.at(workdir))
     _check_labels(run.experiment)
+    corpus_needs.check(run.experiment, manifest.load(run.data_dir), run.data_dir)
     if run.fold:
         _log.info(run.fold.summary())
     elif run.experiment.protocol == "folds":

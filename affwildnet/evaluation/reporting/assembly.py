@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from affwildnet.data import Corpus
-from affwildnet.evaluation.reporting.comparison import differences
+from affwildnet.evaluation.reporting.comparison import published_rows
 from affwildnet.evaluation.reporting.report import (
     Against,
     Counts,
@@ -12,16 +12,22 @@ from affwildnet.evaluation.reporting.report import (
     LeftOutVideo,
     PackedCorpus,
     PostProcessed,
-    PublishedRow,
     Report,
+    SplitSize,
 )
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.scoring.protocols import Scored
+from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.departures import rehearsal
 from affwildnet.experiments.overrides import to_json
 from affwildnet.metrics import Scores
+from affwildnet.runs.json_files import read_json
 from affwildnet.runs.training_data import TrainingData, fingerprint
 from affwildnet.runs.workdir import versions
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.manifest import Manifest
+from tfrecords_tools.records.schema import SPLITS
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,33 @@ def assemble(
         against=against,
         configuration=to_json(experiment),
         versions=versions(),
+        initial_weights=_origin(experiment.training.init),
+        rehearsal=rehearsal(experiment, EXPERIMENTS[experiment.name]) if experiment.name in EXPERIMENTS else (),
     )
-    published = [PublishedRow(row, tuple(differences(row, report))) for row in experiment.published]
-    return replace(report, published=tuple(published))
+    return replace(report, published=published_rows(report, experiment.published))
+
+
+def _origin(init: str) -> str:
+    """Return where the weights in a file come from, as `affwildnet weights import` notes it beside the file."""
+    try:
+        return str(read_json(Path(init).with_suffix(".json"))["title"]) if init else ""
+    except (UserError, OSError, TypeError, KeyError, ValueError):
+        return ""
+
+
+def _sizes(packed: Manifest) -> dict[str, SplitSize]:
+    """Return how much there is of each split that has videos, and of all of them."""
+    by_split = {split: [entry for entry in packed.videos if entry.split == split] for split in SPLITS}
+    return {
+        split: SplitSize(
+            len(entries),
+            len({entry.subject for entry in entries}),
+            sum(entry.frames for entry in entries),
+            sum(entry.frames_labelled for entry in entries),
+        )
+        for split, entries in {**by_split, "all": packed.videos}.items()
+        if entries
+    }
 
 
 def _corpus(source: Source) -> PackedCorpus:
@@ -101,6 +131,12 @@ def _corpus(source: Source) -> PackedCorpus:
         trained_on=trained.fingerprint if trained else "",
         seen=tuple(trained.seen(entries)) if trained else (),
         replaced=trained.replaced if trained else (),
+        alignment=packed.alignment,
+        margin=packed.margin,
+        image_size=packed.image_size,
+        detector=packed.detector,
+        landmarks=packed.landmarks,
+        sizes=_sizes(packed),
     )
 
 

@@ -1,65 +1,79 @@
-"""In what a published row and a report differ, in sentences: what to know before their scores are compared."""
+"""In what a published row and a report differ, what is the same, and what cannot be known: before scores are compared.
 
+"The same" is said only of what was checked.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from affwildnet.evaluation.reporting.report import Report
-from affwildnet.experiments.config import PROTOCOLS
+from affwildnet import experiments
+from affwildnet.evaluation.reporting.published_corpora import FOLDS, Dataset, Size, dataset_of
+from affwildnet.evaluation.reporting.report import PublishedRow, Report
+from affwildnet.experiments.config import PROTOCOLS, Experiment
+from affwildnet.experiments.departures import overridden
+from affwildnet.experiments.overrides import from_json
 from affwildnet.experiments.published import Published
-from tfrecords_tools.errors import count
+from affwildnet.experiments.tables import TABLES
+from tfrecords_tools.faces.face_settings import GIVEN
 from tfrecords_tools.records.schema import SPLITS
+
+DIFFERS, SAME, UNKNOWN = "differs", "same", "unknown"
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """A dataset of the published tables.
+class Finding:
+    """One thing that was looked at.
 
     Attributes:
-      title: how `Published.corpus` begins.
-      layout: that reads it.
-      protocol: of its published scores, a key of `PROTOCOLS`.
-      layout_is_its_own: whether that layout is hardly used for anything else.
-      videos: number of videos of a split, where the paper gives it.
+      kind: `DIFFERS`, `SAME` or `UNKNOWN`.
+      text: a sentence where it differs; a few words for a list where it is the same, or cannot be known.
     """
 
-    title: str
-    layout: str
-    protocol: str
-    layout_is_its_own: bool = True
-    videos: tuple[tuple[str, int], ...] = ()
+    kind: str
+    text: str
 
 
-# A longer title stands before the shorter one that it begins with. The numbers of videos are those of ijcv2019 table 4.
-DATASETS = (
-    Dataset("Aff-Wild, the thesis's 159 videos", "thesis", "frames"),
-    Dataset("Aff-Wild2", "aff_wild2", "frames"),
-    Dataset("Aff-Wild", "aff_wild", "frames", layout_is_its_own=False, videos=(("train", 252), ("test", 46))),
-    Dataset("OMG-Emotion", "omg", "utterances"),
-    Dataset("AFEW-VA", "afew_va", "folds"),
-    Dataset("RECOLA", "recola", "frames"),
-    Dataset("EmotiW", "afew", "videos"),
-    Dataset("AFEW", "afew", "videos"),
-)
+def published_rows(report: Report, own: Sequence[Published]) -> tuple[PublishedRow, ...]:
+    """Return every table that prints one of an experiment's rows, whole, with its own rows compared with a report.
 
-# Of the published scores on AFEW-VA (ijcv2019 section 5.1.2).
-FOLDS = 5
+    Args:
+      own: the experiment's rows.
+    """
+    found = []
+    for name in dict.fromkeys(f"{row.source}/{row.table}" for row in own):
+        mine = [row for row in own if f"{row.source}/{row.table}" == name]
+        places = {row.row: row for row in mine}
+        whole = list(TABLES[name].rows) if name in TABLES else []
+        rows = [*whole, *(row for row in mine if row.row not in {each.row for each in whole})]
+        found += [
+            compared(places[row.row], report) if row.row in places else PublishedRow(row, own=False) for row in rows
+        ]
+    return tuple(found)
+
+
+def compared(published: Published, report: Report) -> PublishedRow:
+    """Return a row with what differs, what is the same and what cannot be known."""
+    found = findings(published, report)
+    texts = {kind: tuple(each.text for each in found if each.kind == kind) for kind in (DIFFERS, SAME, UNKNOWN)}
+    return PublishedRow(published, differs=texts[DIFFERS], same=texts[SAME], unknown=texts[UNKNOWN])
 
 
 def differences(published: Published, report: Report) -> list[str]:
-    """Return a sentence for each thing in which a published row and a report differ.
+    """Return a sentence for each thing in which a published row and a report differ."""
+    return [each.text for each in findings(published, report) if each.kind == DIFFERS]
 
-    Returns:
-      Nothing where corpus, split, protocol and post-processing agree and both have a score in common.
-    """
-    dataset = next((known for known in DATASETS if published.corpus.startswith(known.title)), None)
-    found = [
-        _corpus(published, dataset, report),
-        _split(published, report),
-        _protocol(dataset, report),
-        _region(published),
-        _post_processing(published, report),
-        _metrics(published, report),
-    ]
-    return [sentence for sentence in found if sentence]
+
+def findings(published: Published, report: Report) -> list[Finding]:
+    """Return everything that was looked at, in the order in which a reader needs it."""
+    dataset = dataset_of(published.corpus)
+    experiment = from_json(report.configuration) if report.configuration else None
+    found = [*_corpus(published, dataset, report), *_split(published, report), *_protocol(published, dataset, report)]
+    if dataset is not None and dataset.layout == report.corpus.layout:
+        found += [*_sizes(dataset, report), *_labels(dataset, report), *_faces(dataset, report)]
+    if experiment is not None:
+        registered = experiments.EXPERIMENTS.get(experiment.name)
+        found += [*_weights(experiment, report), *_settings(experiment, registered, published)]
+    return [*found, *_post_processing(published, report), *_region(published), *_metrics(published, report)]
 
 
 def _scored_split(report: Report) -> str:
@@ -70,83 +84,167 @@ def _scored_split(report: Report) -> str:
     return f"{name}, {where}"
 
 
-def _corpus(published: Published, dataset: Dataset | None, report: Report) -> str:
-    corpus, videos = report.corpus, report.counts.videos
+def _corpus(published: Published, dataset: Dataset | None, report: Report) -> Iterator[Finding]:
     where = f"The row is of {published.corpus}"
-    if dataset is None:
-        return f"{where}; whether these scores, of {_scored_split(report)}, are of that corpus cannot be known."
-    if corpus.layout != dataset.layout:
-        return f"{where}; these scores are of {_scored_split(report)}: another corpus."
-    if dataset.layout_is_its_own:
-        return ""
-    number = dict(dataset.videos).get(report.split)
-    named = corpus.name.replace("_", "") == dataset.layout.replace("_", "")
-    if named and videos == number:
-        return ""
-    unknown = (
-        f"{where}; these scores are of {_scored_split(report)}. Whether that corpus is {dataset.title} cannot be known "
-        "from its layout, with which any videos can be packed"
-    )
-    if number and number != videos:
-        own = count(videos, "video")
-        return f"{unknown}; its {report.split} split has {own}, that of {dataset.title} {number}."
-    return f"{unknown}."
+    if dataset is not None and report.corpus.layout != dataset.layout:
+        yield Finding(DIFFERS, f"{where}; these scores are of {_scored_split(report)}: another corpus.")
+        return
+    # Any videos can be packed with any layout, and the papers list none.
+    yield Finding(UNKNOWN, f"whether the videos of {_scored_split(report)} are those of {published.corpus}")
 
 
-def _split(published: Published, report: Report) -> str:
+def _split(published: Published, report: Report) -> Iterator[Finding]:
     for split in SPLITS:
-        if f"{split} set" in published.corpus and report.split != split:
-            return f"The row is of the {split} set; these scores are of the {report.split} split."
-    return ""
+        if f"{split} set" in published.corpus:
+            if report.split == split:
+                yield Finding(SAME, f"the split, {split}")
+            else:
+                yield Finding(DIFFERS, f"The row is of the {split} set; these scores are of the {report.split} split.")
 
 
-def _protocol(dataset: Dataset | None, report: Report) -> str:
+def _protocol(published: Published, dataset: Dataset | None, report: Report) -> Iterator[Finding]:
     if dataset is None:
-        return ""
+        yield Finding(UNKNOWN, "the row's protocol")
+        return
     if dataset.protocol != report.protocol:
-        return (
+        yield Finding(
+            DIFFERS,
             f"Another protocol: the row is scored by {dataset.protocol} ({PROTOCOLS[dataset.protocol]}), these scores "
-            f"are by {report.protocol} ({report.protocol_summary})."
+            f"are by {report.protocol} ({report.protocol_summary}).",
         )
+        return
     folds = len(report.folds)
     if dataset.protocol == "folds" and folds != FOLDS:
         own = f"{folds} folds" if folds else f"the {report.split} split alone"
-        return f"The row's scores are of {FOLDS} folds by subject, pooled; these are of {own}."
-    return ""
+        yield Finding(DIFFERS, f"The row's scores are of {FOLDS} folds by subject, pooled; these are of {own}.")
+        return
+    yield Finding(SAME, f"the protocol, {dataset.protocol}")
+    if dataset.protocol == "folds":
+        yield Finding(UNKNOWN, "which subjects are in the paper's folds")
 
 
-def _region(published: Published) -> str:
-    return (
-        "The row is of one region of the plane: compare it with the error of that region."
-        if region_of(published)
-        else ""
-    )
+def _sizes(dataset: Dataset, report: Report) -> Iterator[Finding]:
+    """Compare how much was scored, and how much was trained on, with what the paper says."""
+    for split in ["all"] if report.folds else dict.fromkeys((report.split, "train")):
+        own = report.corpus.sizes.get(split)
+        if own is None:
+            continue
+        said, where = dataset.sizes.get(split, Size()), "corpus" if split == "all" else f"{split} split"
+        subjects = "source video" if dataset.thing == "utterance" else "subject"
+        for thing, ours, theirs in (
+            (dataset.thing, own.videos, said.videos),
+            (subjects, own.subjects, said.subjects),
+            ("frame", own.frames, said.frames),
+        ):
+            if theirs is None:
+                yield Finding(UNKNOWN, f"how many {thing}s the paper's {where} has (here {ours:,})")
+            elif ours == theirs:
+                yield Finding(SAME, f"the number of {thing}s of the {where}, {ours:,}")
+            else:
+                yield Finding(DIFFERS, f"The {where} has {_counted(ours, thing)}, the paper's {theirs:,}.")
 
 
-def region_of(published: Published) -> str:
-    """Return the part of the valence-arousal plane that a row is of, such as "V in [0, 1], A in [0, 0.5)", or ""."""
-    _, found, region = published.row.partition(", V in ")
-    return f"V in {region}" if found else ""
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _post_processing(published: Published, report: Report) -> str:
+def _labels(dataset: Dataset, report: Report) -> Iterator[Finding]:
+    corpus = report.corpus
+    wanted = f"the paper's are {dataset.labels}" if dataset.labels else "the paper does not say whose they are"
+    if corpus.labelling:
+        yield Finding(DIFFERS, f"The labels are {corpus.labelling}; {wanted}.")
+    else:
+        yield Finding(UNKNOWN, f"whether the labels, the dataset's own, are the paper's ({wanted})")
+
+
+def _faces(dataset: Dataset, report: Report) -> Iterator[Finding]:
+    corpus = report.corpus
+    for what, ours, theirs in (
+        ("The faces were found", corpus.detector, dataset.detector),
+        ("The landmarks are", corpus.landmarks, dataset.landmarks),
+    ):
+        thing = "what found the faces" if "faces" in what else "whose the landmarks are"
+        by = "with " if "faces" in what else "those of "
+        if not ours or not theirs:
+            here = f" (here {ours})" if ours else " (the corpus does not say)"
+            yield Finding(UNKNOWN, f"{thing}{f', the paper: {theirs}' if theirs else ' in the paper'}{here}")
+        elif ours == GIVEN and dataset.given:
+            yield Finding(SAME, f"{thing}: they came with the dataset")
+        elif ours == theirs:
+            yield Finding(SAME, f"{thing}, {ours}")
+        elif ours == GIVEN:
+            yield Finding(DIFFERS, f"{what} by those who made the dataset; the paper's are {by}{theirs}.")
+        else:
+            yield Finding(DIFFERS, f"{what} {by}{ours}; the paper's {by}{theirs}.")
+    if corpus.alignment == "crop":
+        yield Finding(
+            UNKNOWN, f"by how much the paper widens the box of a face (here by {corpus.margin:g} of its side)"
+        )
+
+
+def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
+    registered = experiments.EXPERIMENTS.get(experiment.name, experiment)
+    wanted, given = registered.training.pretrained, experiment.training.init
+    if not given:
+        if wanted:
+            yield Finding(DIFFERS, f"The network began with random weights; the paper's with those of {wanted}.")
+        else:
+            yield Finding(SAME, "the weights that training began with, random")
+    elif wanted:
+        origin = f", {report.initial_weights}" if report.initial_weights else ""
+        yield Finding(
+            UNKNOWN, f"whether the weights that training began with ({given}{origin}) are the paper's {wanted}"
+        )
+    else:
+        yield Finding(DIFFERS, f"The network began with the weights of {given}; the paper's with random ones.")
+
+
+def _settings(experiment: Experiment, registered: Experiment | None, published: Published) -> Iterator[Finding]:
+    if registered is None:
+        yield Finding(UNKNOWN, f"which settings {experiment.name} has in the paper")
+        return
+    changed = overridden(experiment, registered)
+    for each in changed:
+        yield Finding(DIFFERS, f"{each}.")
+    fields = {each.field for each in changed}
+    if not any(field.startswith("model.") for field in fields):
+        yield Finding(SAME, f"the network's fields, crops of {experiment.model.image_size} pixels among them")
+    alignment = registered.data.alignment
+    if alignment and "data.alignment" not in fields:
+        yield Finding(SAME, f"the alignment, {alignment}")
+    if "training.steps" not in fields:
+        yield Finding(UNKNOWN, f"how many steps the paper trains for (here at most {experiment.training.steps:,})")
+    if experiment.model.recurrent != "none" and published.source != "thesis2018":
+        yield Finding(UNKNOWN, "how the paper cuts the scored videos into windows")
+
+
+def _post_processing(published: Published, report: Report) -> Iterator[Finding]:
     done = report.post_processing is not None
-    if "with post-processing" in published.row and not done:
-        return "The row is with post-processing; these scores are without."
-    if "without post-processing" in published.row and done:
-        return "The row is without post-processing; these scores are with it."
-    return ""
+    if published.post_processing is None:
+        if done:
+            yield Finding(DIFFERS, "These scores are with post-processing, of which the row's table says nothing.")
+    elif published.post_processing and not done:
+        yield Finding(DIFFERS, "The row is with post-processing; these scores are without.")
+    elif done and not published.post_processing:
+        yield Finding(DIFFERS, "The row is without post-processing; these scores are with it.")
+    else:
+        yield Finding(SAME, "post-processing, chosen on validation" if done else "no post-processing")
 
 
-def _metrics(published: Published, report: Report) -> str:
+def _region(published: Published) -> Iterator[Finding]:
+    if published.region:
+        yield Finding(DIFFERS, "The row is of one region of the plane: compare it with the error of that region.")
+
+
+def _metrics(published: Published, report: Report) -> Iterator[Finding]:
     shared = any(
         value is not None and report.scored.scores.get(metric, {}).get(own_name(name)) is not None
         for metric, values in published.scores.items()
         for name, value in values.items()
     )
-    if shared:
-        return ""
-    return f"The row gives {' and '.join(published.scores) or 'no number'}, which these scores lack: no comparison."
+    if not shared:
+        given = " and ".join(published.scores) or "no number"
+        yield Finding(DIFFERS, f"The row gives {given}, which these scores lack: no comparison.")
 
 
 def own_name(name: str) -> str:

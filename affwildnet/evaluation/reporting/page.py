@@ -51,7 +51,8 @@ def page(report: Report, drawn: dict[str, bytes], worst: Sequence[WorstVideo]) -
         ("Configuration", _configuration(report)),
     ]
     sections = [(title, inner) for title, inner in sections if inner]
-    head = escaped(f"{report.experiment}: {report.split} split")
+    kind = " (rehearsal)" if report.rehearsal else ""
+    head = escaped(f"{report.experiment}{kind}: {report.split} split")
     return "\n".join([
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
@@ -76,7 +77,7 @@ def _what(report: Report) -> str:
     step = "" if report.step is None else f", step {report.step:,}"
     split = f"{report.split}, {len(report.folds)} folds gathered" if report.folds else report.split
     rows = [
-        *(("Mind", sentence) for sentence in corpus.warnings(report.split)),
+        *(("Mind", sentence) for sentence in (report.rehearsed, *corpus.warnings(report.split)) if sentence),
         ("Experiment", report.experiment),
         ("Checkpoint", f"{report.checkpoint}{step}"),
         ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),

@@ -1,7 +1,6 @@
 """The tables of scores on a report's page."""
 
 from affwildnet.evaluation.reporting import score_rows, score_tables
-from affwildnet.evaluation.reporting.comparison import region_of
 from affwildnet.evaluation.reporting.markup import Cell, integer, missing, paragraphs, table, text
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.reporting.score_rows import TITLES, ScoreRow, is_number
@@ -49,6 +48,7 @@ def beside(report: Report) -> str:
         table(head, lines, strong=0)
         + paragraphs(notes)
         + apart
+        + paragraphs([report.rehearsed] if report.rehearsal else [], "")
         + paragraphs(remarks or ["No published row belongs to this experiment."], "")
     )
 
@@ -106,7 +106,7 @@ def regions(report: Report) -> str:
     """Return the error by where the label lies, beside the published one of that region."""
     if not report.scored.regions:
         return ""
-    published = {region: each.row for each in report.published if (region := region_of(each.row))}
+    published = {region: each.row for each in report.published if each.own and (region := each.row.region)}
     head = ["region of the label", report.scored.unit, *(f"MSE {name}" for name in DIMENSIONS)]
     head += [f"published {name}" for name in DIMENSIONS] if published else []
     lines = []

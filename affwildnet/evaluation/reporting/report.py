@@ -1,7 +1,7 @@
 """The report of one scored split, as data; `to_json` returns what `report-<split>.json` holds."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,16 @@ from affwildnet.experiments.config import PROTOCOLS
 from affwildnet.experiments.published import Published
 from affwildnet.metrics import Scores
 from tfrecords_tools.errors import count
+
+
+@dataclass(frozen=True)
+class SplitSize:
+    """How much there is of a split: videos, subjects, frames with a face, and those with a label."""
+
+    videos: int
+    subjects: int
+    frames: int
+    frames_labelled: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,9 @@ class PackedCorpus:
       trained_on: fingerprint of the videos that the network was trained on; "" where it is not known.
       seen: names of scored videos that the network was trained on.
       replaced: what it was trained on before, where it went on with other data.
+      alignment, margin, image_size: how the crops were cut out, and their side in pixels.
+      detector, landmarks: as the manifest says; "" where it does not.
+      sizes: how much there is of each split, and under "all" of all of them.
     """
 
     name: str
@@ -37,12 +50,20 @@ class PackedCorpus:
     trained_on: str = ""
     seen: tuple[str, ...] = ()
     replaced: tuple[dict, ...] = ()
+    alignment: str = ""
+    margin: float = 0.0
+    image_size: int = 0
+    detector: str = ""
+    landmarks: str = ""
+    sizes: dict[str, SplitSize] = field(default_factory=dict)
 
     def to_json(self) -> dict:
         return {
             "name": self.name,
             "layout": self.layout,
             "folder": str(self.folder),
+            **{name: getattr(self, name) for name in ("alignment", "margin", "image_size", "detector", "landmarks")},
+            "sizes": {split: vars(size) for split, size in self.sizes.items()},
             **({"labelling": self.labelling} if self.labelling else {}),
             "fingerprint": self.fingerprint,
             "trained_on": self.trained_on,
@@ -116,13 +137,21 @@ class PublishedRow:
     Attributes:
       row: as it was published.
       differs: a sentence for each thing in which the row and the report differ.
+      same: what was checked and is the same, in a few words each.
+      unknown: what cannot be known, in a few words each.
+      own: whether it is a row of the experiment that was scored; one that is not stands beside them for its table to be
+        whole, and is not compared.
     """
 
     row: Published
-    differs: tuple[str, ...]
+    differs: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    own: bool = True
 
     def to_json(self) -> dict:
-        return {**dataclasses.asdict(self.row), "differs": list(self.differs)}
+        found = {name: list(getattr(self, name)) for name in ("differs", "same", "unknown")}
+        return {**dataclasses.asdict(self.row), "own": self.own, **found}
 
 
 @dataclass(frozen=True)
@@ -179,10 +208,12 @@ class Report:
       scored: the scores, after post-processing.
       post_processing: None where none was asked for.
       baselines: scores of simple predictors on the same split, by name.
-      published: rows of the papers' tables.
+      published: the papers' tables that have a row of the experiment, whole.
       against: the comparison with another checkpoint, if any.
       configuration: the experiment's fields, as JSON can hold them.
       versions: of the packages.
+      initial_weights: where the weights that training began with come from; "" where it is not known.
+      rehearsal: why this is a rehearsal of the paper's run, and no attempt at it; empty where it is none.
     """
 
     experiment: str
@@ -201,6 +232,15 @@ class Report:
     against: Against | None
     configuration: dict[str, Any]
     versions: dict[str, str]
+    initial_weights: str = ""
+    rehearsal: tuple[str, ...] = ()
+
+    @property
+    def rehearsed(self) -> str:
+        """A sentence that calls a rehearsal one; "" where it is none."""
+        if not self.rehearsal:
+            return ""
+        return f"A rehearsal: {', '.join(self.rehearsal)}. It says nothing of the paper's numbers."
 
     @property
     def protocol_summary(self) -> str:
@@ -211,8 +251,9 @@ class Report:
     def summary(self) -> str:
         """Return what was scored, in one line."""
         counts = self.counts
+        name = f"{self.experiment} (a rehearsal)" if self.rehearsal else self.experiment
         return (
-            f"{self.experiment}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled frames "
+            f"{name}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled frames "
             f"of {count(counts.videos, f'{self.split} video')} scored"
         )
 
@@ -250,6 +291,8 @@ class Report:
             "published": [row.to_json() for row in self.published],
             "per_video": [row.to_json() for row in scored.per_video],
             "against": self.against and self.against.to_json(),
+            "rehearsal": list(self.rehearsal),
+            "initial_weights": self.initial_weights,
             "configuration": self.configuration,
             "versions": self.versions,
         }

@@ -17,6 +17,11 @@ TITLES = {"ccc": "CCC", "pearson": "Pearson", "mse": "MSE", "rmse": "RMSE", "sag
 # Those of the table; the sign agreement, which no paper prints, stands below it.
 COMPARED = ("ccc", "pearson", "mse", "rmse")
 
+# Before a published row of the experiment that was scored; the others of its tables have none.
+OWN = "> "
+# What a row of scores of a rehearsal is called, wherever it stands.
+REHEARSAL = "rehearsal"
+
 _CONSTANT = "not defined: the labels or the predictions are constant, or nothing was scored"
 _NOT_PRINTED = "the paper's table does not give it"
 _NOT_COMPUTED = "not computed for this row"
@@ -75,18 +80,20 @@ def rows(report: Report, published: bool = True, intervals: bool = True) -> list
     found += [ScoreRow(other.name, other.scores, other.undefined) for other in report.scored.others]
     found += [ScoreRow(f"baseline: {name}", scores) for name, scores in report.baselines.items()]
     if published:
-        for index, row in enumerate((each.row for each in report.published), start=1):
+        for index, each in enumerate(report.published, start=1):
+            row = each.row
             scores = {
                 metric: {own_name(name): value for name, value in values.items()}
                 for metric, values in row.scores.items()
             }
-            found.append(ScoreRow(f"[{index}] {published_name(row)}", scores, otherwise=_NOT_PRINTED))
+            mark = OWN if each.own else ""
+            found.append(ScoreRow(f"{mark}[{index}] {published_name(row)}", scores, otherwise=_NOT_PRINTED))
     return found
 
 
 def own_row(report: Report, name: str = "this checkpoint") -> ScoreRow:
-    """Return the row of the report's own scores."""
-    return ScoreRow(name, report.scored.scores, report.scored.reasons)
+    """Return the row of the report's own scores, which of a rehearsal says so."""
+    return ScoreRow(f"{name}, {REHEARSAL}" if report.rehearsal else name, report.scored.scores, report.scored.reasons)
 
 
 def interval_rows(report: Report) -> list[ScoreRow]:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from affwildnet.evaluation.reporting.report import Report
-from affwildnet.evaluation.reporting.score_rows import TITLES, ScoreRow, columns, is_number, rows
+from affwildnet.evaluation.reporting.score_rows import OWN, TITLES, ScoreRow, columns, is_number, rows
 from affwildnet.evaluation.scoring.intervals import NO_INTERVAL, Difference, method
 from affwildnet.evaluation.scoring.protocols import REGIONS, Undefined
 from affwildnet.metrics import WITH_MEAN, ScoreKey
@@ -25,7 +25,7 @@ def score_table(report: Report, published: bool = True) -> str:
     published rows and in what they differ from what was scored.
     """
     table = lines(rows(report, published), columns(report))
-    below = list(_below(report))
+    below = [*filter(None, [report.rehearsed]), *_below(report)]
     if published:
         below += remarks(report) or ["No published row belongs to this experiment."]
     table += [part for line in below for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ")]
@@ -115,15 +115,24 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def remarks(report: Report) -> list[str]:
-    """Return the notes of the published rows and in what they differ, each once, with the numbers of its rows."""
+    """Return what a reader needs of the published rows, each sentence once, with the numbers of its rows.
+
+    In what they differ from the report, what was checked and is the same, what cannot be known; and their notes.
+    """
     by_sentence: dict[str, list[int]] = {}
     for index, published in enumerate(report.published, start=1):
-        for sentence in [*published.differs, *([published.row.note] if published.row.note else [])]:
+        same, unknown = "; ".join(published.same), "; ".join(published.unknown)
+        sentences = [
+            *published.differs,
+            f"Checked and the same: {same}." if same else "",
+            f"Cannot be known: {unknown}." if unknown else "",
+            published.row.note,
+        ]
+        for sentence in filter(None, sentences):
             by_sentence.setdefault(sentence, []).append(index)
     found = [f"{_numbers(indices)} {sentence}" for sentence, indices in by_sentence.items()]
-    alike = [index for index, published in enumerate(report.published, start=1) if not published.differs]
-    if alike:
-        found.append(f"{_numbers(alike)} Of the same corpus, split and protocol as the scores above.")
+    if any(not published.own for published in report.published):
+        found.append(f"Rows without {OWN.strip()} are of other experiments or groups, and are not compared.")
     return found
 
 

@@ -27,10 +27,11 @@ from tfrecords_tools.errors import UserError
 PLOT = b"\x89PNG not really"
 PUBLISHED = Published(
     "omg2019",
-    "7",
+    "0",
     "CNN-3RNN, V in [0, 1], A in [0, 0.5)",
     "OMG-Emotion, test set",
     {"mse": {"valence": 0.101, "arousal": 0.031}},
+    region="V in [0, 1], A in [0, 0.5)",
 )
 
 
@@ -227,7 +228,7 @@ def test_expressions_have_a_confusion_matrix_and_no_ccc(corpus):
     assert report.scored.scores["accuracy"]["total"] == pytest.approx(2 / 3)
     assert "CCC" not in "".join(cell[0] for rows in parsed.tables for cell in rows[0])
     # The paper's "happy" is the schema's "happiness".
-    _, *compared = next(rows for rows in parsed.tables if rows[-1][0][0].startswith("[1] p table 12"))
+    _, *compared = next(rows for rows in parsed.tables if rows[-1][0][0].startswith("> [1] p table 12"))
     assert compared[-1][4][0] == "0.746"
     assert not re.search(r"\bnan\b|\bNone\b", " ".join(parsed.texts))
 

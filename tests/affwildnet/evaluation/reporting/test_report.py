@@ -34,7 +34,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import LeftOut
 
 PUBLISHED = Published(
-    "ijcv2019", "9", "AffWildNet", "Aff-Wild, test set", {"ccc": {"valence": 0.57, "arousal": 0.43}, "mse": {}}
+    "ijcv2019", "0", "AffWildNet", "Aff-Wild, test set", {"ccc": {"valence": 0.57, "arousal": 0.43}, "mse": {}}
 )
 LATEST = Choices(checkpoint="latest", resamples=10)
 
@@ -172,6 +172,17 @@ def test_the_report_says_what_was_scored_and_how(split, corpus):
         "trained_on": "",
         "seen_in_training": [],
         "training_data_replaced": [],
+        "alignment": "crop",
+        "margin": 0.1,
+        "image_size": 32,
+        "detector": "",
+        "landmarks": "",
+        "sizes": {
+            "train": {"videos": 2, "subjects": 2, "frames": 67, "frames_labelled": 67},
+            "validation": {"videos": 2, "subjects": 2, "frames": 35, "frames_labelled": 32},
+            "test": {"videos": 2, "subjects": 2, "frames": 21, "frames_labelled": 10},
+            "all": {"videos": 6, "subjects": 6, "frames": 123, "frames_labelled": 109},
+        },
     }
     assert (stored["unit"], stored["units"], stored["protocol"]) == ("frames", 17, "frames")
     assert "the intervals are of 2 videos only" in stored["interval"].pop("warning")
@@ -262,7 +273,7 @@ def test_the_rows_of_the_table_are_complete_and_its_columns_align(split, corpus)
         "mean of the videos' own CCC",
         "baseline: the mean",
     ]
-    assert lines[7] == "[1] ijcv2019 table 9: AffWildNet (Aff-Wild, test"
+    assert lines[7] == "> [1] ijcv2019 table 0: AffWildNet (Aff-Wild, test"
     assert lines[8].startswith("  set)  ")
     assert cells(lines[8]) == ["set)", "0.570", "0.430", *["-"] * 10]
     assert lines[0].split() == ["CCC", "Pearson", "MSE", "RMSE"]
@@ -296,16 +307,17 @@ def test_a_published_row_of_the_same_kind_is_called_so(corpus):
     split = random_utterances(np.random.default_rng(2), [[3, 4], [5, 6, 2]], split="test")
     row = replace(PUBLISHED, corpus="OMG-Emotion, test set")
     text = score_tables.score_table(report_of(split, omg, replace(TINY, published=(row,), protocol="utterances")))
-    assert text.endswith("[1] Of the same corpus, split and protocol as the scores above.")
+    below = " ".join(text.split())
+    assert "[1] Checked and the same: the split, test; the protocol, utterances" in below
+    assert "[1] The test split has 2 utterances, the paper's 2,229." in below
+    assert "[1] Cannot be known: whether the videos of omg, test split are those of OMG-Emotion, test set;" in below
     assert "each frame, pooled" in text
     assert "Scored over 5 utterances" in text
 
 
 def test_expressions_have_a_column_each(corpus):
     split = evaluation(expression_video("a", "fear", np.eye(7)[[2]]), expression_video("b", "anger", np.eye(7)[[2]]))
-    row = Published(
-        "ijcv2019", "12", "net", "EmotiW 2017, validation set", {"accuracy": {"sad": 0.709, "total": 0.454}}
-    )
+    row = Published("ijcv2019", "0", "net", "EmotiW 2017, validation set", {"accuracy": {"sad": 0.709, "total": 0.454}})
     built = report_of(split, corpus, replace(TINY, published=(row,), protocol="videos"))
     lines = score_tables.score_table(built).splitlines()
     assert lines[1].split() == ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "total"]

@@ -1,0 +1,59 @@
+"""Whether a packed corpus is what an experiment needs, and the command that packs one that is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from affwildnet.experiments.config import Experiment
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.manifest import Manifest
+
+ONE_ANNOTATOR = "one_annotator"
+
+
+def check(experiment: Experiment, packed: Manifest, folder: Path) -> None:
+    """Raise a `UserError` if a corpus is not what an experiment's `data` asks for.
+
+    The message has the command that packs such a corpus, and the fields that let the run go on with this one, which
+    its reports then say.
+    """
+    lacking = list(_lacking(experiment, packed))
+    if not lacking:
+        return
+    wanted, had, fields = zip(*lacking, strict=True)
+    raise UserError(
+        f"{folder}: {experiment.name} needs {' and '.join(wanted)}. Received: {' and '.join(had)}. Pack such a corpus "
+        f"with `{_packing(experiment)}`, or go on with this one with --set {' '.join(fields)}, which every report then "
+        "says."
+    )
+
+
+def one_annotator(packed: Manifest) -> bool | None:
+    """Return whether each label is a single annotator's; None where the manifest does not say."""
+    if packed.selected:
+        return all(len(names) == 1 for video in packed.selected.values() for names in video.values())
+    chosen = getattr(packed, "annotators_chosen", ())
+    return len(chosen) == 1 if chosen else None
+
+
+def _lacking(experiment: Experiment, packed: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Yield what is needed, what is there, and the field that takes what is there."""
+    data = experiment.data
+    if data.layout and packed.layout != data.layout:
+        yield f"a corpus of the layout {data.layout}", f"layout {packed.layout}", f"data.layout={packed.layout}"
+    if data.alignment and packed.alignment != data.alignment:
+        yield (
+            f"faces with the alignment {data.alignment}",
+            f"alignment {packed.alignment}",
+            f"data.alignment={packed.alignment}",
+        )
+    if data.labels == ONE_ANNOTATOR and not (single := one_annotator(packed)):
+        had = "labels of several" if single is False else "a corpus that does not name one"
+        yield "the labels of one annotator", had, "data.labels="
+
+
+def _packing(experiment: Experiment) -> str:
+    data, parts = experiment.data, ["python -m tfrecords_tools pack"]
+    parts += [f"--layout={data.layout}"] if data.layout else []
+    parts += [f"--alignment={data.alignment}"] if data.alignment else []
+    parts += ["--annotators=NAME"] if data.labels == ONE_ANNOTATOR else []
+    return " ".join([*parts, f"--size={experiment.model.image_size}", "--source=DIR", "--output=DIR"])

@@ -1,0 +1,89 @@
+"""In what an experiment departs from the one of its name that the papers give: overridden fields, and rehearsals."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from affwildnet.experiments.config import Experiment
+
+# Fields that say how a run is kept and shown, or what its weights start from; they are not settings of a paper.
+_OF_THE_RUN = (
+    "training.init",
+    "training.pretrained",
+    "training.log_steps",
+    "training.checkpoint_steps",
+    "training.checkpoint_minutes",
+    "training.keep_checkpoints",
+    "training.jit_compile",
+    "evaluation.batch_size",
+    "evaluation.patience",
+    "published",
+    "name",
+    "title",
+    "notes",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overridden:
+    """A field that is not what the paper's experiment has.
+
+    Attributes:
+      field: its name, such as "model.width".
+      value: of the run.
+      registered: of the experiment of that name.
+    """
+
+    field: str
+    value: Any
+    registered: Any
+
+    def __str__(self) -> str:
+        return f"{self.field} is {_shown(self.value)}, in the experiment {_shown(self.registered)}"
+
+
+def overridden(experiment: Experiment, registered: Experiment) -> list[Overridden]:
+    """Return the fields of an experiment that are not those of the registered one, in their order."""
+    return [each for each in _differences("", experiment, registered) if each.field not in _OF_THE_RUN]
+
+
+def rehearsal(experiment: Experiment, registered: Experiment) -> tuple[str, ...]:
+    """Return why a run is a rehearsal of a published result and no attempt at it; empty where it is none.
+
+    A network narrower than the paper's, or random weights where the paper starts from trained ones, says whether
+    everything works, and nothing of the paper's numbers.
+
+    Args:
+      experiment: as it was run.
+      registered: the experiment of that name.
+    """
+    reasons = []
+    narrowest = min([experiment.model.width, *(member.width for member in experiment.model.members)])
+    if narrowest < registered.model.width:
+        reasons.append(f"a network {narrowest:g} as wide")
+    pretrained = registered.training.pretrained
+    if pretrained and not experiment.training.init:
+        reasons.append(f"random weights in place of those of {pretrained}")
+    return tuple(reasons)
+
+
+def _differences(name: str, value: Any, registered: Any) -> Iterator[Overridden]:
+    if dataclasses.is_dataclass(value) and type(value) is type(registered):
+        for field in dataclasses.fields(value):
+            own, theirs = getattr(value, field.name), getattr(registered, field.name)
+            yield from _differences(f"{name}.{field.name}" if name else field.name, own, theirs)
+    elif _of_dataclasses(value) and _of_dataclasses(registered) and len(value) == len(registered):
+        for index, (own, theirs) in enumerate(zip(value, registered, strict=True)):
+            yield from _differences(f"{name}.{getattr(own, 'name', index)}", own, theirs)
+    elif value != registered:
+        yield Overridden(name, value, registered)
+
+
+def _of_dataclasses(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and dataclasses.is_dataclass(value[0])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "empty"
+    return "empty" if value == "" else str(value)
