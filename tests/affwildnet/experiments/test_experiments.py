@@ -27,6 +27,7 @@ def test_every_paper_is_registered_under_its_own_name():
         "bounds",
         "config",
         "costs",
+        "departures",
         "descriptions",
         "networks",
         "overrides",
