@@ -64,11 +64,11 @@ docs: .venv/test
 
 .venv/demo: pyproject.toml | .venv/bin/python
 	@echo "== Installing into .venv"
-	$(PIP) --editable ".[$(EXTRA),faces]"
+	$(PIP) --editable ".[$(EXTRA),faces,video]"
 	@touch $@
 
 .venv/test: pyproject.toml | .venv/bin/python
-	$(PIP) --editable ".[$(EXTRA),faces,annotate,beam,onnx,dev,docs]"
+	$(PIP) --editable ".[$(EXTRA),faces,video,annotate,beam,onnx,dev,docs]"
 	$(PIP) --no-deps $(CLIPS)
 	@touch $@
 

@@ -84,7 +84,7 @@ def _predict(options: argparse.Namespace) -> int:
         finder=FaceFinder(options.upsample, options.yunet_model, options.landmark_model),
     )
     print(predictor.description, flush=True)
-    failed = 0
+    failed = incomplete = 0
     for source, outcome in predict_all(sources, predictor, outputs):
         if isinstance(outcome, Exception):
             failed += 1
@@ -93,6 +93,10 @@ def _predict(options: argparse.Namespace) -> int:
             print(options.parser.with_flags(line_and_status(outcome)[0]), file=sys.stderr, flush=True)
         else:
             print(options.parser.with_flags(outcome.summary(source.where)), flush=True)
+            if (error := getattr(outcome, "overlay_error", None)) is not None:
+                incomplete += 1
+                line = line_and_status(error)[0].removeprefix("error: ")
+                print(f"error: the overlay of {source.where} was not written: {line}", file=sys.stderr, flush=True)
     if len(sources) > 1:
         print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
-    return 1 if failed else 0
+    return 1 if failed or incomplete else 0

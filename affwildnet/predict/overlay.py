@@ -1,44 +1,44 @@
-"""A video with the faces, the valence-arousal plane and the running curves drawn into its frames."""
+"""A video with the faces drawn into its frames, and the valence-arousal plane and the running curves beside them."""
 
-from collections import deque
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from affwildnet.predict.frame_faces import Face, FrameFaces, Recent
-from tfrecords_tools.records.schema import DIMENSIONS
+from affwildnet.predict.overlay_panels import DARK, LIGHT, Area, Colour, History, draw_curves, draw_plane, draw_text
 from tfrecords_tools.video.reading import IMAGE_FPS
-from tfrecords_tools.video.writing import VideoWriter
+from tfrecords_tools.video.timed_writing import TimedWriter, timed_writer
 
 # Colours of the faces in turn: the bright ones of the Okabe-Ito palette, RGB.
 FACES = ((86, 180, 233), (230, 159, 0), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0))
-LIGHT, DIM, DARK = (235, 235, 235), (150, 150, 150), (20, 20, 20)
-SMALLEST = 480  # pixels; frames whose shorter side is smaller are enlarged
-PANEL = 0.3  # side of the plane, relative to the frame's shorter side
-WIDEST = 2.2  # greatest width of the curves, relative to the side of the plane
-SHADE = 0.72  # opacity of the panels
-TRAIL = 2.0  # seconds that the point in the plane leaves a trail
-CURVES = 10.0  # seconds that the curves show
-FONT = cv2.FONT_HERSHEY_SIMPLEX
+SMALLEST = 360  # pixels; frames whose shorter side is smaller are enlarged
+BELOW = 0.42  # height of the panels below a frame that is wider than high, in heights of the frame
+BESIDE = 0.7  # width of the panels beside another one, in widths of the frame
 
 
 class Overlay:
-    """Writes an MPEG-4 file with the predictions drawn into the frames, at a constant rate.
+    """Writes a video with the predictions drawn into its frames and beside them, each frame at its own time.
 
     Use it as a context manager: the file gets its name at the end, when it is whole.
 
     Args:
       path: the file.
-      fps: frames per second; 0, which means unknown, is replaced by 25.
+      fps: about how many frames a second; 0 is unknown.
+      sound: file whose sound belongs to the frames; None for silence.
     """
 
-    def __init__(self, path: Path, fps: float):
-        self._path, self._fps = path, fps or IMAGE_FPS
-        self._writer: VideoWriter | None = None
-        self._history: deque[tuple[float, dict[int, np.ndarray]]] = deque()
+    def __init__(self, path: Path, fps: float, sound: Path | None = None):
+        self._path, self._fps, self._sound = path, fps or IMAGE_FPS, sound
+        self._writer: TimedWriter | None = None
+        self._history = History()
         self._colours: Recent[int, int] = Recent()
         self._next = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know of the file, in lines; complete at the end of the block."""
+        return [] if self._writer is None else self._writer.remarks
 
     def __enter__(self) -> "Overlay":
         return self
@@ -48,39 +48,42 @@ class Overlay:
             self._writer.__exit__(*error)
 
     def write(self, frame: FrameFaces) -> None:
-        """Draw into a frame, which must have its image and predictions, and write it."""
-        self._history.append((frame.timestamp, {face.track: face.prediction for face in frame.faces}))
-        while frame.timestamp - self._history[0][0] > CURVES:
-            self._history.popleft()
+        """Draw a frame, which must have its image and predictions, and write it."""
+        self._history.add(frame.timestamp, {face.track: face.prediction for face in frame.faces})
         image = self.drawn(frame)
         if self._writer is None:
-            self._writer = VideoWriter(self._path, self._fps, image.shape[1::-1])
+            self._writer = timed_writer(self._path, image.shape[1::-1], self._fps, self._sound)
             self._size = image.shape
         if image.shape != self._size:  # the images of a folder may differ in size; those of a video may not
             image = cv2.resize(image, self._size[1::-1])
-        self._writer.write(image)
+        self._writer.write(image, frame.timestamp)
 
     def drawn(self, frame: FrameFaces) -> np.ndarray:
-        """Return the image with everything drawn into it, enlarged if it is small, with even sides."""
+        """Return the frame with its faces and the panels, enlarged if it is small, with even sides."""
         height, width = frame.image.shape[:2]
         scale = max(1.0, SMALLEST / min(height, width))
-        size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))
-        if size == (width, height):
-            image = frame.image.copy()
+        width, height = (2 * round(side * scale / 2) for side in (width, height))
+        beside = height > width
+        right, below = (_even(BESIDE * width), 0) if beside else (0, _even(BELOW * height))
+        image = np.full((height + below, width + right, 3), DARK, np.uint8)
+        part = image[:height, :width]
+        if part.shape == frame.image.shape:
+            part[:] = frame.image
         else:
-            image = cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(frame.image, (width, height), dst=part, interpolation=cv2.INTER_LINEAR)
         for face in frame.faces:
-            self._face(image, face, scale)
-        side = round(PANEL * min(size))
-        margin = side // 14
-        top = size[1] - side - margin
-        # No wider than necessary: the panel hides the video.
-        width = min(size[0] - side - 3 * margin, round(WIDEST * side))
-        self._curves(image, margin, top, width, side, frame.timestamp)
-        self._plane(image, size[0] - side - margin, top, side, frame)
+            self._face(part, face, scale)
+        if beside:
+            plane = Area(width, 0, right, right)
+            curves = Area(width, right, right, height - right)
+        else:
+            plane = Area(width - below, height, below, below)
+            curves = Area(0, height, width - below, below)
+        draw_plane(image, plane, self._history, frame.timestamp, self._colour)
+        draw_curves(image, curves, self._history, frame.timestamp, self._colour)
         return image
 
-    def _colour(self, track: int) -> tuple[int, int, int]:
+    def _colour(self, track: int) -> Colour:
         if track not in self._colours:
             self._colours[track] = self._next
             self._next += 1
@@ -94,93 +97,9 @@ class Overlay:
         radius = max(1, round(scale * (box.right - box.left) / 130))
         for x, y in scale * (face.landmarks + 0.5):
             cv2.circle(image, (round(float(x)), round(float(y))), radius, LIGHT, -1, cv2.LINE_AA)
-        size = min(image.shape[:2]) / 900
         text = f"{face.track}:  V {face.prediction[0]:+.2f}  A {face.prediction[1]:+.2f}"
-        (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
-        x = min(max(0, left), image.shape[1] - width)
-        y = max(height + 4, top - 6)
-        _text(image, text, (x, y), size, colour)
-
-    def _plane(self, image: np.ndarray, left: int, top: int, side: int, frame: FrameFaces) -> None:
-        _shade(image, left, top, side, side)
-        pad = side // 9
-        span = side - 2 * pad
-
-        def place(prediction) -> tuple[int, int]:
-            x, y = (np.clip(prediction, -1, 1) + 1) / 2
-            return round(left + pad + x * span), round(top + pad + (1 - y) * span)
-
-        cv2.rectangle(image, place((-1, 1)), place((1, -1)), DIM, 1)
-        cv2.line(image, place((-1, 0)), place((1, 0)), DIM, 1)
-        cv2.line(image, place((0, -1)), place((0, 1)), DIM, 1)
-        size = side / 400
-        _centred(image, DIMENSIONS[0], (left + side // 2, top + side - pad // 2), size)
-        _centred(image, DIMENSIONS[1], (left + side // 2, top + pad // 2), size)
-        for track in sorted({track for _, predictions in self._history for track in predictions}):
-            self._trail(image, track, place, frame.timestamp, max(1, side // 70))
-        for face in frame.faces:
-            cv2.circle(image, place(face.prediction), max(3, side // 32), self._colour(face.track), -1, cv2.LINE_AA)
-            cv2.circle(image, place(face.prediction), max(3, side // 32), LIGHT, 1, cv2.LINE_AA)
-
-    def _trail(self, image: np.ndarray, track: int, place, now: float, thick: int) -> None:
-        colour, before = np.array(self._colour(track)), None
-        for time, predictions in self._history:
-            age = (now - time) / TRAIL
-            point = place(predictions[track]) if track in predictions and age < 1 else None
-            if before is not None and point is not None:
-                faded = (1 - age) * colour + age * np.array(DARK)
-                cv2.line(image, before, point, faded.tolist(), thick, cv2.LINE_AA)
-            before = point
-
-    def _curves(self, image: np.ndarray, left: int, top: int, width: int, height: int, now: float) -> None:
-        """Draw valence above arousal over the last seconds; `now` is at the right edge."""
-        _shade(image, left, top, width, height)
-        size = height / 400
-        pad = height // 16
-        strip = (height - 3 * pad) // 2
-        tracks = sorted({track for _, predictions in self._history for track in predictions})
-        for index, name in enumerate(DIMENSIONS):
-            upper = top + pad + index * (strip + pad)
-            middle = upper + strip // 2
-            cv2.line(image, (left + pad, middle), (left + width - pad, middle), DIM, 1)
-            for track in tracks:
-                self._curve(image, track, index, left + pad, width - 2 * pad, upper, strip, now)
-            _text(image, name, (left + pad, upper + round(26 * size)), size, LIGHT)
-        clock = f"{now:.2f} s"
-        (clock_width, _), _ = cv2.getTextSize(clock, FONT, size, 1)
-        _text(image, clock, (left + width - pad - clock_width, top + height - pad // 2), size, LIGHT)
-
-    def _curve(
-        self, image: np.ndarray, track: int, index: int, left: int, width: int, upper: int, strip: int, now: float
-    ) -> None:
-        colour, line = self._colour(track), []
-
-        def finish() -> None:
-            if line:
-                points = np.array(line if len(line) > 1 else line * 2, np.int32).reshape(-1, 1, 2)
-                cv2.polylines(image, [points], False, colour, max(1, strip // 30), cv2.LINE_AA)
-                line.clear()
-
-        for time, predictions in self._history:
-            if track not in predictions:
-                finish()
-                continue
-            value = float(np.clip(predictions[track][index], -1, 1))
-            line.append((round(left + (1 - (now - time) / CURVES) * width), round(upper + (1 - value) / 2 * strip)))
-        finish()
+        draw_text(image, text, (left, top - 6), min(image.shape[:2]) / 800, colour)
 
 
-def _shade(image: np.ndarray, left: int, top: int, width: int, height: int) -> None:
-    part = image[top : top + height, left : left + width]
-    part[:] = cv2.addWeighted(part, 1 - SHADE, np.full_like(part, DARK), SHADE, 0)
-
-
-def _text(image: np.ndarray, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]) -> None:
-    for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):  # a thicker font would be wider, not an outline
-        cv2.putText(image, text, (at[0] + x, at[1] + y), FONT, size, DARK, 1, cv2.LINE_AA)
-    cv2.putText(image, text, at, FONT, size, colour, 1, cv2.LINE_AA)
-
-
-def _centred(image: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:
-    (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
-    _text(image, text, (at[0] - width // 2, at[1] + height // 2), size, LIGHT)
+def _even(length: float) -> int:
+    return 2 * round(length / 2)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from affwildnet.predict import prediction_provenance, prediction_table
 from affwildnet.predict.curve_plot import plot_curves
 from affwildnet.predict.face_stream import FACES, face_stream
+from affwildnet.predict.frame_faces import FrameFaces
 from affwildnet.predict.frame_sources import FrameSource, until
 from affwildnet.predict.overlay import Overlay
 from affwildnet.predict.prediction_provenance import Provenance
@@ -89,6 +90,8 @@ class SourceResult:
       seconds: time that the prediction took.
       shares: each phase's share of that time.
       paths: the files, by what they hold.
+      remarks: what a person should know of the files, in lines.
+      overlay_error: what the overlay could not be written for; the other files are there.
     """
 
     frames: int
@@ -99,6 +102,8 @@ class SourceResult:
     seconds: float
     shares: dict[str, float]
     paths: dict[str, Path]
+    remarks: tuple[str, ...] = ()
+    overlay_error: Exception | None = None
 
     def summary(self, where: str) -> str:
         """Return lines of text on the result for the source `where`."""
@@ -113,6 +118,7 @@ class SourceResult:
         if self.expected and self.frames < 0.9 * self.expected:
             lines.append(f"  the file says {count(self.expected, 'frame')}: the others cannot be decoded")
         lines += [f"  {name:<9}{path}" for name, path in self.paths.items()]
+        lines += [f"  {remark}" for remark in self.remarks]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.shares.items())
         lines.append(f"  {self.frames / self.seconds:.1f} frames/s: {shares}")
         return "\n".join(lines)
@@ -235,9 +241,14 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         prediction_provenance.write(path, of, table)
 
     number, with_face, removed, tracks = 0, 0, 0, set()
+    overlay = None
+    if options.overlay:
+        sound = source.path if source.path is not None and source.path.is_file() else None
+        overlay = _FailingAlone(Overlay(paths["overlay"], source.fps(), sound))
     with ExitStack() as stack:
+        if overlay is not None:
+            stack.enter_context(overlay)  # gets its name after the table, which stands whatever becomes of it
         table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all", note))
-        overlay = stack.enter_context(Overlay(paths["overlay"], source.fps())) if options.overlay else None
         for frame in with_predictions(stream, predictor.network, times):
             number += 1
             with_face += bool(frame.faces)
@@ -251,4 +262,45 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
             raise UserError(f"{source.where}: must hold at least one frame. Received: none.")
     with times.of("writing"):
         plot_curves(paths["table"], source.name, paths["curves"])
-    return SourceResult(number, with_face, len(tracks), removed, expected, times.total, times.shares(), paths)
+    remarks, error = ([], None) if overlay is None else (overlay.remarks, overlay.error)
+    if error is not None:
+        del paths["overlay"]
+    return SourceResult(
+        number, with_face, len(tracks), removed, expected, times.total, times.shares(), paths, tuple(remarks), error
+    )
+
+
+class _FailingAlone:
+    """An overlay whose errors end it alone: they are kept, and nothing is left of its file.
+
+    Attributes:
+      error: what it could not be written for, None where it could.
+    """
+
+    def __init__(self, overlay: Overlay):
+        self._overlay, self.error = overlay, None
+
+    @property
+    def remarks(self) -> list[str]:
+        return [f"overlay: {remark}" for remark in self._overlay.remarks]
+
+    def write(self, frame: FrameFaces) -> None:
+        if self.error is None:
+            try:
+                self._overlay.write(frame)
+            except Exception as error:
+                self.error = error
+                self._end(error)
+
+    def __enter__(self) -> "_FailingAlone":
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        if self.error is None:
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            self._overlay.__exit__(None if error is None else type(error), error, None)
+        except Exception as at_the_end:
+            self.error = self.error or at_the_end

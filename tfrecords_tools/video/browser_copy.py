@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import whole
+from tfrecords_tools.video.h264 import TIME_BASE, add_video
 from tfrecords_tools.video.timeline import file_zero
 
 # What Chromium, Firefox and Safari play as it is.
@@ -18,8 +19,6 @@ PIXELS = ("yuv420p", "yuvj420p")
 INSTALL = 'PyAV reads and writes such videos: pip install -e ".[annotate]"'
 # Shares of the mean period by which two gaps between frames may differ in a video of a fixed rate.
 _STEADY = 0.25
-# Ticks per second of the copy: a multiple of the usual frame rates, 30000/1001 among them.
-_TIME_BASE = Fraction(1, 90_000)
 
 
 @dataclass(frozen=True)
@@ -111,15 +110,13 @@ def _copy(av, source, target, progress: Callable[[float], None]) -> None:
             continue
         upright = _upright(av, frame, stream)
         if video is None:
-            video = target.add_stream("libx264", rate=round(stream.average_rate or 30) or 30)
-            video.width, video.height, video.pix_fmt = upright.width, upright.height, "yuv420p"
-            video.options = {"preset": "veryfast", "crf": "20", "bf": "0"}
-            video.codec_context.time_base = video.time_base = _TIME_BASE
+            rate = min(max(round(stream.average_rate or 30), 1), 1000)
+            video = add_video(target, (upright.width, upright.height), rate)
         if frame.time is None:
             continue
         seconds = float(frame.time) - zero
-        pts = max(last + 1, round(seconds / float(_TIME_BASE)))
-        upright.pts, upright.time_base, last = pts, _TIME_BASE, pts
+        pts = max(last + 1, round(seconds / float(TIME_BASE)))
+        upright.pts, upright.time_base, last = pts, TIME_BASE, pts
         target.mux(video.encode(upright))
         if length:
             progress(min(1.0, max(0.0, seconds) / length))

@@ -15,6 +15,8 @@ from tfrecords_tools.files import sync
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# MPEG-4 counts the ticks of a second in 16 bits.
+_MOST_TICKS = 65_535
 # Below so many free bytes, the disk is what kept a video from being written.
 _FULL = 1 << 20
 
@@ -41,7 +43,7 @@ class VideoWriter:
         self._path = path = Path(path)
         self._frames = 0
         self._partial = path.with_name(f".partial-{path.name}")
-        self._writer = cv2.VideoWriter(str(self._partial), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+        self._writer = cv2.VideoWriter(str(self._partial), cv2.VideoWriter_fourcc(*"mp4v"), _writable(fps), size)
         if not self._writer.isOpened():
             raise UserError(f"{path}: the video cannot be written. Check that the folder exists and is writable.")
 
@@ -74,3 +76,8 @@ class VideoWriter:
         if count != self._frames or not (last or not count):
             number = errno.ENOSPC if shutil.disk_usage(self._path.parent).free < _FULL else errno.EIO
             raise OSError(number, os.strerror(number), str(self._path))
+
+
+def _writable(fps: float) -> float:
+    """Return the rate with as many decimals as MPEG-4 can have: 66.667 needs 66667 ticks a second, 66.67 only 6667."""
+    return next((round(fps, digits) for digits in (3, 2, 1) if fps * 10**digits <= _MOST_TICKS), float(round(fps)))

@@ -127,7 +127,7 @@ def test_two_faces_have_a_sequence_each_and_the_overlay_every_frame(model, predi
         check([line for line in lines if line["face_id"] == str(number)], boxes, predictions)
     assert len(tracks[1][0]) < len(tracks[0][0]) == len(frames)
     drawn = [frame.image.shape for frame in read_frames(found.paths["overlay"])]
-    assert drawn == [(480, 1706, 3)] * len(frames)  # 360 pixels are too few: enlarged
+    assert drawn == [(360 + 152, 1280, 3)] * len(frames)
     # One face at a time is the larger one, and a line a frame.
     _, lines = predicted(tmp_path / "two.mp4", tmp_path / "one", predictor)
     areas = [np.mean([box.area for box in boxes.values()]) for boxes, _ in tracks]

@@ -10,6 +10,7 @@ import pytest
 from affwildnet.predict import predict_source, prediction_table
 from affwildnet.predict.curve_plot import plot_curves, read_curves
 from affwildnet.predict.frame_faces import Face, FrameFaces
+from affwildnet.predict.frame_sources import FrameSource
 from affwildnet.predict.overlay import FACES, Overlay
 from affwildnet.predict.prediction_table import writing
 from tfrecords_tools.errors import UserError
@@ -145,30 +146,75 @@ def test_the_overlay_shows_box_landmarks_plane_and_curves(tmp_path):
             overlay.write(FrameFaces(number, number / 30, image, faces))
             drawn = overlay.drawn(FrameFaces(number, number / 30, image, faces))
         bare = overlay.drawn(FrameFaces(21, 21 / 30, image, []))
-    assert drawn.shape == (480, 768, 3)  # 2.4 times as large
-    scale = 2.4
+    assert drawn.shape == (360 + 152, 576, 3)  # 1.8 times as large, with the panels below
+    scale = 1.8
     left, top, right, bottom = (round(scale * side) for side in (100, 20, 130, 50))
     for part in (drawn[top - 2 : top + 3, left:right], drawn[top:bottom, right - 2 : right + 3]):
-        assert near(part) >= 60
+        assert near(part) >= 45
     assert (drawn[round(scale * 105.5), round(scale * 105.5)] > 150).all()  # the landmarks are all there
-    # The plane is at the bottom on the right: high valence and low arousal are in its right lower quarter.
-    side = round(0.3 * 480)
-    plane = drawn[480 - side - 10 : 470, 768 - side - 10 : 758]
+    # The plane is below on the right: high valence and low arousal are in its right lower quarter.
+    side = 152
+    plane = drawn[360:, 576 - side :]
     half = side // 2
     quarters = [near(part) for rows in (plane[:half], plane[half:]) for part in (rows[:, :half], rows[:, half:])]
     assert quarters[3] > 20 > 5 > max(quarters[:3])
     # The curves beside it are still there when the face is gone, the box is not.
-    curves = drawn[480 - side - 10 : 470, : 768 - side - 30]
+    curves = drawn[360:, : 576 - side]
     assert near(curves) > 20
     # Valence, which is high, is above arousal, which is low: at the upper and the lower edge of their strips.
     rows = np.flatnonzero([near(row) for row in curves])
     assert rows.min() < 0.2 * side
-    assert rows.max() > 0.8 * side
+    assert rows.max() > 0.7 * side
     assert not [row for row in rows if 0.3 * side < row < 0.7 * side]
-    assert near(bare[480 - side - 10 : 470, : 768 - side - 30]) > 20
-    assert near(bare[: 480 - side - 12]) == 0
+    assert near(bare[360:, : 576 - side]) > 20
+    np.testing.assert_array_equal(bare[:360], 60)  # nothing but the frame, where there is no face
     decoded = [frame.image.shape for frame in read_frames(tmp_path / "o.mp4")]
-    assert decoded == [(480, 768, 3)] * 20
+    assert decoded == [(512, 576, 3)] * 20
+
+
+@pytest.mark.parametrize("size", [(360, 640), (640, 360), (400, 400), (100, 1000)])
+def test_the_panels_lie_outside_of_the_frame(size, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    height, width = size
+    overlay = Overlay(tmp_path / "o.mp4", 30)
+    drawn = overlay.drawn(FrameFaces(1, 0.0, image))
+    scale = max(1, 360 / min(size))
+    shown = drawn[: round(height * scale), : round(width * scale)]
+    if scale == 1:
+        np.testing.assert_array_equal(shown, image)
+    else:
+        np.testing.assert_array_equal(shown, cv2.resize(image, shown.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    beyond = (drawn.shape[0] - shown.shape[0], drawn.shape[1] - shown.shape[1])
+    assert [side > 100 for side in beyond] == ([False, True] if height > width else [True, False])
+
+
+def test_an_overlay_that_fails_ends_alone(tmp_path, monkeypatch):
+    """The overlay's disk is full, or OpenCV cannot draw: the table and the plot are there, and the command says so."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    network = SimpleNamespace(image_size=4)
+    frames = [FrameFaces(number, number / 10, image, []) for number in range(1, 6)]
+    monkeypatch.setattr(predict_source, "face_stream", lambda *_, **options: iter(frames))
+    monkeypatch.setattr(predict_source, "with_predictions", lambda stream, *_: stream)
+    source = FrameSource("made", "made.mp4", lambda: iter(()), lambda: 10.0, lambda: 5)
+    finder = SimpleNamespace(detector=None, predictor=None)
+    predictor = SimpleNamespace(network=network, aligner=None, finder=finder, path=None, settings=dict)
+    options = predict_source.PredictOptions(tmp_path, overlay=True, progress=False)
+
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for place in ("write", "_check_whole"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"tfrecords_tools.video.h264.H264Writer.{place}", full)
+            found = predict_source.predict_source(source, predictor, options)
+        assert found.overlay_error.errno == errno.ENOSPC
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["made.csv", "made.json", "made.png"]
+        assert "overlay.mp4" not in found.summary("made.mp4")
+    found = predict_source.predict_source(source, predictor, options)
+    assert found.overlay_error is None
+    assert [frame.timestamp for frame in read_frames(found.paths["overlay"])] == pytest.approx(
+        [0.1, 0.2, 0.3, 0.4, 0.5]
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,8 +228,8 @@ def test_the_plane_shows_two_seconds_and_the_curves_ten(age, in_plane, in_curves
                 frame = FrameFaces(1, time, image, [face(1, *places)])
                 overlay.write(frame)
             drawn = overlay.drawn(frame)
-        side = round(0.3 * 480)
-        return drawn[-side:, -side:], drawn[-side:, : -side - 10]
+        side = 202
+        return drawn[-side:, -side:], drawn[-side:, :-side]
 
     with_earlier, without = panels("both.mp4", [(12 - age, (-0.8, 0.8))]), panels("one.mp4", [])
     changed = [np.any(one != other) for one, other in zip(with_earlier, without, strict=True)]
