@@ -14,7 +14,7 @@ from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.reader import read_columns, read_labels, read_records
+from tfrecords_tools.records.reader import check_size, read_columns, read_labels, read_records
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
 
@@ -128,7 +128,7 @@ class Corpus:
     @cached_property
     def record_offsets(self) -> np.ndarray:
         """(records,) int64: byte offset at which each record starts in its file."""
-        return np.concatenate([np.asarray(entry.offsets, np.int64) for entry in self.videos])
+        return np.concatenate([entry.offsets for entry in self.videos])
 
     @cached_property
     def record_frames(self) -> np.ndarray:
@@ -137,21 +137,22 @@ class Corpus:
 
     @cached_property
     def record_quadrants(self) -> np.ndarray:
-        """(records,) int64: index in `quadrants.QUADRANTS` of each record's label, -1 without one.
-
-        The manifest does not hold labels: the first use reads all records of the split, without decoding the crops.
-        """
+        """(records,) int64: index in `quadrants.QUADRANTS` of each record's label, -1 without one."""
         return quadrant_of(np.concatenate(read_labels(self.folder, self.manifest, self.videos)))
 
     @cached_property
     def record_classes(self) -> np.ndarray:
         """(records,) int64: index in `schema.EXPRESSIONS` of each record's class, -1 without one.
 
-        The first use reads all records, as for `record_quadrants`.
+        Of a corpus of an earlier version, whose index lacks them, the first use reads all records.
 
         Raises:
           UserError: if one is not such an index, or a file cannot be read.
         """
+        if self.manifest.has_labels:
+            for entry in self.videos:
+                check_size(self.folder / entry.file, entry)
+            return np.concatenate([entry.index["expression"] for entry in self.videos]).astype(np.int64)
         found = []
         for entry in self.videos:
             classes = read_columns(self.folder, entry, ["expression"], self.manifest.fields)["expression"]
@@ -168,6 +169,4 @@ class Corpus:
         """(records,) bool: whether each record has a label of the target."""
         if self.target == EXPRESSION:
             return self.record_classes >= 0
-        return np.concatenate([
-            np.isin(entry.frame_numbers, entry.labelled_frame_numbers) for entry in self.videos
-        ])  # fmt: skip
+        return np.concatenate([entry.index["labelled"] for entry in self.videos])

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.writer import VideoRecords, encode_face
 
@@ -64,7 +64,7 @@ def _described(index, video):
 def _write(video, path, size):
     classes = video["classes"]
     with VideoRecords(path, schema.fields(expression=classes is not None)) as records:
-        for index, (frame, label) in enumerate(zip(video["frames"], video["labels"], strict=True)):
+        for row, (frame, label) in enumerate(zip(video["frames"], video["labels"], strict=True)):
             records.write({
                 "video": video["video"],
                 "subject": video["subject"],
@@ -74,10 +74,9 @@ def _write(video, path, size):
                 "box": (10, 20, 10 + size, 20 + size),
                 "landmarks": landmarks_of(video["index"], frame),
                 "label": label,
-                **({"expression": classes[index]} if classes is not None else {}),
+                **({"expression": classes[row]} if classes is not None else {}),
             })  # fmt: skip
     frames = video["frames"]
-    labelled = [frame for frame, label in zip(frames, video["labels"], strict=True) if not np.isnan(label).any()]
     return VideoEntry(
         video=video["video"],
         split=video["split"],
@@ -87,9 +86,8 @@ def _write(video, path, size):
         fps=FPS,
         frames_decoded=max(frames),
         frames_without_face=max(frames) - len(frames),
-        segments=manifest.to_segments(frames),
-        labelled_segments=manifest.to_segments(labelled),
-        record_bytes=tuple(records.record_bytes),
+        file_bytes=sum(records.record_bytes),
+        index=index.rows(frames, records.record_bytes, video["labels"], classes),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.helpers.corpora import FPS, face_of, landmarks_of, make_corpus
 from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.index import rows
 from tfrecords_tools.records.writer import VideoRecords, encode_face
 
 
@@ -38,7 +39,10 @@ def make_rated_corpus(folder, ratings, names, landmarks=None, selected=None):
                     "label": labels[index][row],
                     "annotators": rated,
                 })  # fmt: skip
-        entries.append(replace(entry, sha256=records.sha256, record_bytes=tuple(records.record_bytes)))
+        entries.append(replace(
+            entry, sha256=records.sha256, file_bytes=sum(records.record_bytes),
+            index=rows(entry.frame_numbers, records.record_bytes, labels[index]),
+        ))  # fmt: skip
     packed = replace(packed, videos=tuple(entries), annotators=tuple(names))
     manifest.save(packed, folder)
     return packed

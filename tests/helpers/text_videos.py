@@ -12,6 +12,7 @@ from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.records.index import rows
 from tfrecords_tools.records.manifest import VideoEntry
 
 OPTIONS = PackOptions(landmark_model=None, aligner=Aligner(32))
@@ -54,10 +55,9 @@ def write_records(source, options, path):
                 "face": encode_face(face_of(1, frame)), "box": (0, 0, 32, 32), "landmarks": landmarks_of(1, frame),
                 "label": labels[frame - 1],
             })  # fmt: skip
-    runs = ((1, FRAMES),)
     return VideoEntry(
-        source.video, source.split, source.subject, path.name, records.sha256, 30.0, FRAMES, 0, runs, runs,
-        tuple(records.record_bytes),
+        source.video, source.split, source.subject, path.name, records.sha256, 30.0, FRAMES, 0,
+        sum(records.record_bytes), rows(range(1, FRAMES + 1), records.record_bytes, labels),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.video_packer import PackOptions, pack_video
-from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
@@ -58,6 +58,11 @@ class Job:
         return self.staging / f"{self._key}.json"
 
     @property
+    def rows(self) -> Path:
+        """Path of the rows of its records."""
+        return self.staging / f"{self._key}.{index.FILE_NAME}"
+
+    @property
     def _key(self) -> str:
         return hashlib.sha256(f"{self.source.split}/{self.source.video}".encode()).hexdigest()[:16]
 
@@ -86,7 +91,8 @@ def run(job: Job) -> VideoEntry | LeftOut:
             digest = ""
         result = LeftOut(job.source.video, job.source.split, _reason(job, error))
     if isinstance(result, VideoEntry):
-        _write(job.result, {"entry": dataclasses.asdict(result)})
+        sha256 = index.save([result.index], job.rows)
+        _write(job.result, {"entry": result.to_json(), "index_sha256": sha256})
     else:
         _write(job.result, {"left_out": dataclasses.asdict(result), "input_sha256": digest})
     return result
@@ -112,11 +118,13 @@ def read(job: Job) -> VideoEntry | LeftOut:
             f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder. "
             "The same command goes on with what is missing."
         ) from None
-    return _result(held)
+    return _result(job, held)
 
 
-def _result(held: dict) -> VideoEntry | LeftOut:
-    return manifest.entry_from(held["entry"]) if "entry" in held else LeftOut(**held["left_out"])
+def _result(job: Job, held: dict) -> VideoEntry | LeftOut:
+    if "entry" in held:
+        return manifest.entry_from(held["entry"], index.load(job.rows, held["index_sha256"]))
+    return LeftOut(**held["left_out"])
 
 
 def input_digest(source: VideoSource, options: PackOptions) -> str:
@@ -127,7 +135,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
     """
     digest = hashlib.sha256()
     described = {
-        "versions": (PACKING_VERSION, schema.SCHEMA_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
+        "versions": (PACKING_VERSION, schema.RECORD_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
         "options": options.deciding(),
         "source": {
             key: value
@@ -160,7 +168,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
 def _finished(job: Job, digest: str) -> VideoEntry | LeftOut | None:
     try:
         held = json.loads(job.result.read_text("utf-8"))
-        result = _result(held)
+        result = _result(job, held)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     if isinstance(result, LeftOut):
@@ -177,7 +185,7 @@ def _from_earlier(job: Job, digest: str) -> VideoEntry | None:
 
 
 def _is_whole(path: Path, entry: VideoEntry) -> bool:
-    return path.is_file() and path.stat().st_size == sum(entry.record_bytes)
+    return path.is_file() and path.stat().st_size == entry.file_bytes
 
 
 def link_or_copy(source: Path, target: Path) -> None:

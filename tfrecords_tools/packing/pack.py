@@ -24,12 +24,12 @@ from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
 
 AUTO = "auto"  # delays that are estimated
 # What `tensorflow_datasets` wants beside the shards, and the manifest.
-_METADATA = (manifest.FILE_NAME, "dataset_info.json", "features.json")
+_METADATA = (manifest.FILE_NAME, index.FILE_NAME, "dataset_info.json", "features.json")
 _SHARD = re.compile(rf"[a-z_][a-z0-9_]*-({'|'.join(schema.SPLITS)})\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
@@ -224,11 +224,13 @@ def _with_chosen(options: PackOptions, chosen: dict[str, list[str]] | None) -> P
 def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
     """Return the files of a packed corpus with their entries, by the video's name; none without a readable corpus."""
     try:
-        videos = manifest.load(corpus).videos
+        packed = manifest.load(corpus)
     except UserError:
         return {}  # no corpus, or one of another version: everything is packed
+    if not packed.has_labels:
+        return {}
     found: dict[str, list[tuple[Path, VideoEntry]]] = {}
-    for entry in videos:
+    for entry in packed.videos:
         found.setdefault(entry.video, []).append((corpus / entry.file, entry))
     return found
 
@@ -279,7 +281,7 @@ def _describe_for_tfds(packed: Manifest, folder: Path) -> None:
                 tfds.core.SplitInfo(
                     name=split,
                     shard_lengths=[entry.frames for entry in entries],
-                    num_bytes=sum(sum(entry.record_bytes) for entry in entries),
+                    num_bytes=sum(entry.file_bytes for entry in entries),
                     filename_template=tfds.core.ShardedFileTemplate(
                         data_dir=folder, dataset_name=packed.name, split=split, filetype_suffix="tfrecord"
                     ),

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
@@ -22,7 +20,7 @@ from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels, cho
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unused
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records import index, schema
 from tfrecords_tools.records.manifest import VideoEntry
 from tfrecords_tools.video.reading import IMAGE_FPS, Frame, frame_rate, read_frames
 
@@ -127,9 +125,8 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         frames_decoded=len(seen.times),
         frames_without_face=len(seen.times) - len(track.boxes) - removed,
         frames_removed=removed,
-        segments=manifest.to_segments(kept),
-        labelled_segments=manifest.to_segments(np.array(kept)[schema.is_labelled(own.values)].tolist()),
-        record_bytes=tuple(records.record_bytes),
+        file_bytes=sum(records.record_bytes),
+        index=index.rows(kept, records.record_bytes, own.values, own.expression if source.expression else None),
         rows_unused=unused,
         detector=found.detector,
         landmarks=found.landmarks,

@@ -1,10 +1,10 @@
-"""`manifest.json`: what a packed corpus holds, so that windows can be planned without opening a record."""
+"""`manifest.json`: what a packed corpus holds, video by video; `index.npy` beside it has the rows of their records."""
 
 import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,15 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
 from tfrecords_tools.files import whole
 from tfrecords_tools.files.exchange import interrupted
+from tfrecords_tools.records import index as records_index
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.manifest_checks import check_entry, check_manifest
+from tfrecords_tools.records.former_manifest import former_rows
+from tfrecords_tools.records.manifest_checks import check_counts, check_entry, check_manifest
 
 FILE_NAME = "manifest.json"
 
 # Earlier manifests lack the label range: it follows from the layout, and is `schema.LABEL_RANGE` for all others.
 _FORMER_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
-
-# Earlier manifests name these fields of a video otherwise.
-_FORMER_NAMES = {"runs": "segments", "labelled_runs": "labelled_segments"}
 
 # First and last of consecutive frame numbers, both included.
 Segment = tuple[int, int]
@@ -50,9 +49,8 @@ class VideoEntry:
       frames_without_face: of these, left out because no face was found.
       frames_removed: of these, left out because what was found jumps and is no face (ijcv2019 section 3.1).
       input_sha256: of the source video, its labels and the options that decide its records; "" where it is not known.
-      segments: frame numbers of the records, in order.
-      labelled_segments: frame numbers of those with a label.
-      record_bytes: size of each record in the file, framing included, in order.
+      file_bytes: size of the file.
+      index: (frames,) of `index.ROW`, a row for each record.
       rows_unused: of the annotation, those after the end of the video.
       detector, landmarks: as in the manifest, of this video.
     """
@@ -65,9 +63,8 @@ class VideoEntry:
     fps: float
     frames_decoded: int
     frames_without_face: int
-    segments: tuple[Segment, ...]
-    labelled_segments: tuple[Segment, ...]
-    record_bytes: tuple[int, ...]
+    file_bytes: int
+    index: np.ndarray = field(compare=False, repr=False)
     frames_removed: int = 0
     input_sha256: str = ""
     rows_unused: int = 0
@@ -77,27 +74,47 @@ class VideoEntry:
     @property
     def frames(self) -> int:
         """Number of records."""
-        return count(self.segments)
+        return len(self.index)
 
     @property
     def frames_labelled(self) -> int:
         """Number of records with a label."""
-        return count(self.labelled_segments)
+        return int(np.count_nonzero(self.index["labelled"]))
 
     @property
     def frame_numbers(self) -> np.ndarray:
         """(frames,) int64, the frame number of each record."""
-        return _numbers(self.segments)
+        return self.index["frame"].astype(np.int64)
 
     @property
     def labelled_frame_numbers(self) -> np.ndarray:
         """(frames_labelled,) int64, the frame number of each record with a label."""
-        return _numbers(self.labelled_segments)
+        return self.frame_numbers[self.index["labelled"]]
 
     @property
-    def offsets(self) -> list[int]:
-        """Byte of the file at which each record starts."""
-        return [0, *accumulate(self.record_bytes)][:-1]
+    def segments(self) -> tuple[Segment, ...]:
+        """Frame numbers of the records, in order."""
+        return to_segments(self.frame_numbers)
+
+    @property
+    def labelled_segments(self) -> tuple[Segment, ...]:
+        """Frame numbers of the records with a label, in order."""
+        return to_segments(self.labelled_frame_numbers)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(frames,) int64, byte of the file at which each record starts."""
+        return np.ascontiguousarray(self.index["offset"])
+
+    @property
+    def record_bytes(self) -> np.ndarray:
+        """(frames,) int64, size of each record in the file, framing included."""
+        return np.diff(self.index["offset"], append=self.file_bytes)
+
+    def to_json(self) -> dict:
+        """Return the fields that `manifest.json` holds: the numbers of the rows, in place of the rows."""
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "index"}
+        return {**fields, "frames": self.frames, "frames_labelled": self.frames_labelled}
 
 
 @dataclass(frozen=True)
@@ -148,6 +165,11 @@ class Manifest:
         return schema.fields(len(self.annotators), self.expression)
 
     @property
+    def has_labels(self) -> bool:
+        """Whether the rows of the records have their labels and expressions: not those of earlier versions."""
+        return self.schema_version >= schema.SCHEMA_VERSION
+
+    @property
     def labelling(self) -> str:
         """What was done to the labels, for a person; "" where they are the dataset's own."""
         parts = []
@@ -171,35 +193,38 @@ class Manifest:
         return found
 
 
-def count(segments: tuple[Segment, ...]) -> int:
-    """Return the number of frames in `segments`."""
-    return sum(last - first + 1 for first, last in segments)
-
-
 def to_segments(frames: Iterable[int]) -> tuple[Segment, ...]:
     """Return rising frame numbers as segments of consecutive ones: 1, 2, 3, 7 as (1, 3), (7, 7)."""
-    segments: list[Segment] = []
-    for frame in frames:
-        if segments and frame == segments[-1][1] + 1:
-            segments[-1] = (segments[-1][0], frame)
-        else:
-            segments.append((frame, frame))
-    return tuple(segments)
-
-
-def _numbers(segments: tuple[Segment, ...]) -> np.ndarray:
-    return np.concatenate([np.arange(first, last + 1) for first, last in segments] or [np.empty(0, np.int64)])
+    numbers = np.fromiter(frames, np.int64)
+    if not len(numbers):
+        return ()
+    cuts = np.flatnonzero(np.diff(numbers) != 1)
+    firsts, lasts = numbers[[0, *(cuts + 1)]], numbers[[*cuts, -1]]
+    return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
 def save(manifest: Manifest, folder: str | Path) -> None:
-    """Write `manifest.json`, one line per video, whole or not at all."""
-    fields = dataclasses.asdict(manifest)
-    lists = {key: fields.pop(key) for key in ("videos", "left_out")}
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
+    """Write `index.npy` and then `manifest.json`, one line per video, each whole or not at all.
+
+    Raises:
+      ValueError: if the rows of the records have no labels, as those of earlier versions.
+    """
+    if not manifest.has_labels:
+        raise ValueError(f"A manifest must have the rows of version {schema.SCHEMA_VERSION}. Upgrade it first.")
+    folder = Path(folder)
+    sha256 = records_index.save([entry.index for entry in manifest.videos], folder / records_index.FILE_NAME)
+    lists = {
+        "videos": [entry.to_json() for entry in manifest.videos],
+        "left_out": [dataclasses.asdict(left) for left in manifest.left_out],
+    }
+    fields = {
+        item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest) if item.name not in lists
+    }
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in {**fields, "index_sha256": sha256}.items()]
     for key, values in lists.items():
         rows = ",\n".join(f"    {json.dumps(value, separators=(',', ':'))}" for value in values)
         lines.append(f"  {json.dumps(key)}: [\n{rows}\n  ]" if rows else f"  {json.dumps(key)}: []")
-    with whole(Path(folder) / FILE_NAME) as partial:
+    with whole(folder / FILE_NAME) as partial:
         partial.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
@@ -226,12 +251,16 @@ def load(folder: str | Path) -> Manifest:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: must be readable JSON. Received: {error}. Pack the corpus again.") from None
     version = fields.get("schema_version") if isinstance(fields, dict) else None
-    if version != schema.SCHEMA_VERSION:
+    if version not in schema.READABLE_VERSIONS:
         raise UserError(
             f"{path}: the schema version must be {schema.SCHEMA_VERSION}. Received: {version}. Pack the corpus again."
         )
     try:
-        videos = tuple(entry_from(entry) for entry in fields.pop("videos"))
+        listed = fields.pop("videos")
+        if version == schema.SCHEMA_VERSION:
+            videos = _with_rows(listed, Path(folder) / records_index.FILE_NAME, fields.pop("index_sha256"))
+        else:
+            videos = tuple(entry_from(entry, former_rows(entry)) for entry in listed)
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
         annotators = tuple(fields.pop("annotators", ()))
         said = fields.pop("label_range", _FORMER_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
@@ -244,15 +273,30 @@ def load(folder: str | Path) -> Manifest:
         raise UserError(f"{path}: not a manifest of schema version {version} ({reason}). Pack it again.") from None
 
 
-def entry_from(fields: dict) -> VideoEntry:
-    """Return the entry of a video from its fields in JSON.
+def entry_from(fields: dict, index: np.ndarray) -> VideoEntry:
+    """Return the entry of a video from its fields in JSON and the rows of its records.
 
     Raises:
       AttributeError, KeyError, TypeError, ValueError: if they are not those of an entry.
     """
-    fields = {_FORMER_NAMES.get(name, name): value for name, value in fields.items()}
-    for name in _FORMER_NAMES.values():
-        fields[name] = tuple((first, last) for first, last in fields[name])
-    entry = VideoEntry(**{**fields, "record_bytes": tuple(fields["record_bytes"])})
+    fields = dict(fields)
+    numbers = {name: fields.pop(name) for name in ("frames", "frames_labelled")}
+    entry = VideoEntry(**fields, index=index)
     check_entry(entry)
+    for name, number in numbers.items():
+        if getattr(entry, name) != number:
+            raise ValueError(f"`{name}` of {entry.video} is {number}, and {getattr(entry, name)} in the index")
     return entry
+
+
+def _with_rows(listed: list[dict], path: Path, sha256: str) -> tuple[VideoEntry, ...]:
+    """Return the entries of all videos, with their rows of the index at `path`."""
+    rows = records_index.load(path, sha256)
+    numbers = [entry["frames"] for entry in listed]
+    check_counts(numbers, len(rows))
+    ends = np.cumsum([0, *numbers])
+    videos = tuple(
+        entry_from(entry, rows[first:end]) for entry, (first, end) in zip(listed, pairwise(ends), strict=True)
+    )
+    records_index.check(rows, [entry.file_bytes for entry in videos], numbers, len(schema.EXPRESSIONS))
+    return videos

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from tfrecords_tools.faces.face_settings import DETECTORS, GIVEN, LANDMARKS
 from tfrecords_tools.records import schema
+from tfrecords_tools.records.index import MOST_FRAMES
 
 if TYPE_CHECKING:
     from tfrecords_tools.records.manifest import Manifest, VideoEntry
 
-MOST_FRAMES = 100_000_000  # of one video: five weeks at 30 frames a second
-MOST_BYTES = 1 << 31  # of one record
+MOST_BYTES = 1 << 50  # of one file
 LONGEST_TEXT = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -35,17 +35,16 @@ def check_entry(entry: "VideoEntry") -> None:
     _real("fps", entry.fps, 0, 1_000_000)
     for name in ("frames_decoded", "frames_without_face", "frames_removed", "rows_unused"):
         _whole(name, getattr(entry, name), 0, MOST_FRAMES)
-    for name in ("segments", "labelled_segments"):
-        before = -1  # segments rise, and do not touch
-        for first, last in getattr(entry, name):
-            _whole(name, first, before + 2, MOST_FRAMES)
-            _whole(name, last, first, MOST_FRAMES)
-            before = last
-    for size in entry.record_bytes:
-        _whole("record_bytes", size, 17, MOST_BYTES)  # 16 are the framing
-    _require(0 < len(entry.record_bytes) == entry.frames, "record_bytes", f"{len(entry.record_bytes)} sizes")
-    _require(_within(entry.labelled_segments, entry.segments), "labelled_segments", "frames without a record")
+    _whole("file_bytes", entry.file_bytes, 1, MOST_BYTES)
     _faces(entry)
+
+
+def check_counts(numbers: list, records: int) -> None:
+    """Raise a `ValueError` unless the videos' numbers of records are above 0 and sum to those of the index."""
+    _require(bool(numbers), "videos", numbers)
+    for number in numbers:
+        _whole("frames", number, 1, MOST_FRAMES)
+    _require(sum(numbers) == records, "frames", f"{sum(numbers)} in all, the index has {records}")
 
 
 def check_manifest(manifest: "Manifest") -> None:
@@ -86,17 +85,6 @@ def check_manifest(manifest: "Manifest") -> None:
 def _faces(found: "Manifest | VideoEntry") -> None:
     _require(found.detector in ("", GIVEN, *DETECTORS), "detector", found.detector)
     _require(found.landmarks in ("", GIVEN, *LANDMARKS), "landmarks", found.landmarks)
-
-
-def _within(inner: tuple[tuple[int, int], ...], outer: tuple[tuple[int, int], ...]) -> bool:
-    """Return whether each of rising segments lies within one of others."""
-    place = 0
-    for first, last in inner:
-        while place < len(outer) and outer[place][1] < first:
-            place += 1
-        if place == len(outer) or not outer[place][0] <= first <= last <= outer[place][1]:
-            return False
-    return True
 
 
 def _text(name: str, value: Any, empty: bool = False, longest: int = LONGEST_TEXT) -> None:

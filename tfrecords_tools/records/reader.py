@@ -98,14 +98,14 @@ def read_records(
     """
     # Read by offset: a contact sheet of 48 faces must not cost a pass over the corpus.
     indices = range(entry.frames) if indices is None else indices
-    path, offsets = Path(folder) / entry.file, entry.offsets
+    path, offsets = Path(folder) / entry.file, [*entry.offsets.tolist(), entry.file_bytes]
     check_size(path, entry)
     records, index = [], 0
     try:
         reader = tf_record_random_reader(str(path))  # compares the checksums of length and data
         for index in indices:
             data, end = reader.read(offsets[index])
-            if end - offsets[index] != entry.record_bytes[index]:
+            if end != offsets[index + 1]:
                 raise UserError(f"{path}, record {index + 1}: not as long as the manifest says. Pack the corpus again.")
             record, problem = decode(data, fields)
             if problem:
@@ -127,9 +127,9 @@ def check_size(path: Path, entry: VideoEntry) -> None:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}). Pack the corpus again, or copy it whole."
         ) from None
-    if size != sum(entry.record_bytes):
+    if size != entry.file_bytes:
         raise UserError(
-            f"{path}: must have {sum(entry.record_bytes)} bytes, as the manifest says. Received: {size}. "
+            f"{path}: must have {entry.file_bytes} bytes, as the manifest says. Received: {size}. "
             "Pack the corpus again, or copy it whole."
         )
 
@@ -178,12 +178,18 @@ def _empty(field: schema.Field) -> np.ndarray:
 def read_labels(folder: str | Path, packed: Manifest, entries: Sequence[VideoEntry]) -> list[np.ndarray]:
     """Return, for each of the videos `entries`, (n, 2) float64 valence and arousal, NaN in both where one is missing.
 
+    They stand in the index; of a corpus of an earlier version, all records are read.
+
     Raises:
       UserError: as `read_columns`, or if a label is infinite.
     """
     found = []
     for entry in entries:
-        labels = read_columns(folder, entry, ["label"], packed.fields)["label"].astype(np.float64)
+        if packed.has_labels:
+            check_size(Path(folder) / entry.file, entry)
+            labels = entry.index["label"].astype(np.float64)
+        else:
+            labels = read_columns(folder, entry, ["label"], packed.fields)["label"].astype(np.float64)
         if np.isinf(labels).any():
             raise UserError(f"{Path(folder) / entry.file}: a label is infinite. Pack the corpus again.")
         labels[~schema.is_labelled(labels)] = np.nan

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+# Of the manifest and its index. Version 1 had no index: it is read, and `verify --upgrade` makes one of today's of it.
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+# Of the records: raise it whenever they change.
+RECORD_VERSION = 1
 
 # The order of the two numbers of every label and prediction, everywhere.
 DIMENSIONS = ("valence", "arousal")

@@ -62,7 +62,8 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
             yield "its sha256 is not the one in the manifest"
-    frames, labelled, sizes, number = [], [], [], 0
+    sizes, frames, labels, expressions, number = [], [], [], [], 0
+    sound = True
     try:
         for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
             sizes.append(len(data) + FRAMING_BYTES)
@@ -70,20 +71,25 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
             if problem is None:
                 problem = _record(record, entry, packed)
                 frames.append(int(record["frame"]))
-                if schema.is_labelled(record["label"]):
-                    labelled.append(frames[-1])
+                labels.append(record["label"])
+                expressions.append(record.get("expression", -1))
             if problem is not None:
+                sound = False
                 yield f"record {number}: {problem}"
     except tf.errors.DataLossError:
         yield f"record {number + 1}: corrupt or cut off; nothing after it can be read"
     if number != entry.frames:
         yield f"{number} records, the manifest says {entry.frames}"
-    elif tuple(sizes) != entry.record_bytes:
+    elif not np.array_equal(sizes, entry.record_bytes):
         yield "the sizes of the records are not those of the manifest"
-    elif manifest.to_segments(frames) != entry.segments:
+    elif not np.array_equal(frames, entry.frame_numbers):
         yield "the frame numbers are not those of the manifest"
-    elif manifest.to_segments(labelled) != entry.labelled_segments:
+    elif not np.array_equal(schema.is_labelled(np.array(labels)), entry.index["labelled"]):
         yield "the labelled frames are not those of the manifest"
+    elif sound and packed.has_labels and not np.array_equal(labels, entry.index["label"], equal_nan=True):
+        yield "the labels are not those of the index"
+    elif sound and packed.has_labels and not np.array_equal(expressions, entry.index["expression"]):
+        yield "the expressions are not those of the index"
 
 
 def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:

@@ -44,7 +44,7 @@ def _row(entries: list[VideoEntry], labels: np.ndarray) -> str:
         f"{entries[0].split:<12}{len(entries):>7}{len({entry.subject for entry in entries}):>9}{frames:>9}"
         f"{sum(entry.frames_labelled for entry in entries):>9}"
         f"{sum(entry.frames_without_face for entry in entries):>8}"
-        f"{sum(sum(entry.record_bytes) for entry in entries) / frames:>12.0f}{spread}"
+        f"{sum(entry.file_bytes for entry in entries) / frames:>12.0f}{spread}"
     )
 
 

@@ -12,7 +12,8 @@ from affwildnet.data import START, Corpus, Position
 from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, training_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import Manifest, VideoEntry, to_segments
+from tfrecords_tools.records.index import rows
+from tfrecords_tools.records.manifest import Manifest, VideoEntry
 
 
 def corpus_of(videos):
@@ -23,9 +24,8 @@ def corpus_of(videos):
         entries.append(
             VideoEntry(
                 video=f"v{index}", split="train", subject=f"v{index}", file=f"{index}", sha256="", fps=30.0,
-                frames_decoded=max(numbers), frames_without_face=0, segments=to_segments(numbers),
-                labelled_segments=to_segments(frame for frame in frames if frame > 0),
-                record_bytes=(100,) * len(numbers),
+                frames_decoded=max(numbers), frames_without_face=0, file_bytes=100 * len(numbers),
+                index=rows(numbers, [100] * len(numbers), [(0, 0) if frame > 0 else (np.nan, 0) for frame in frames]),
             )
         )  # fmt: skip
     packed = Manifest("tiny", "aff_wild", 32, "crop", 0.1, tuple(entries))

@@ -357,7 +357,8 @@ def test_a_split_without_labels_is_refused(tmp_path):
 def test_labels_that_the_manifest_does_not_list_are_noticed(tmp_path, model):
     packed = make_corpus(tmp_path, [{"frames": 8, "unlabelled": [4]}])
     (entry,) = packed.videos
-    manifest.save(replace(packed, videos=(replace(entry, labelled_segments=((1, 8),)),)), tmp_path)
+    entry.index["label"][3], entry.index["labelled"][3] = 0, True
+    manifest.save(packed, tmp_path)
     with pytest.raises(UserError, match=r"scored once\. Received: 7 scored of 8 labelled.*verify"):
         Evaluator(Corpus.open(tmp_path, "train"), TINY.evaluation)(model)
     found = evaluator_module.evaluate(Corpus.open(tmp_path, "train"), lambda entry: np.zeros((entry.frames, 2)))

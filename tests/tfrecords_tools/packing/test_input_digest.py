@@ -148,7 +148,7 @@ def test_the_bytes_of_a_video_file_change_it(source, options, tmp_path):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(jobs, "MODEL_SHA256"), (jobs, "PACKING_VERSION"), (schema, "SCHEMA_VERSION"), (schema, "JPEG_QUALITY")],
+    [(jobs, "MODEL_SHA256"), (jobs, "PACKING_VERSION"), (schema, "RECORD_VERSION"), (schema, "JPEG_QUALITY")],
 )
 def test_models_and_versions_change_it(source, options, monkeypatch, module, name):
     before = jobs.input_digest(source, options)

@@ -222,7 +222,7 @@ def test_nothing_else_is_said_and_nothing_else_is_left(mixed):
     assert "Traceback" not in error
     assert [path.name for path in (folder / "out").iterdir()] == ["corpus"]
     assert sorted(path.name for path in (folder / "out/corpus").iterdir()) == [
-        "dataset_info.json", "features.json", "manifest.json", "mixed-train.tfrecord-00000-of-00001",
+        "dataset_info.json", "features.json", "index.npy", "manifest.json", "mixed-train.tfrecord-00000-of-00001",
     ]  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def test_a_corpus_is_replaced_only_when_asked_and_only_by_a_whole_one(sample_cli
     packed = manifest.load(corpus)
     assert (packed.name, packed.image_size, packed.alignment) == ("new", 32, "procrustes")
     assert [entry.split for entry in packed.videos] == ["test"]
-    assert len(list(corpus.iterdir())) == 4
+    assert len(list(corpus.iterdir())) == 5
     assert verify(corpus) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "corpus", "source"]
 

@@ -40,10 +40,12 @@ def corpus(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "corpus")
 
 
-def changed(corpus, index, **fields):
-    """Write the manifest with other fields of one video."""
+def changed(corpus, index, rows=None, **fields):
+    """Write the manifest with other fields, or rows of the index, of one video."""
     packed = manifest.load(corpus)
     videos = list(packed.videos)
+    if rows is not None:
+        fields["index"] = rows(videos[index].index.copy())
     videos[index] = dataclasses.replace(videos[index], **fields)
     manifest.save(dataclasses.replace(packed, videos=tuple(videos)), corpus)
 
@@ -59,7 +61,19 @@ def rewritten(corpus, change, index=0):
         for record in data:
             writer.write(record)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    changed(corpus, index, sha256=digest, record_bytes=tuple(len(record) + 16 for record in data))
+    sizes = [len(record) + 16 for record in data]
+    changed(corpus, index, with_column("offset", np.cumsum([0, *sizes[:-1]])), sha256=digest, file_bytes=sum(sizes))
+
+
+def with_column(name, values, at=...):
+    """A change of rows of the index."""
+
+    def change(rows):
+        rows[name][at] = values
+        rows["labelled"] = np.isfinite(rows["label"]).all(axis=1)
+        return rows
+
+    return change
 
 
 def test_a_whole_corpus_passes(whole):
@@ -123,22 +137,20 @@ def test_two_files_exchanged_are_named(corpus):
 @pytest.mark.parametrize(
     ("index", "fields", "problem"),
     [
-        (
-            0,
-            {"segments": ((2, 13),), "labelled_segments": ((2, 12),)},
-            "the frame numbers are not those of the manifest",
-        ),
-        (1, {"segments": ((1, 2), (4, 4), (7, 8))}, "the frame numbers are not those of the manifest"),
-        (
-            0,
-            {"segments": ((1, 11),), "labelled_segments": ((1, 11),), "record_bytes": (1000,) * 11},
-            "12 records, the manifest says 11",
-        ),
-        (1, {"labelled_segments": ((1, 3), (7, 7))}, "the labelled frames are not those of the manifest"),
-        (3, {"labelled_segments": ((1, 4),)}, "the labelled frames are not those of the manifest"),
-        (1, {"labelled_segments": ((1, 2), (8, 8))}, "the labelled frames are not those of the manifest"),
+        (0, {"rows": with_column("frame", np.arange(2, 14))}, "the frame numbers are not those of the manifest"),
+        (1, {"rows": with_column("frame", 4, at=2)}, "the frame numbers are not those of the manifest"),
+        (0, {"rows": lambda rows: rows[:11]}, "12 records, the manifest says 11"),
+        (1, {"rows": with_column("label", 0.5, at=2)}, "the labelled frames are not those of the manifest"),
+        (3, {"rows": with_column("label", 0.5)}, "the labelled frames are not those of the manifest"),
+        (1, {"rows": with_column("label", np.nan, at=3)}, "the labelled frames are not those of the manifest"),
+        (0, {"rows": with_column("label", 0.5, at=3)}, "the labels are not those of the index"),
+        (2, {"rows": with_column("expression", 3, at=5)}, "the expressions are not those of the index"),
         (0, {"sha256": "0" * 64}, "its sha256 is not the one in the manifest"),
-        (2, {"record_bytes": (1000,) * 6}, "the sizes of the records are not those of the manifest"),
+        (
+            2,
+            {"rows": with_column("offset", np.arange(6) * 1000)},
+            "the sizes of the records are not those of the manifest",
+        ),
         (2, {"video": "other"}, "record 1: belongs to the video b'v2'"),
         (2, {"subject": "other"}, "record 6: shows the subject b'v2', the manifest says other"),
     ],
@@ -153,10 +165,10 @@ def test_a_manifest_that_differs_from_the_records_is_named(corpus, index, fields
 
 def test_sizes_of_the_right_sum_in_another_order_are_named(corpus):
     # The offsets of the records follow from their sizes: with two exchanged, a reader would begin within a record.
-    sizes = list(manifest.load(corpus).videos[0].record_bytes)
+    sizes = manifest.load(corpus).videos[0].record_bytes.tolist()
     index = next(i for i in range(11) if sizes[i] != sizes[i + 1])
     sizes[index : index + 2] = sizes[index + 1], sizes[index]
-    changed(corpus, 0, record_bytes=tuple(sizes))
+    changed(corpus, 0, with_column("offset", np.cumsum([0, *sizes[:-1]])))
     assert verify(corpus) == [f"{FIRST} (train, v0): the sizes of the records are not those of the manifest"]
 
 
@@ -173,6 +185,8 @@ def test_an_infinite_label_of_an_annotator_is_named(tmp_path, value):
 def test_an_expression_that_is_no_class_is_named(tmp_path, value, wrong):
     make_corpus(tmp_path, [{"frames": 3, "classes": [0, 1, 2]}])
     rewritten(tmp_path, lambda examples: feature(examples[1], "expression").int64_list.value.__setitem__(0, value))
+    if not wrong:
+        changed(tmp_path, 0, with_column("expression", value, at=1))
     problems = verify(tmp_path)
     assert len(problems) == wrong
     if wrong:
@@ -250,11 +264,11 @@ BROKEN_MANIFESTS = {
     "no JSON": ("{", "readable JSON"),
     "empty": ("", "readable JSON"),
     "no object": ("[1, 2]", "schema version"),
-    "another version": (set_version, "schema version must be 1. Received: 99"),
+    "another version": (set_version, "schema version must be 2. Received: 99"),
     "no videos": (lambda fields: fields.pop("videos"), "not a manifest"),
     "a field missing": (lambda fields: fields["videos"][0].pop("sha256"), "not a manifest"),
     "a field too many": (lambda fields: fields["videos"][0].update(mood=1), "not a manifest"),
-    "broken segments": (lambda fields: fields["videos"][0].update(segments=[[1]]), "not a manifest"),
+    "broken numbers": (lambda fields: fields["videos"][0].update(frames=[[1]]), "not a manifest"),
 }
 
 
@@ -285,22 +299,37 @@ def test_saving_and_loading_a_manifest_changes_nothing(corpus):
     assert not list(corpus.glob(".partial*"))
 
 
+def in_version_1(corpus):
+    """The fields of a corpus's manifest as version 1 had them: without an index."""
+    fields = json.loads((corpus / "manifest.json").read_text())
+    for video, entry in zip(fields["videos"], manifest.load(corpus).videos, strict=True):
+        for name in ("file_bytes", "frames", "frames_labelled"):
+            del video[name]
+        video["segments"], video["labelled_segments"] = entry.segments, entry.labelled_segments
+        video["record_bytes"] = entry.record_bytes.tolist()
+    del fields["index_sha256"]
+    return {**fields, "schema_version": 1}
+
+
 def test_an_earlier_manifest_is_read(corpus):
     packed = manifest.load(corpus)
     path = corpus / "manifest.json"
 
     def former(layout):
-        fields = json.loads(path.read_text())
+        fields = in_version_1(corpus)
         for video in fields["videos"]:
             video["runs"], video["labelled_runs"] = video.pop("segments"), video.pop("labelled_segments")
         del fields["label_range"]
         return json.dumps({**fields, "layout": layout})
 
+    numbers = [(entry.frame_numbers, entry.labelled_frame_numbers, entry.offsets) for entry in packed.videos]
     texts = {layout: former(layout) for layout in LAYOUTS}
     for layout, text in texts.items():
         path.write_text(text)
         found = manifest.load(corpus)
         assert found.videos == packed.videos
+        for entry, right in zip(found.videos, numbers, strict=True):
+            np.testing.assert_equal((entry.frame_numbers, entry.labelled_frame_numbers, entry.offsets), right)
         assert found.label_range == LAYOUTS[layout].label_range
     assert verify(corpus) == []
 
@@ -314,7 +343,6 @@ def test_the_label_range_is_that_of_the_manifest(corpus):
 def test_segments_are_of_consecutive_frames():
     assert manifest.to_segments([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
     assert manifest.to_segments([]) == ()
-    assert manifest.count(((1, 3), (5, 5), (9, 10))) == 6
 
 
 def test_the_command_prints_the_problems_and_fails(corpus, capsys):

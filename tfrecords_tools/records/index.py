@@ -1,0 +1,118 @@
+"""`index.npy`: a row for each record of a packed corpus, in the manifest's order of videos, mapped into memory.
+
+Windows are planned, balanced and described from it without opening a record, and a corpus of millions of frames is open
+at once: only the pages that are used are read.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import whole
+
+FILE_NAME = "index.npy"
+
+# offset: byte of the video's file at which the record starts. frame: its number. label: valence and arousal, NaN where
+# missing. expression: index into `schema.EXPRESSIONS`, -1 where missing. labelled: whether both of `label` are there.
+ROW = np.dtype(
+    [("offset", "<i8"), ("frame", "<i4"), ("label", "<f4", (2,)), ("expression", "i1"), ("labelled", "?")], align=True
+)
+SMALLEST_RECORD = 17  # bytes; 16 are the framing
+LARGEST_RECORD = 1 << 31
+MOST_FRAMES = 100_000_000  # of one video: five weeks at 30 frames a second
+
+
+def rows(
+    frames: Sequence[int], record_bytes: Sequence[int], labels: np.ndarray, expressions: np.ndarray | None = None
+) -> np.ndarray:
+    """Return (n,) of `ROW`: those of one video.
+
+    Args:
+      frames: (n,) number of each record's frame, rising.
+      record_bytes: (n,) size of each record in the file, framing included.
+      labels: (n, 2) valence and arousal, NaN where missing.
+      expressions: (n,) index into `schema.EXPRESSIONS`, -1 where missing; None without any.
+
+    Example:
+        >>> rows([1, 2], [6000, 6100], [[0.5, 0.1], [np.nan, 0.2]])["offset"]
+        array([   0, 6000])
+    """
+    found = np.zeros(len(frames), ROW)
+    found["frame"] = frames
+    found["offset"][1:] = np.cumsum(record_bytes, dtype=np.int64)[:-1]
+    found["label"] = labels
+    found["expression"] = -1 if expressions is None else expressions
+    found["labelled"] = np.isfinite(found["label"]).all(axis=1)
+    return found
+
+
+def save(videos: Sequence[np.ndarray], path: Path) -> str:
+    """Write the rows of all videos, whole or not at all; return the file's sha256."""
+    with whole(path) as partial:
+        with partial.open("wb") as file:
+            np.save(file, np.concatenate([np.asarray(rows, ROW) for rows in videos]), allow_pickle=False)
+        return _sha256(partial)
+
+
+def load(path: Path, sha256: str) -> np.ndarray:
+    """Map an index into memory.
+
+    Args:
+      path: of the file.
+      sha256: that it must have.
+
+    Returns:
+      (records,) of `ROW`, read-only.
+
+    Raises:
+      UserError: if the file cannot be read or is another one.
+    """
+    try:
+        if _sha256(path) != sha256:
+            raise UserError(
+                f"{path}: is not the index that the manifest names. Pack the corpus again, or copy it whole."
+            )
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
+    if found.dtype != ROW or found.ndim != 1:
+        raise UserError(f"{path}: must hold rows of an index. Received: {found.dtype}, {found.shape}.")
+    return found.view(np.ndarray)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check(index: np.ndarray, file_bytes: Sequence[int], frames: Sequence[int], expressions: int) -> None:
+    """Raise a `ValueError`, naming the field, unless rows can be those of videos one after the other.
+
+    Args:
+      index: (records,) of `ROW`.
+      file_bytes: size of each video's file.
+      frames: number of each video's records, each above 0, of which the sum is `records`.
+      expressions: number of classes of expression.
+    """
+    first = np.cumsum([0, *frames])[:-1]
+    ends = np.append(index["offset"][1:], 0)
+    ends[first[1:] - 1] = file_bytes[:-1]
+    ends[-1] = file_bytes[-1]
+    sizes = ends - index["offset"]
+    _require(not index["offset"][first].any(), "offset")
+    _require(((sizes >= SMALLEST_RECORD) & (sizes <= LARGEST_RECORD)).all(), "offset")
+    steps = np.diff(index["frame"], prepend=0)
+    steps[first] = index["frame"][first]
+    _require((steps >= 1).all() and (index["frame"] <= MOST_FRAMES).all(), "frame")
+    _require(not np.isinf(index["label"]).any(), "label")
+    _require((index["labelled"].view(np.uint8) == np.isfinite(index["label"]).all(axis=1)).all(), "labelled")
+    _require(((index["expression"] >= -1) & (index["expression"] < expressions)).all(), "expression")
+
+
+def _require(holds: bool, name: str) -> None:
+    if not holds:
+        raise ValueError(f"`{name}` of {FILE_NAME} cannot be those of its records")
