@@ -1,5 +1,7 @@
 """Tiny packed corpora without face detection: every face, landmark and label is that of one frame of one video."""
 
+import json
+
 import cv2
 import numpy as np
 
@@ -122,6 +124,18 @@ def label_of(video, frame):
 def decode(jpeg):
     """(size, size, 3) uint8 RGB of a record's face, by OpenCV."""
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def write_version_1(folder, packed):
+    """Rewrite the manifest of a corpus as version 1 had it: sizes and frames of the records in it, no index."""
+    fields = json.loads((folder / manifest.FILE_NAME).read_text())
+    for video, entry in zip(fields["videos"], packed.videos, strict=True):
+        for name in ("file_bytes", "frames", "frames_labelled"):
+            del video[name]
+        video["segments"], video["labelled_segments"] = entry.segments, entry.labelled_segments
+        video["record_bytes"] = entry.record_bytes.tolist()
+    del fields["index_sha256"]
+    (folder / manifest.FILE_NAME).write_text(json.dumps({**fields, "schema_version": 1}))
 
 
 def replace_in_records(path, old, new):

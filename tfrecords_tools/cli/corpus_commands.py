@@ -119,6 +119,11 @@ def _corpus_options(parser: Parser) -> None:
     parser.add_argument("folder", type=Path, metavar="CORPUS", help="the packed corpus")
 
 
+def _verify_options(parser: Parser) -> None:
+    _corpus_options(parser)
+    parser.add_argument("--upgrade", action=Switch, help="first bring a corpus of an earlier version to today's")
+
+
 def _inspect_options(parser: Parser) -> None:
     _corpus_options(parser)
     parser.add_argument(
@@ -269,8 +274,11 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     import_tensorflow()
+    from tfrecords_tools.records.upgrade import upgrade
     from tfrecords_tools.records.verify import verify
 
+    if options.upgrade and upgrade(options.folder, progress=True):
+        print(f"{options.folder}: upgraded to schema version {schema.SCHEMA_VERSION}")
     problems = verify(options.folder, progress=True)
     for problem in problems:
         print(problem)
@@ -323,7 +331,7 @@ _COMMANDS: dict[str, tuple[Callable[[Parser], None], Callable[[argparse.Namespac
     "annotate": (annotate_command.add_options, annotate_command.run),
     "pack": (_pack_options, _pack),
     "inspect": (_inspect_options, _inspect),
-    "verify": (_corpus_options, _verify),
+    "verify": (_verify_options, _verify),
     "stats": (_stats_options, _stats),
     "agreement": (_agreement_options, _agreement),
     "partition": (_partition_options, _partition),

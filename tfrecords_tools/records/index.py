@@ -71,14 +71,13 @@ def load(path: Path, sha256: str) -> np.ndarray:
       UserError: if the file cannot be read or is another one.
     """
     try:
-        if _sha256(path) != sha256:
-            raise UserError(
-                f"{path}: is not the index that the manifest names. Pack the corpus again, or copy it whole."
-            )
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        same = _sha256(path) == sha256
+        found = np.load(path, mmap_mode="r", allow_pickle=False) if same else np.empty(0, ROW)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
+    if not same:
+        raise UserError(f"{path}: must be the index that the manifest names. Received: another. Copy the corpus whole.")
     if found.dtype != ROW or found.ndim != 1:
         raise UserError(f"{path}: must hold rows of an index. Received: {found.dtype}, {found.shape}.")
     return found.view(np.ndarray)

@@ -268,6 +268,8 @@ def load(folder: str | Path) -> Manifest:
         found = Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
         check_manifest(found)
         return found
+    except UserError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: not a manifest of schema version {version} ({reason}). Pack it again.") from None

@@ -28,7 +28,7 @@ def check_entry(entry: "VideoEntry") -> None:
     _require(entry.split in schema.SPLITS, "split", entry.split)
     # The file lies in the folder of the manifest: no manifest names a file elsewhere.
     is_bare = entry.file == PurePosixPath(entry.file).name == PureWindowsPath(entry.file).name
-    _require(is_bare and entry.file not in (".", ".."), "file", entry.file)
+    _require(is_bare and entry.file not in (".", "..") and "\0" not in entry.file, "file", entry.file)
     for name in ("sha256", "input_sha256"):
         value = getattr(entry, name)
         _require(_SHA256.fullmatch(value) is not None or (not value and name != "sha256"), name, value)

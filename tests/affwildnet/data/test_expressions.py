@@ -17,7 +17,7 @@ from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
-from tests.helpers.corpora import identity_of, label_of, make_corpus
+from tests.helpers.corpora import identity_of, label_of, make_corpus, write_version_1
 from tests.helpers.trainings import TINY
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
@@ -144,6 +144,9 @@ def test_a_corpus_without_classes_is_refused_with_the_layouts_that_have_them(tmp
 @pytest.mark.parametrize("wrong", [7, -2])
 def test_a_class_that_is_none_is_named_with_its_file(wrong, tmp_path):
     packed = make_corpus(tmp_path, [{"frames": 3, "classes": [0, wrong, 1]}])
+    with pytest.raises(UserError, match=r"`expression` of index\.npy cannot be"):
+        Corpus.open(tmp_path, "train", target="expression")
+    write_version_1(tmp_path, packed)
     with pytest.raises(UserError, match=rf"{packed.videos[0].file}: .* from -1 to 6\. Received: {wrong}\. "):
         _ = Corpus.open(tmp_path, "train", target="expression").frames_labelled
 

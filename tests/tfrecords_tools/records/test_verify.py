@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.corpora import make_corpus
+from tests.helpers.corpora import make_corpus, write_version_1
 from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.records import manifest
+from tfrecords_tools.records.upgrade import upgrade
 from tfrecords_tools.records.verify import verify
 
 VIDEOS = [
@@ -148,7 +149,7 @@ def test_two_files_exchanged_are_named(corpus):
         (0, {"sha256": "0" * 64}, "its sha256 is not the one in the manifest"),
         (
             2,
-            {"rows": with_column("offset", np.arange(6) * 1000)},
+            {"rows": with_column("offset", np.arange(6) * 100)},
             "the sizes of the records are not those of the manifest",
         ),
         (2, {"video": "other"}, "record 1: belongs to the video b'v2'"),
@@ -299,24 +300,15 @@ def test_saving_and_loading_a_manifest_changes_nothing(corpus):
     assert not list(corpus.glob(".partial*"))
 
 
-def in_version_1(corpus):
-    """The fields of a corpus's manifest as version 1 had them: without an index."""
-    fields = json.loads((corpus / "manifest.json").read_text())
-    for video, entry in zip(fields["videos"], manifest.load(corpus).videos, strict=True):
-        for name in ("file_bytes", "frames", "frames_labelled"):
-            del video[name]
-        video["segments"], video["labelled_segments"] = entry.segments, entry.labelled_segments
-        video["record_bytes"] = entry.record_bytes.tolist()
-    del fields["index_sha256"]
-    return {**fields, "schema_version": 1}
-
-
 def test_an_earlier_manifest_is_read(corpus):
     packed = manifest.load(corpus)
     path = corpus / "manifest.json"
 
+    write_version_1(corpus, packed)
+    original = path.read_text()
+
     def former(layout):
-        fields = in_version_1(corpus)
+        fields = json.loads(original)
         for video in fields["videos"]:
             video["runs"], video["labelled_runs"] = video.pop("segments"), video.pop("labelled_segments")
         del fields["label_range"]
@@ -355,3 +347,29 @@ def test_the_command_prints_the_problems_and_fails(corpus, capsys):
     (corpus / "manifest.json").unlink()
     assert cli.main(["verify", str(corpus)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {corpus}: not a packed corpus")
+
+
+def test_an_earlier_corpus_is_upgraded(corpus, capsys):
+    packed = manifest.load(corpus)
+    before = {path.name: path.read_bytes() for path in corpus.iterdir()}
+    write_version_1(corpus, packed)
+    (corpus / "index.npy").unlink()
+    (corpus / "notes.txt").write_text("mine")
+    assert cli.main(["verify", str(corpus), "--upgrade"]) == 0
+    assert "upgraded to schema version 2" in capsys.readouterr().out
+    assert (corpus / "notes.txt").read_text() == "mine"
+    assert {path.name: path.read_bytes() for path in corpus.iterdir() if path.name != "notes.txt"} == before
+    assert cli.main(["verify", str(corpus), "--upgrade"]) == 0
+    assert "upgraded" not in capsys.readouterr().out
+
+
+def test_a_damaged_corpus_is_not_upgraded(corpus):
+    write_version_1(corpus, manifest.load(corpus))
+    (corpus / "index.npy").unlink()
+    data = bytearray((corpus / SECOND).read_bytes())
+    data[len(data) // 2] ^= 1
+    (corpus / SECOND).write_bytes(data)
+    before = {path.name: path.read_bytes() for path in corpus.iterdir()}
+    with pytest.raises(UserError, match=SECOND):
+        upgrade(corpus)
+    assert {path.name: path.read_bytes() for path in corpus.iterdir()} == before

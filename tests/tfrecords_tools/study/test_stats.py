@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.corpora import make_corpus
+from tests.helpers.corpora import make_corpus, write_version_1
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
@@ -96,20 +96,33 @@ def test_columns_are_those_of_the_records(corpus):
     assert np.isnan(read_labels(corpus, packed, packed.videos)[1][1]).all()  # one of two missing is both missing
 
 
-@pytest.mark.parametrize("damage", ["cut off", "flipped", "missing", "shorter"])
+@pytest.mark.parametrize("damage", ["cut off", "missing", "shorter", "index flipped", "index missing"])
 def test_a_damaged_file_is_named(corpus, tmp_path, damage):
     copy = shutil.copytree(corpus, tmp_path / "copy")
     packed = manifest.load(copy)
-    path = copy / packed.videos[1].file
+    path = copy / ("index.npy" if "index" in damage else packed.videos[1].file)
     data = bytearray(path.read_bytes())
-    if damage == "missing":
+    if "missing" in damage:
         path.unlink()
-    elif damage == "flipped":
+    elif "flipped" in damage:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
     else:
         path.write_bytes(data[: packed.videos[1].offsets[2] + (damage == "cut off")])
     with pytest.raises(UserError, match=path.name):
+        stats.statistics(copy)
+
+
+def test_labels_of_an_earlier_version_are_read_from_the_records(corpus, tmp_path):
+    copy = shutil.copytree(corpus, tmp_path / "copy")
+    write_version_1(copy, manifest.load(copy))
+    (copy / "index.npy").unlink()
+    assert stats.statistics(copy) == stats.statistics(corpus)
+    entry = manifest.load(copy).videos[1]
+    data = bytearray((copy / entry.file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / entry.file).write_bytes(data)
+    with pytest.raises(UserError, match=entry.file):
         stats.statistics(copy)
 
 
