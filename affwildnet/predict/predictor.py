@@ -2,21 +2,19 @@
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from affwildnet.predict.loading import load_network
+from affwildnet.predict.network_faces import finder_for
 from affwildnet.predict.stateful_networks import StatefulNetwork
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.association import Seen, associate, histogram
-from tfrecords_tools.faces.boxes import Box, Detector
-from tfrecords_tools.faces.dlib_detector import FaceDetector
-from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
-from tfrecords_tools.faces.yunet import YuNetDetector
+from tfrecords_tools.faces.boxes import Box
+from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.video.images import IMAGE_FPS
 
 CALL = 64  # frames, the most in one call of the network: memory does not grow with the length of a sequence
@@ -37,39 +35,6 @@ class Prediction:
     arousal: float
     box: Box
     landmarks: np.ndarray
-
-
-class FaceFinder:
-    """Finds faces and their landmarks as packing does; its models are loaded when they are first needed.
-
-    Args:
-      upsample: how often a frame is doubled in size before dlib's detector sees it.
-      yunet_model: path of a YuNet model, to find faces with that instead of dlib's detector.
-      landmark_model: path of the 68-point model, see `landmarks.find_model`.
-    """
-
-    def __init__(
-        self,
-        upsample: int = 0,
-        yunet_model: str | os.PathLike | None = None,
-        landmark_model: str | os.PathLike | None = None,
-    ):
-        self._upsample, self._yunet_model, self._landmark_model = upsample, yunet_model, landmark_model
-
-    def settings(self) -> dict[str, Any]:
-        """Return how faces are found, as JSON can hold it."""
-        models = {"yunet_model": self._yunet_model, "landmark_model": self._landmark_model}
-        return {"upsample": self._upsample, **{name: path and os.fspath(path) for name, path in models.items()}}
-
-    @cached_property
-    def detector(self) -> Detector:
-        """The detector; raises a `UserError` if its model is missing, or dlib is not installed."""
-        return YuNetDetector(self._yunet_model) if self._yunet_model else _with_dlib(FaceDetector, self._upsample)
-
-    @cached_property
-    def predictor(self) -> LandmarkPredictor:
-        """The landmark predictor; raises a `UserError` if its model is missing, or dlib is not installed."""
-        return _with_dlib(LandmarkPredictor, find_model(self._landmark_model))
 
 
 class Predictor:
@@ -125,10 +90,11 @@ class Predictor:
           alignment: how crops are cut out, if the file does not say.
           margin: as `alignment`.
           precision: "float32" or "bfloat16"; None keeps that of the file.
-          finder: finds faces and landmarks.
+          finder: finds faces and landmarks; what it was not asked for is as in the corpus of the network.
         """
         loaded = load_network(model, alignment, margin, precision)
-        return cls(loaded.network, loaded.aligner, finder, loaded.description, loaded.path, precision)
+        finder, faces = finder_for(loaded.card, finder)
+        return cls(loaded.network, loaded.aligner, finder, f"{loaded.description}\n{faces}", loaded.path, precision)
 
     def settings(self) -> dict[str, Any]:
         """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""
@@ -221,10 +187,3 @@ class Predictor:
     def _appearance(self, frame: np.ndarray, box: Box) -> Seen:
         # Frames come without times: assume the default rate.
         return Seen(box, histogram(frame, box), self._frames / IMAGE_FPS)
-
-
-def _with_dlib(make, *arguments):
-    try:
-        return make(*arguments)
-    except ImportError:
-        raise UserError('Finding faces needs dlib: pip install -e ".[faces]"') from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from tfrecords_tools.cli import annotate_command, face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, count
+from tfrecords_tools.faces.face_settings import FaceSettings, detector_for
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
@@ -207,7 +208,6 @@ def _pack(options: argparse.Namespace) -> int:
     if options.yunet_model is not None and not options.yunet_model.is_file():
         raise UserError(f"`--yunet_model` must be a file. Received: {options.yunet_model}")
     from tfrecords_tools.faces.alignment import Aligner
-    from tfrecords_tools.faces.landmarks import find_model
     from tfrecords_tools.packing.pack import PackOptions, check_output, pack
     from tfrecords_tools.study import partition_file
 
@@ -218,13 +218,15 @@ def _pack(options: argparse.Namespace) -> int:
         options.source,
         options.output,
         PackOptions(
-            landmark_model=find_model(options.landmark_model),
+            landmark_model=options.landmark_model,
             aligner=Aligner(options.size, options.alignment, options.margin),
             upsample=options.upsample,
             length_tolerance=options.length_tolerance,
             every=options.every,
             fps=options.fps,
             detect=options.detect,
+            detector=detector_for(options.detector, options.yunet_model),
+            landmarks=options.landmarks or FaceSettings.landmarks,
             yunet_model=options.yunet_model,
             annotators=tuple(name for name in options.annotators.split(",") if name),
             max_hole=options.max_hole,

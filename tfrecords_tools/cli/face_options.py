@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from tfrecords_tools.commands import Parser, attributes_of, real, whole
-from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
+from tfrecords_tools.faces.face_settings import ALIGNMENTS, DETECTORS, LANDMARKS, FaceSettings
 
 _HELP = attributes_of(FaceSettings)
 FLAGS: dict[str, dict[str, Any]] = {
+    "detector": {"choices": DETECTORS},
+    "landmarks": {"choices": LANDMARKS},
     "every": {"type": whole(least=1), "metavar": "N"},
     "upsample": {"type": whole(0, 4), "metavar": "N"},
     "yunet_model": {"type": Path, "metavar": "FILE"},
@@ -19,8 +21,15 @@ FLAGS: dict[str, dict[str, Any]] = {
 }
 
 
-def add_finding(group: "Parser | argparse._ArgumentGroup") -> None:
-    """Add `--every`, `--upsample`, `--yunet_model` and `--landmark_model`: how faces are found."""
+def add_finding(group: "Parser | argparse._ArgumentGroup", kinds: str | None = None) -> None:
+    """Add the flags of how faces are found.
+
+    Args:
+      group: to add them to.
+      kinds: says where detector and landmarks come from if they are not given; None: from `FaceSettings`.
+    """
+    for name in ("detector", "landmarks"):
+        add_option(group, name, kinds or getattr(FaceSettings, name))
     for name in ("every", "upsample", "yunet_model", "landmark_model"):
         add_option(group, name)
 

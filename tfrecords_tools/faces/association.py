@@ -39,7 +39,7 @@ class Seen:
     def expected(self, time: float) -> Box:
         """Return the box at a time, if the face keeps its speed."""
         x, y = (speed * (time - self.time) for speed in self.speed)
-        return Box(self.box.left + x, self.box.top + y, self.box.right + x, self.box.bottom + y)
+        return self.box.moved(x, y)
 
 
 def associate(before: list[Seen], now: list[Seen]) -> dict[int, int]:

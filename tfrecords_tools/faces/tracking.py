@@ -7,9 +7,8 @@ from itertools import count
 import numpy as np
 
 from tfrecords_tools.faces.association import SAME_PLACE, Seen, associate, histogram, similarity
-from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.face_settings import FaceSettings
-from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracks import Track
 from tfrecords_tools.video.reading import Frame
 
@@ -38,7 +37,7 @@ class TrackedFrame:
 def track_faces(
     frames: Iterable[Frame],
     detector: Detector,
-    predictor: LandmarkPredictor,
+    predictor: Landmarks,
     every: int = EVERY,
     agree: float = AGREE,
 ) -> list[Track]:
@@ -59,7 +58,7 @@ def track_faces(
 def follow_faces(
     frames: Iterable[Frame],
     detector: Detector,
-    predictor: LandmarkPredictor,
+    predictor: Landmarks,
     every: int = EVERY,
     agree: float = AGREE,
     remembered: int | None = None,
@@ -95,7 +94,7 @@ def follow_faces(
 class _Follower:
     """The faces up to the last frame that was searched whole, by keys that rise in the order of detection."""
 
-    def __init__(self, detector: Detector, predictor: LandmarkPredictor, agree: float, remembered: int | None):
+    def __init__(self, detector: Detector, predictor: Landmarks, agree: float, remembered: int | None):
         self._detector, self._predictor, self._agree, self._remembered = detector, predictor, agree, remembered
         self._seen: dict[int, Seen] = {}
         self._numbers: dict[int, int] = {}
@@ -231,7 +230,8 @@ def _apart(one: Box, other: Box) -> float:
 
 
 def _blend(one: Box, other: Box, share: float) -> Box:
-    return Box(*((1 - share) * _sides(one) + share * _sides(other)).tolist())
+    turn = (other.roll - one.roll + np.pi) % (2 * np.pi) - np.pi  # the shorter way round
+    return Box(*((1 - share) * _sides(one) + share * _sides(other)).tolist(), one.roll + share * turn)
 
 
 def _moved(before: Seen, now: Seen) -> Seen:

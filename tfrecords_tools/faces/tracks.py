@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.boxes import Box, Landmarks
 from tfrecords_tools.video.reading import Frame
 
 CHOICES = ("longest", "left", "right", "annotated")
@@ -48,7 +47,7 @@ class Track:
         )  # fmt: skip
 
 
-def given_track(frames: Iterable[Frame], faces: Faces, predictor: LandmarkPredictor) -> Track:
+def given_track(frames: Iterable[Frame], faces: Faces, predictor: Landmarks) -> Track:
     """Return the track of the faces that come with a dataset; predict landmarks in the boxes that have none.
 
     Boxes belong to the frames' numbers in the source video, whatever rate the frames are converted to.

@@ -7,14 +7,9 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces.boxes import Box, crop_around
+from tfrecords_tools.faces.boxes import Box, box_of_points, crop_around
 
 WHERE = "Give a YuNet file such as face_detection_yunet_2023mar.onnx of OpenCV's model zoo"
-
-# dlib's box is a square about the mean of five points (the eyes, the tip of the nose, the corners of the mouth); its
-# side is this many times their root mean square distance from that mean. Measured with dlib's box and landmarks on
-# real faces of three people: 3.81, 3.87, 3.99.
-SIDE = 3.85
 
 
 class YuNetDetector:
@@ -55,10 +50,7 @@ class YuNetDetector:
         region, left, top = crop_around(image, box, self.REACH)
         if min(region.shape[:2]) < 2:
             return []
-        return [
-            Box(found.left + left, found.top + top, found.right + left, found.bottom + top)
-            for found in self.detect(np.ascontiguousarray(region))
-        ]
+        return [found.moved(left, top) for found in self.detect(np.ascontiguousarray(region))]
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
         self._detector.setInputSize((image.shape[1], image.shape[0]))
@@ -68,10 +60,3 @@ class YuNetDetector:
         if faces.ndim != 2 or faces.shape[1] != self.COLUMNS:
             raise ValueError(f"its faces have shape {faces.shape}, not (n, {self.COLUMNS})")
         return faces
-
-
-def box_of_points(points: np.ndarray) -> Box:
-    """Return the box that dlib would find, from five points (5, 2): eyes, tip of the nose, corners of the mouth."""
-    x, y = points.mean(0, dtype=np.float64)
-    half = SIDE / 2 * float(np.sqrt(np.square(points - (x, y)).sum(1).mean()))
-    return Box(float(x) - half, float(y) - half, float(x) + half, float(y) + half)

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.face_settings import GIVEN
-from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import check_new_folder, exchange
 from tfrecords_tools.files.exchange import Exchange, check_writable, recover
 from tfrecords_tools.files.locks import hold
@@ -22,7 +21,7 @@ from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import labelling
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
@@ -64,7 +63,7 @@ def pack(
       layout: a key of `layouts.LAYOUTS`, or a layout of your own.
       source: folder (or table) of the dataset.
       output: folder of the packed corpus, new or empty.
-      options: how each video is packed; None is `PackOptions` with the landmark model that `find_model` finds.
+      options: how each video is packed; None is `PackOptions()`.
       name: of the corpus, part of its files' names; None is the layout's.
       workers: videos packed at once.
       overwrite: replace a corpus in `output`.
@@ -89,7 +88,7 @@ def pack(
     check_choice("runner", runner, sorted(RUNNERS))
     source, output = Path(source), Path(output).absolute()  # "." has no name
     check_output(output, overwrite)
-    options = PackOptions(find_model()) if options is None else options
+    options = PackOptions() if options is None else options
     videos, left_out = layout.find_videos(source)
     if partition is not None:
         videos, unnamed = _placed(videos, partition)
@@ -100,6 +99,7 @@ def pack(
             raise UserError("`selected` and `annotators` must not both be given. Leave one out.")
         videos, selection, unselected = labelling.select(videos, Path(selected))
         left_out = [*left_out, *unselected]
+    options.finder.check_installed(detects=any(finds_faces(video, options) for video in videos))
     staging = _staging(output)
     try:
         staging.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
-from tfrecords_tools.faces.boxes import Box, Detector
-from tfrecords_tools.faces.dlib_detector import FaceDetector
-from tfrecords_tools.faces.face_settings import GIVEN
-from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
+from tfrecords_tools.faces.face_finder import FaceFinder
+from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
-from tfrecords_tools.faces.yunet import YuNetDetector
 from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels, choose_annotators
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unused
@@ -30,14 +28,16 @@ class PackOptions:
     """How videos are packed.
 
     Attributes:
-      landmark_model: path of the 68-point model; None is the one that `landmarks.find_model` finds.
+      landmark_model: path of dlib's 68-point model; None is the one that `landmarks.find_model` finds.
       aligner: how the face is cut out.
       upsample: times a frame is doubled before detection; each finds faces half as large, at four times the cost.
       length_tolerance: by how many frames an annotation may be longer or shorter than its video.
       every: frames from one that is searched whole to the next, see `tracking.track_faces`.
       fps: fixed rate that frames are converted to; None keeps those of the video.
       detect: detect faces even where they come with the dataset, and use those only to choose between several.
-      yunet_model: path of a YuNet model to find faces with; None is dlib's detector.
+      detector: what finds faces, one of `face_settings.DETECTORS`.
+      landmarks: whose 68 points, one of `face_settings.LANDMARKS`.
+      yunet_model: path of a YuNet model, for the detector `yunet`.
       annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
       chosen: the same for each dimension, where the two differ; empty is `annotators`.
       delays: names of annotators and the seconds by which each is late, see `labelling.labels_of_frames`.
@@ -51,6 +51,8 @@ class PackOptions:
     every: int = EVERY
     fps: float | None = None
     detect: bool = False
+    detector: str = FaceSettings.detector
+    landmarks: str = FaceSettings.landmarks
     yunet_model: str | Path | None = None
     annotators: tuple[str, ...] = ()
     chosen: Chosen = ()
@@ -58,14 +60,13 @@ class PackOptions:
     max_hole: float = MAX_HOLE
 
     @property
-    def detector(self) -> str:
-        """One of `face_settings.DETECTORS`."""
-        return "dlib" if self.yunet_model is None else "yunet"
+    def finder(self) -> FaceFinder:
+        """What finds faces and landmarks, the same for equal options of one process.
 
-    @property
-    def landmarks(self) -> str:
-        """One of `face_settings.LANDMARKS`."""
-        return "dlib"
+        Raises:
+          UserError: if detector and model do not belong together.
+        """
+        return _finder(self.detector, self.landmarks, self.upsample, self.yunet_model, self.landmark_model)
 
     def deciding(self) -> dict:
         """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
@@ -79,10 +80,12 @@ class PackOptions:
         return described
 
 
-# Loading the 68-point model takes a second, so it is loaded once per process.
-_predictor = cache(LandmarkPredictor)
-_yunet = cache(YuNetDetector)
-_dlib = cache(FaceDetector)
+@cache
+def _finder(
+    detector: str, landmarks: str, upsample: int, yunet_model: str | Path | None, landmark_model: str | Path | None
+) -> FaceFinder:
+    # Loading the 68-point model takes a second, so it is loaded once per process.
+    return FaceFinder(detector, landmarks, upsample=upsample, yunet_model=yunet_model, landmark_model=landmark_model)
 
 
 def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
@@ -144,6 +147,11 @@ def _frames(source: VideoSource, options: PackOptions) -> Iterator[Frame]:
     )
 
 
+def finds_faces(source: VideoSource, options: PackOptions) -> bool:
+    """Return whether the faces of a video have to be found: they do not come with the dataset, or are not trusted."""
+    return not source.cropped and (options.detect or source.read_faces is None)
+
+
 class _Seen:
     """The frames of a video, whose times and numbers are noted as they go by.
 
@@ -181,11 +189,11 @@ class _Found:
 
 
 def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> _Found:
-    predictor = _predictor(options.landmark_model)
+    predictor = _predictor(options)
     if source.cropped:
         return _Found(_whole_images(frames, predictor), 0, GIVEN, options.landmarks)
     faces = source.read_faces() if source.read_faces is not None else None
-    if faces is not None and not options.detect:
+    if not finds_faces(source, options):
         track = given_track(frames, faces, predictor)
         all_given = all(frames.sources[number] in faces.landmarks for number in track.boxes)
         return _Found(track, 0, GIVEN, GIVEN if all_given else options.landmarks)
@@ -205,10 +213,14 @@ def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> _Found:
 
 
 def _detector(options: PackOptions) -> Detector:
-    return _dlib(options.upsample) if options.yunet_model is None else _yunet(options.yunet_model)
+    return options.finder.detector
 
 
-def _whole_images(frames: _Seen, predictor: LandmarkPredictor) -> Track:
+def _predictor(options: PackOptions) -> Landmarks:
+    return options.finder.predictor
+
+
+def _whole_images(frames: _Seen, predictor: Landmarks) -> Track:
     track = Track(1)
     for frame in frames:
         height, width = frame.image.shape[:2]

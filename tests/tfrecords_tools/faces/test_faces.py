@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces.boxes import Box, crop_around
+from tfrecords_tools.faces.boxes import Box, box_of_points, crop_around
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
-from tfrecords_tools.faces.yunet import YuNetDetector, box_of_points
+from tfrecords_tools.faces.yunet import YuNetDetector
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_a_missing_model_is_an_error_that_says_how_to_get_it(tmp_path, monkeypat
 
 
 def test_without_any_model_the_error_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr("tfrecords_tools.faces.landmarks._packaged", list)
+    monkeypatch.setattr("tfrecords_tools.faces.landmarks.in_package", lambda *_: [])
     monkeypatch.setattr("tfrecords_tools.faces.landmarks.MODEL_NAME", "no_such_model.dat")
     with pytest.raises(UserError, match=r"no_such_model\.dat was not found") as error:
         find_model()

@@ -39,7 +39,7 @@ def source(tmp_path):
 @pytest.fixture
 def options(tmp_path):
     (tmp_path / "yunet.onnx").write_text("a network")
-    return PackOptions(tmp_path / "landmarks.dat", Aligner(32), yunet_model=tmp_path / "yunet.onnx")
+    return PackOptions(tmp_path / "landmarks.dat", Aligner(32), detector="yunet", yunet_model=tmp_path / "yunet.onnx")
 
 
 # Another value of each field that decides the records; the others are named below them.
@@ -49,7 +49,8 @@ OF_SOURCE = {
 }  # fmt: skip
 OF_OPTIONS = {
     "aligner": Aligner(32, margin=0.2), "upsample": 1, "length_tolerance": 2, "every": 5, "fps": 30.0, "detect": True,
-    "yunet_model": None, "annotators": ("ben",), "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
+    "detector": "blaze", "landmarks": "mesh", "yunet_model": None,
+    "annotators": ("ben",), "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
     "max_hole": 2.0,
 }  # fmt: skip
 OF_ALIGNER = {"size": 64, "alignment": "procrustes", "margin": 0.3}
