@@ -14,16 +14,16 @@ from tfrecords_tools.faces.face_finder import FaceFinder
 @pytest.mark.parametrize(
     ("card", "expected", "says"),
     [
-        (Card(96, detector="blaze", landmarks="mesh"), ("blaze", "mesh"), "mesh, as in the corpus that it was trained"),
+        (Card(96, detector="blaze", landmarks="mesh"), ("blaze", "mesh"), "mesh, as in the corpus"),
         (
             Card(96, detector="dlib", landmarks="dlib"),
             ("dlib", "dlib"),
-            "dlib, as in the corpus that it was trained on",
+            "dlib, as in the corpus",
         ),
         (
             Card(96, detector="given", landmarks="given"),
             ("blaze", "dlib"),
-            "in place of those that came with its corpus",
+            "in place of those that came with its",
         ),
         (Card(96), ("dlib", "dlib"), "as in earlier versions, since the card does not say"),
         (None, ("blaze", "dlib"), "detector blaze, assumed; landmarks dlib, assumed"),

@@ -80,7 +80,7 @@ def test_records_hold_the_pixels_inside_the_box_and_the_annotated_label(sample_c
     for record in read_records(packed_sample, entry)[::5]:
         number = int(record["frame"])
         np.testing.assert_allclose(record["label"], labels[number - 1], atol=1e-6)
-        left, top, right, bottom = (int(side) for side in record["box"])
+        left, top, right, bottom = (round(float(side)) for side in record["box"])
         face = cv2.imdecode(np.frombuffer(record["face"], np.uint8), cv2.IMREAD_COLOR_RGB)
         # The crop is the box and a tenth of it on each side, so the box is what lies between 1/12 and 11/12 of it.
         inner = cv2.resize(images[number][top:bottom, left:right], (80, 80), interpolation=cv2.INTER_AREA)
