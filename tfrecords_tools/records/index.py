@@ -51,9 +51,15 @@ def rows(
 
 def save(videos: Sequence[np.ndarray], path: Path) -> str:
     """Write the rows of all videos, whole or not at all; return the file's sha256."""
+    # Of zeros also between the fields, which concatenation leaves as the memory was: the same rows are the same bytes.
+    together = np.zeros(sum(map(len, videos)), ROW)
+    end = 0
+    for each in videos:
+        begin, end = end, end + len(each)
+        together[begin:end] = each
     with whole(path) as partial:
         with partial.open("wb") as file:
-            np.save(file, np.concatenate([np.asarray(rows, ROW) for rows in videos]), allow_pickle=False)
+            np.save(file, together, allow_pickle=False)
         return _sha256(partial)
 
 
