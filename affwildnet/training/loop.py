@@ -6,6 +6,7 @@ import signal
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from affwildnet.data import Corpus, Position, training_batches
@@ -126,6 +127,13 @@ class Trainer:
         saved = (
             f"The checkpoint of step {self._saved_step} remains." if self._saved_step else "No checkpoint was saved."
         )
+        if not np.isfinite(batch["landmarks"].numpy()).all():
+            self._workdir.finish(self._saved_step, "the data are not finite")
+            raise UserError(
+                f"{self._corpus.folder}: landmarks must be finite. Received: others at step {self._step + 1}, on the "
+                f"{'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}. {saved} "
+                f"`python -m tfrecords_tools verify {self._corpus.folder}` names the records; pack the corpus again."
+            )
         self._workdir.finish(self._saved_step, "the loss is not finite")
         stage = self._run.stage
         rate = f"learning_rate of stage {stage.name}" if stage else "training.learning_rate"

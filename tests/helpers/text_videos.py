@@ -1,6 +1,7 @@
 """A dataset of text files that are packed without decoding or detecting anything, for tests of packing itself."""
 
 import os
+import signal
 import time
 from functools import partial
 
@@ -43,6 +44,10 @@ def write_records(source, options, path):
         raise UserError(f"{source.path}: bad")
     if content == "kill":
         raise KeyboardInterrupt
+    if content == "crash":  # as a library that reads where it must not
+        with source.path.with_suffix(".crashes").open("a") as met:
+            met.write("met ")
+        signal.raise_signal(signal.SIGSEGV)
     # These bring in TensorFlow.
     from tests.helpers.corpora import face_of, landmarks_of
     from tfrecords_tools.records.writer import VideoRecords, encode_face

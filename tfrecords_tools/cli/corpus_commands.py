@@ -10,7 +10,7 @@ from pathlib import Path
 from tfrecords_tools.cli import annotate_command, face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, count
-from tfrecords_tools.faces.face_settings import FaceSettings, detector_for
+from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings, detector_for
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
@@ -26,6 +26,7 @@ COMMANDS = {
     "partition": "divide a corpus by subject into similar splits or folds",
 }
 
+MANY_FACELESS = 0.05  # share of the frames without a face, above which it is worth trying something
 # The names of `layouts.LAYOUTS` and `job_runners.RUNNERS`, which bring in OpenCV: help and errors do not wait for it.
 LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "thesis")
 RUNNERS = ("beam", "local")
@@ -260,7 +261,35 @@ def _packed(packed: Manifest, output: Path) -> list[str]:
         f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
         f"{count(len(packed.left_out), 'video')}",
         *([f"labels: {packed.labelling}"] if packed.labelling else []),
+        *_lost(packed),
+        *_faceless(packed),
         *([f"not used: {count(unused, 'row')} of annotations, after the ends of their videos"] if unused else []),
+    ]
+
+
+def _lost(packed: Manifest) -> list[str]:
+    entries = [entry for entry in packed.videos if entry.frames_lost]
+    if not entries:
+        return []
+    named = ", ".join(f"{entry.split}/{entry.video} {entry.frames_lost}" for entry in entries[:5])
+    more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
+    total = sum(entry.frames_lost for entry in entries)
+    return [f"lost: {count(total, 'frame')} that cannot be decoded; the others keep their numbers ({named}{more})"]
+
+
+def _faceless(packed: Manifest) -> list[str]:
+    """Lines on what could be tried where many frames have no face."""
+    decoded = sum(entry.frames_decoded for entry in packed.videos)
+    faceless = sum(entry.frames_without_face for entry in packed.videos)
+    if faceless <= MANY_FACELESS * decoded:
+        return []
+    given = any(entry.detector == GIVEN for entry in packed.videos)
+    worst = max(packed.videos, key=lambda entry: entry.frames_without_face)
+    return [
+        f"{100 * faceless / decoded:.0f} % of the frames have no face, most of them in {worst.split}/{worst.video}. "
+        + ("`--detect` finds faces where the dataset brings none. " if given else "")
+        + "`--upsample=1` finds faces half as large, another `--detector` may find turned or covered ones; the contact "
+        "sheet of `inspect` shows whom it found."
     ]
 
 

@@ -8,12 +8,11 @@ import numpy as np
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.face_settings import ALIGNMENTS, FaceSettings
+from tfrecords_tools.faces.given_faces import MAX_SIDES
 
 # Places of the five points of the procrustes alignment (omg2019 chapter 4) in the crop, as shares of its side: centres
 # of the eyes, tip of the nose, corners of the mouth. The paper gives the points, not the places.
 _TEMPLATE = np.array([(0.31, 0.36), (0.69, 0.36), (0.50, 0.57), (0.35, 0.77), (0.65, 0.77)])
-# Largest side of a box, in sides of the frame: a face that close is not seen, and the crop would fill the memory.
-MAX_SIDES = 4
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,18 @@ class Aligner:
         height, width = image.shape[:2]
         shown = Box(0, 0, width, height)
         longest = max(box.right - box.left, box.bottom - box.top)
+        wrong = UserError(
+            f"The box of a face must overlap its frame of {width}x{height} pixels, and be at most {MAX_SIDES} "
+            f"times as large. Received: {box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}."
+        )
         if not (longest <= MAX_SIDES * max(height, width) and _touch(box, shown)):
-            raise UserError(
-                f"The box of a face must overlap its frame of {width}x{height} pixels, and be at most {MAX_SIDES} "
-                f"times as large. Received: {box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}."
-            )
+            raise wrong
         side = max(2, round(longest * (1 + 2 * self.margin)))
         left = round((box.left + box.right - side) / 2)
         top = round((box.top + box.bottom - side) / 2)
         inside = image[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+        if not inside.size:  # less than half a pixel of the box
+            raise wrong
         beyond = (max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width))
         if any(beyond):
             inside = cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.boxes import Box, Landmarks
+from tfrecords_tools.faces.given_faces import in_square_pixels, is_face
 from tfrecords_tools.video.reading import Frame
 
 CHOICES = ("longest", "left", "right", "annotated")
@@ -50,13 +51,16 @@ class Track:
 def given_track(frames: Iterable[Frame], faces: Faces, predictor: Landmarks) -> Track:
     """Return the track of the faces that come with a dataset; predict landmarks in the boxes that have none.
 
-    Boxes belong to the frames' numbers in the source video, whatever rate the frames are converted to.
+    Boxes belong to the frames' numbers in the source video, whatever rate the frames are converted to. A frame has no
+    face where the box hardly meets it, or where the landmarks are none, see `given_faces.is_face`.
     """
     track = Track(1)
     for frame in frames:
         box = faces.boxes.get(frame.source)
         if box is not None:
-            landmarks = faces.landmarks.get(frame.source)
+            box, landmarks = in_square_pixels(box, faces.landmarks.get(frame.source), frame.scale)
+            if not is_face(box, landmarks, (frame.image.shape[1], frame.image.shape[0])):
+                continue
             track.boxes[frame.number] = box
             track.landmarks[frame.number] = predictor.predict(frame.image, box) if landmarks is None else landmarks
     return track

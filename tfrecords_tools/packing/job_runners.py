@@ -3,6 +3,7 @@
 A runner is a function `(jobs, workers, beam_options) -> results`, with the results in any order.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,22 +23,72 @@ Result = VideoEntry | LeftOut
 
 
 def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:
-    """Run the jobs on this machine, `workers` videos at once."""
+    """Run the jobs on this machine, `workers` videos at once.
+
+    A video that ends the process which packs it, because a library crashes, is left out with the signal as its reason;
+    the others go on. One worker is this process itself: what ends it is met once, and runs alone when packing is
+    started again.
+    """
     if beam_options:
         raise UserError(f"`beam_options` must be empty unless `runner` is beam. Received: {' '.join(beam_options)}")
-    return map(jobs.run, todo) if workers == 1 else _in_processes(todo, workers)
+    return _in_processes(todo, workers) if workers > 1 else _in_this_process(todo)
+
+
+def _in_this_process(todo: Sequence[Job]) -> Iterator[Result]:
+    before = jobs.suspects(todo)
+    for job in todo:
+        yield by_itself(job) if job in before else jobs.run(job)
 
 
 def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
+    remaining = list(todo)
+    while remaining:
+        yield from _until_a_crash(remaining, workers)
+        # One of those that ran has ended its process: each of them runs alone, so that it can end nothing else.
+        alone = jobs.suspects(remaining)
+        if remaining and not alone:
+            raise UserError(
+                "The packing processes end before they begin, probably for lack of memory. Lower `workers`."
+            )
+        for job in alone:
+            remaining.remove(job)
+            yield by_itself(job)
+
+
+def _until_a_crash(remaining: list[Job], workers: int) -> Iterator[Result]:
+    """Run jobs, and take those that have ended from the list."""
     # Spawned, not forked: dlib, OpenCV and TensorFlow hold threads that a fork would break.
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
         try:
-            for future in as_completed([pool.submit(jobs.run, job) for job in todo]):
-                yield future.result()
+            submitted = {pool.submit(jobs.run, job): job for job in remaining}
+            for future in as_completed(submitted):
+                result = future.result()
+                remaining.remove(submitted[future])
+                yield result
         except BrokenProcessPool:
-            raise UserError("A packing process was killed, probably for lack of memory. Lower `workers`.") from None
+            return
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def by_itself(job: Job) -> Result:
+    """Run a job in a process of its own; return its result, or the reason that it has ended the process."""
+    process = get_context("spawn").Process(target=_alone, args=(job,))
+    process.start()
+    process.join()
+    if process.exitcode == 0:
+        return jobs.read(job)
+    if process.exitcode > 0:
+        raise OSError(process.exitcode, os.strerror(process.exitcode), str(job.staging))
+    return jobs.give_up(job, -process.exitcode)
+
+
+def _alone(job: Job) -> None:
+    _begin_worker()
+    try:
+        jobs.run(job)
+    except OSError as error:  # the disk is full, which ends all of packing
+        os._exit(error.errno or errno.EIO)
 
 
 def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -> Iterable[Result]:

@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
-PACKING_VERSION = 2
+PACKING_VERSION = 3
 # Nothing can be written: that is no video's fault, and packing the others is of no use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -63,6 +65,11 @@ class Job:
         return self.staging / f"{self._key}.{index.FILE_NAME}"
 
     @property
+    def begun(self) -> Path:
+        """Path of a file that is there while the job runs."""
+        return self.staging / f"{self._key}.begun"
+
+    @property
     def _key(self) -> str:
         return hashlib.sha256(f"{self.source.split}/{self.source.video}".encode()).hexdigest()[:16]
 
@@ -77,6 +84,7 @@ def run(job: Job) -> VideoEntry | LeftOut:
       OSError: if the result cannot be written: the disk is full.
     """
     digest = ""
+    job.begun.touch()
     try:
         digest = input_digest(job.source, job.options)
         result = _finished(job, digest) or _from_earlier(job, digest)
@@ -95,7 +103,30 @@ def run(job: Job) -> VideoEntry | LeftOut:
         _write(job.result, {"entry": result.to_json(), "index_sha256": sha256})
     else:
         _write(job.result, {"left_out": dataclasses.asdict(result), "input_sha256": digest})
+    job.begun.unlink(missing_ok=True)
     return result
+
+
+def suspects(todo: Sequence[Job]) -> list[Job]:
+    """Return the jobs that have begun and have not ended: while they ran, their process was ended."""
+    return [job for job in todo if job.begun.exists()]
+
+
+def give_up(job: Job, number: int) -> LeftOut:
+    """Leave out a video whose packing has ended the process by a signal; return it with that reason.
+
+    It is not met again, but for one that was killed: memory may suffice another time.
+    """
+    name = signal.Signals(number).name
+    if number == signal.SIGKILL:
+        reason, digest = f"{name} has ended its packing, probably for lack of memory. Lower `workers`.", ""
+    else:
+        reason = f"{name} has ended the process that packed it: a library crashes at this file. Convert it to another."
+        digest = input_digest(job.source, job.options)
+    left = LeftOut(job.source.video, job.source.split, f"{job.source.path}: {reason}")
+    _write(job.result, {"left_out": dataclasses.asdict(left), "input_sha256": digest})
+    job.begun.unlink(missing_ok=True)
+    return left
 
 
 def _reason(job: Job, error: Exception) -> str:

@@ -25,6 +25,7 @@ from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
+from tfrecords_tools.video.images import check_name, shown_name
 
 AUTO = "auto"  # delays that are estimated
 # What `tensorflow_datasets` wants beside the shards, and the manifest.
@@ -89,7 +90,7 @@ def pack(
     source, output = Path(source), Path(output).absolute()  # "." has no name
     check_output(output, overwrite)
     options = PackOptions() if options is None else options
-    videos, left_out = layout.find_videos(source)
+    videos, left_out = named(*layout.find_videos(source))
     if partition is not None:
         videos, unnamed = _placed(videos, partition)
         left_out = [*left_out, *unnamed]
@@ -152,6 +153,20 @@ def pack(
             exchanged.complete(packed_files(output), last=manifest.FILE_NAME)
         shutil.rmtree(staging)
     return packed
+
+
+def named(videos: list[VideoSource], left_out: list[LeftOut]) -> tuple[list[VideoSource], list[LeftOut]]:
+    """Return the videos, and what is left out: also those whose names are no text, which no manifest can hold."""
+    kept = []
+    left_out = [LeftOut(*map(shown_name, (left.video, left.split, left.reason))) for left in left_out]
+    for video in videos:
+        try:
+            check_name(video.path)
+            check_name(f"{video.video} {video.subject}")
+            kept.append(video)
+        except UserError as error:
+            left_out.append(LeftOut(shown_name(video.video), video.split, str(error)))
+    return kept, left_out
 
 
 def packed_files(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings
+from tfrecords_tools.faces.given_faces import in_square_pixels
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
 from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels, choose_annotators
@@ -20,7 +21,7 @@ from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unu
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
 from tfrecords_tools.records.manifest import VideoEntry
-from tfrecords_tools.video.reading import IMAGE_FPS, Frame, frame_rate, read_frames
+from tfrecords_tools.video.reading import IMAGE_FPS, Frame, Frames, frame_rate, read_frames
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
     chosen = options.chosen or ((options.annotators,) * len(schema.DIMENSIONS) if options.annotators else ())
     if any(chosen):
         choose_annotators(labels, source.annotators, sorted({name for who in chosen for name in who}))
-    seen = _Seen(source, options)
+    seen = _Seen(_frames(source, options, labels))
     found = _track(source, options, seen)
     track, removed = found.track, found.removed
     if source.end is None:
-        check_fits(labels, max(seen.sources.values(), default=0), options.length_tolerance, source)
+        check_fits(labels, seen.frames.count, options.length_tolerance, source)
     unused = rows_unused(labels, max(seen.times.values(), default=0.0), len(seen.times), source)
     if not track.boxes:
         raise UserError(
@@ -117,7 +118,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         labels, source.annotators, kept, (seen.times, seen.sources), chosen=chosen, delays=options.delays,
         max_hole=options.max_hole,
     )  # fmt: skip
-    records = _write(source, options, path, track, own)
+    records = _write(source, options, path, track, own, _frames(source, options, labels))
     return VideoEntry(
         video=source.video,
         split=source.split,
@@ -131,12 +132,14 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         file_bytes=sum(records.record_bytes),
         index=index.rows(kept, records.record_bytes, own.values, own.expression if source.expression else None),
         rows_unused=unused,
+        frames_lost=seen.frames.lost,
         detector=found.detector,
         landmarks=found.landmarks,
     )
 
 
-def _frames(source: VideoSource, options: PackOptions) -> Iterator[Frame]:
+def _frames(source: VideoSource, options: PackOptions, labels: Labels) -> Frames:
+    counted = labels.times is None and len(labels.values) > 0
     return read_frames(
         source.path,
         fps=options.fps,
@@ -144,6 +147,8 @@ def _frames(source: VideoSource, options: PackOptions) -> Iterator[Frame]:
         end=source.end,
         image_fps=source.fps or IMAGE_FPS,
         first=source.first,
+        rows=len(labels.values) if counted else None,
+        rows_may_be_fewer=isinstance(labels, NumberedLabels),
     )
 
 
@@ -158,15 +163,19 @@ class _Seen:
     Attributes:
       times: timestamp of each frame in seconds, by its number.
       sources: number of each frame in the source video, by its number.
+      scale: of the frames, see `Frame`.
+      frames: what they are read from.
     """
 
-    def __init__(self, source: VideoSource, options: PackOptions):
-        self._frames = _frames(source, options)
+    def __init__(self, frames: Frames):
+        self.frames = frames
         self.times: dict[int, float] = {}
         self.sources: dict[int, int] = {}
+        self.scale = (1.0, 1.0)
 
     def __iter__(self) -> Iterator[Frame]:
-        for frame in self._frames:
+        for frame in self.frames:
+            self.scale = frame.scale
             self.times[frame.number] = frame.timestamp
             self.sources[frame.number] = frame.source
             yield frame
@@ -205,7 +214,11 @@ def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> _Found:
             chosen = choose_track(tracks, source.which)
         else:
             # Tracks have the numbers after a conversion to a fixed rate, the dataset's boxes those of the source.
-            boxes = {number: faces.boxes[own] for number, own in frames.sources.items() if own in faces.boxes}
+            boxes = {
+                number: in_square_pixels(faces.boxes[own], None, frames.scale)[0]
+                for number, own in frames.sources.items()
+                if own in faces.boxes
+            }
             chosen = choose_track(tracks, "annotated", Faces(boxes))
     except UserError as error:
         raise UserError(f"{source.path}: {error}") from None
@@ -229,7 +242,9 @@ def _whole_images(frames: _Seen, predictor: Landmarks) -> Track:
     return track
 
 
-def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels):
+def _write(
+    source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels, frames: Iterable[Frame]
+):
     """Write a record for each frame of the track with its row of `labels`; return the `VideoRecords`."""
     # TensorFlow takes seconds to import, and only processes that write need it.
     import_tensorflow()
@@ -239,7 +254,7 @@ def _write(source: VideoSource, options: PackOptions, path: Path, track: Track, 
     aligner = dataclasses.replace(options.aligner, margin=0) if source.cropped else options.aligner
     rows = {number: row for row, number in enumerate(track.boxes)}
     with VideoRecords(path, schema.fields(len(source.annotators), source.expression)) as records:
-        for frame in _frames(source, options):
+        for frame in frames:
             row = rows.get(frame.number)
             if row is None:
                 continue
@@ -283,6 +298,8 @@ def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
 
 def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
     """Raise a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
+
+    Frames that do not decode count, wherever they are: the tolerance is for the end.
 
     Rows that count frames are checked by `check_length`, except where their number may differ: crops are missing where
     there is no face, also at the end, so labels may go on; frames may go on where each row has its frame's number. An

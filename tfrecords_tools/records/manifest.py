@@ -53,6 +53,7 @@ class VideoEntry:
       index: (frames,) of `index.ROW`, a row for each record.
       rows_unused: of the annotation, those after the end of the video.
       detector, landmarks: as in the manifest, of this video.
+      frames_lost: number of frames that the source video has, or counts, and that do not decode.
     """
 
     video: str
@@ -70,6 +71,7 @@ class VideoEntry:
     rows_unused: int = 0
     detector: str = ""
     landmarks: str = ""
+    frames_lost: int = 0
 
     @property
     def frames(self) -> int:

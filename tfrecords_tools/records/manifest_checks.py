@@ -33,7 +33,7 @@ def check_entry(entry: "VideoEntry") -> None:
         value = getattr(entry, name)
         _require(_SHA256.fullmatch(value) is not None or (not value and name != "sha256"), name, value)
     _real("fps", entry.fps, 0, 1_000_000)
-    for name in ("frames_decoded", "frames_without_face", "frames_removed", "rows_unused"):
+    for name in ("frames_decoded", "frames_without_face", "frames_removed", "rows_unused", "frames_lost"):
         _whole(name, getattr(entry, name), 0, MOST_FRAMES)
     _whole("file_bytes", entry.file_bytes, 1, MOST_BYTES)
     _faces(entry)

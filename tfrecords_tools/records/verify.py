@@ -15,6 +15,11 @@ from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode, decode_face
 from tfrecords_tools.records.writer import FRAMING_BYTES
 
+LONGEST = 1e7  # seconds, a third of a year
+REACH = 1e6  # pixels
+LANDMARKS_REACH = 100.0  # sides of the crop
+BEYOND = 1e-4  # by which a float32 mean may be beyond the range of labels
+
 
 def verify(folder: str | Path, progress: bool = False) -> list[str]:
     """Return a line for each thing that is wrong: none where every record is as the manifest says.
@@ -63,13 +68,16 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
         if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
             yield "its sha256 is not the one in the manifest"
     sizes, frames, labels, expressions, number = [], [], [], [], 0
-    sound = True
+    sound, before = True, -np.inf
     try:
         for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
             sizes.append(len(data) + FRAMING_BYTES)
             record, problem = decode(data, packed.fields)
             if problem is None:
                 problem = _record(record, entry, packed)
+                if problem is None and record["timestamp"] < before:
+                    problem = f"the timestamp falls from {before:g} to {record['timestamp']:g} seconds"
+                before = record["timestamp"]
                 frames.append(int(record["frame"]))
                 labels.append(record["label"])
                 expressions.append(record.get("expression", -1))
@@ -101,10 +109,27 @@ def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
         return f"shows the subject {record['subject']!r}, the manifest says {entry.subject}"
     if face is None or face.shape != (side, side, 3):
         return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
+    if not abs(record["timestamp"]) <= LONGEST:
+        return f"the timestamp must be finite, in seconds, it is {record['timestamp']:g}"
+    left, top, right, bottom = record["box"]
+    if not (np.abs(record["box"]).max() <= REACH and left < right and top < bottom):
+        return f"the box must be finite, and have left before right and top before bottom, it is {record['box']}"
     if not np.isfinite(record["landmarks"]).all():
         return "a landmark is not finite"
-    if np.isinf(record["label"]).any() or np.isinf(record.get("annotators", 0.0)).any():
-        return "a label is infinite"
+    if np.abs(record["landmarks"]).max() > LANDMARKS_REACH:
+        return f"a landmark is more than {LANDMARKS_REACH:g} sides of the crop away"
+    if not np.ptp(record["landmarks"], axis=0).max() > 0:
+        return "all landmarks are in one place"
+    ranges = np.array([packed.label_range[name] for name in schema.DIMENSIONS])
+    for name in ("label", "annotators"):
+        values = record.get(name, np.full(len(ranges), np.nan))
+        if np.isinf(values).any():
+            return "a label is infinite"
+        if ((values < ranges[:, 0] - BEYOND) | (values > ranges[:, 1] + BEYOND)).any():
+            limits = " and ".join(
+                f"{dimension} {low:g} to {high:g}" for dimension, (low, high) in packed.label_range.items()
+            )
+            return f"a label is beyond its range, {limits}"
     if not -1 <= record.get("expression", -1) < len(schema.EXPRESSIONS):
         return f"the expression must be from -1 to {len(schema.EXPRESSIONS) - 1}, it is {record['expression']}"
     return None

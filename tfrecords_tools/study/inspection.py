@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import count as counted
 from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
@@ -28,6 +29,11 @@ def table(folder: str | Path) -> str:
         if entries:
             found.append(np.concatenate(read_labels(folder, packed, entries)))
             lines.append(_row(entries, found[-1]))
+    lines += [
+        f"lost: {entry.split}/{entry.video}: {counted(entry.frames_lost, 'frame')} of the video cannot be decoded"
+        for entry in packed.videos
+        if entry.frames_lost
+    ]
     lines += suspicious(found, packed.label_range)
     for left in packed.left_out:
         lines.append(f"left out: {left.split}/{left.video}: {left.reason}")

@@ -13,7 +13,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 IMAGE_FPS = 25.0  # of a folder of images whose frame rate is not known
 
 
-def check_name(path: Path) -> None:
+def check_name(path: str | Path) -> None:
     """Raise a `UserError` if the name of a file is no text: OpenCV ends the whole process with such a name."""
     try:
         str(path).encode("utf-8")

@@ -17,6 +17,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
 from affwildnet.training.log import TrainingLog, clock
+from tests.helpers import corpora
 from tests.helpers.corpora import make_corpus
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import (
@@ -186,6 +187,16 @@ def test_without_a_checkpoint_the_message_says_so(tiny_folder, workdir, scripted
         train(Run(tiny(), tiny_folder), workdir)
     assert finished(workdir)["step"] == 0
     assert train(Run(tiny(steps=1, learning_rate=1e-5), tiny_folder), workdir) == 0  # as the message advises
+
+
+def test_landmarks_that_are_not_finite_are_named_as_data(tmp_path, workdir, scripted, monkeypatch):
+    landmarks_of = corpora.landmarks_of
+    monkeypatch.setattr(corpora, "landmarks_of", lambda *place: landmarks_of(*place) * np.nan)
+    corpora.make_corpus(tmp_path / "corpus", [{"frames": 80}])
+    scripted[1] = (float("nan"), 1.0)
+    with pytest.raises(UserError, match=r"landmarks must be finite.*the video v0\..*verify .*pack the corpus again"):
+        train(Run(tiny(), tmp_path / "corpus"), workdir)
+    assert finished(workdir)["reason"] == "the data are not finite"
 
 
 def test_float16_may_overflow_its_gradient_but_not_its_loss(tiny_folder, workdir, scripted):

@@ -118,13 +118,56 @@ def test_a_shift_is_measured_in_the_mean_of_both_sides(shift, cut):
     assert jumps((after, points), (before, points), 1) is cut
 
 
+def grid(shift=0.0):
+    return (np.stack(np.meshgrid(np.arange(34), np.arange(2)), -1).reshape(68, 2) * 2 + shift).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "landmarks"),
+    [
+        ("a face", Box(40, 40, 120, 120), grid(50)),
+        ("a face that looks in from the edge", Box(-60, 40, 20, 120), None),
+        ("outside", Box(-90, 40, -10, 120), None),
+        ("a corner of the frame", Box(-79, -79, 1, 1), None),
+        ("without extent", Box(40, 40, 40, 40), None),
+        ("no number", Box(float("nan"), 40, 120, 120), None),
+        ("larger than anything", Box(-90_000, -90_000, 90_000, 90_000), None),
+        ("landmarks of 0", Box(40, 40, 120, 120), np.zeros((68, 2), np.float32)),
+        ("landmarks of -1", Box(40, 40, 120, 120), np.full((68, 2), -1, np.float32)),
+        ("landmarks on a line", Box(40, 40, 120, 120), grid() * [1, 0]),
+        ("landmarks outside", Box(40, 40, 120, 120), grid(-500)),
+        ("landmarks that are no numbers", Box(40, 40, 120, 120), np.full((68, 2), np.nan, np.float32)),
+    ],
+)
+def test_what_comes_with_a_dataset_may_be_no_face(kind, given, landmarks):
+    faces = Faces({1: given}, {} if landmarks is None else {1: landmarks})
+
+    class Predictor:
+        def predict(self, image, box):
+            return grid(50)
+
+    track = given_track([Frame(1, 0.0, np.zeros((200, 200, 3)), 1)], faces, Predictor())
+    assert (1 in track.boxes) == kind.startswith("a face")
+
+
+def test_given_faces_lie_in_square_pixels_where_the_frame_was_scaled():
+    frames = [Frame(1, 0.0, np.zeros((360, 640, 3)), 1, (640 / 450, 1.0))]
+    track = given_track(frames, Faces({1: Box(90, 40, 180, 130)}, {1: grid(100)}), None)
+    assert track.boxes[1] == Box(pytest.approx(128), 40, pytest.approx(256), 130)
+    # Whole numbers are the centres of pixels, of which the first begins half a pixel before.
+    np.testing.assert_allclose(track.landmarks[1][:, 0], (grid(100)[:, 0] + 0.5) * 640 / 450 - 0.5, rtol=1e-6)
+    np.testing.assert_allclose(track.landmarks[1][:, 1], grid(100)[:, 1])
+
+
 def test_given_boxes_follow_their_images_through_a_conversion():
     class Predictor:
         def predict(self, image, box):
             return np.full((68, 2), box.left, np.float32)
 
-    faces = Faces({1: box(10), 2: box(20)}, {2: np.zeros((68, 2), np.float32)})
-    frames = [Frame(number, 0.0, np.zeros(0), source) for number, source in ((1, 1), (2, 1), (3, 2), (4, 3))]
+    faces = Faces({1: box(10), 2: box(20)}, {2: grid()})
+    frames = [
+        Frame(number, 0.0, np.zeros((200, 200, 3)), source) for number, source in ((1, 1), (2, 1), (3, 2), (4, 3))
+    ]
     given = given_track(frames, faces, Predictor())
     assert given.boxes == {1: box(10), 2: box(10), 3: box(20)}
     assert [float(given.landmarks[n][0, 0]) for n in (1, 2, 3)] == [-40, -40, 0]

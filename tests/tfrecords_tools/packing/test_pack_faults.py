@@ -211,6 +211,43 @@ def test_what_another_process_has_packed_meanwhile_is_not_replaced_unasked(tmp_p
     assert read_labels(tmp_path / "corpus", packed, packed.videos)[0][0, 0] == 0.25
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_video_that_crashes_its_process_costs_itself_alone_and_is_not_met_again(workers, tmp_path):
+    source = write_source(tmp_path / "source", "abcde")
+    (source / "b.video").write_text("crash")
+    process = start_packer(tmp_path, workers)
+    process.communicate(timeout=300)
+    if workers == 1:  # that process packs itself, and goes on when it is started again
+        assert process.returncode == -signal.SIGSEGV
+        process = start_packer(tmp_path, workers)
+        process.communicate(timeout=300)
+    assert process.returncode == 0
+    packed = manifest.load(tmp_path / "corpus")
+    assert [entry.video for entry in packed.videos] == list("acde")
+    ((video, reason),) = ((left.video, left.reason) for left in packed.left_out)
+    assert video == "b"
+    assert reason.startswith(f"{source / 'b.video'}: SIGSEGV has ended the process")
+    assert (source / "b.crashes").read_text() == "met met "  # among others, and alone
+    assert verify(tmp_path / "corpus") == []
+
+
+@pytest.mark.slow
+def test_a_crash_is_not_met_again_by_packing_that_was_killed_later(tmp_path, monkeypatch):
+    source = write_source(tmp_path / "source", "ab")
+    (source / "a.video").write_text("crash")
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    crashing, other = (
+        jobs.Job(video, OPTIONS, staging) for video in sorted(text_videos.find_videos(source)[0], key=lambda v: v.video)
+    )
+    jobs.give_up(crashing, signal.SIGSEGV)
+    assert isinstance(jobs.run(crashing), manifest.LeftOut)
+    assert not (source / "a.crashes").exists()
+    jobs.give_up(other, signal.SIGKILL)  # there may be more memory now
+    assert isinstance(jobs.run(other), manifest.VideoEntry)
+
+
 def alive(pid):
     try:
         os.kill(pid, 0)
