@@ -83,8 +83,15 @@ def run(job: Job) -> VideoEntry | LeftOut:
     Raises:
       OSError: if the result cannot be written: the disk is full.
     """
-    digest = ""
     job.begun.touch()
+    try:
+        return _run(job)
+    finally:  # it stays where a library has crashed the process
+        job.begun.unlink(missing_ok=True)
+
+
+def _run(job: Job) -> VideoEntry | LeftOut:
+    digest = ""
     try:
         digest = input_digest(job.source, job.options)
         result = _finished(job, digest) or _from_earlier(job, digest)
@@ -103,7 +110,6 @@ def run(job: Job) -> VideoEntry | LeftOut:
         _write(job.result, {"entry": result.to_json(), "index_sha256": sha256})
     else:
         _write(job.result, {"left_out": dataclasses.asdict(result), "input_sha256": digest})
-    job.begun.unlink(missing_ok=True)
     return result
 
 
