@@ -73,13 +73,19 @@ class TableRow:
         return int(value)
 
 
-def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",") -> list[TableRow]:
+def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",", *, keep_empty: bool = False) -> list[TableRow]:
     """Return the rows of a table whose first line names the columns, among which are those `needed`.
+
+    Args:
+      path: of the table.
+      needed: names of columns.
+      delimiter: between cells.
+      keep_empty: whether a line without anything in it is a row, as where rows count frames; not at the file's end.
 
     Raises:
       UserError: if the file cannot be read, has no row but the header, or lacks a column.
     """
-    (_, header), *lines = read_lines(path, delimiter)
+    (_, header), *lines = read_lines(path, delimiter, keep_empty=keep_empty)
     while header and not header[-1]:
         header = header[:-1]
     missing = [name for name in needed if name not in header]
@@ -108,8 +114,10 @@ def read_number_rows(path: Path, columns: tuple[str, ...]) -> list[TableRow]:
     return to_rows(path, columns, split)
 
 
-def read_lines(path: Path, delimiter: str = ",") -> list[Line]:
-    """Return the lines of a table that are not blank, without the spaces around their cells.
+def read_lines(path: Path, delimiter: str = ",", *, keep_empty: bool = False) -> list[Line]:
+    """Return the lines of a table, without the spaces around their cells.
+
+    Lines without anything in them are left out, or kept below the first line and above the last one that has something.
 
     Raises:
       UserError: if there is no such file, or it is no text or empty.
@@ -119,10 +127,12 @@ def read_lines(path: Path, delimiter: str = ",") -> list[Line]:
         reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, skipinitialspace=True)
         for cells in reader:
             cells = tuple(cell.strip(" \t\n") for cell in cells)
-            if any(cells):
+            if any(cells) or (keep_empty and lines):
                 lines.append((reader.line_num, cells))
     except csv.Error as error:
         raise UserError(f"{path}: must be a table of text. Received: {error}") from None
+    while lines and not any(lines[-1][1]):
+        lines.pop()
     if not lines:
         raise UserError(f"{path}: must hold a table. Received: an empty file.")
     return lines
@@ -134,6 +144,8 @@ def to_rows(path: Path, columns: tuple[str, ...], lines: list[Line]) -> list[Tab
 
 
 def _cut(cells: tuple[str, ...], columns: int) -> tuple[str, ...]:
+    if not any(cells):
+        return ("",) * columns
     while len(cells) > columns and not cells[-1]:
         cells = cells[:-1]
     return cells
@@ -145,7 +157,14 @@ def read_times(rows: list[TableRow], column: str) -> np.ndarray:
     Raises:
       UserError: naming file and line, if one is no time or lies before the row above it.
     """
-    times = [row.number(column, 0, LONGEST) for row in rows]
+    times = []
+    for row in rows:
+        if is_number(row.text(column)) and LONGEST < float(row.text(column)) < np.inf:
+            raise UserError(
+                f"{row.place}, `{column}`: must be seconds, at most {LONGEST:g}. Received: {row.text(column)[:40]}. "
+                "If these are milliseconds, divide them by 1000."
+            )
+        times.append(row.number(column, 0, LONGEST))
     for row, before, time in zip(rows[1:], times[:-1], times[1:], strict=True):
         if time < before:
             raise UserError(f"{row.place}: times must not fall. Received: {time:g} after {before:g} seconds.")

@@ -1,6 +1,7 @@
 """Aff-Wild: `videos/<split>/<name>.{mp4,avi}` and `annotations/<split>/{valence,arousal}/<name>.txt`.
 
-An annotation has no header and one number from -1 to 1 per line; line i (1-based) is frame i. Faces may come with it as
+An annotation has no header and one number from -1 to 1 per line; line i (1-based) is frame i, which has
+no label if the line is empty. Faces may come with it as
 `bboxes/<split>/<name>/<frame>.pts` (four corners) and `landmarks/<split>/<name>/<frame>.pts` (68 points), with frames
 1-based and without leading zeros; a frame without a file has no face, and where a video has both folders a frame needs
 both files (ijcv2019 section 3.1). Files beyond the last label are not used. The faces of videos without such folders

@@ -6,7 +6,8 @@
     videos/<name>.mp4                                     at any depth; <name> may lack its "-<fps>-<W>x<H>"
 
 An annotation has the header `valence,arousal` and one row per frame: the first row is frame 1 and 00001.jpg. -5 in
-either column marks an invalid frame, which has no label. Frames without a face have no crop. Where two persons of a
+either column marks an invalid frame, which has no label; so
+does an empty row, or one with an empty cell. Frames without a face have no crop. Where two persons of a
 video are annotated, each is a video of its own, with the left or the right face. The frame rate of crops is the one in
 the name, else 30. Videos without an annotation of valence and arousal are skipped: the dataset has many.
 """
@@ -67,10 +68,12 @@ def read_labels(path: Path) -> Labels:
     Raises:
       UserError: naming file and line.
     """
-    return Labels(np.array([_pair(row) for row in tables.read_rows(path, DIMENSIONS)], np.float32))
+    return Labels(np.array([_pair(row) for row in tables.read_rows(path, DIMENSIONS, keep_empty=True)], np.float32))
 
 
 def _pair(row: tables.TableRow) -> list[float]:
+    if not all(row.text(name) for name in DIMENSIONS):
+        return [np.nan, np.nan]
     if any(row.number(name, -np.inf, np.inf) == INVALID for name in DIMENSIONS):
         return [np.nan, np.nan]
     return [row.number(name) for name in DIMENSIONS]

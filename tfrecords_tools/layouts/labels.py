@@ -45,11 +45,11 @@ class NumberedLabels(Labels):
 
 
 def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
-    """Read one number per line, line i (1-based) for frame i; return (lines,) float32.
+    """Read one number per line, line i (1-based) for frame i; return (lines,) float32, NaN for an empty line.
 
     Raises:
-      UserError: naming file and line, if a line is not one finite number from `low` to `high`; also if there is no line
-        or no such file.
+      UserError: naming file and line, if a line is neither empty nor one finite number from `low` to `high`; also if
+        there is no line or no such file.
     """
     if not path.exists():
         raise UserError(f"{path}: no annotation for this video. Add the file, or take the video out.")
@@ -57,7 +57,10 @@ def read_values(path: Path, low: float = -1.0, high: float = 1.0) -> np.ndarray:
     if lines == [""]:
         raise UserError(f"{path}: an annotation must hold one number per line. Received: an empty file.")
     return np.array(
-        [to_number(line, f"{path}, line {number}", low, high) for number, line in enumerate(lines, start=1)],
+        [
+            to_number(line, f"{path}, line {number}", low, high) if line.strip(" \t") else np.nan
+            for number, line in enumerate(lines, start=1)
+        ],
         np.float32,
     )
 

@@ -1,19 +1,32 @@
-"""Find the files of a dataset by name, in folders of any depth."""
+"""Find the files of a dataset by name, in folders of any depth. Links to folders are followed, but never in a circle.
+
+What file managers, notebooks and archives leave in folders is passed over, and so are links to what is not there.
+"""
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
+# Folders and files that no dataset holds; hidden ones are passed over too.
+JUNK = ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "desktop.ini")
+
+
+def is_junk(name: str) -> bool:
+    """Return whether a file or folder of this name is none of a dataset."""
+    return name.startswith(".") or name in JUNK
+
+
 def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files below `folder` with one of `suffixes` (in any case), sorted; skip hidden ones."""
+    """Return the files below `folder` with one of `suffixes` (in any case), sorted."""
     return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+        path / name
+        for path, _, names in _walk(folder)
+        for name in names
+        if os.path.splitext(name)[1].lower() in suffixes and (path / name).is_file()
     )
 
 
@@ -49,21 +62,31 @@ def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[i
 
 def folders_of_images(folder: Path) -> list[Path]:
     """Return the folders below `folder` that directly hold an image named by a number, sorted."""
-    return [path for path, names in _walk(folder) if any(_is_numbered_image(name) for name in names)]
+    return sorted(
+        path for path, _, names in _walk(folder) if path != folder and any(_is_numbered_image(name) for name in names)
+    )
 
 
 def innermost_folders(folder: Path) -> list[Path]:
     """Return the folders below `folder` that hold no other folder, sorted; also empty ones."""
-    return [path for path, _ in _walk(folder, innermost=True)]
+    return sorted(path for path, folders, _ in _walk(folder) if path != folder and not folders)
 
 
-def _walk(folder: Path, innermost: bool = False) -> list[tuple[Path, list[str]]]:
-    # Not `rglob`, which asks for each of perhaps a million files whether it is a folder.
-    return sorted(
-        (Path(path), names)
-        for path, folders, names in os.walk(folder)
-        if Path(path) != folder and not (innermost and folders) and not Path(path).name.startswith(".")
-    )
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder from `folder` on, with the names of the folders and of the other entries in it."""
+    # Not `rglob`, which asks for each of perhaps a million files whether it is a folder, and follows no links.
+    above = {str(folder): (os.path.realpath(folder),)}
+    for path, folders, names in os.walk(folder, followlinks=True):
+        line = above.pop(path)
+        kept = []
+        for name in sorted(folders):
+            inner = os.path.join(path, name)
+            real = os.path.realpath(inner) if os.path.islink(inner) else os.path.join(line[-1], name)
+            if not is_junk(name) and real not in line:  # a link to a folder that it lies in would have no end
+                kept.append(name)
+                above[inner] = (*line, real)
+        folders[:] = kept
+        yield Path(path), kept, [name for name in names if not is_junk(name)]
 
 
 def _is_numbered_image(name: str) -> bool:

@@ -22,6 +22,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.layouts.tree import is_junk
 from tfrecords_tools.packing.video_packer import PackOptions, pack_video
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
@@ -192,7 +193,8 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
         digest.update(json.dumps(boxes).encode())
         for frame, points in sorted(faces.landmarks.items()):
             digest.update(str(frame).encode() + np.ascontiguousarray(points).tobytes())
-    for path in sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]:
+    inside = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
+    for path in [path for path in inside if path.is_file() and not is_junk(path.name)] or [source.path]:
         try:
             with path.open("rb") as file:
                 digest.update(path.name.encode() if source.path.is_dir() else b"")

@@ -33,7 +33,7 @@ def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
     """Return the 1-based frame number and the path of every image, by rising number.
 
     An image is named by its number, with or without leading zeros: `7.jpg`, `00007.png`. Other files, such as
-    annotations or hidden files, are ignored.
+    annotations or hidden files, are ignored, and so are folders and links to what is not there.
 
     Args:
       folder: holds the images; numbers may be missing.
@@ -47,6 +47,8 @@ def image_files(folder: Path, first: int = 1) -> list[tuple[int, Path]]:
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in IMAGE_SUFFIXES or not re.fullmatch(r"[0-9]+", path.stem):
+            continue
+        if not path.is_file():
             continue
         number = int(path.stem) + 1 - first
         if number < 1:

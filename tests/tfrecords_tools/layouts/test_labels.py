@@ -62,7 +62,6 @@ def test_one_value_per_line(written, content):
     "line",
     [
         "happy",
-        "",
         "0.1 0.2",
         "0,5",
         "--",

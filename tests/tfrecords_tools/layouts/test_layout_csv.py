@@ -130,7 +130,7 @@ def test_what_cannot_be_used_is_left_out_with_file_and_line(tmp_path):
         "zero.mp4,0,0,0,x,,,\n"
         "empty,1,0,0,x,,,\n"
         ",1,0,0,x,,,\n"
-        "split.mp4,1,0,0,x,,,dev\n"
+        "split.mp4,1,0,0,x,,,part\n"
         "short.mp4,1\n"
         "huge.mp4,1e12,0,0,x,,,\n",
         **dict.fromkeys(("good.mp4", "high.mp4", "twice.mp4", "whose.mp4", "order.mp4", "zero.mp4"), ""),
@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_left_out_with_file_and_line(tmp_path):
         "zero": r"line 10, `frame`: must be from 1",
         "empty": r"line 11: the video .*empty must be",
         "line 12": r"line 12, `video`: must name a file",
-        "line 13": r"line 13, `split`: must be one of train, validation, test\. Received: 'dev'",
+        "line 13": r"line 13, `split`: must be one of train, validation, test, val, dev\. Received: 'part'",
         "line 14": r"line 14: must have 8 cells",
         "huge": r"line 15, `frame`: must be from 1",
     }
@@ -170,13 +170,16 @@ def test_names_that_no_folder_distinguishes(tmp_path):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({}, r"must be a \.csv file, or a folder with one.*Received: no \.csv"),
+        ({}, r"must be a \.csv file, a folder with one.*Received: neither a \.csv nor a video"),
         ({"a.csv": "", "b.csv": ""}, r"Received: a\.csv, b\.csv"),
         ({"a.csv": ""}, r"a\.csv: must hold a table"),
         ({"a.csv": "video,valance,arousal\nx,0,0\n"}, "Received: valance. Did you mean valence?"),
-        ({"a.csv": "video,valence\nx,0\n"}, "among them video, valence, arousal"),
+        ({"a.csv": "video,valence\nx,0\n"}, "must have both columns, valence and arousal"),
         ({"a.csv": "video,frame,time,valence,arousal\nx,1,0,0,0\n"}, "must have the column frame or time"),
-        ({"a.csv": "x.mp4,1,0.5,0.5\n"}, "the first line must name the columns video, valence and arousal"),
+        (
+            {"a.csv": "x.mp4,1,0.5,0.5\n"},
+            "the first line must name the columns, which are video, valence",
+        ),
         ({"a.csv": "path,arousal,valence\n"}, "the first line must name the columns"),
     ],
 )
@@ -206,3 +209,92 @@ def test_rows_of_a_video_without_frame_or_time_must_be_one(tmp_path):
     videos, left_out = find_videos(tmp_path)
     assert videos == []
     assert "line 3: a video with several rows must have a frame or a time" in left_out[0].reason
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_column_names_in_any_case_and_other_separators(separator, tmp_path):
+    lines = ["Video,FRAME,Valence,Arousal,Split", "a.mp4,1,0.5,-1,Val", "a.mp4,2,.25,0,val"]
+    lay(tmp_path, {"mine.csv": "\n".join(line.replace(",", separator) for line in lines) + "\n", "a.mp4": ""})
+    (video,), left_out = find_videos(tmp_path)
+    assert left_out == []
+    assert video.split == "validation"
+    np.testing.assert_array_equal(labels_of(video).values, [[0.5, -1], [0.25, 0]])
+
+
+def test_a_comma_is_the_decimal_point_where_it_separates_nothing(tmp_path):
+    lay(tmp_path, {"mine.csv": "video;time;valence;arousal\na,b.mp4;0,04;0,5;-,25\n", "a,b.mp4": ""})
+    (video,), _ = find_videos(tmp_path)
+    labels = labels_of(video)
+    np.testing.assert_allclose(labels.values, [[0.5, -0.25]])
+    assert labels.times.tolist() == [0.04]
+
+
+def test_tables_named_by_other_names_of_the_splits(tmp_path):
+    rows = "video,valence,arousal\n{}.mp4,0,0\n"
+    lay(tmp_path, {"Train.csv": rows.format("a"), "dev.CSV": rows.format("b"), "a.mp4": "", "b.mp4": ""})
+    lay(tmp_path, {".ipynb_checkpoints/train-checkpoint.csv": "", "._train.csv": "junk"})
+    assert [(video.video, video.split) for video in find_videos(tmp_path)[0]] == [("a", "train"), ("b", "validation")]
+    lay(tmp_path, {"validation.csv": rows.format("b")})
+    with pytest.raises(UserError, match=r"must be a \.csv file, a folder with one"):
+        find_videos(tmp_path)
+
+
+def test_raters_by_frame(tmp_path):
+    rows = "a.mp4,1,ben,0.5,0\na.mp4,1,anna,0.1,0\na.mp4,2,anna,0.2,1\na.mp4,4,ben,-1,\n"
+    lay(
+        tmp_path,
+        {"mine.csv": "video,frame,Rater,valence,arousal\n" + rows + "b.mp4,1,anna,0,0\n", "a.mp4": "", "b.mp4": ""},
+    )
+    (video, other), left_out = find_videos(tmp_path)
+    assert left_out == []
+    assert video.annotators == other.annotators == ("anna", "ben")
+    labels, nan = labels_of(video), np.nan
+    np.testing.assert_allclose(labels.annotators[:, 0], [[0.1, 0], [0.2, 1], [nan, nan], [nan, nan]])
+    np.testing.assert_allclose(labels.annotators[:, 1], [[0.5, 0], [nan, nan], [nan, nan], [-1, nan]])
+    np.testing.assert_allclose(labels.values, [[0.3, 0], [0.2, 1], [nan, nan], [-1, nan]], atol=1e-6)
+
+
+def test_raters_by_time_have_each_their_nearest_row(tmp_path):
+    rows = "a.mp4,0,anna,0.1,0\na.mp4,0.4,anna,0.3,0\na.mp4,0.1,ben,0.5,0\na.mp4,3,ben,0.7,0\n"
+    lay(tmp_path, {"mine.csv": "video,time,rater,valence,arousal\n" + rows, "a.mp4": ""})
+    (video,), _ = find_videos(tmp_path)
+    labels = video.labels(max_hole=1.0)
+    np.testing.assert_allclose(labels.times, [0, 0.1, 0.4, 3])
+    np.testing.assert_allclose(labels.annotators[:, 0, 0], [0.1, 0.1, 0.3, np.nan])
+    np.testing.assert_allclose(labels.annotators[:, 1, 0], [0.5, 0.5, 0.5, 0.7])
+
+
+def test_raters_of_whole_videos(tmp_path):
+    rows = "a.mp4,anna,0.1,0\na.mp4,ben,0.5,0\nb.mp4,ben,1,1\nc.mp4,ben,1,1\nc.mp4,ben,1,1\n"
+    lay(tmp_path, {"mine.csv": "video,rater,valence,arousal\n" + rows, "a.mp4": "", "b.mp4": "", "c.mp4": ""})
+    (video, other), (left,) = find_videos(tmp_path)
+    np.testing.assert_allclose(by_frame(video, 3, 25).values, [[0.3, 0]] * 3, atol=1e-6)
+    np.testing.assert_allclose(by_frame(other, 2, 25).annotators[:, 0], np.full((2, 2), np.nan))
+    assert left.video == "c"
+    assert "several rows of a video must have a frame or a time" in left.reason
+
+
+def test_a_folder_of_videos_without_a_table_has_no_labels(tmp_path):
+    lay(
+        tmp_path,
+        {"a.mp4": "", "part/b.MKV": "", "part/notes.txt": "", ".hidden.mp4": "", "one/c.avi": "", "two/c.avi": ""},
+    )
+    videos, left_out = find_videos(tmp_path)
+    assert [(video.video, video.split, len(labels_of(video).values)) for video in videos] == [
+        ("a", "test", 0), ("b", "test", 0),
+    ]  # fmt: skip
+    assert [left.video for left in left_out] == ["c"]
+    check_fits(labels_of(videos[0]), 99, 1, videos[0])
+
+
+def test_a_table_of_videos_alone_has_no_labels(tmp_path):
+    lay(tmp_path, {"mine.csv": "video,split\na.mp4,dev\n", "a.mp4": ""})
+    (video,), _ = find_videos(tmp_path)
+    assert video.split == "validation"
+    assert np.isnan(by_frame(video, 3, 25).values).all()
+
+
+def test_times_in_milliseconds_are_named_as_such(tmp_path):
+    lay(tmp_path, {"mine.csv": "video,time,valence,arousal\na.mp4,0,0,0\na.mp4,120000,0,0\n", "a.mp4": ""})
+    _, (left,) = find_videos(tmp_path)
+    assert re.search(r"line 3, `time`: must be seconds.*Received: 120000\. If these are milliseconds", left.reason)
