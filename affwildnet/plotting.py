@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.study.glyphs import make_legible
 
 LABEL, PREDICTION = "#000000", "#D55E00"
 COLOURS = {"valence": "#0072B2", "arousal": "#E69F00", "mean": "#000000", "total": "#000000"}
@@ -55,6 +56,7 @@ def lone_points(axis: Axes, x: np.ndarray, values: np.ndarray, colour: str) -> N
 
 def save(figure: Figure, path: Path) -> bool:
     """Write a figure as PNG and close it; return True: there is a plot."""
+    make_legible(figure)
     with whole(path) as partial:
         figure.savefig(partial, dpi=110, format="png")
     pyplot.close(figure)

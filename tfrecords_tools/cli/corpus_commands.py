@@ -1,10 +1,12 @@
 """`python -m tfrecords_tools COMMAND`: from raw video to a packed corpus, and what can be known about it."""
 
 import argparse
+import errno
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tfrecords_tools.cli import annotate_command, face_options
@@ -299,8 +301,9 @@ def _inspect(options: argparse.Namespace) -> None:
 
     print(table(options.folder))
     sheet = options.sheet or options.folder / "contact_sheet.png"
-    contact_sheet(options.folder, sheet)
-    print(f"contact sheet: {sheet}")
+    with _written(sheet.parent, options.sheet is not None, "--sheet=FILE"):
+        contact_sheet(options.folder, sheet)
+        print(f"contact sheet: {sheet}")
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -324,8 +327,20 @@ def _stats(options: argparse.Namespace) -> None:
 
     numbers = stats.statistics(options.folder)
     print(stats.table(numbers))
-    for path in stats.write(numbers, options.output or options.folder):
-        print(f"wrote {path}")
+    with _written(options.folder, options.output is not None, "--output=DIR"):
+        for path in stats.write(numbers, options.output or options.folder):
+            print(f"wrote {path}")
+
+
+@contextmanager
+def _written(folder: Path, asked: bool, flag: str) -> Iterator[None]:
+    """Pass over files that a folder does not let be written, unless they were asked for; say which flag writes them."""
+    try:
+        yield
+    except OSError as error:
+        if asked or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        print(f"no plots: {folder} may not be written to; `{flag}` writes them elsewhere")
 
 
 def _agreement(options: argparse.Namespace) -> None:

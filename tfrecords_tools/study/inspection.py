@@ -61,6 +61,8 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    from tfrecords_tools.study.glyphs import make_legible
+
     folder, packed = Path(folder), manifest.load(folder)
     figure, axes = pyplot.subplots(
         rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained", squeeze=False
@@ -79,7 +81,8 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
         axis.set_xlim(-0.5, packed.image_size - 0.5)
         axis.set_ylim(packed.image_size - 0.5, -0.5)
         label = "v {:+.2f}  a {:+.2f}".format(*record["label"]) if schema.is_labelled(record["label"]) else "no label"
-        axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2)
+        axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2, parse_math=False)
+    make_legible(figure)
     with whole(Path(path)) as partial:
         figure.savefig(partial, dpi=130, format="png")
     pyplot.close(figure)
