@@ -49,6 +49,9 @@ def _parser(prog: str) -> Parser:
     faces.add_argument(
         "--faces", choices=FACES, default="one", help="one face at a time, or all of each frame (default: one)"
     )
+    faces.add_argument(
+        "--look_ahead", action=Switch, help="follow faces as packing does, which sees what comes; not frame by frame"
+    )
     face_options.add_finding(faces, _MODELS_OWN)
     face_options.add_option(faces, "alignment", _MODELS_OWN)
     face_options.add_option(faces, "margin", _MODELS_OWN)
@@ -80,7 +83,13 @@ def _predict(options: argparse.Namespace) -> int:
     from tfrecords_tools.faces.face_finder import FaceFinder
 
     outputs = PredictOptions(
-        options.output, options.faces, options.every, options.overlay, options.overwrite, options.seconds
+        options.output,
+        options.faces,
+        options.every,
+        options.look_ahead,
+        options.overlay,
+        options.overwrite,
+        options.seconds,
     )
     predictor = Predictor.load(
         options.model,

@@ -1,4 +1,4 @@
-"""From frames to the faces to predict from: followed as in packing, but with a bounded look ahead."""
+"""From frames to the faces to predict from: one frame after the other, or as in packing with a bounded look ahead."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
 from affwildnet.predict.timing import PhaseTimes, TimedDetector, TimedLandmarks
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
+from tfrecords_tools.faces.causal_following import CausalFollower
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.faces.tracking import EVERY, TrackedFrame, follow_faces
 from tfrecords_tools.faces.tracks import SHORTEST, jumps
@@ -28,6 +29,7 @@ def face_stream(
     *,
     which: str = "one",
     every: int = EVERY,
+    look_ahead: bool = False,
     keep_images: bool = False,
     times: PhaseTimes | None = None,
 ) -> Iterator[FrameFaces]:
@@ -38,52 +40,102 @@ def face_stream(
       detector: finds faces.
       predictor: finds their landmarks.
       aligner: cuts them out.
-      which: "one" face at a time, see `one_face`; or "all".
-      every: see `tracking.follow_faces`; the result lags by this many frames, and by up to `HELD` more.
+      which: "one" face at a time, see `OneFace`; or "all".
+      every: every how many frames the whole frame is searched.
+      look_ahead: whether faces are followed as in packing, see `tracking.follow_faces`: the result lags by `every`
+        frames, and by up to `HELD` more. Otherwise each frame is answered at once, see `CausalFaces`.
       keep_images: whether frames keep their images.
       times: where to add the time of each phase.
     """
     times = times or PhaseTimes()
-    followed = follow_faces(
-        times.decoding(frames),
-        TimedDetector(detector, times),
-        TimedLandmarks(predictor, times),
-        every,
-        remembered=REMEMBERED,
-    )
+    timed = TimedDetector(detector, times), TimedLandmarks(predictor, times)
+    decoded = times.decoding(frames)
+    if not look_ahead:
+        return map(CausalFaces(*timed, aligner, which, every, keep_images, times).step, decoded)
+    followed = follow_faces(decoded, *timed, every, remembered=REMEMBERED)
     if which == "one":
-        followed = one_face(followed)
-    return without_jumps(_cut_out(followed, aligner, keep_images, times))
+        followed = map(OneFace().of, followed)
+    return without_jumps(_cut_out(each, aligner, keep_images, times) for each in followed)
 
 
-def one_face(followed: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
-    """Keep one face in each frame: the largest at first, and then the same one.
+class CausalFaces:
+    """The faces to predict from, frame by frame: each frame is answered before the next one is there.
+
+    They are followed by a `CausalFollower`. A face that jumps as no face does is believed when it has been there for
+    five frames.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        predictor: LandmarkPredictor,
+        aligner: Aligner,
+        which: str = "one",
+        every: int = EVERY,
+        keep_images: bool = False,
+        times: PhaseTimes | None = None,
+    ):
+        """Begin a video; see `face_stream` for the arguments."""
+        self._follower = CausalFollower(detector, predictor, every, REMEMBERED)
+        self._chosen = OneFace() if which == "one" else None
+        self._aligner, self._keep_images, self._times = aligner, keep_images, times or PhaseTimes()
+        self._segments: Recent[int, _Segment] = Recent()
+
+    def step(self, frame: Frame) -> FrameFaces:
+        """Return the next frame of the video with its faces, cut out."""
+        followed = self._follower.step(frame)
+        doubted = [number for number in followed.boxes if not self._believed(frame, number, followed)]
+        for number in doubted:
+            del followed.boxes[number], followed.landmarks[number]
+        if self._chosen is not None:
+            followed = self._chosen.of(followed)
+        found = _cut_out(followed, self._aligner, self._keep_images, self._times)
+        found.removed = len(doubted)
+        return found
+
+    def _believed(self, frame: Frame, number: int, followed: TrackedFrame) -> bool:
+        box, landmarks = followed.boxes[number], followed.landmarks[number]
+        segment = self._segments.get(number) or _Segment(after_jump=False)
+        if segment.last is not None:
+            before, *place = segment.last
+            if jumps(tuple(place), (box, landmarks), frame.number - before):
+                segment = _Segment(after_jump=True)
+        segment.frames += 1
+        segment.last = (frame.number, box, landmarks)
+        self._segments[number] = segment
+        return not segment.after_jump or segment.frames >= SHORTEST
+
+
+class OneFace:
+    """Keeps one face in each frame: the largest at first, and then the same one.
 
     When that face has been away for more than a second, the largest face of the frame takes its place. (Packing sees
     the whole video before it chooses, and takes the face of most frames.)
     """
-    current, seen = None, 0.0
-    for each in followed:
+
+    def __init__(self):
+        self._current: int | None = None
+        self._seen = 0.0
+
+    def of(self, each: TrackedFrame) -> TrackedFrame:
+        """Return the next frame with that face alone, or with none."""
         time = each.frame.timestamp
-        if current not in each.boxes and each.boxes and (current is None or time - seen > AWAY):
-            current = max(each.boxes, key=lambda number: each.boxes[number].area)
-        if current in each.boxes:
-            seen = time
-            yield TrackedFrame(each.frame, {current: each.boxes[current]}, {current: each.landmarks[current]})
-        else:
-            yield TrackedFrame(each.frame)
+        if self._current not in each.boxes and each.boxes and (self._current is None or time - self._seen > AWAY):
+            self._current = max(each.boxes, key=lambda number: each.boxes[number].area)
+        current = self._current
+        if current not in each.boxes:
+            return TrackedFrame(each.frame)
+        self._seen = time
+        return TrackedFrame(each.frame, {current: each.boxes[current]}, {current: each.landmarks[current]})
 
 
-def _cut_out(
-    followed: Iterable[TrackedFrame], aligner: Aligner, keep_images: bool, times: PhaseTimes
-) -> Iterator[FrameFaces]:
-    for each in followed:
-        faces = []
-        with times.of("crop"):
-            for number, box in each.boxes.items():
-                landmarks = each.landmarks[number]
-                faces.append(Face(number, box, landmarks, *aligner(each.frame.image, box, landmarks)))
-        yield FrameFaces.of(each.frame, faces, keep_images)
+def _cut_out(each: TrackedFrame, aligner: Aligner, keep_images: bool, times: PhaseTimes) -> FrameFaces:
+    faces = []
+    with times.of("crop"):
+        for number, box in each.boxes.items():
+            landmarks = each.landmarks[number]
+            faces.append(Face(number, box, landmarks, *aligner(each.frame.image, box, landmarks)))
+    return FrameFaces.of(each.frame, faces, keep_images)
 
 
 @dataclass(eq=False)

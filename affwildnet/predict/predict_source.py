@@ -32,7 +32,8 @@ class PredictOptions:
     Attributes:
       output: folder of the files.
       faces: "one" face at a time, or "all".
-      every: every how many frames the whole frame is searched for faces, see `tracking.follow_faces`.
+      every: every how many frames the whole frame is searched for faces.
+      look_ahead: whether faces are followed as in packing, which looks ahead, instead of frame by frame.
       overlay: whether to write a video with the predictions drawn into it.
       overwrite: whether to replace files that are of something else; those of the same prediction stay.
       seconds: predict only the first so many seconds; None is all.
@@ -42,6 +43,7 @@ class PredictOptions:
     output: Path
     faces: str = "one"
     every: int = EVERY
+    look_ahead: bool = False
     overlay: bool = False
     overwrite: bool = False
     seconds: float | None = None
@@ -69,7 +71,7 @@ class PredictOptions:
 
     def provenance(self, source: FrameSource, predictor: Predictor) -> Provenance:
         """Return what the files of a source are of: the same for the same video, network and options."""
-        options = {"faces": self.faces, "every": self.every, "seconds": self.seconds}
+        options = {"faces": self.faces, "every": self.every, "look_ahead": self.look_ahead, "seconds": self.seconds}
         if source.path is not None and source.path.is_dir():
             options["image_fps"] = source.fps()
         return prediction_provenance.provenance(
@@ -231,6 +233,7 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         predictor.aligner,
         which=options.faces,
         every=options.every,
+        look_ahead=options.look_ahead,
         keep_images=options.overlay,
         times=times,
     )

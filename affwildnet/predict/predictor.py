@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from affwildnet.predict.face_stream import CausalFaces
+from affwildnet.predict.frame_faces import Recent
 from affwildnet.predict.loading import load_network
 from affwildnet.predict.network_faces import finder_for
-from affwildnet.predict.stateful_networks import StatefulNetwork
+from affwildnet.predict.stateful_networks import StatefulNetwork, States
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
-from tfrecords_tools.faces.association import Seen, associate, histogram
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.video.images import IMAGE_FPS
+from tfrecords_tools.video.reading import Frame
 
 CALL = 64  # frames, the most in one call of the network: memory does not grow with the length of a sequence
 
@@ -29,12 +31,14 @@ class Prediction:
       arousal: as valence.
       box: box of the face, in the frame's pixels.
       landmarks: (68, 2) float32, in the frame's pixels.
+      track: number of the face in the video, from 1.
     """
 
     valence: float
     arousal: float
     box: Box
     landmarks: np.ndarray
+    track: int = 1
 
 
 class Predictor:
@@ -102,18 +106,21 @@ class Predictor:
 
     def reset(self) -> None:
         """Forget everything seen so far: the next frame is the first one of a video."""
-        self._states = self.network.initial_states()
-        self._seen: Seen | None = None
+        self._states: Recent[int, States] = Recent()
+        self._crop_states = self.network.initial_states()
+        self._faces: CausalFaces | None = None
         self._frames = 0
 
-    def step(self, frame: np.ndarray) -> Prediction | None:
+    def step(self, frame: np.ndarray, seconds: float | None = None) -> Prediction | None:
         """Return the prediction for the next frame of a video, or None if there is no face in it.
 
-        The face is searched for near its last place, and otherwise in the whole frame. If only other faces are found,
-        the largest takes its place and the states start at zero. A frame without a face leaves the states as they are.
+        The face is followed as the command `predict` follows it, see `face_stream.CausalFaces` and `OneFace`: the
+        largest at first, and then the same one. When it has been away for more than a second, the largest face takes
+        its place, and the states start at zero. A frame without a face leaves the states as they are.
 
         Args:
           frame: (height, width, 3) uint8 RGB, upright.
+          seconds: when it is shown, later than the one before; None is 25 frames a second.
 
         Raises:
           UserError: if the frame has another shape or type, or if no detector is installed.
@@ -122,16 +129,21 @@ class Predictor:
             raise UserError(
                 f"`frame` must be uint8 RGB of the shape (height, width, 3). Received: {frame.dtype} {frame.shape}."
             )
+        if self._faces is None:
+            self._faces = CausalFaces(self.finder.detector, self.finder.predictor, self.aligner)
+        seconds = self._frames / IMAGE_FPS if seconds is None else seconds
         self._frames += 1
-        box = self._find(frame)
-        if box is None:
+        found = self._faces.step(Frame(self._frames, seconds, frame, self._frames))
+        if not found.faces:
             return None
-        landmarks = self.finder.predictor.predict(frame, box)
-        valence, arousal = self.step_crop(*self.aligner(frame, box, landmarks))
-        return Prediction(float(valence), float(arousal), box, landmarks)
+        (face,) = found.faces
+        before = self._states.get(face.track) or self.network.initial_states()
+        predictions, self._states[face.track] = self.network.run(face.crop[None], face.points[None], before)
+        valence, arousal = predictions[0]
+        return Prediction(float(valence), float(arousal), face.box, face.landmarks, face.track)
 
     def step_crop(self, crop: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-        """Return (2,) float32 valence and arousal for the next crop of a video.
+        """Return (2,) float32 valence and arousal for the next crop of a video, apart from what `step` follows.
 
         Args:
           crop: (S, S, 3) uint8 RGB, cut out as `aligner` does.
@@ -141,7 +153,7 @@ class Predictor:
           UserError: if crop or landmarks have another shape or type.
         """
         points = None if landmarks is None else np.asarray(landmarks)[None]
-        predictions, self._states = self.network.run(np.asarray(crop)[None], points, self._states)
+        predictions, self._crop_states = self.network.run(np.asarray(crop)[None], points, self._crop_states)
         return predictions[0]
 
     def predict(self, crops: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
@@ -163,27 +175,3 @@ class Predictor:
             predictions, states = self.network.run(crops[part], points, states)
             found.append(predictions)
         return np.concatenate(found)
-
-    def _find(self, frame: np.ndarray) -> Box | None:
-        before = [] if self._seen is None else [self._seen]
-        detector = self.finder.detector
-        found = detector.detect_near(frame, before[0].box) if before else []
-        same = self._same(frame, before, found)
-        if same is None:
-            found = detector.detect(frame)
-            same = self._same(frame, before, found)
-        if same is None:
-            if not found:
-                return None
-            same = self._appearance(frame, max(found, key=lambda box: box.area))
-            self._states = self.network.initial_states()
-        self._seen = same
-        return same.box
-
-    def _same(self, frame: np.ndarray, before: list[Seen], found: list[Box]) -> Seen | None:
-        now = [self._appearance(frame, box) for box in found]
-        return next((now[index] for index in associate(before, now)), None)
-
-    def _appearance(self, frame: np.ndarray, box: Box) -> Seen:
-        # Frames come without times: assume the default rate.
-        return Seen(box, histogram(frame, box), self._frames / IMAGE_FPS)

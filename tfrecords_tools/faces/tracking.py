@@ -129,7 +129,7 @@ class _Follower:
             self._within(segment, face, found)
             self._keep(segment, face, found)
         for index, face in faces.items():
-            self._seen[face] = _moved(self._seen[face], now[index])
+            self._seen[face] = moved(self._seen[face], now[index])
         self._number()
         done = [self._followed(frame) for frame in (segment[1:] if begun else segment)]
         self._forget(last)
@@ -180,7 +180,7 @@ class _Follower:
     def _between(self, segment: list[Frame], face: int, found: dict[int, Box], begin: int, end: int) -> None:
         if end - begin < 2:
             return
-        if end - begin <= UNSEEN and _apart(found[begin], found[end]) <= self._agree:
+        if end - begin <= UNSEEN and apart(found[begin], found[end]) <= self._agree:
             for place in range(begin + 1, end):
                 found[place] = _blend(found[begin], found[end], (place - begin) / (end - begin))
             return
@@ -223,7 +223,7 @@ def _sides(box: Box) -> np.ndarray:
     return np.array([box.left, box.top, box.right, box.bottom], np.float64)
 
 
-def _apart(one: Box, other: Box) -> float:
+def apart(one: Box, other: Box) -> float:
     """Return how far apart the most distant sides of two boxes are, in sides of the smaller box."""
     side = min(one.right - one.left, other.right - other.left)
     return float(np.abs(_sides(one) - _sides(other)).max()) / side
@@ -234,7 +234,7 @@ def _blend(one: Box, other: Box, share: float) -> Box:
     return Box(*((1 - share) * _sides(one) + share * _sides(other)).tolist(), one.roll + share * turn)
 
 
-def _moved(before: Seen, now: Seen) -> Seen:
+def moved(before: Seen, now: Seen) -> Seen:
     passed = now.time - before.time
     if passed <= 0:
         return now

@@ -23,7 +23,6 @@ from tests.helpers.predict_networks import SIZE, at_once, small_network
 from tests.helpers.real_clips import clip
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
-from tfrecords_tools.faces.association import associate
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.tracking import track_faces
@@ -46,7 +45,7 @@ def predictor(model, tmp_path_factory):
 
 def predicted(path, output, predictor, **options):
     """Predict from what a path holds; return the result of the last source, and its table's lines."""
-    options = PredictOptions(output, progress=False, **options)
+    options = PredictOptions(output, progress=False, **{"look_ahead": True, **options})
     output.mkdir(exist_ok=True)
     for each in find_sources(path):
         found = predict_source(each, predictor, options)
@@ -265,7 +264,7 @@ def test_image_by_image_a_face_is_followed_and_a_new_one_begins_afresh(model, pr
     frames = [frame.image for frame in short("single_face.mp4", 0.4)]
     blank = np.zeros_like(frames[0])
     predictor.reset()
-    assert predictor.step(blank) is None
+    assert [predictor.step(blank) for _ in range(3)] == [None] * 3
     found = [predictor.step(image) for image in [*frames[:5], blank, *frames[5:]]]
     assert found.pop(5) is None
     assert all(isinstance(prediction, Prediction) for prediction in found)
@@ -273,25 +272,29 @@ def test_image_by_image_a_face_is_followed_and_a_new_one_begins_afresh(model, pr
     expected = at_once(model, *(np.stack(part) for part in zip(*cut, strict=True)))
     np.testing.assert_allclose([(each.valence, each.arousal) for each in found], expected, atol=1e-5)
     other = next(read_frames(clip("WolfgangLanger_Pexels.mp4"))).image
-    new = predictor.step(other)
+    assert predictor.step(other) is None  # the first face may come back
+    new = next(filter(None, (predictor.step(other, seconds=5 + number / 25) for number in range(3))))
+    assert new.track != found[-1].track
     alone = at_once(model, *(part[None] for part in predictor.aligner(other, new.box, new.landmarks)))
     np.testing.assert_allclose((new.valence, new.arousal), alone[0], atol=1e-5)
 
 
-def test_frame_by_frame_a_face_is_compared_at_the_times_of_25_frames_a_second(predictor, monkeypatch):
-    compared = []
-
-    def noted(before, now):
-        compared.append(([seen.time for seen in before], [seen.time for seen in now]))
-        return associate(before, now)
-
-    monkeypatch.setattr("affwildnet.predict.predictor.associate", noted)
-    frames = [frame.image for frame in short("single_face.mp4", 0.05)]
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["single_face.mp4", "face_noface.mov"])
+def test_step_predicts_what_the_command_writes(name, predictor, tmp_path):
+    found, lines = predicted(clip(name), tmp_path, predictor, look_ahead=False, seconds=3.2)
     predictor.reset()
-    for frame in (np.zeros_like(frames[0]), frames[0], np.zeros_like(frames[0]), frames[1]):
-        predictor.step(frame)
-    assert ([], [2 / 25]) in compared
-    assert compared[-1] == ([2 / 25], [4 / 25])
+    stepped = [predictor.step(frame.image, frame.timestamp) for frame in short(name, 3.2)]
+    assert [line["face"] == "1" for line in lines] == [each is not None for each in stepped]
+    assert found.frames_with_face > 20
+    for line, each in zip(lines, stepped, strict=True):
+        if each is not None:
+            sides = [float(line[side]) for side in ("left", "top", "right", "bottom")]
+            np.testing.assert_allclose(
+                sides, [each.box.left, each.box.top, each.box.right, each.box.bottom], atol=0.006
+            )
+            values = [float(line["valence"]), float(line["arousal"])]
+            np.testing.assert_allclose(values, [each.valence, each.arousal], atol=1e-5)
 
 
 def command(*arguments):

@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import pytest
 
-from affwildnet.predict.face_stream import HELD, face_stream, one_face, without_jumps
+from affwildnet.predict.face_stream import HELD, OneFace, face_stream, without_jumps
 from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box
@@ -99,7 +99,7 @@ def test_the_largest_face_is_kept_until_it_is_away_for_a_second():
         seen(1), seen(2, (1, 30), (2, 40)), seen(3, (1, 90), (2, 40)), seen(4, (1, 90)),
         *(seen(number, (1, 50), (3, 60)) for number in range(5, 16)), seen(16, (2, 99), (3, 60)), seen(17, (2, 99)),
     ]  # fmt: skip
-    followed = [list(each.boxes) for each in one_face(frames)]
+    followed = [list(each.boxes) for each in map(OneFace().of, frames)]
     # Face 2 was seen last in frame 3: it is away for more than a second from frame 14 on; then face 3 is the largest.
     assert followed == [[], [2], [2], *[[]] * 10, [3], [3], [3], []]
 
@@ -188,11 +188,12 @@ def test_a_face_may_move_further_over_frames_without_it():
 
 def test_frames_keep_no_image_where_nothing_is_drawn():
     places = [come_and_go(number) for number in range(1, 30)]
-    found = list(face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all"))
+    found = list(face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all", look_ahead=True))
     assert [len(frame.faces) for frame in found] == [len(squares) for squares in places]
     assert all(frame.image is None for frame in found)
     images = [frame.image for frame in drawn(places)]
-    for frame in face_stream(drawn(places), Squares(), Corner(), Aligner(16), which="all", keep_images=True):
+    options = {"which": "all", "look_ahead": True, "keep_images": True}
+    for frame in face_stream(drawn(places), Squares(), Corner(), Aligner(16), **options):
         assert np.array_equal(frame.image, images[frame.number - 1])
         for face in frame.faces:
             crop, points = Aligner(16)(frame.image, face.box, face.landmarks)

@@ -21,19 +21,23 @@ class Counting:
         return np.full((1, 2), states + 1, np.float32), states + 1
 
 
-def follow(*frames):
+def corners(box):
+    return np.array([(box.left, box.top), (box.right, box.bottom)] * 34, np.float32)
+
+
+def follow(*frames, every=0.04):
     """Return (box, frames that the states have seen) of each frame, which holds the boxes that the detector returns."""
     boxes, found = [], []
     detector = SimpleNamespace(
         detect=lambda image: boxes, detect_near=lambda image, near: [box for box in boxes if box.overlap(near) > 0]
     )
-    finder = SimpleNamespace(detector=detector, predictor=SimpleNamespace(predict=lambda image, box: None))
-    predictor = Predictor(Counting(), lambda image, box, landmarks: (np.zeros(1), None), finder)
+    finder = SimpleNamespace(detector=detector, predictor=SimpleNamespace(predict=lambda image, box: corners(box)))
+    predictor = Predictor(Counting(), lambda image, box, landmarks: (np.zeros(1), np.zeros(1)), finder)
     for boxes in frames:
         image = np.full((120, 320, 3), 255, np.uint8)
         for box in boxes:
             image[box.top : box.bottom, box.left : box.right] = COLOURS[box]
-        prediction = predictor.step(image)
+        prediction = predictor.step(image, seconds=every * len(found))
         found.append(prediction and (prediction.box, prediction.valence))
     return found
 
@@ -42,12 +46,29 @@ def test_the_first_face_is_the_largest_whatever_the_order():
     assert follow([SMALL, LARGE, ELSEWHERE]) == follow([LARGE, ELSEWHERE, SMALL]) == [(LARGE, 1)]
 
 
-def test_the_same_face_is_followed_and_another_one_starts_afresh():
-    assert follow([SMALL], [LARGE, SMALL], [], [SMALL], [LARGE, ELSEWHERE], [LARGE]) == [
+def test_the_same_face_is_followed_and_another_one_waits_a_second_and_starts_afresh():
+    assert follow([SMALL], [LARGE, SMALL], [], [SMALL], [LARGE], [LARGE], every=0.4) == [
         (SMALL, 1),
         (SMALL, 2),
         None,
         (SMALL, 3),
-        (LARGE, 1),
-        (LARGE, 2),
+        None,
+        None,
     ]
+    frames = [[SMALL]] * 3 + [[LARGE, ELSEWHERE]] * 10 + [[LARGE, SMALL]] * 2
+    found = follow(*frames, every=0.2)
+    assert found[:3] == [(SMALL, 1), (SMALL, 2), (SMALL, 3)]
+    there = [each for each in found if each is not None and each[0] == LARGE]
+    first = found.index((LARGE, 1))
+    assert 0.2 * (first - 2) > 1.0  # away for more than a second
+    assert found[3:first] == [None] * (first - 3)
+    assert there == [(LARGE, number) for number in range(1, len(there) + 1)]
+    assert found[first:] == there  # the first face does not take its place again
+
+
+def test_a_face_that_comes_back_goes_on_with_its_states():
+    frames = [[SMALL]] * 3 + [[LARGE]] * 40 + [[SMALL]] * 40
+    found = [each for each in follow(*frames, every=0.1) if each is not None]
+    small = [seen for box, seen in found if box == SMALL]
+    assert small == list(range(1, len(small) + 1))
+    assert len(small) > 20
