@@ -6,13 +6,12 @@ from itertools import count
 import numpy as np
 
 from tfrecords_tools.faces.association import RECENT, SAME_PLACE, Seen, associate, histogram, similarity
-from tfrecords_tools.faces.boxes import Box, Detector
-from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.tracking import AGREE, CONTINUES, EVERY, TAKEN, UNSEEN, TrackedFrame, apart, moved
 from tfrecords_tools.faces.tracks import jumps
 from tfrecords_tools.video.reading import Frame
 
-SOUGHT = 3  # frames from one that is searched whole to the next where there is no face
+SOUGHT = 5  # frames from one that is searched whole to the next where there is no face
 
 
 @dataclass
@@ -34,7 +33,7 @@ class _Present:
 class CausalFollower:
     """Follows faces as `tracking.follow_faces` does, but answers for each frame at once.
 
-    The detector searches one in `every` frames whole, and one in three where no face is there. In between, a box moves
+    The detector searches one in `every` frames whole, and one in five where no face is there. In between, a box moves
     and grows with its landmarks, which are predicted in every frame from where the face was. It is searched for nearby
     after 5 frames, or as soon as it has moved as far as interpolated boxes may differ, or no longer looks the same; a
     face that is not found then is gone. A face that was seen in the last second is searched for nearby in every frame.
@@ -45,9 +44,7 @@ class CausalFollower:
         ...     boxes = follower.step(frame).boxes  # by the number of the track
     """
 
-    def __init__(
-        self, detector: Detector, predictor: LandmarkPredictor, every: int = EVERY, remembered: int | None = None
-    ):
+    def __init__(self, detector: Detector, predictor: Landmarks, every: int = EVERY, remembered: int | None = None):
         """Begin a video.
 
         Args:
@@ -59,6 +56,7 @@ class CausalFollower:
         self._detector, self._predictor, self._every, self._remembered = detector, predictor, every, remembered
         self._seen: dict[int, Seen] = {}
         self._present: dict[int, _Present] = {}
+        self._last: dict[int, float] = {}  # when a face was there last, in seconds; detected or not
         self._next = count(1)
         self._frames = 0
 
@@ -74,6 +72,7 @@ class CausalFollower:
                 self._follow(frame, face, present, look=whole)
         if not whole:
             self._return(frame, before)
+        self._last.update(dict.fromkeys(self._present, frame.timestamp))
         self._forget()
         numbers = sorted(self._present)
         return TrackedFrame(
@@ -107,7 +106,7 @@ class CausalFollower:
     def _return(self, frame: Frame, before: dict[int, _Present]) -> None:
         """Look for faces that were lost a moment ago."""
         for face, seen in list(self._seen.items()):
-            if face not in before and face not in self._present and frame.timestamp - seen.time <= RECENT:
+            if face not in before and face not in self._present and frame.timestamp - self._last[face] <= RECENT:
                 self._look(frame, face, seen.box)
 
     def _look(self, frame: Frame, face: int, expected: Box) -> None:
@@ -129,13 +128,16 @@ class CausalFollower:
         if self._remembered is not None and len(self._seen) > self._remembered:
             gone = sorted(self._seen.keys() - self._present.keys(), key=lambda face: (self._seen[face].time, face))
             for face in gone[: len(self._seen) - self._remembered]:
-                del self._seen[face]
+                del self._seen[face], self._last[face]
 
 
 def _moved_with(box: Box, before: np.ndarray, after: np.ndarray) -> Box:
-    """Return a box that has moved and grown as its landmarks have."""
-    centre, spread, spread_after = before.mean(0), *(float(np.sqrt(points.var(0).sum())) for points in (before, after))
-    grown = spread_after / spread if spread > 0 else 1.0
-    x, y = after.mean(0) + grown * (np.array(box.centre) - centre)
-    width, height = grown * (box.right - box.left) / 2, grown * (box.bottom - box.top) / 2
-    return Box(float(x - width), float(y - height), float(x + width), float(y + height))
+    """Return a box that has moved, grown and turned as its landmarks have."""
+    (one, centre), (other, to) = ((points - points.mean(0), points.mean(0)) for points in (before, after))
+    one, other = (points.astype(np.float64) @ (1, 1j) for points in (one, other))
+    spread = np.vdot(one, one).real
+    change = complex(np.vdot(one, other) / spread) if spread > 0 else 1 + 0j
+    x, y = to + abs(change) * (np.array(box.centre) - centre)
+    width, height = abs(change) * (box.right - box.left) / 2, abs(change) * (box.bottom - box.top) / 2
+    roll = box.roll and box.roll + float(np.angle(change))
+    return Box(float(x - width), float(y - height), float(x + width), float(y + height), roll)

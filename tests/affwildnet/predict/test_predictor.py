@@ -25,6 +25,10 @@ def corners(box):
     return np.array([(box.left, box.top), (box.right, box.bottom)] * 34, np.float32)
 
 
+def rounded(box):
+    return Box(*(round(side) for side in (box.left, box.top, box.right, box.bottom)))
+
+
 def follow(*frames, every=0.04):
     """Return (box, frames that the states have seen) of each frame, which holds the boxes that the detector returns."""
     boxes, found = [], []
@@ -38,7 +42,7 @@ def follow(*frames, every=0.04):
         for box in boxes:
             image[box.top : box.bottom, box.left : box.right] = COLOURS[box]
         prediction = predictor.step(image, seconds=every * len(found))
-        found.append(prediction and (prediction.box, prediction.valence))
+        found.append(prediction and (rounded(prediction.box), prediction.valence))
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.helpers.real_clips import clip
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.causal_following import SOUGHT, CausalFollower
+from tfrecords_tools.faces.causal_following import SOUGHT, CausalFollower, _moved_with
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.tracking import UNSEEN, follow_faces
@@ -87,6 +87,19 @@ def test_a_box_grows_with_its_landmarks():
     found, _ = follow(places)
     for ((_, left, side),), boxes in zip(places, found, strict=True):
         assert near(boxes[1], box(left, side))
+
+
+def test_a_box_turns_with_its_landmarks_where_the_detector_knows_its_roll():
+    rng = np.random.default_rng(0)
+    before = rng.normal(50, 10, (68, 2))
+    turn, centre = 0.2, before.mean(0)
+    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    after = 1.5 * (before - centre) @ turned.T + centre + (7, -3)
+    moved = _moved_with(Box(*(centre - 20), *(centre + 20), 0.1), before, after)
+    assert moved.roll == pytest.approx(0.3)
+    assert moved.centre == pytest.approx(tuple(centre + (7, -3)))
+    assert (moved.right - moved.left, moved.bottom - moved.top) == pytest.approx((60, 60))
+    assert _moved_with(Box(0, 0, 9, 9), before, after).roll == 0
 
 
 def test_a_face_is_gone_at_once_and_found_again_as_the_same():
