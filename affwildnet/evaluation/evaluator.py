@@ -12,6 +12,7 @@ from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.data.corpus import CorpusError
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.models.folding import fold, refold
 from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import VideoEntry
@@ -115,9 +116,11 @@ class _Forward:
 
     def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy, carry_state: bool):
         self.model = model
+        with strategy.scope():
+            self._folded = fold(model)
         self._strategy = strategy
         self._devices = strategy.num_replicas_in_sync
-        self._stateful = with_states(model) if carry_state else None
+        self._stateful = with_states(self._folded) if carry_state else None
         inputs = {tensor.name: _any_length(tensor.shape[2:], tensor.dtype) for tensor in model.inputs}
         self._names = list(inputs)
         video = tf.TensorSpec([None], tf.int64)
@@ -138,6 +141,7 @@ class _Forward:
 
         A device is waited for only when the next batch is on its way there.
         """
+        refold(self._folded, self.model)  # the weights may be those of another checkpoint by now
         padded, frames = batches.element_spec["frame"].shape
         many = batches.cardinality() >= WORTH_COMPILING
         carried, waiting = self._nothing_yet(padded // self._devices), None
@@ -158,7 +162,7 @@ class _Forward:
         """Return the predictions, and what the next batch needs: the video of each row and the states after it."""
         video, (video_before, states) = inputs["video"], carried
         if not self._stateful:
-            return self.model({name: inputs[name] for name in self._names}, training=False), (video, states)
+            return self._folded({name: inputs[name] for name in self._names}, training=False), (video, states)
         rows = tf.shape(video)[0]
         goes_on = video == video_before[:rows]
         # A choice, not a product: a state that is not finite must not reach the next video.

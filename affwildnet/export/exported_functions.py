@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from affwildnet.models.folding import fold
 from affwildnet.models.precision import with_precision
 from affwildnet.models.signature import Signature
 from affwildnet.models.streaming import StatefulModel, with_states
@@ -61,7 +62,7 @@ def functions_of(model: keras.Model) -> ExportedFunctions:
     Raises:
       UserError: if its inputs or output are not those of a network of this package, or its states cannot be carried.
     """
-    stateful = with_states(model)
+    stateful = with_states(fold(model))
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in stateful.model.inputs]
     inputs, states = tuple(specs[: stateful.inputs]), tuple(specs[stateful.inputs :])
     return ExportedFunctions(stateful, stateful.signature, inputs, states)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from affwildnet.devices import has_bfloat16
+from affwildnet.models.folding import fold
 from affwildnet.models.precision import PRECISIONS, with_precision
 from affwildnet.predict.stateful_networks import KerasNetwork, SavedModelNetwork, StatefulNetwork
 from affwildnet.runs import best, checkpoints
@@ -65,7 +66,7 @@ def load_network(
         keras_model = checkpoints.load(path)
         if precision is not None:
             keras_model = with_precision(keras_model, precision, has_bfloat16())
-        network = KerasNetwork(keras_model)
+        network = KerasNetwork(fold(keras_model))
     card = network_card.read(path)
     aligner, crops = _aligner(path, network.image_size, card, alignment, margin)
     if card is not None and card.corpus.startswith(_SAMPLE):

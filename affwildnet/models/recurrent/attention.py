@@ -68,9 +68,9 @@ class OutputAttention(Recurrent):
         # W1 and W1' are one matrix in TensorFlow 1, and start as one: with Glorot's limit for the whole.
         limit = math.sqrt(6 / (features + units + features))
         joint = [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
-        self.input_kernel = self.add_weight((features, features), joint[0], name="input_kernel")
+        self.input_kernel = self.add_input_weight((features, features), joint[0], "input_kernel")
         self.input_attention_kernel = self.add_weight((units, features), joint[1], name="input_attention_kernel")
-        self.input_bias = self.add_weight((features,), "zeros", name="input_bias")
+        self.input_bias = self.add_input_weight((features,), "zeros", "input_bias")
         for layer in self.stack:
             layer.build((*sequence_shape[:-1], features))
             features = layer.units
@@ -81,6 +81,10 @@ class OutputAttention(Recurrent):
         self.score = self.add_weight((units,), "glorot_uniform", name="score")
         self.output_kernel = self.add_weight((2 * units, units), "glorot_uniform", name="output_kernel")
         self.output_bias = self.add_weight((units,), "zeros", name="output_bias")
+
+    def add_input_weight(self, shape: tuple[int, ...], initializer, name: str) -> keras.Variable:
+        """Return a new weight of W1 or b1, which networks without training have folded into others."""
+        return self.add_weight(shape, initializer, name=name)
 
     def project(self, sequence: Tensor) -> Tensor:
         return self.stack[0].project(ops.matmul(sequence, self.input_kernel) + self.input_bias)
