@@ -1,17 +1,14 @@
 """The devices that this process computes on, and the strategy by which several of them train together."""
 
-import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
+from affwildnet.device_flags import Cluster, check_flags, gpu_numbers
 from tfrecords_tools.errors import UserError
 
 _log = logging.getLogger(__name__)
-FORMS = "all, numbers of GPUs such as 0,1, or cpu:2 for that many devices on the CPU"
-EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 def choose_device(gpu: int | None) -> str:
@@ -63,8 +60,7 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
     Raises:
       UserError: if an argument is malformed, names a missing device, or cannot be combined with another.
     """
-    if gpu is not None and devices:
-        raise UserError(f"`gpu` and `devices` exclude each other. Received: gpu={gpu} and devices={devices}")
+    check_flags(gpu, devices, tf_config)
     cluster = Cluster.read(tf_config)
     if devices.startswith("cpu:"):
         return _logical(devices, cluster)
@@ -89,68 +85,10 @@ def has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """The workers that train together, as TF_CONFIG lists them.
-
-    Attributes:
-      workers: addresses of all workers, the chief first.
-      index: which of them this process is.
-    """
-
-    workers: tuple[str, ...]
-    index: int
-
-    @classmethod
-    def read(cls, text: str) -> "Cluster | None":
-        """Return the cluster that a value of TF_CONFIG describes; None if it is empty.
-
-        Raises:
-          UserError: if it is not a value that TensorFlow and this package can use; the message says why.
-        """
-        if not text.strip():
-            return None
-        try:
-            config = json.loads(text)
-        except ValueError as error:
-            raise _bad_cluster(f"which is not JSON ({error})", text) from None
-        parts = config if isinstance(config, dict) else {}
-        for part in ("cluster", "task"):
-            if not isinstance(parts.get(part), dict):
-                raise _bad_cluster(f"without an object `{part}`", text)
-        jobs, task = parts["cluster"], parts["task"]
-        if strange := sorted(set(jobs) - {"chief", "worker"}):
-            raise _bad_cluster(f"with the job {strange[0]}; the jobs are worker and chief", text)
-        for job, addresses in jobs.items():
-            if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
-                raise _bad_cluster(f"where `cluster.{job}` is not a list of host:port", text)
-        chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
-        if not (workers or chiefs) or len(chiefs) > 1:
-            raise _bad_cluster("where `cluster` has no worker, or several chiefs", text)
-        own, index = jobs.get(str(task.get("type")), []), task.get("index")
-        if type(index) is not int or not 0 <= index < len(own):
-            raise _bad_cluster("where `task` has no `type` and `index` of one in `cluster`", text)
-        return cls((*chiefs, *workers), index + (len(chiefs) if task["type"] == "worker" else 0))
-
-    def description(self) -> str:
-        """Return a line that says which of the workers this process is."""
-        role = "the chief, which writes checkpoints and logs" if self.index == 0 else f"the chief is {self.workers[0]}"
-        return f"worker {self.index + 1} of {len(self.workers)}, {self.workers[self.index]}: {role}"
-
-
-def _bad_cluster(what: str, text: str) -> UserError:
-    return UserError(f"TF_CONFIG must be as {EXAMPLE}. Received: one {what}: {' '.join(text.split())[:200]}")
-
-
-def _is_address(value: object) -> bool:
-    host, _, port = str(value).rpartition(":")
-    return isinstance(value, str) and bool(host) and port.isdecimal()
-
-
 def _gpus(devices: str) -> tuple[list[int], str]:
     """Restrict this process to the GPUs that `devices` names; return their numbers, and a line on them."""
     found = tf.config.list_physical_devices("GPU")
-    numbers = list(range(len(found))) if devices == "all" else _numbers(devices)
+    numbers = list(range(len(found))) if devices == "all" else gpu_numbers(devices)
     if not found:
         return [], f"device: CPU (no GPU found; --devices={devices} has no effect)"
     if missing := [number for number in numbers if number >= len(found)]:
@@ -160,22 +98,12 @@ def _gpus(devices: str) -> tuple[list[int], str]:
     return numbers, f"device{plural}: GPU{plural} {', '.join(map(str, numbers))} of {len(found)}"
 
 
-def _numbers(devices: str) -> list[int]:
-    parts = devices.split(",")
-    if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UserError(f"`devices` must be {FORMS}. Received: {devices}")
-    return [int(part) for part in parts]
-
-
 def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]:
     """Divide the CPU into several devices. They compute what GPUs would, but no faster than one device."""
-    count = devices.removeprefix("cpu:")
-    if not count.isdecimal() or int(count) < 1:
-        raise UserError(f"`devices` must be {FORMS}. Received: {devices}")
+    number = int(devices.removeprefix("cpu:"))
     if cluster and len(cluster.workers) > 1:
         raise UserError(f"`devices=cpu:N` is for one machine: a worker has one CPU device. Received: {devices}")
     tf.config.set_visible_devices([], "GPU")
-    number = int(count)
     if number == 1:
         return tf.distribute.get_strategy(), "device: CPU (--devices=cpu:1)"
     cpu = tf.config.list_physical_devices("CPU")[0]

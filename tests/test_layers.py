@@ -34,6 +34,7 @@ LAYERS = (
         "affwildnet.experiments",
         "affwildnet.losses",
         "affwildnet.metrics",
+        "affwildnet.device_flags",
         "affwildnet.devices",
         "affwildnet.plotting",
     ),

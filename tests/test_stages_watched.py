@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affwildnet.evaluation import scored_run, trained, watching
-from affwildnet.evaluation.trained import Choices
+from affwildnet.evaluation.selection import Choices
 from affwildnet.experiments.config import Stage
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.checkpoints import TrainingState

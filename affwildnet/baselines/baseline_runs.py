@@ -7,7 +7,6 @@ from pathlib import Path
 
 import joblib
 
-from affwildnet import experiments
 from affwildnet.baselines import sift_svr as sift
 from affwildnet.baselines.sift_svr import Settings
 from affwildnet.data import Corpus
@@ -16,34 +15,23 @@ from affwildnet.evaluation.reporting import report_files, score_rows, score_tabl
 from affwildnet.evaluation.reporting.assembly import Source, assemble
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.scoring import protocols
-from affwildnet.evaluation.trained import Choices
+from affwildnet.evaluation.selection import Choices
 from affwildnet.evaluation.watching import watch
-from affwildnet.experiments.config import EvaluationConfig, Experiment
-from affwildnet.experiments.overrides import override
+from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from tfrecords_tools.files import whole
-from tfrecords_tools.records import manifest
 from tfrecords_tools.records.schema import DIMENSIONS
 
 _log = logging.getLogger(__name__)
-
-# Checkpoints of CNN-M to choose from on the validation split.
-CHECKPOINTS = 10
-
-SIFT_SVR = Experiment(
-    name="baselines/sift_svr",
-    title="SIFT descriptors of the face and support vector regression (cvprw2017 chapter 4)",
-    notes="The paper gives no numbers for it, nor the descriptors and settings: see sift_svr.py.",
-)
 
 
 def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Settings) -> Report:
     """Fit SIFT + SVR on the train split, score it, write regressors and report, and return the report.
 
     Args:
-      run: of `SIFT_SVR`.
+      run: of `baseline_experiments.SIFT_SVR`.
 
     Raises:
       UserError: as `sift_svr.fit`, or if there is no such split.
@@ -69,30 +57,11 @@ def sift_svr(run: Run, workdir: Workdir | Path | str, split: str, settings: Sett
     return report
 
 
-def cnn_m_experiment(data_dir: Path, settings: list[str]) -> Experiment:
-    """Return the challenge's baseline CNN-M (ijcv2019 A.1) for the faces of a packed corpus.
-
-    Args:
-      settings: overridden fields of the experiment, such as "training.steps=2000".
-
-    Raises:
-      UserError: if there is no corpus, or as `experiments.overrides.override`.
-    """
-    experiment = experiments.get("ijcv2019/cnn_m")
-    size = manifest.load(data_dir).image_size
-    experiment = override(replace(experiment, model=replace(experiment.model, image_size=size)), settings)
-    # Trainer and watcher run one after the other here, so that all checkpoints must be kept until they are scored.
-    every = -(-experiment.training.steps // CHECKPOINTS)
-    return replace(
-        experiment, training=replace(experiment.training, checkpoint_steps=every, keep_checkpoints=CHECKPOINTS)
-    )
-
-
 def cnn_m(run: Run, workdir: Workdir | Path | str, split: str) -> Report:
     """Train CNN-M, score its checkpoints, and return the report of the best one.
 
     Args:
-      run: of `cnn_m_experiment`.
+      run: of `baseline_experiments.cnn_m`.
 
     Raises:
       UserError: as `training.train` and `scored_run.once`.

@@ -4,10 +4,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from affwildnet.baselines import baseline_experiments
 from affwildnet.commands import backend, run_options
+from affwildnet.data.corpus import Corpus
 from affwildnet.runs import folds
 from affwildnet.runs.run import Run
+from affwildnet.runs.workdir import Workdir
+from affwildnet.training import preconditions
 from tfrecords_tools.commands import Names, Parser, run, whole
+from tfrecords_tools.files import check_place
 from tfrecords_tools.records import schema
 
 DESCRIPTION = "Train the baselines on a packed corpus, score them, and write a report of each."
@@ -58,20 +63,26 @@ def _parser(prog: str) -> Parser:
 
 
 def _baselines(options: argparse.Namespace) -> None:
+    backend.check()
+    data_dir, workdir = options.data_dir, options.workdir
+    fold = folds.chosen(data_dir, options.fold, options.fold_file)
+    svr = Run(baseline_experiments.SIFT_SVR, data_dir, fold=fold)
+    cnn = Run(baseline_experiments.cnn_m(data_dir, options.set), data_dir, fold=fold)
+    check_place(workdir)
+    for split in ("train", "validation", options.split):
+        Corpus.open(data_dir, split, fold=fold)
+    if "cnn_m" in options.only:
+        preconditions.check(cnn, Workdir(workdir / "cnn_m"))
     backend.start_tensorflow()
     from affwildnet.devices import choose_device
 
     print(choose_device(options.gpu), flush=True)
     from affwildnet.baselines import baseline_runs
 
-    data_dir, workdir = options.data_dir, options.workdir
-    fold = folds.chosen(data_dir, options.fold, options.fold_file)
     reports = {}
     if "sift_svr" in options.only:
         settings = baseline_runs.Settings(frames=options.svr_frames)
-        new = Run(baseline_runs.SIFT_SVR, data_dir, fold=fold)
-        reports["SIFT + SVR"] = baseline_runs.sift_svr(new, workdir / "sift_svr", options.split, settings)
+        reports["SIFT + SVR"] = baseline_runs.sift_svr(svr, workdir / "sift_svr", options.split, settings)
     if "cnn_m" in options.only:
-        new = Run(baseline_runs.cnn_m_experiment(data_dir, options.set), data_dir, fold=fold)
-        reports["CNN-M"] = baseline_runs.cnn_m(new, workdir / "cnn_m", options.split)
+        reports["CNN-M"] = baseline_runs.cnn_m(cnn, workdir / "cnn_m", options.split)
     print(baseline_runs.table(reports))

@@ -3,12 +3,25 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affwildnet.commands import backend, run_options
+from affwildnet.data.corpus import Corpus
+from affwildnet.device_flags import check_flags
+from affwildnet.evaluation import selection, waiting
+from affwildnet.evaluation.selection import Choices
+from affwildnet.export.export_checks import check_export_folder
+from affwildnet.runs.card import SAVED_MODEL
+from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.commands import Parser, Switch, real, run, whole
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import check_place
 from tfrecords_tools.records import schema
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 DESCRIPTION = """\
 Score a checkpoint of a run and write a report, or, with --watch, score each new checkpoint beside the trainer."""
@@ -123,31 +136,51 @@ def _parser(prog: str) -> Parser:
 
 def _evaluate(options: argparse.Namespace) -> int:
     _check(options)
-    backend.start_tensorflow()
-    from affwildnet.devices import choose_strategy
-    from affwildnet.runs.workdir import Workdir
-
-    strategy, description = choose_strategy(options.gpu, options.devices)
-    print(description, flush=True)
     workdir = Workdir(options.workdir)
-    if options.watch:
-        from affwildnet.evaluation.watching import watch
+    return _watch(workdir, options) if options.watch else _once(workdir, options)
 
-        return watch(workdir, options.data_dir, options.patience, options.timeout)
-    from affwildnet.evaluation import fused_run, scored_run
-    from affwildnet.evaluation.trained import Choices
 
+def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
+    waiting.until_begun(workdir, options.timeout)
+    run = workdir.open()
+    if not run.stages:
+        workdir.check_free("watcher")
+        check_place(workdir.path)
+        Corpus.of_run(replace(run, data_dir=options.data_dir or run.data_dir), "validation")
+    _start(options)
+    from affwildnet.evaluation.watching import watch
+
+    return watch(workdir, options.data_dir, options.patience, options.timeout)
+
+
+def _once(workdir: Workdir, options: argparse.Namespace) -> int:
+    split = options.split or ("test" if options.all_folds else "validation")
+    choices = Choices(split, options.checkpoint, options.data_dir, _settings(options), options.resamples)
+    against = Workdir(options.against) if options.against else None
+    members = [Workdir(Path(path)) for path in options.fuse]
+    _check_files(workdir, choices, against, members, options)
+    choices = replace(choices, strategy=_start(options))
     if options.export:
         _check_export(workdir, options)
-    split = options.split or ("test" if options.all_folds else "validation")
-    choices = Choices(split, options.checkpoint, options.data_dir, _settings(options), options.resamples, strategy)
-    if options.fuse:
-        fused_run.fuse([Path(path) for path in options.fuse], workdir, choices)
+    from affwildnet.evaluation import fused_run, scored_run
+
+    if members:
+        fused_run.fuse(members, workdir, choices)
     score = scored_run.folds if options.all_folds else scored_run.once
-    outcome = score(workdir, choices, Workdir(options.against) if options.against else None)
+    outcome = score(workdir, choices, against)
     _show(outcome, options.compare)
     _write_more(outcome, options)
     return 0
+
+
+def _start(options: argparse.Namespace) -> "tf.distribute.Strategy":
+    """Load TensorFlow, print the devices, and return the strategy."""
+    backend.start_tensorflow()
+    from affwildnet.devices import choose_strategy
+
+    strategy, description = choose_strategy(options.gpu, options.devices)
+    print(description, flush=True)
+    return strategy
 
 
 def _settings(options: argparse.Namespace) -> list[str]:
@@ -183,19 +216,18 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         print(f"{'SavedModel':<12}{options.export}")
 
 
-def _check_export(workdir, options: argparse.Namespace) -> None:
+def _check_export(workdir: Workdir, options: argparse.Namespace) -> None:
     """See before the work is done that an export would replace one of another network."""
     from affwildnet.export.export_folders import check_replaceable
     from affwildnet.runs import best, card, checkpoints
 
-    check_replaceable(options.export, card.SAVED_MODEL)
     if options.export.exists() and not options.overwrite and not options.fuse:
         try:
             checkpoint = best.find(workdir, options.checkpoint)
         except UserError:  # a run in stages: seen when it is written
             return
         check_replaceable(
-            options.export, card.SAVED_MODEL, checkpoints.load(checkpoint), card.read(checkpoint), overwrite=False
+            options.export, SAVED_MODEL, checkpoints.load(checkpoint), card.read(checkpoint), overwrite=False
         )
 
 
@@ -215,7 +247,29 @@ def _check_report(path: Path, report: dict, overwrite: bool) -> None:
         )
 
 
+def _check_files(
+    workdir: Workdir, choices: Choices, against: Workdir | None, members: list[Workdir], options: argparse.Namespace
+) -> None:
+    """Raise a `UserError` for what is missing or wrong in working directories, corpora and places for the output."""
+    if members:
+        selection.check_fusion(members, workdir)
+    runs = members or [workdir]
+    for place in (*runs, *filter(None, [against])):
+        for each in selection.folds_in(place) if options.all_folds else [place]:
+            selection.check(each, choices)
+    check_place(workdir.path)
+    if options.report:
+        if options.report.is_dir():
+            raise UserError(f"`--report` must be a file. Received: {options.report}, a folder.")
+        check_place(options.report.parent)
+    if options.export:
+        check_place(options.export)
+        check_export_folder(options.export, SAVED_MODEL)
+
+
 def _check(options: argparse.Namespace) -> None:
+    backend.check()
+    check_flags(options.gpu, options.devices)
     if options.watch and options.split not in (None, "validation"):
         raise UserError(f"`--watch` chooses checkpoints, so `--split` must be validation. Received: {options.split}")
     for name in _given(options, _ONCE if options.watch else _WATCH):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import backend
+from affwildnet.export import export_checks
+from affwildnet.export.export_checks import MARKERS
 from tfrecords_tools.commands import Names, Parser, Switch, run
 from tfrecords_tools.records import schema
 
@@ -14,7 +16,7 @@ EXAMPLES = """\
 example:
   {prog} --model=runs/demo --output=runs/demo/exported --formats=saved_model,onnx --data_dir=data/sample_packed"""
 
-NAMES = ("saved_model", "onnx", "tflite_float16", "tflite_int8")
+NAMES = tuple(MARKERS)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet export") -> int:
@@ -54,6 +56,8 @@ def _parser(prog: str) -> Parser:
 
 
 def _export(options: argparse.Namespace) -> None:
+    backend.check()
+    export_checks.check(options.model, options.output, options.formats, options.data_dir, options.split)
     backend.start_tensorflow()
     from affwildnet.devices import choose_device
     from affwildnet.export import export_model

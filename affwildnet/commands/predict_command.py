@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import backend, run_options
+from affwildnet.runs import best, card, checkpoint_files
 from tfrecords_tools.cli import face_options
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, debugging, line_and_status
+from tfrecords_tools.files import check_place
 
 DESCRIPTION = """\
 Predict valence and arousal for every frame of videos, of each video in a folder, of a folder of images, or from a
@@ -67,6 +69,8 @@ def _predict(options: argparse.Namespace) -> int:
             f"Received: {' and '.join(given) or 'none'}."
         )
     backend.check()
+    _check_model(Path(options.model), options.precision)
+    check_place(options.output)
     from affwildnet.predict.frame_sources import camera
     from affwildnet.predict.source_search import find_sources
 
@@ -121,3 +125,11 @@ def _predict(options: argparse.Namespace) -> int:
     if len(sources) > 1:
         print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
     return 1 if failed or incomplete else 0
+
+
+def _check_model(model: Path, precision: str | None) -> None:
+    """Raise a `UserError` if there is no network to predict with, or its file is not whole by its table of contents."""
+    if not card.is_saved_model(model):
+        checkpoint_files.check_archive(best.model_file(model))
+    elif precision is not None:
+        raise UserError(f"{model}: the precision of a SavedModel is fixed. `precision` needs a .keras file.")

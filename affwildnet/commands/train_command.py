@@ -8,10 +8,12 @@ from pathlib import Path
 
 from affwildnet import experiments
 from affwildnet.commands import backend, run_options
+from affwildnet.device_flags import check_flags
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import folds
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
+from affwildnet.training import preconditions
 from tfrecords_tools.commands import Parser, Switch, run
 from tfrecords_tools.errors import UserError
 
@@ -55,16 +57,20 @@ def _parser(prog: str) -> Parser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    new = _run(options)
+    backend.check()
+    cluster = os.environ.get("TF_CONFIG", "")
+    check_flags(options.gpu, options.devices, cluster)
+    new, workdir = _run(options), Workdir(options.workdir)
+    own = workdir.of_fold(new.fold.number) if new.fold else workdir
+    if not cluster:  # among several workers one may begin before the others
+        preconditions.check(new, own, options.stage, options.accept_data, alone=not options.devices)
     backend.start_tensorflow()
     from affwildnet.devices import choose_strategy
 
-    strategy, description = choose_strategy(options.gpu, options.devices, os.environ.get("TF_CONFIG", ""))
+    strategy, description = choose_strategy(options.gpu, options.devices, cluster)
     print(description, flush=True)
     from affwildnet.training import train
 
-    workdir = Workdir(options.workdir)
-    own = workdir.of_fold(new.fold.number) if new.fold else workdir
     with strategy.scope():
         return train(new, own, options.stage, options.accept_data)
 

@@ -10,7 +10,7 @@ from affwildnet import experiments
 from affwildnet.commands import backend
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.weights import SOURCES
+from affwildnet.weights import SOURCES, opening
 from tfrecords_tools.commands import Parser, run, whole
 from tfrecords_tools.errors import UserError, suggestion
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -77,12 +77,17 @@ def _list(options: argparse.Namespace) -> None:
 def _import(options: argparse.Namespace) -> None:
     _check_output(options.output)
     config = network(options.experiment)
+    backend.check()
+    opening.check(options.source, options.path, config)
+    opened = None if options.path is None else opening.open_weights(options.source, options.path, config)
     backend.start_tensorflow()
     from affwildnet.runs.json_files import write_json
-    from affwildnet.weights.importing import import_opened
+    from affwildnet.weights.importing import filled
     from tfrecords_tools.files import whole
 
-    model, report, opened = import_opened(options.source, options.path, config, options.seed)
+    if opened is None:  # Keras downloads them
+        opened = opening.open_weights(options.source, None, config)
+    model, report = filled(options.source, opened, config, options.seed)
     source = SOURCES[options.source]
     print(report)
     write_json(options.output.with_suffix(".json"), _provenance(options, config, source, opened, report))

@@ -1,4 +1,7 @@
-"""One split of a packed corpus, or of one of its folds: its videos, records and labels."""
+"""One split of a packed corpus, or of one of its folds: its videos, records and labels.
+
+Opening one needs the manifest alone; what reads records is imported where it does.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
+from affwildnet.experiments.heads import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.reader import check_size, read_columns, read_labels, read_records
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
 
@@ -32,7 +34,7 @@ class Corpus:
       split: name of the split.
       manifest: the whole corpus's manifest.
       videos: the split's videos.
-      target: the labels that are read, an output of `models.signature`.
+      target: the labels that are read, an output of `experiments.heads`.
 
     Example:
       >>> corpus = Corpus.open("data/sample_packed", "test")
@@ -67,7 +69,7 @@ class Corpus:
           folder: the packed corpus's folder.
           split: one of `schema.SPLITS`.
           image_size: side of the crops that the network takes, in pixels; None accepts any.
-          target: an output of `models.signature`: which labels are read, and so which frames are labelled.
+          target: an output of `experiments.heads`: which labels are read, and so which frames are labelled.
           fold: the fold whose split it is, in place of the splits that the corpus was packed with; None uses these.
 
         Raises:
@@ -101,6 +103,8 @@ class Corpus:
 
     def landmarks(self, most: int = 20_000) -> np.ndarray:
         """Return (N, 68, 2) float32: the landmarks of at most `most` records, spread evenly over the split."""
+        from tfrecords_tools.records.reader import read_records
+
         records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
         found = []
         for entry, own in self.by_video(records):
@@ -138,6 +142,8 @@ class Corpus:
     @cached_property
     def record_quadrants(self) -> np.ndarray:
         """(records,) int64: index in `quadrants.QUADRANTS` of each record's label, -1 without one."""
+        from tfrecords_tools.records.reader import read_labels
+
         return quadrant_of(np.concatenate(read_labels(self.folder, self.manifest, self.videos)))
 
     @cached_property
@@ -149,6 +155,8 @@ class Corpus:
         Raises:
           UserError: if one is not such an index, or a file cannot be read.
         """
+        from tfrecords_tools.records.reader import check_size, read_columns
+
         if self.manifest.has_labels:
             for entry in self.videos:
                 check_size(self.folder / entry.file, entry)

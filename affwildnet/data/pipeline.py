@@ -26,7 +26,7 @@ from affwildnet.data.windows import (
     training_stream,
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
-from affwildnet.models.signature import EXPRESSION, VALENCE_AROUSAL
+from affwildnet.experiments.heads import EXPRESSION, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.reader import parse_at

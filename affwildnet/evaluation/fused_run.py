@@ -9,7 +9,8 @@ import numpy as np
 
 from affwildnet import experiments
 from affwildnet.evaluation.scoring import protocols
-from affwildnet.evaluation.trained import Choices, Trained
+from affwildnet.evaluation.selection import Choices, check_fusion
+from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment, ModelConfig
 from affwildnet.models.fusion import fuse_decisions
 from affwildnet.runs import best, card, checkpoints
@@ -49,10 +50,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
         different corpora, for expressions, or if one has a CCC that is not above 0.
     """
     into, workdirs = Workdir.at(into), [Workdir.at(workdir) for workdir in workdirs]
-    if len(workdirs) < 2:
-        raise UserError(f"`fuse` must name at least two working directories. Received: {len(workdirs)}")
-    if checkpoints.listed(into.checkpoints) or into.path.resolve() in [each.path.resolve() for each in workdirs]:
-        raise UserError(f"`workdir` must be a new one for the fused network. Received: {into.path}, a trained run's.")
+    check_fusion(workdirs, into)
     members = []
     for workdir in workdirs:
         member = _member(Trained(workdir, choices))

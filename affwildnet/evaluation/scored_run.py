@@ -15,13 +15,15 @@ from affwildnet.evaluation.reporting.report import Against, PostProcessed, Repor
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.evaluation.trained import Choices, Trained
+from affwildnet.evaluation.selection import Choices, folds_in
+from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
 from affwildnet.runs import best
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.records.schema import SPLITS
 
 _log = logging.getLogger(__name__)
@@ -153,23 +155,10 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
 
 
 def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
-    begun = sorted(path for path in workdir.path.glob("fold-*") if Workdir(path).begun)
-    if not begun:
-        raise UserError(f"{workdir.path}: no fold was trained here. Train them with `train.py --fold=1` and so on.")
-    fold = Workdir(begun[0]).open().fold
-    if fold is None:
-        raise UserError(f"{begun[0]}: must hold a fold. Received: a run without folds. Use another working directory.")
-    count = fold.count
-    missing = [number for number in range(1, count + 1) if not workdir.of_fold(number).begun]
-    if missing:
-        raise UserError(
-            f"{workdir.path}: all {count} folds must be trained. Missing: {', '.join(map(str, missing))}. "
-            f"Train {'it' if len(missing) == 1 else 'the first'} with `train.py --fold={missing[0]}`."
-        )
-    every = []
-    for number in range(1, count + 1):
-        _log.info(f"fold {number} of {count}")
-        every.append(_predicted(Trained(workdir.of_fold(number), choices), choices.split))
+    every, workdirs = [], folds_in(workdir)
+    for number, own in enumerate(workdirs, start=1):
+        _log.info(f"fold {number} of {len(workdirs)}")
+        every.append(_predicted(Trained(own, choices), choices.split))
         keras.backend.clear_session()
     corpora = [each.corpus for each in every]
     together = replace(corpora[0], videos=tuple(entry for corpus in corpora for entry in corpus.videos))
@@ -204,9 +193,10 @@ def _reported(
     )
     report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
     _log.info("writing the report")
-    paths = report_files.write(
-        report, predicted.final, predicted.corpus, predicted.workdir, choices.label(predicted.trained_on)
-    )
+    with needing(report_files.size_of(predicted.corpus)):
+        paths = report_files.write(
+            report, predicted.final, predicted.corpus, predicted.workdir, choices.label(predicted.trained_on)
+        )
     return Outcome(predicted, report, paths)
 
 

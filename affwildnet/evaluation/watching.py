@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from affwildnet.data import Corpus
 from affwildnet.data.corpus import CorpusError
+from affwildnet.evaluation import waiting
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.runs import best, checkpoints
@@ -21,7 +22,6 @@ from tfrecords_tools.errors import UserError
 
 _log = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
 # What chooses checkpoints, and nothing else may.
 SPLIT = "validation"
 
@@ -46,7 +46,7 @@ def watch(
       UserError: if it gave up, or something cannot be used.
     """
     workdir = Workdir.at(workdir)
-    _wait_until_begun(workdir, timeout_minutes)
+    waiting.until_begun(workdir, timeout_minutes)
     run = workdir.open()
     patience = run.experiment.evaluation.patience if patience is None else patience
     if patience < 0:
@@ -61,37 +61,21 @@ def watch(
 
 def _stages_as_they_begin(workdir: Workdir, timeout_minutes: float) -> Iterator[Workdir]:
     """Yield the working directory of each stage once it has begun, until the run is finished."""
-    waiting = [workdir.of_stage(stage.name) for stage in workdir.open().stages]
+    to_come = [workdir.of_stage(stage.name) for stage in workdir.open().stages]
     since = time.monotonic()
-    while waiting:
+    while to_come:
         # Read before the folders: a stage that began before this mark is then seen.
         finished = workdir.reason_finished()
         # The first that has begun: `train.py --stage` may leave out those before it.
-        stage = next((stage for stage in waiting if stage.begun), None)
+        stage = next((stage for stage in to_come if stage.begun), None)
         if stage:
             yield stage
-            waiting.remove(stage)
+            to_come.remove(stage)
             since = time.monotonic()
         elif finished:
             break
         else:
-            _wait(workdir, since, timeout_minutes)
-
-
-def _wait_until_begun(workdir: Workdir, timeout_minutes: float) -> None:
-    since = time.monotonic()
-    if not workdir.begun:
-        _log.info(f"waiting for a run to begin in {workdir.path}")
-    while not workdir.begun:
-        _wait(workdir, since, timeout_minutes)
-
-
-def _wait(workdir: Workdir, since: float, timeout_minutes: float) -> None:
-    """Sleep a little; raise a `UserError` if that has gone on for too long."""
-    if timeout_minutes and time.monotonic() - since > timeout_minutes * 60:
-        workdir.open()  # raises its own error if nothing has begun here at all
-        raise UserError(f"{workdir.path}: no stage has begun for {timeout_minutes:g} minutes. Does train.py run?")
-    time.sleep(POLL_SECONDS)
+            waiting.a_little(workdir, since, timeout_minutes)
 
 
 class Watcher:
@@ -147,7 +131,7 @@ class Watcher:
                     f"{self._workdir.checkpoints}: no new checkpoint for {timeout_minutes:g} minutes. Does it run?"
                 )
             else:
-                time.sleep(POLL_SECONDS)
+                time.sleep(waiting.POLL_SECONDS)
 
     @property
     def _good(self) -> list[dict]:

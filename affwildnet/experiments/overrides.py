@@ -5,7 +5,7 @@ import types
 import typing
 from typing import Any
 
-from affwildnet.experiments import bounds
+from affwildnet.experiments import bounds, choices
 from affwildnet.experiments.config import Experiment
 from tfrecords_tools.errors import UserError, suggestion
 
@@ -56,6 +56,7 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
     else:
         new = _parsed(kinds[path[0]], text, whole)
         bounds.check(whole, new)
+        choices.check(whole, new)
     return dataclasses.replace(config, **{path[0]: new})
 
 

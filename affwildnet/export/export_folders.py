@@ -1,7 +1,6 @@
 """Folders of an export, whose files are exchanged as a whole: those of an earlier export, and no others."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +8,18 @@ from pathlib import Path
 import keras
 
 from affwildnet.export import description
+from affwildnet.export.export_checks import check_export_folder
 from affwildnet.export.network_digest import digest
 from affwildnet.runs.card import ASSET, SAVED_MODEL, Card
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors.failures import is_full_disk
 from tfrecords_tools.files.exchange import FOLDER, Exchange
 
 
 def check_replaceable(
     folder: Path, marker: str, model: keras.Model | None = None, card: Card | None = None, overwrite: bool = True
 ) -> None:
-    """Raise a `UserError` if `folder` exists and is not an earlier export, which holds the file `marker`.
+    """Raise a `UserError` as `export_checks.check_export_folder`, or if an export may not be replaced.
 
     Args:
       folder: a new folder, or one that an export may replace.
@@ -27,16 +28,7 @@ def check_replaceable(
       card: how crops are cut out for it.
       overwrite: whether an export of another network, or with another card, may be replaced.
     """
-    if (folder / FOLDER).is_dir():
-        return  # an export was killed there: `replacing` completes it first
-    if not os.path.lexists(folder):
-        return
-    if not (folder / marker).is_file():
-        what = "a folder without it" if folder.is_dir() else "a file"
-        raise UserError(
-            f"{folder}: must be a new folder or an earlier export, which holds {marker}. Received: {what}. "
-            "Delete it, or choose another one."
-        )
+    check_export_folder(folder, marker)
     if model is not None:
         _check_same(folder, marker, model, card, overwrite)
 
@@ -87,4 +79,6 @@ def replacing(
             yield exchange.new
             exchange.complete(last=marker)
     except OSError as error:
+        if is_full_disk(error):
+            raise
         raise UserError(f"{folder}: cannot be written ({error}). Choose another folder, or make room.") from None

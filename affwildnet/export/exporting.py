@@ -3,7 +3,6 @@
 import logging
 import os
 import time
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,20 @@ from pathlib import Path
 import keras
 
 from affwildnet.data import Corpus
-from affwildnet.export import format_scores, onnx_file
+from affwildnet.export import export_checks, format_scores
 from affwildnet.export.export_folders import check_replaceable
 from affwildnet.export.exported_functions import functions_of
 from affwildnet.export.format_scores import FormatRunner
 from affwildnet.export.formats import FORMATS
 from affwildnet.runs import best, checkpoints
-from affwildnet.runs import card as network_card
 from affwildnet.runs.card import Card
-from tfrecords_tools.errors import UserError, check_choice, count
-from tfrecords_tools.records import manifest
+from tfrecords_tools.errors import count
+from tfrecords_tools.errors.room import needing
 
 _log = logging.getLogger(__name__)
+
+# About the bytes of an export beside the weights: graphs, and what describes them.
+_OTHER_PARTS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,11 @@ def export_model(
       >>> export_model("runs/demo", "runs/demo/exported", ["saved_model", "onnx"]).folders["onnx"]
       PosixPath('runs/demo/exported/onnx')
     """
-    names = list(dict.fromkeys([formats] if isinstance(formats, str) else formats))
-    for name in names:
-        check_choice("formats", name, FORMATS)
-    if "onnx" in names:
-        onnx_file.check_installed()
+    folders = export_checks.folders_of(output, [formats] if isinstance(formats, str) else formats)
     data_dir = None if data_dir is None else Path(data_dir)
     path = None if isinstance(model, keras.Model) else best.model_file(Path(model))
     if path is not None and card is None:
-        card = card_of(path, data_dir)
-    folders = {name: Path(output) / name for name in names}
-    for name, folder in folders.items():
-        check_replaceable(folder, FORMATS[name].marker)
+        card = export_checks.card_of(path, data_dir)
     network = model if path is None else checkpoints.load(path)
     for name, folder in folders.items():
         check_replaceable(folder, FORMATS[name].marker, network, card, overwrite)
@@ -93,10 +87,12 @@ def export_model(
     if data_dir is not None:
         corpus = Corpus.open(data_dir, split, functions.signature.image_size)
         format_scores.check_scorable(corpus, functions)
+    own = sum(weight.nbytes for weight in network.get_weights())
     sizes, provenance = {}, {} if path is None else {"checkpoint": path.name}
     for name, folder in folders.items():
         began = time.monotonic()
-        FORMATS[name].write(network, folder, provenance, card, overwrite)
+        with needing(_OTHER_PARTS + own):  # the largest format has the weights once
+            FORMATS[name].write(network, folder, provenance, card, overwrite)
         sizes[name] = FORMATS[name].size(folder)
         _log.info(f"{name:<16}{sizes[name] / 1e6:8.2f} MB{time.monotonic() - began:7.1f} s  {folder}")
     if corpus is None:
@@ -105,28 +101,6 @@ def export_model(
     for name, folder in folders.items():
         runners[name] = FormatRunner(FORMATS[name].load(folder), FORMATS[name].one_frame)
     format_scores.score_formats(corpus, functions, runners)
-    own = sum(weight.nbytes for weight in network.get_weights())
     frames, videos = count(corpus.frames_labelled, "labelled frame"), count(len(corpus.videos), f"{split} video")
     title = f"{frames} of {videos}, CCC:"
     return Export(folders, sizes, f"{title}\n{format_scores.score_table(runners, {'network': own, **sizes})}")
-
-
-def card_of(path: Path, data_dir: Path | None) -> Card:
-    """Return the card of a `.keras` file; for a file without one, the card of the packed corpus.
-
-    Raises:
-      UserError: if there is neither, or the file is not one that Keras wrote.
-    """
-    try:
-        card = network_card.read(path)
-    except zipfile.BadZipFile:
-        raise UserError(f"{path}: must be a .keras file. Received: a file of another kind, or one cut off.") from None
-    if card is not None:
-        return card
-    if data_dir is None:
-        raise UserError(
-            f"{path}: must say how crops were cut out for it ({network_card.MEMBER} inside the file). Received: a file "
-            "without. Name the packed corpus that it was trained on with `data_dir`."
-        )
-    _log.info(f"{path}: does not say how crops were cut out for it; taken from {data_dir}")
-    return Card.of(manifest.load(data_dir))

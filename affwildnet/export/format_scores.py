@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.experiments.config import EvaluationConfig
+from affwildnet.experiments.heads import VALENCE_AROUSAL
 from affwildnet.export.exported_functions import ExportedFunctions
 from affwildnet.export.formats import Step
 from affwildnet.metrics import Moments
-from affwildnet.models.signature import VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
 

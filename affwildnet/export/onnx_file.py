@@ -1,6 +1,5 @@
 """A trained network as ONNX files, for ONNX Runtime and other programs."""
 
-import importlib.util
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -12,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.export import description
+from affwildnet.export.export_checks import check_onnx
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import functions_of, in_float32
 from affwildnet.export.network_digest import digest
 from affwildnet.runs.card import Card
-from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
     import onnx
@@ -32,14 +31,6 @@ FILES = {
 }
 # The newest version that tf2onnx writes.
 OPSET = 18
-_NEEDED = ("tf2onnx", "onnx", "onnxruntime")
-
-
-def check_installed() -> None:
-    """Raise a `UserError` unless the packages that write and run ONNX files are installed."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f'ONNX files need {", ".join(missing)}: pip install -e ".[onnx]"')
 
 
 def write(
@@ -66,7 +57,7 @@ def write(
       UserError: if packages are missing, if `folder` holds something other than an export, or cannot be written; or as
         `functions_of`.
     """
-    check_installed()
+    check_onnx()
     with replacing(Path(folder), MARKER, model, card, overwrite) as partial:
         made = functions_of(in_float32(model))
         described = description.describe(made, digest(model), card, provenance, FILES)

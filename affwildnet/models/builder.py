@@ -7,14 +7,14 @@ import numpy as np
 from keras import layers
 
 from affwildnet.experiments.config import ModelConfig
+from affwildnet.experiments.heads import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
+from affwildnet.experiments.network_rules import check
 from affwildnet.models.backbones import BACKBONES
-from affwildnet.models.checks import check
 from affwildnet.models.cloning import clone_onto, weightless
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.layer_prefixes import dimension_prefix, prefixes
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
 from affwildnet.models.recurrent import RECURRENT, recurrent_stack
-from affwildnet.models.signature import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 

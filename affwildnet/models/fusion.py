@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from affwildnet.experiments.heads import VALENCE_AROUSAL
 from affwildnet.models.cloning import clone_onto
 from affwildnet.models.layer_prefixes import member_prefix
 from affwildnet.models.layer_weights import set_weights_of
-from affwildnet.models.signature import FRAMES, VALENCE_AROUSAL
+from affwildnet.models.signature import FRAMES
 from tfrecords_tools.errors import UserError
 
 

@@ -7,15 +7,12 @@ free size: B (the batch) and T (the frames). This file needs nothing of Keras.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from affwildnet.experiments.heads import OUTPUTS
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 
 FRAMES, LANDMARKS = "frames", "landmarks"
 INPUTS = (FRAMES, LANDMARKS)
-
-VALENCE_AROUSAL, EXPRESSION = "valence_arousal", "expression"
-# By the name of an output: what its D values (B, T, D) are. `ModelConfig.head` is one of these names.
-OUTPUTS = {VALENCE_AROUSAL: schema.DIMENSIONS, EXPRESSION: schema.EXPRESSIONS}
 
 # The signatures of a SavedModel: one for whole sequences, and one that also takes and returns the states.
 SEQUENCE, STEP = "serving_default", "step"

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet.models.signature import LANDMARKS, STEP, VALENCE_AROUSAL, Signature
+from affwildnet.experiments.heads import VALENCE_AROUSAL
+from affwildnet.models.signature import LANDMARKS, STEP, Signature
 from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema

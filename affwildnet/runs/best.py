@@ -5,10 +5,11 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from affwildnet.runs import checkpoints
+from affwildnet.runs import checkpoint_files
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors.room import needing
 
 # By validation CCC; the mean is what the challenge ranked by (ijcv2019 section 4.1). A network for expressions has a
 # best mean alone, by total accuracy.
@@ -50,7 +51,7 @@ def held(workdir: Workdir) -> list[Path]:
 
 def step_of(path: Path) -> int:
     """Return the step of a checkpoint by its name or its second name."""
-    return checkpoints.step_of(path.with_name(path.name.removeprefix(_HELD)))
+    return checkpoint_files.step_of(path.with_name(path.name.removeprefix(_HELD)))
 
 
 def _second_name(path: Path, name: Path) -> None:
@@ -60,7 +61,8 @@ def _second_name(path: Path, name: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # a file system without hard links
-        shutil.copyfile(path, name)
+        with needing(path.stat().st_size):
+            shutil.copyfile(path, name)
 
 
 def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> list[str]:
@@ -78,7 +80,7 @@ def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> lis
             path = path_of(workdir, name)
             partial = workdir.best / f".partial-{path.name}"
             _second_name(held, partial)
-            write_json(checkpoints.state_path(path), scored)
+            write_json(checkpoint_files.state_path(path), scored)
             os.replace(partial, path)
             partial.unlink(missing_ok=True)  # a rename between two names of one file leaves both
             beaten.append(measure)
@@ -93,7 +95,7 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
       UserError: if there is no such checkpoint.
     """
     if checkpoint == LATEST:
-        found = checkpoints.listed(workdir.checkpoints)
+        found = checkpoint_files.listed(workdir.checkpoints)
         if not found:
             raise UserError(f"{workdir.checkpoints}: no checkpoint yet. Run train.py, or wait for the first one.")
         return found[-1]

@@ -10,11 +10,15 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.faces.face_settings import FaceSettings
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
+
+if TYPE_CHECKING:
+    from tfrecords_tools.faces.alignment import Aligner
 
 MEMBER = "affwildnet.json"
 # In the folder of a SavedModel: what makes it one, and where the card lies, among other fields.
@@ -40,8 +44,8 @@ class Card:
     """
 
     image_size: int
-    alignment: str = Aligner.alignment
-    margin: float = Aligner.margin
+    alignment: str = FaceSettings.alignment
+    margin: float = FaceSettings.margin
     colour_order: str = schema.COLOUR_ORDER
     ranges: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
     corpus: str = ""
@@ -51,8 +55,10 @@ class Card:
     landmarks: str = ""
 
     @property
-    def aligner(self) -> Aligner:
+    def aligner(self) -> "Aligner":
         """Cuts out crops as the packing did."""
+        from tfrecords_tools.faces.alignment import Aligner
+
         return Aligner(self.image_size, self.alignment, self.margin)
 
     @classmethod

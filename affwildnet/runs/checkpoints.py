@@ -8,7 +8,7 @@ import errno
 import hashlib
 import json
 import logging
-import re
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,14 +18,31 @@ import numpy as np
 import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
 from affwildnet.runs import card as model_card
 from affwildnet.runs.card import Card
+from affwildnet.runs.checkpoint_files import listed, path_of, state_path, step_of
 from affwildnet.runs.json_files import read_json, write_json
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, room
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.files import whole
+
+__all__ = [
+    "TrainingState",
+    "listed",
+    "load",
+    "load_weights",
+    "path_of",
+    "random_variables",
+    "resume",
+    "save",
+    "state_path",
+    "step_of",
+    "write_model",
+]
 
 _log = logging.getLogger(__name__)
 
 _CHECKSUM = "sha256"
-_NAME = re.compile(r"step-(\d{8,})\.keras")
+# Bytes of a `.keras` file beside the numbers: the layers' settings, and where the numbers of each begin.
+_OTHER_PARTS = 200_000
 
 
 @dataclass(frozen=True)
@@ -52,29 +69,6 @@ def random_variables(model: keras.Model) -> list[keras.Variable]:
     return [variable for variable in model.variables if id(variable) not in weights]
 
 
-def path_of(folder: Path, step: int) -> Path:
-    """Return the path of the checkpoint of a step."""
-    return folder / f"step-{step:08d}.keras"
-
-
-def step_of(path: Path) -> int | None:
-    """Return the step of a checkpoint, by its name; None for another file."""
-    match = _NAME.fullmatch(path.name)
-    return int(match[1]) if match else None
-
-
-def listed(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, oldest first."""
-    if not folder.is_dir():
-        return []
-    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of)
-
-
-def state_path(path: Path) -> Path:
-    """Return the path of a checkpoint's JSON file."""
-    return path.with_suffix(".json")
-
-
 def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card: Card | None = None) -> Path:
     """Write a checkpoint, with a card if one is given, then delete all but the latest `keep`; return its path."""
     path = path_of(folder, state.step)
@@ -91,10 +85,43 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
 
 def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
     """Write a `.keras` file whole or not at all, with a card if one is given."""
-    with whole(path) as partial:
+    with needing(lambda: size_of(model)), whole(path) as partial:
         model.save(partial)
         if card is not None:
             model_card.put(partial, card)
+
+
+def size_of(model: keras.Model) -> int:
+    """Return about how many bytes a network takes as a file, with the state of its optimizer if it has one."""
+    variables = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    return _OTHER_PARTS + sum(math.prod(each.shape) * np.dtype(_stored(each.dtype)).itemsize for each in variables)
+
+
+def _stored(dtype: str) -> str:
+    return "float16" if dtype == "bfloat16" else dtype  # of the same size; NumPy does not know it
+
+
+def check_room(model: keras.Model, folder: Path, keep: int) -> None:
+    """Raise a `UserError` if not one checkpoint of a network fits on the disk; warn if not so many as are kept do.
+
+    Args:
+      folder: of the checkpoints.
+      keep: how many of them are kept; the next one is written before the oldest is deleted.
+    """
+    one, there = size_of(model), room.free(folder)
+    if there is None:
+        return
+    if there < one:
+        raise UserError(
+            f"{folder}: must have room for a checkpoint, about {room.shown(one)}. Received: {room.shown(there)} free. "
+            "Make room, or name another --workdir."
+        )
+    held = sum(path.stat().st_size for path in listed(folder))
+    if there + held < (keep + 1) * one:
+        _log.warning(
+            f"{folder}: {keep} checkpoints are kept, for which about {room.shown((keep + 1) * one)} are needed; "
+            f"{room.shown(there + held)} are there. Make room, or keep fewer with --set training.keep_checkpoints"
+        )
 
 
 def load(path: Path) -> keras.Model:

@@ -6,15 +6,19 @@ import os
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.files import whole
 
 _log = logging.getLogger(__name__)
 
+_BLOCK = 4096
+
 
 def write_json(path: Path, value: dict) -> None:
     """Write a JSON file whole or not at all."""
-    with whole(path) as partial:
-        partial.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    text = json.dumps(value, indent=2) + "\n"
+    with needing(_blocks(text)), whole(path) as partial:
+        partial.write_text(text, "utf-8")
 
 
 def read_json(path: Path) -> dict | None:
@@ -36,11 +40,17 @@ def read_json(path: Path) -> dict | None:
 
 def append_line(path: Path, value: dict) -> None:
     """Append one JSON line in a single write, so that a reader sees all of it or its beginning."""
-    with path.open("a+b") as file:
+    text = json.dumps(value) + "\n"
+    with needing(_blocks(text)), path.open("a+b") as file:
         # A process that was killed while writing may have left half a line.
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         begin = b"" if file.read() in (b"", b"\n") else b"\n"
-        file.write(begin + json.dumps(value).encode() + b"\n")
+        file.write(begin + text.encode())
+
+
+def _blocks(text: str) -> int:
+    """Return the bytes that a text takes on a disk, which gives them out in blocks."""
+    return -(-len(text) // _BLOCK) * _BLOCK
 
 
 def read_lines(path: Path) -> list[dict]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from affwildnet.runs.json_files import read_json, write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
+
+# What of earlier data is not kept.
+_NOT_KEPT = ("videos", "replaced", "files")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TrainingData:
       fingerprint: of the videos' records; equal for equal records, wherever they are.
       videos: (name, subject, sha256 of the records) of each.
       replaced: what the run was trained on before, with the date of the change; the later data then came by consent.
+      files: size and time of each file of records when they were last compared, see `record_files`.
     """
 
     corpus: str
@@ -31,6 +35,7 @@ class TrainingData:
     fingerprint: str
     videos: tuple[tuple[str, str, str], ...]
     replaced: tuple[dict, ...] = ()
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, packed: Manifest, folder: Path, entries: Iterable[VideoEntry]) -> "TrainingData":
@@ -82,12 +87,33 @@ def stored(workdir: Workdir) -> TrainingData | None:
         return None
     try:
         videos = tuple((str(video), str(subject), str(sha256)) for video, subject, sha256 in fields.pop("videos"))
-        return TrainingData(videos=videos, replaced=tuple(fields.pop("replaced", ())), **fields)
+        files = {str(name): (int(size), int(time)) for name, (size, time) in fields.pop("files", {}).items()}
+        return TrainingData(videos=videos, replaced=tuple(fields.pop("replaced", ())), files=files, **fields)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
             f"{workdir.training_data}: must say which videos the run was trained on. Received: other contents. Use a "
             "new --workdir."
         ) from None
+
+
+def check(workdir: Workdir, data: TrainingData) -> None:
+    """Raise a `UserError` if the run of a working directory was trained on other data.
+
+    Where the note is gone, the fingerprint that the run keeps decides.
+    """
+    before = stored(workdir)
+    if before is None and workdir.trained_on not in (None, data.fingerprint):
+        raise UserError(
+            f"{workdir.path}: must go on with the data that it was trained on. Received: {data.folder}, which holds "
+            f"others. {workdir.training_data.name}, which says which, is gone: put it back, use another --workdir, or "
+            "go on with the new data with --accept_data."
+        )
+    if before is not None and (difference := before.difference(data)):
+        raise UserError(
+            f"{workdir.path}: must go on with the data that it was trained on, {before.folder}. Received: "
+            f"{data.folder}, where {difference}. Use another --workdir, or go on with the new data with "
+            "--accept_data, which every report then says."
+        )
 
 
 def note(workdir: Workdir, data: TrainingData, accept: bool = False) -> None:
@@ -100,17 +126,19 @@ def note(workdir: Workdir, data: TrainingData, accept: bool = False) -> None:
       UserError: if they are others and that is not accepted.
     """
     before = stored(workdir)
-    if before is not None and (difference := before.difference(data)):
-        if not accept:
-            raise UserError(
-                f"{workdir.path}: must go on with the data that it was trained on, {before.folder}. Received: "
-                f"{data.folder}, where {difference}. Use another --workdir, or go on with the new data with "
-                "--accept_data, which every report then says."
-            )
-        earlier = {key: value for key, value in asdict(before).items() if key not in ("videos", "replaced")}
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        data = replace(data, replaced=(*before.replaced, {**earlier, "until": moment}))
+    if not accept:
+        check(workdir, data)
+    if before is not None and before.difference(data):
+        earlier = {name: value for name, value in asdict(before).items() if name not in _NOT_KEPT}
+        data = replace(data, replaced=(*before.replaced, {**earlier, "until": _now()}))
     elif before is not None:
         data = replace(data, replaced=before.replaced)
+    elif workdir.trained_on not in (None, data.fingerprint):
+        data = replace(data, replaced=({"fingerprint": workdir.trained_on, "until": _now()},))
     if before != data:
         write_json(workdir.training_data, asdict(data))
+    workdir.note_trained_on(data.fingerprint)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -30,10 +30,11 @@ from pathlib import Path
 from affwildnet.runs.json_files import read_json, read_lines, write_json
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files.locks import hold
+from tfrecords_tools.files.locks import check_free, hold
 
 _log = logging.getLogger(__name__)
 
+_TRAINED_ON = "trained_on"  # a field of experiment.json
 _DOES = {"trainer": "trains in", "watcher": "watches"}
 
 
@@ -129,7 +130,20 @@ class Workdir:
         self._set_aside()
         # The checkpoints of a run in stages are in the stages' directories.
         (self.path if run.stages else self.checkpoints).mkdir(parents=True, exist_ok=True)
-        write_json(self.experiment_json, {**run.to_json(), "versions": versions()})
+        kept = {_TRAINED_ON: self.trained_on} if self._has_checkpoint() and self.trained_on else {}
+        write_json(self.experiment_json, {**run.to_json(), "versions": versions(), **kept})
+
+    @property
+    def trained_on(self) -> str | None:
+        """The fingerprint of the data that the run here is trained on, see `training_data`; None where it has none."""
+        found = (read_json(self.experiment_json) or {}).get(_TRAINED_ON)
+        return found if isinstance(found, str) else None
+
+    def note_trained_on(self, fingerprint: str) -> None:
+        """Keep the fingerprint of the data, so that they are known without their own note too."""
+        fields = read_json(self.experiment_json)
+        if fields and fields.get(_TRAINED_ON) != fingerprint:
+            write_json(self.experiment_json, {**fields, _TRAINED_ON: fingerprint})
 
     def finish(self, step: int, reason: str) -> None:
         """Leave the note that no checkpoint will come after that of `step`."""
@@ -178,6 +192,10 @@ class Workdir:
         self.path.mkdir(parents=True, exist_ok=True)
         with hold(self.path / f".{role}.lock", f"{_DOES[role]} {self.path}"):
             yield
+
+    def check_free(self, role: str) -> None:
+        """Raise a `UserError` if another process is this directory's trainer or watcher."""
+        check_free(self.path / f".{role}.lock", f"{_DOES[role]} {self.path}")
 
     def _has_checkpoint(self) -> bool:
         if not self.begun:

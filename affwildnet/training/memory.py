@@ -5,7 +5,6 @@ from pathlib import Path
 
 from affwildnet.experiments import EXPERIMENTS, costs
 from affwildnet.experiments.config import Experiment
-from affwildnet.models import cost
 from tfrecords_tools.errors import UserError
 
 # The weights, their gradients, and the two moments of Adam, float32 each.
@@ -22,18 +21,13 @@ def check(experiment: Experiment, devices: int = 1) -> None:
       experiment: whose training settings count.
       devices: number of devices of all workers, which share a batch.
     """
+    from affwildnet.models import cost
+
+    check_batch(experiment, devices)
     memory = of_machine()
     if memory is None:
         return
-    config, model = experiment.training, experiment.model
-    frames = -(-config.batch_size // devices) * config.window
-    batch = frames * model.image_size**2 * 3
-    if batch > memory:
-        raise UserError(
-            f"`training.batch_size` x `training.window` frames must fit in the memory of this machine, {_gb(memory)}. "
-            f"Received: {config.batch_size:,} x {config.window:,}; frames of {model.image_size} x {model.image_size} "
-            f"pixels alone need {_gb(batch)}. Choose a smaller `training.batch_size`."
-        )
+    model, batch = experiment.model, _batch_bytes(experiment, devices)
     own = EXPERIMENTS.get(experiment.name)
     known = costs.load().get(experiment.name) if own is not None and own.model == model else None
     weights = (known or cost.of(model)).weights
@@ -43,6 +37,23 @@ def check(experiment: Experiment, devices: int = 1) -> None:
             f"which with gradients and optimizer need {_gb(COPIES * FLOAT * weights)}, and a batch of {_gb(batch)}. "
             "Choose a smaller `model.width` or fewer `model.hidden` units, or a smaller `training.batch_size`."
         )
+
+
+def check_batch(experiment: Experiment, devices: int = 1) -> None:
+    """Check the frames of a batch alone, as `check` does."""
+    memory, batch = of_machine(), _batch_bytes(experiment, devices)
+    if memory is not None and batch > memory:
+        config, model = experiment.training, experiment.model
+        raise UserError(
+            f"`training.batch_size` x `training.window` frames must fit in the memory of this machine, {_gb(memory)}. "
+            f"Received: {config.batch_size:,} x {config.window:,}; frames of {model.image_size} x {model.image_size} "
+            f"pixels alone need {_gb(batch)}. Choose a smaller `training.batch_size`."
+        )
+
+
+def _batch_bytes(experiment: Experiment, devices: int) -> int:
+    config = experiment.training
+    return -(-config.batch_size // devices) * config.window * experiment.model.image_size**2 * 3
 
 
 def of_machine() -> int | None:

@@ -4,11 +4,12 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import tensorflow as tf
 
 from affwildnet.data import Corpus
-from affwildnet.runs import checkpoints, training_data
+from affwildnet.runs import checkpoints, record_files, training_data
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
@@ -49,10 +50,17 @@ def train_one(
     with workdir.locked("trainer") if workers.chief else nullcontext():
         workdir.start(run)
         if workers.chief:
-            training_data.note(workdir, TrainingData.of(corpus.manifest, corpus.folder, corpus.videos), accept_data)
+            training_data.note(workdir, _data(corpus, workdir), accept_data)
         if _was_stopped(workdir, workers):
             return 0
         return _trained(run, workdir, corpus, workers, earlier)
+
+
+def _data(corpus: Corpus, workdir: Workdir) -> TrainingData:
+    """Return the data that a run is trained on; their files are compared with the manifest, see `record_files`."""
+    known = training_data.stored(workdir)
+    files = record_files.check(corpus.folder, corpus.videos, known and known.files)
+    return replace(TrainingData.of(corpus.manifest, corpus.folder, corpus.videos), files=files)
 
 
 def _trained(
@@ -67,6 +75,8 @@ def _trained(
         _log.info(f"training is done: step {state.step:,} of {steps:,}. To train on, raise training.steps")
         workdir.finish(state.step, ALL_DONE)
         return 0
+    if workers.chief:
+        checkpoints.check_room(model, workdir.checkpoints, run.experiment.training.keep_checkpoints)
     workdir.finished.unlink(missing_ok=True)
     with _signals() as received, _user_errors(corpus, workers):
         return Trainer(run, corpus, workdir, workers).to_the_end(model, state, received)

@@ -11,14 +11,13 @@ import tensorflow as tf
 
 from affwildnet import models
 from affwildnet.data import Corpus, corpus_needs
-from affwildnet.experiments.config import Experiment
 from affwildnet.runs import best, checkpoints, folds
 from affwildnet.runs.json_files import read_json, read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
-from affwildnet.training import memory, one_run, patterns, weight_copies
+from affwildnet.training import memory, one_run, patterns, preconditions, weight_copies
 from affwildnet.training import step as training_step
-from affwildnet.training.start import Earlier, check_init
+from affwildnet.training.start import Earlier
 from affwildnet.training.workers import Workers
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest
@@ -53,7 +52,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
     strategy = tf.distribute.get_strategy()
     workers = Workers(strategy)
     workdir = workers.shared(Workdir.at(workdir))
-    _check_labels(run.experiment)
+    preconditions.check_labels(run.experiment)
     corpus_needs.check(run.experiment, manifest.load(run.data_dir), run.data_dir)
     if run.fold:
         _log.info(run.fold.summary())
@@ -63,17 +62,10 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
             "each of them with --fold=1 and so on. This run trains on the split train."
         )
     memory.check(run.experiment, strategy.num_replicas_in_sync)
-    names = [each.name for each in run.stages]
-    if not names:
-        if stage:
-            raise UserError(
-                f"`stage` needs an experiment with stages. Received: {stage}; {run.experiment.name} has none."
-            )
+    chosen = preconditions.chosen(run, stage)
+    if not run.stages:
         training_step.check(run.experiment.training, strategy.num_replicas_in_sync)
         return one_run.train_one(run, workdir, accept_data=accept_data)
-    if stage:
-        check_choice("stage", stage, names)
-    chosen = [run.of_stage(each) for each in run.stages if stage in ("", each.name)]
     _check_stages(run, strategy.num_replicas_in_sync)
     Corpus.of_run(run, "train")
     workdir.check(run)
@@ -81,7 +73,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
         own = workdir.of_stage(each.stage.name)
         own.check(each)
         if not checkpoints.listed(own.checkpoints):
-            check_init(each)
+            preconditions.check_init(each)
     with workdir.locked("trainer") if workers.chief else nullcontext():
         workdir.start(run)
         workdir.finished.unlink(missing_ok=True)
@@ -91,21 +83,6 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
                 return status
         _finish(workdir, chosen[-1], f"stage {stage} is done" if stage else "all stages are done")
     return 0
-
-
-def _check_labels(experiment: Experiment) -> None:
-    """Raise a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
-    head, loss, balance = experiment.model.head, experiment.training.loss, experiment.training.balance
-    if (head == "expression") != (loss == "cross_entropy"):
-        raise UserError(
-            "`model.head` expression goes with `training.loss` cross_entropy, valence_arousal with ccc or mse. "
-            f"Received: {head} with {loss}. Change one with --set, or choose another experiment than {experiment.name}."
-        )
-    if head == "expression" and balance:
-        raise UserError(
-            "`training.balance` is of the quadrants of valence and arousal, and must be empty for expressions. "
-            f"Received: {', '.join(f'{share:g}' for share in balance)}. Leave it out with --set training.balance="
-        )
 
 
 def _check_stages(run: Run, devices: int) -> None:

@@ -18,13 +18,10 @@ from affwildnet.runs.run import Run
 from affwildnet.training import step as training_step
 from affwildnet.training import weight_copies
 from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary, trained_by
+from affwildnet.training.preconditions import HOW_TO_GIVE
 from tfrecords_tools.errors import UserError
 
 _log = logging.getLogger(__name__)
-
-HOW_TO_GIVE = (
-    "Weights are given with --set training.init=FILE.keras; `python -m affwildnet.weights import` writes such files."
-)
 
 
 @dataclass(frozen=True)
@@ -102,18 +99,6 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
         _log.info(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
     if stage:
         _freeze(model, stage, names)
-
-
-def check_init(run: Run) -> None:
-    """Raise a `UserError` if the run of a stage starts from the file `training.init` and there is none."""
-    config, stage = run.experiment.training, run.stage
-    if not any(source == INIT for _, source in stage.starts):
-        return
-    if not config.init:
-        weights = f"; the paper's are {config.pretrained}" if config.pretrained else ""
-        raise UserError(f"Stage {stage.name} starts from the weights of a file{weights}. Received: none. {HOW_TO_GIVE}")
-    if not Path(config.init).is_file():
-        raise UserError(f"`training.init` must be a .keras file. Received: {config.init}, which is not there.")
 
 
 def _statistics(model: keras.Model, names: list[str]) -> list[str]:

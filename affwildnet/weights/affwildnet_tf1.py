@@ -6,18 +6,23 @@ VGG-Face with GRU layers, and ResNet-50 (TF-Slim's) with GRU layers. They take R
 second as arousal, on labels in [-1, 1].
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.weights import conversion
-from affwildnet.weights.weight_file import WeightFile, unreadable
+from affwildnet.weights import conversion, isolated
+from affwildnet.weights.weight_file import WeightFile
 from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from affwildnet.weights.transfer import WeightTransfer
 
+WHAT = "a TensorFlow 1 checkpoint, given by its name without `.index` and `.data-...`"
 PUBLISHED_NETWORKS = (
     "vgg_face_no_landmarks",
     "vgg_face_2000",
@@ -37,15 +42,7 @@ KERNEL, BIAS = ("kernel", "weights"), ("bias", "biases")
 
 def open_checkpoint(path: Path, config: ModelConfig) -> OpenedWeights:
     """Open a checkpoint, given by the prefix of its files' names, or by one of its files."""
-    from tfrecords_tools.quiet import import_tensorflow
-
-    import_tensorflow()
-    import tensorflow as tf
-
-    # What the reader raises depends on where the file is cut off.
-    bad = (tf.errors.OpError, IndexError, RuntimeError, ValueError)
     _check(config)
-    what = "a TensorFlow 1 checkpoint, given by its name without `.index` and `.data-...`"
     prefix = path.with_suffix("") if path.suffix == ".index" or path.suffix.startswith(".data-") else path
     files = sorted([*prefix.parent.glob(f"{prefix.name}.data-*"), *prefix.parent.glob(f"{prefix.name}.index")])
     if not files and prefix.is_file():
@@ -53,30 +50,43 @@ def open_checkpoint(path: Path, config: ModelConfig) -> OpenedWeights:
     if not files:
         found = sorted(found.with_suffix("").name for found in (path if path.is_dir() else path.parent).glob("*.index"))
         there = f" In that folder: {', '.join(found)}." if found else ""
-        raise UserError(f"`path` must be {what}. Received: {path}, which is none.{there}")
-    try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        shapes = reader.get_variable_to_shape_map()
-    except bad as error:
-        raise unreadable(prefix, what, error) from None
-
-    def read(name: str):
-        try:
-            return reader.get_tensor(name)
-        except bad as error:
-            raise unreadable(prefix, what, error) from None
-
-    file = WeightFile(prefix, shapes, read, files)
-    for name in file.shapes:
-        if reason := _no_weight_because(name):
-            file.leave_out(name, reason)
+        raise UserError(f"`path` must be {WHAT}. Received: {path}, which is none.{there}")
+    arrays, others = isolated.read(prefix, WHAT, f"{__name__}:content", "tensorflow", files)
+    shapes = {**{name: array.shape for name, array in arrays.items()}, **others}
+    file = WeightFile(prefix, shapes, arrays.__getitem__, files)
+    for name in others:
+        file.leave_out(name, _no_weight_because(name))
     remark = "the released evaluation script scores output 0 as valence and output 1 as arousal, in [-1, 1]"
     return OpenedWeights(file, _fill, (128.0,) * 3, (1 / 128,) * 3, (remark,))
 
 
+def content(prefix: Path) -> isolated.Content:
+    """Return the weights of a checkpoint, and the shapes of what is no weight. Call it in a process of its own.
+
+    Raises:
+      Exception: of TensorFlow, for a damaged checkpoint.
+      ValueError: if its weights claim more bytes than its files have.
+    """
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    others = {name: shape for name, shape in shapes.items() if _no_weight_because(name)}
+    size = sum(path.stat().st_size for path in prefix.parent.glob(f"{prefix.name}*"))
+    check_claim(shapes, kinds, size)
+    return {name: reader.get_tensor(name) for name in sorted(shapes.keys() - others.keys())}, others
+
+
+def check_claim(shapes: Mapping[str, Sequence[int]], kinds: Mapping[str, "tf.DType"], size: int) -> None:
+    """Raise a `ValueError` if variables of these shapes and types are larger than those of a file of `size` can be."""
+    claimed = sum(kinds[name].size * math.prod(shape) for name, shape in shapes.items())
+    if claimed > isolated.EXPANSION * size:
+        raise ValueError(f"variables of {claimed:,} bytes in files of {size:,}")
+
+
 def _check(config: ModelConfig) -> None:
     """Raise a `UserError` unless a network of this structure was published."""
-    from affwildnet.models.signature import VALENCE_AROUSAL
+    from affwildnet.experiments.heads import VALENCE_AROUSAL
 
     recurrent = config.recurrent == "gru" and not (config.attention or config.rnn_inputs or config.joined_hidden)
     fits = {

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ import numpy as np
 from affwildnet.weights.weight_file import unreadable
 from tfrecords_tools.errors import UserError
 
-# Bytes of address space beside those for the content: libraries are mapped there too, PyTorch's above all.
-MEMORY = {"torch": 24 << 30, "": 4 << 30}
+# Bytes of address space beside those for the content: libraries are mapped there too, the large ones above all.
+MEMORY = {"tensorflow": 24 << 30, "torch": 24 << 30, "": 4 << 30}
 SECONDS = 8  # of computing, beside those for the content
 BYTES_PER_SECOND = 10_000_000
 # Arrays may not be larger than so many times the file: weights hardly compress, a bomb does.
@@ -37,22 +37,24 @@ Content = tuple[Mapping[str, np.ndarray], Any]
 _ANSWER = "answer.json"  # of the child process
 
 
-def read(path: Path, what: str, reader: str, library: str = "") -> Content:
+def read(path: Path, what: str, reader: str, library: str = "", files: Sequence[Path] | None = None) -> Content:
     """Return what a reader makes of a file, read in a process of its own.
 
     Args:
       path: the file.
       what: what it must be, for messages.
       reader: `module:function` of this package; takes the path and returns a `Content`.
-      library: a key of `MEMORY`.
+      library: a key of `MEMORY`: the package that reads it, which is imported before the time counts.
+      files: the files that hold the content, where `path` is but the beginning of their names.
 
     Raises:
       UserError: if the reader raises one, crashes, or needs more memory or time than such a file can.
     """
-    size = path.stat().st_size
+    size = sum(file.stat().st_size for file in files or [path])
     seconds = SECONDS + size // BYTES_PER_SECOND
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", __name__, reader, str(path.absolute()), folder, str(seconds), library]
+        numbers = [str(seconds), str(size)]
+        command = [sys.executable, "-m", __name__, reader, str(path.absolute()), folder, library, *numbers]
         try:
             ended = subprocess.run(
                 command, env=_environment(), capture_output=True, timeout=60 + 4 * seconds, cwd=folder, check=False
@@ -111,15 +113,16 @@ def _limit(seconds: int, library: str, size: int) -> None:
             continue
 
 
-def _main(reader: str, path: str, folder: str, seconds: str, library: str) -> None:
+def _main(reader: str, path: str, folder: str, library: str, seconds: str, size: str) -> None:
     """Read in this process, and write what came of it into the folder."""
     module, _, function = reader.partition(":")
     call = getattr(importlib.import_module(module), function)
-    size = os.path.getsize(path)
-    _limit(int(seconds), library, size)
+    if library:
+        importlib.import_module(library)
+    _limit(int(seconds), library, int(size))
     try:
         arrays, more = call(Path(path))
-        check_size(arrays, size)
+        check_size(arrays, int(size))
         np.savez(Path(folder) / "arrays.npz", **{f"a{index}": array for index, array in enumerate(arrays.values())})
         found = {"names": list(arrays), "more": more}
     except UserError as error:

@@ -79,7 +79,7 @@ class Commands:
 
     def close(self):
         self._server.stdin.close()
-        self._server.wait(10)
+        self._server.wait(120)  # a busy machine takes its time
 
     def start(self, command, *arguments, root=None, **more):
         """Start a command; `wait` for what this returns."""

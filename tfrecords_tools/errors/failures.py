@@ -5,8 +5,8 @@ Exceptions of libraries are recognised by the names of their classes, so that no
 
 import errno
 import os
-import shutil
-from pathlib import Path
+
+from tfrecords_tools.errors import room
 
 FOR_THE_USER, UNFORESEEN, INTERRUPTED = 2, 70, 130
 _STANDS = "Files appear whole or not at all: what was finished before stands."
@@ -58,7 +58,8 @@ def is_full_disk(error: BaseException) -> bool:
 def _foreseen(error: BaseException) -> str | None:
     number = _errno(error)
     if number in _FULL:
-        return f"{_FULL[number]}{_where(error)}.{_room(error)} {_STANDS} Make room and run the same command again."
+        there = room.sentence(error, _names(error))
+        return f"{_FULL[number]}{_where(error)}.{there} {_STANDS} Make room and run the same command again."
     if number == errno.EROFS:
         return f"the file system is read-only{_where(error)}. Name a folder elsewhere, or mount it for writing."
     if isinstance(error, PermissionError):
@@ -125,16 +126,3 @@ def _where(error: BaseException) -> str:
 def _names(error: BaseException) -> list:
     found = [getattr(error, "filename", None), getattr(error, "filename2", None)]
     return [name for name in found if isinstance(name, (str, bytes, os.PathLike))]
-
-
-def _room(error: BaseException) -> str:
-    """Return how much room the disk of the file has, where the exception names it."""
-    for name in _names(error):
-        folder = Path(os.fsdecode(name)).absolute()
-        while not folder.is_dir() and folder != folder.parent:
-            folder = folder.parent
-        try:
-            return f" {shutil.disk_usage(folder).free / 1e6:,.0f} MB are free there."
-        except OSError:
-            continue
-    return ""

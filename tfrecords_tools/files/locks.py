@@ -13,6 +13,9 @@ from filelock import FileLock, Timeout
 
 from tfrecords_tools.errors import UserError
 
+# Seconds: for so long a process may hold a lock that only looks whether it is free.
+_PATIENCE = 0.2
+
 
 @contextmanager
 def hold(path: Path, doing: str) -> Iterator[None]:
@@ -30,7 +33,7 @@ def hold(path: Path, doing: str) -> Iterator[None]:
     """
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
     except Timeout:
         raise UserError(_held(path, doing)) from None
     except OSError as error:
@@ -52,6 +55,24 @@ def hold(path: Path, doing: str) -> Iterator[None]:
                 note.unlink()
     finally:
         lock.release()
+
+
+def check_free(path: Path, doing: str) -> None:
+    """Raise a `UserError` if another process holds a lock at this moment; it may be taken right afterwards.
+
+    Args:
+      path, doing: see `hold`; the file and its folder need not be there.
+    """
+    if not path.exists():
+        return
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(_held(path, doing)) from None
+    except OSError:  # it cannot be written: whoever wants to hold it says so
+        return
+    lock.release()
 
 
 def _held(path: Path, doing: str) -> str:

@@ -23,6 +23,17 @@ def check_new_folder(folder: Path, besides: str = "") -> None:
         raise UserError(f"{folder}: must be a new or empty folder. Received: a file. Name another one.")
 
 
+def check_place(folder: Path) -> None:
+    """Raise a `UserError` unless files can be written in a folder, or the folder be made. Nothing is written."""
+    for place in (Path(os.path.abspath(folder)), *Path(os.path.abspath(folder)).parents):
+        if place.is_dir():
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise UserError(f"{folder}: cannot be written ({place} is read-only). Name another folder.")
+            return
+        if os.path.lexists(place):
+            raise UserError(f"{folder}: must be a folder. Received: {place}, which is a file. Name another one.")
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; what is written there gets the name `path` at the end.

@@ -11,6 +11,14 @@ from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import whole
 
+# About the bytes of a frame in the files of a report, and of what does not grow with the frames.
+_PER_FRAME, _FIXED = 150, 1_500_000
+
+
+def size_of(corpus: Corpus) -> int:
+    """Return about how many bytes the files of a report on a split take."""
+    return _FIXED + _PER_FRAME * sum(entry.frames for entry in corpus.videos)
+
 
 def write(
     report: Report, evaluation: Evaluation, corpus: Corpus, workdir: Workdir | Path | str, choices: str = ""

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 
-from affwildnet.baselines import baseline_runs
+from affwildnet.baselines import baseline_experiments, baseline_runs
 from affwildnet.baselines.sift_svr import DESCRIPTOR, Settings, descriptors, fit
 from affwildnet.data import Corpus
 from affwildnet.runs.run import Run
@@ -57,7 +57,7 @@ def test_the_penalty_is_the_best_on_validation(tiny_folder, monkeypatch):
 
 
 def test_sift_svr_is_reported(tiny_folder, tmp_path, shown):
-    report = baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, tiny_folder), tmp_path, "test", SMALL)
+    report = baseline_runs.sift_svr(Run(baseline_experiments.SIFT_SVR, tiny_folder), tmp_path, "test", SMALL)
     stored = json.loads((tmp_path / "report-test.json").read_text())
     assert stored == json.loads(json.dumps(report.to_json()))
     assert stored["experiment"] == "baselines/sift_svr"
@@ -76,7 +76,7 @@ def test_a_corpus_without_labels_is_refused(tmp_path):
         {"frames": 4}, {"frames": 4, "split": "validation", "unlabelled": range(1, 5)}, {"frames": 3, "split": "test"},
     ])  # fmt: skip
     with pytest.raises(UserError, match=r"validation must have at least two labelled frames. Received: 0"):
-        baseline_runs.sift_svr(Run(baseline_runs.SIFT_SVR, tmp_path), tmp_path / "out", "test", SMALL)
+        baseline_runs.sift_svr(Run(baseline_experiments.SIFT_SVR, tmp_path), tmp_path / "out", "test", SMALL)
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def test_cnn_m_is_trained_scored_and_chosen_on_validation(tmp_path):
     folder = tmp_path / "corpus"
     make_corpus(folder, [{"frames": 40}, {"frames": 20, "split": "validation"}, {"frames": 12, "split": "test"}], 96)
     settings = ["model.width=0.03", "model.hidden=64", "training.steps=12", "training.batch_size=4"]
-    run = Run(baseline_runs.cnn_m_experiment(folder, settings), folder)
+    run = Run(baseline_experiments.cnn_m(folder, settings), folder)
     report = baseline_runs.cnn_m(run, tmp_path / "cnn_m", "test")
     lines = [json.loads(line) for line in (tmp_path / "cnn_m" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10, 12]

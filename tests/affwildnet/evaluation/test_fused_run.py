@@ -9,7 +9,8 @@ import pytest
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation import fused_run
-from affwildnet.evaluation.trained import Choices, Trained
+from affwildnet.evaluation.selection import Choices
+from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments import EXPERIMENTS
 from affwildnet.runs import card, checkpoints
 from affwildnet.runs.card import Card

@@ -8,7 +8,8 @@ import pytest
 
 from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import plots, score_tables
-from affwildnet.evaluation.trained import Choices, Trained
+from affwildnet.evaluation.selection import Choices
+from affwildnet.evaluation.trained import Trained
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir

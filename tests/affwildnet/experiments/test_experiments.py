@@ -25,10 +25,13 @@ def test_every_paper_is_registered_under_its_own_name():
     papers = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
     others = (
         "bounds",
+        "choices",
         "config",
         "costs",
         "departures",
         "descriptions",
+        "heads",
+        "network_rules",
         "networks",
         "overrides",
         "published",

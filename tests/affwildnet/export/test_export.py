@@ -203,21 +203,26 @@ def test_a_failed_export_leaves_the_earlier_one(error, plain, tmp_path, monkeypa
     assert (folder / "saved_model.pb").read_text() == "earlier"
 
 
-@pytest.mark.parametrize("kind", ["a folder of something else", "an empty folder", "a file"])
+@pytest.mark.parametrize("kind", ["a folder of something else", "a file"])
 def test_what_is_no_export_is_not_overwritten(kind, plain, tmp_path):
     folder = tmp_path / "saved"
     if kind == "a file":
         folder.write_text("thesis")
     else:
         folder.mkdir()
-        if "else" in kind:
-            (folder / "thesis.tex").write_text("thesis")
+        (folder / "thesis.tex").write_text("thesis")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(
         UserError, match=f"^{folder}: must be a new folder or an earlier export, which holds saved_model.pb"
     ):
         saved_model.write(plain, folder, PROVENANCE)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_folder_is_as_good_as_none(plain, tmp_path):
+    (tmp_path / "saved").mkdir()  # such as a process leaves that was killed at once
+    saved_model.write(plain, tmp_path / "saved", PROVENANCE)
+    assert (tmp_path / "saved/saved_model.pb").is_file()
 
 
 def test_a_place_that_cannot_be_written_is_named(plain, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from affwildnet.commands import train_command
 from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import plots
-from affwildnet.evaluation.trained import Choices
+from affwildnet.evaluation.selection import Choices
 from affwildnet.evaluation.watching import Watcher
 from affwildnet.runs import best, checkpoints, training_data
 from affwildnet.runs.json_files import read_lines
@@ -232,3 +232,23 @@ def test_a_working_directory_alone_goes_on(tiny_folder, workdir, capsys):
     assert train(Run(tiny(steps=1), tiny_folder), workdir) == 0
     assert train_command.main([f"--workdir={workdir.path}", "--gpu=-1", "--set", "training.steps=2"]) == 0
     assert [path.stem for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000001", "step-00000002"]
+
+
+def test_data_are_known_without_their_note(tmp_path, workdir):
+    run = Run(tiny(steps=1), corpus(tmp_path / "corpus"))
+    assert train(run, workdir) == 0
+    note = workdir.training_data.read_bytes()
+    workdir.training_data.unlink()
+    longer = Run(tiny(steps=2), tmp_path / "corpus")
+    assert train(longer, workdir) == 0  # the same data: the note is written again
+    assert workdir.training_data.read_bytes() == note
+    workdir.training_data.unlink()
+    shutil.rmtree(tmp_path / "corpus")
+    corpus(tmp_path / "corpus", labels=np.full((9, 2), -0.5))
+    longest = Run(tiny(steps=3), tmp_path / "corpus")
+    with pytest.raises(UserError, match=r"which holds others\. training_data\.json, which says which, is gone"):
+        train(longest, workdir)
+    with pytest.raises(UserError, match=r"the training videos are others; training_data\.json, which named them, is"):
+        scored_run.once(workdir, LATEST)
+    assert train(longest, workdir, accept_data=True) == 0
+    assert len(training_data.stored(workdir).replaced) == 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from affwildnet import models
-from affwildnet.models.checks import check
-from affwildnet.models.signature import OUTPUTS
+from affwildnet.experiments.heads import OUTPUTS
+from affwildnet.experiments.network_rules import check
 from affwildnet.runs import checkpoints
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.run import Run

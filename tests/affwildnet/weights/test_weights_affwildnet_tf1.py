@@ -1,6 +1,11 @@
 """The authors' checkpoints: networks written again in TensorFlow 1, saved by its saver, imported and compared."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,15 +13,34 @@ import tensorflow as tf
 
 from affwildnet.experiments.config import scaled
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.weights import import_weights
+from affwildnet.weights import affwildnet_tf1, import_weights, isolated
 from affwildnet.weights.affwildnet_tf1 import open_checkpoint
+from affwildnet.weights.weight_file import unreadable
+from tests.helpers.damaged_weights import mutated, outcome
 from tests.helpers.networks import numpy
+from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
 
 tf1 = tf.compat.v1
+# Cases of the fuzz test; the long form has more.
+CASES = int(os.environ.get("AFFWILDNET_FUZZ", "60"))
 SMALL = {"image_size": 32, "width": 0.05}
 NEW = {"kernel": "kernel", "bias": "bias"}
 OLD = {"kernel": "weights", "bias": "biases"}
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request, monkeypatch):
+    """Read in this process, but for the tests of the other one: that imports TensorFlow anew."""
+
+    def read(path, what, reader, library="", files=None):
+        try:
+            return affwildnet_tf1.content(path)
+        except Exception as error:
+            raise unreadable(path, what, error) from None
+
+    if "apart" not in request.node.name:
+        monkeypatch.setattr(isolated, "read", read)
 
 
 class Checkpoint:
@@ -317,3 +341,47 @@ def test_the_files_name_the_checkpoint(saved):
         opened = open_checkpoint(prefix.with_name(name), config)
         assert opened.file.shapes.keys() == checkpoint.arrays.keys()
         assert set(opened.file.checksums()) == {"model.ckpt.index", "model.ckpt.data-00000-of-00001"}
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_read_apart(tmp_path, saved):
+    """In a process of its own, with limits on memory and time that TensorFlow keeps to."""
+    config, checkpoint, prefix = saved
+    opened = open_checkpoint(prefix, config)
+    assert opened.file.shapes == {name: array.shape for name, array in checkpoint.arrays.items()}
+    for name, array in checkpoint.arrays.items():
+        np.testing.assert_array_equal(opened.file.take(name, [array.shape], name), array)
+    index = tmp_path / "m.index"
+    index.write_bytes(prefix.with_name("model.ckpt.index").read_bytes()[:100])
+    assert "must be a TensorFlow 1 checkpoint" in failure(tmp_path / "m", config)
+
+
+def test_variables_that_claim_more_than_the_files_hold():
+    affwildnet_tf1.check_claim({"x": [4]}, {"x": tf.float32}, 100)
+    with pytest.raises(ValueError, match="variables of 4,398,046,511,104 bytes in files of 100"):
+        affwildnet_tf1.check_claim({"x": [1 << 40]}, {"x": tf.float32}, 100)
+
+
+@pytest.mark.slow
+def test_mutated_checkpoints_are_read_or_refused(saved, tmp_path):
+    """Each case in a child of a process that has imported TensorFlow: a crash is an outcome like another."""
+    code = f"import sys; from {__name__} import fuzz; fuzz(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(saved[2]), str(tmp_path / "mutated"), str(CASES)]
+    outcomes = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    print("tensorflow 1", outcomes)
+    assert sum(outcomes.values()) == CASES
+    assert outcomes.keys() <= {"read", "refused", "crash", "time"}
+    assert outcomes.get("refused", 0) > CASES / 10
+
+
+def fuzz(prefix, to, cases):
+    """Print how often each outcome came of checkpoints whose index or data, in turns, is mutated."""
+    files = {ending: Path(prefix + ending).read_bytes() for ending in (".index", ".data-00000-of-00001")}
+    outcomes = {}
+    for case in range(int(cases)):
+        for number, (ending, data) in enumerate(files.items()):
+            damaged = mutated(data, np.random.default_rng([1, case])) if case % len(files) == number else data
+            Path(to + ending).write_bytes(damaged)
+        name = outcome(affwildnet_tf1.content, Path(to), sum(map(len, files.values())), "tensorflow")
+        outcomes[name] = outcomes.get(name, 0) + 1
+    print(json.dumps(outcomes))

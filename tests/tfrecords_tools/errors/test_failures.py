@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from tests.helpers.paths import ROOT
 from tfrecords_tools.commands import Parser, run
 from tfrecords_tools.errors import UserError, exit_status
 from tfrecords_tools.errors.failures import is_full_disk
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.errors.terminal import printable
 
 
@@ -60,7 +62,7 @@ def shown(error, capsys, **settings):
     ("error", "status", "parts"),
     [
         (UserError("two\n  lines"), 2, ["error: two lines"]),
-        (OSError(errno.ENOSPC, "No space left on device", "/tmp/x"), 2, ["no space is left", "/tmp/x", "MB are free"]),
+        (OSError(errno.ENOSPC, "No space left on device", "/tmp/x"), 2, ["no space is left", "/tmp/x", "B are free"]),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 2, ["the quota of the disk is used up", "Make room"]),
         (OSError(errno.EFBIG, "File too large", "x"), 2, ["larger than", "ulimit -f"]),
         (OSError(errno.EROFS, "Read-only file system", "/mnt/x"), 2, ["read-only: /mnt/x."]),
@@ -84,6 +86,16 @@ def test_an_exception_is_one_line(error, status, parts, capsys):
     assert got == status
     assert all(part in line for part in parts), line
     assert "Detected at" not in line
+
+
+def test_a_full_disk_says_how_much_room_is_needed(tmp_path, capsys):
+    def command():
+        with needing(5_000_000_000), needing(lambda: 430_000_000):  # the inner one knows better
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a/b"))
+
+    assert exit_status(command) == 2
+    line = capsys.readouterr().err
+    assert re.search(r"/a/b\. [\d,.]+ [kMG]B are free there, about 430 MB are needed\.", line), line
 
 
 def test_opencv_is_named(capsys):

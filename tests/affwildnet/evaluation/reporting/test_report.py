@@ -15,7 +15,7 @@ from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import page, plots, report_files, score_tables
 from affwildnet.evaluation.reporting.assembly import Source, assemble
 from affwildnet.evaluation.scoring import protocols
-from affwildnet.evaluation.trained import Choices
+from affwildnet.evaluation.selection import Choices
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.experiments.published import Published
 from affwildnet.runs.training_data import fingerprint

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
+from affwildnet.experiments import choices
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.models.signature import VALENCE_AROUSAL
+from affwildnet.experiments.heads import VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError, check_choice
 
 SMALLEST_IMAGE = 32  # below it, the deeper layers of every backbone see only padding
@@ -21,15 +22,20 @@ def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], h
     check_choice("backbone", config.backbone, sorted(backbones))
     check_choice("recurrent", config.recurrent, sorted(["none", *cells]))
     check_choice("head", config.head, sorted(heads))
-    check_choice("dropout_layers", config.dropout_layers, ("first", "all"))
-    check_choice("recurrent_dropout_is", config.recurrent_dropout_is, ("rate", "keep"))
-    check_choice("fusion", config.fusion, ("model", "decision"))
+    for field in ("dropout_layers", "recurrent_dropout_is", "fusion"):
+        check_choice(field, getattr(config, field), choices.CHOICES[f"model.{field}"])
     _check_numbers(config)
     _check_landmarks(config)
     _check_recurrent(config)
     _check_several(config)
     for member in config.members:
         check(member, backbones, cells, heads)
+
+
+def check_by_name(config: ModelConfig) -> None:
+    """Check as `check` does, against the names of `choices`: for that nothing is imported that builds a network."""
+    backbones, cells, heads = (choices.CHOICES[f"model.{field}"] for field in ("backbone", "recurrent", "head"))
+    check(config, backbones, [name for name in cells if name != "none"], heads)
 
 
 def _check_numbers(config: ModelConfig) -> None:

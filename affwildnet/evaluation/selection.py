@@ -1,0 +1,184 @@
+"""What is to be scored: a checkpoint of a run, and its data; found without Keras, so that errors come at once."""
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affwildnet.data.corpus import Corpus
+from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.overrides import override
+from affwildnet.runs import best, checkpoint_files, record_files, training_data
+from affwildnet.runs.run import Run
+from affwildnet.runs.training_data import TrainingData
+from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user may choose when a run is scored.
+
+    Attributes:
+      split: what is scored.
+      checkpoint: see `best.find`.
+      data_dir: the packed corpus; None is the one that the network was trained on.
+      settings: overridden fields of `EvaluationConfig`, such as "evaluation.overlap=40".
+      resamples: of the bootstrap; 0 leaves intervals out.
+      strategy: the devices to compute on; None is TensorFlow's current strategy.
+    """
+
+    split: str = "validation"
+    checkpoint: str = best.MEAN
+    data_dir: Path | None = None
+    settings: Sequence[str] = ()
+    resamples: int = 1000
+    strategy: "tf.distribute.Strategy | None" = None
+
+    def label(self, trained_on: Path) -> str:
+        """Return what is chosen other than by default, as names of files may have it: "latest-overlap=40", or "".
+
+        Args:
+          trained_on: folder of the corpus that the network was trained on.
+        """
+        parts = [] if self.checkpoint == best.MEAN else [Path(self.checkpoint).stem]
+        other = None if self.data_dir is None else Path(self.data_dir).resolve()
+        parts += [] if other in (None, trained_on.resolve()) else [f"on-{other.name}"]
+        parts += [setting.removeprefix("evaluation.") for setting in self.settings]
+        return re.sub(r"[^\w.=,+-]+", "_", "-".join(parts))[:150]
+
+
+class Selected:
+    """One checkpoint of a run, and the corpus that it is scored on.
+
+    In a run in stages it is the checkpoint of the last stage that has one of that name.
+
+    Attributes:
+      workdir: in which the checkpoint lies.
+      run: that of `workdir`, with what the user has chosen.
+      checkpoint: the `.keras` file.
+      trained_on: folder of the corpus that the network was trained on.
+    """
+
+    workdir: Workdir
+    run: Run
+    checkpoint: Path
+    trained_on: Path
+
+    def __init__(self, workdir: Workdir, choices: Choices):
+        """Raise a `UserError` if there is no such run or checkpoint, or a setting is not one of evaluation."""
+        run = workdir.open()
+        if run.stages:
+            workdir = _stage_with(workdir, choices.checkpoint)
+            run = workdir.open()
+        if strange := [setting for setting in choices.settings if not setting.startswith("evaluation.")]:
+            raise UserError(f"`set` must name a field of evaluation here. Received: {', '.join(strange)}")
+        self.workdir = workdir
+        experiment = override(run.experiment, list(choices.settings))
+        self.run = replace(run, experiment=experiment, data_dir=choices.data_dir or run.data_dir)
+        self.checkpoint = best.find(workdir, choices.checkpoint)
+        self.trained_on = run.data_dir
+        self._other_data = choices.data_dir is not None
+        self._corpora: dict[str, Corpus] = {}
+
+    @property
+    def experiment(self) -> Experiment:
+        """That of the run."""
+        return self.run.experiment
+
+    @cached_property
+    def training_data(self) -> TrainingData | None:
+        """What the network was trained on; None for a run of an earlier version."""
+        return training_data.stored(self.workdir)
+
+    @property
+    def step(self) -> int | None:
+        """The training step of the checkpoint; None for a file from elsewhere."""
+        try:
+            return json.loads(checkpoint_files.state_path(self.checkpoint).read_text("utf-8"))["step"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def corpus(self, split: str) -> Corpus:
+        """Return a split, opened once; raise a `UserError` if it cannot be."""
+        if split not in self._corpora:
+            self._corpora[split] = corpus = Corpus.of_run(self.run, split)
+            self._check_training_videos(split)
+            known = None if self._other_data else self.training_data
+            record_files.check(corpus.folder, corpus.videos, known and known.files)
+        return self._corpora[split]
+
+    def _check_training_videos(self, split: str) -> None:
+        """Raise a `UserError` if the run's own corpus has been packed again with other training videos since."""
+        if self._other_data or (self.training_data is None and self.workdir.trained_on is None):
+            return
+        train = Corpus.of_run(self.run, "train")
+        now = TrainingData.of(train.manifest, train.folder, train.videos)
+        if self.training_data is not None:
+            difference = self.training_data.difference(now)
+        elif now.fingerprint == self.workdir.trained_on:
+            difference, self.training_data = "", now  # their note is gone, but these are they
+        else:
+            difference = f"the training videos are others; {self.workdir.training_data.name}, which named them, is gone"
+        if difference:
+            raise UserError(
+                f"{self.run.data_dir}: must hold the videos that the run in {self.workdir.path} was trained on, to "
+                f"score its split {split}. Received: a corpus where {difference}. To score it on what is there now all "
+                "the same, name that corpus with `data_dir`."
+            )
+
+
+def check(workdir: Workdir, choices: Choices) -> None:
+    """Raise a `UserError` for whatever can be known to keep a run from being scored, before its network is loaded."""
+    selected = Selected(workdir, choices)
+    checkpoint_files.check_archive(selected.checkpoint)
+    selected.corpus(choices.split)
+
+
+def folds_in(workdir: Workdir) -> list[Workdir]:
+    """Return the working directory of each fold of a cross-validation, in order.
+
+    Raises:
+      UserError: if there is none, or one has not been trained.
+    """
+    begun = sorted(path for path in workdir.path.glob("fold-*") if Workdir(path).begun)
+    if not begun:
+        raise UserError(f"{workdir.path}: no fold was trained here. Train them with `train.py --fold=1` and so on.")
+    fold = Workdir(begun[0]).open().fold
+    if fold is None:
+        raise UserError(f"{begun[0]}: must hold a fold. Received: a run without folds. Use another working directory.")
+    missing = [number for number in range(1, fold.count + 1) if not workdir.of_fold(number).begun]
+    if missing:
+        raise UserError(
+            f"{workdir.path}: all {fold.count} folds must be trained. Missing: {', '.join(map(str, missing))}. "
+            f"Train {'it' if len(missing) == 1 else 'the first'} with `train.py --fold={missing[0]}`."
+        )
+    return [workdir.of_fold(number) for number in range(1, fold.count + 1)]
+
+
+def check_fusion(workdirs: Sequence[Workdir], into: Workdir) -> None:
+    """Raise a `UserError` if there are fewer than two runs to fuse, or a run was trained where the result goes."""
+    if len(workdirs) < 2:
+        raise UserError(f"`fuse` must name at least two working directories. Received: {len(workdirs)}")
+    trained = checkpoint_files.listed(into.checkpoints)
+    if trained or into.path.resolve() in [each.path.resolve() for each in workdirs]:
+        raise UserError(f"`workdir` must be a new one for the fused network. Received: {into.path}, a trained run's.")
+
+
+def _stage_with(workdir: Workdir, checkpoint: str) -> Workdir:
+    """Return the working directory of the last stage that has such a checkpoint; for a file, the one it lies in."""
+    stages = [workdir.of_stage(stage.name) for stage in reversed(workdir.open().stages)]
+    file = Path(checkpoint).resolve()
+    for stage in (stage for stage in stages if stage.begun):
+        with suppress(UserError):
+            best.find(stage, checkpoint)
+            if not file.is_file() or file.is_relative_to(stage.path.resolve()):
+                return stage
+    return workdir  # which has none, or the file is from elsewhere

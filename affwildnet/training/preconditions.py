@@ -1,0 +1,101 @@
+"""What a training needs of its settings and of files, checked before TensorFlow is loaded: that takes a while.
+
+Training checks it again, and what it needs beyond that: devices, layers, the contents of checkpoints.
+"""
+
+from pathlib import Path
+
+from affwildnet.data import corpus_needs
+from affwildnet.data.corpus import Corpus
+from affwildnet.experiments import bounds, choices, network_rules
+from affwildnet.experiments.config import Experiment
+from affwildnet.runs import checkpoint_files, record_files, training_data
+from affwildnet.runs.run import Run
+from affwildnet.runs.training_data import TrainingData
+from affwildnet.runs.workdir import Workdir
+from affwildnet.training import memory
+from affwildnet.training.patterns import INIT
+from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import check_place
+
+HOW_TO_GIVE = (
+    "Weights are given with --set training.init=FILE.keras; `python -m affwildnet.weights import` writes such files."
+)
+
+
+def check(run: Run, workdir: Workdir, stage: str = "", accept_data: bool = False, alone: bool = True) -> None:
+    """Raise a `UserError` for whatever can be known to keep a run from being trained.
+
+    Args:
+      run, workdir, stage, accept_data: see `stages.train`.
+      alone: whether one device trains it: several share a batch, and its memory.
+    """
+    experiment = run.experiment
+    network_rules.check_by_name(experiment.model)
+    for part in ("training", "evaluation"):
+        bounds.check_all(getattr(experiment, part), part)
+        choices.check_all(getattr(experiment, part), part)
+    check_labels(experiment)
+    runs = chosen(run, stage)
+    if alone:
+        memory.check_batch(experiment)
+    check_place(workdir.path)
+    corpus = Corpus.of_run(run, "train")
+    corpus_needs.check(experiment, corpus.manifest, corpus.folder)
+    workdir.check(run)
+    workdir.check_free("trainer")
+    data = TrainingData.of(corpus.manifest, corpus.folder, corpus.videos)
+    for each in runs:
+        own = workdir.of_stage(each.stage.name) if each.stage else workdir
+        own.check(each)
+        if not checkpoint_files.listed(own.checkpoints):
+            check_init(each)
+        elif not accept_data:
+            training_data.check(own, data)
+        known = training_data.stored(own)
+        record_files.check(corpus.folder, corpus.videos, known and known.files)
+
+
+def chosen(run: Run, stage: str) -> list[Run]:
+    """Return the runs that are trained one after the other: those of all stages, or of one, or the run itself.
+
+    Raises:
+      UserError: if the run has no stage of that name.
+    """
+    names = [each.name for each in run.stages]
+    if not names:
+        if stage:
+            raise UserError(
+                f"`stage` needs an experiment with stages. Received: {stage}; {run.experiment.name} has none."
+            )
+        return [run]
+    if stage:
+        check_choice("stage", stage, names)
+    return [run.of_stage(each) for each in run.stages if stage in ("", each.name)]
+
+
+def check_labels(experiment: Experiment) -> None:
+    """Raise a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
+    head, loss, balance = experiment.model.head, experiment.training.loss, experiment.training.balance
+    if (head == "expression") != (loss == "cross_entropy"):
+        raise UserError(
+            "`model.head` expression goes with `training.loss` cross_entropy, valence_arousal with ccc or mse. "
+            f"Received: {head} with {loss}. Change one with --set, or choose another experiment than {experiment.name}."
+        )
+    if head == "expression" and balance:
+        raise UserError(
+            "`training.balance` is of the quadrants of valence and arousal, and must be empty for expressions. "
+            f"Received: {', '.join(f'{share:g}' for share in balance)}. Leave it out with --set training.balance="
+        )
+
+
+def check_init(run: Run) -> None:
+    """Raise a `UserError` if a run starts from the file `training.init` and there is none."""
+    config, stage = run.experiment.training, run.stage
+    if stage and not any(source == INIT for _, source in stage.starts):
+        return
+    if stage and not config.init:
+        weights = f"; the paper's are {config.pretrained}" if config.pretrained else ""
+        raise UserError(f"Stage {stage.name} starts from the weights of a file{weights}. Received: none. {HOW_TO_GIVE}")
+    if config.init and not Path(config.init).is_file():
+        raise UserError(f"`training.init` must be a .keras file. Received: {config.init}, which is not there.")
