@@ -217,13 +217,7 @@ def _estimated(layout: Layout, source: Path, corpus: Path, options: PackOptions,
     import_tensorflow()
     from tfrecords_tools.study import delay_report
 
-    found = {rater["name"]: rater["landmarks"] for rater in delay_report.report(corpus)["raters"]}
-    unknown = [name for name, delay in found.items() if delay is None]
-    if unknown:
-        raise UserError(
-            f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or too short. Give the seconds."
-        )
-    return {name: round(delay["seconds"], 2) for name, delay in found.items()}
+    return delay_report.chosen(delay_report.report(corpus))
 
 
 def _one_of(said: Iterable[str]) -> str:

@@ -5,6 +5,9 @@ the reaction lag of evaluators", IEEE Transactions on Affective Computing, 2015)
 landmarks, by the canonical correlation of their first principal components with the shifted annotation (ijcv2019
 section 3.5 has that of all coordinates, which fits short parts whatever the shift is), or against the other raters, by
 the correlation with their mean, which gives the delay relative to theirs.
+
+Slow curves correlate with anything, the more the shorter they are: every estimate comes with what chance gives, the best
+correlation of the same annotations shifted in a circle by more than a reaction takes.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +22,10 @@ PART = 20.0
 _FEWEST_FRAMES = 50
 _COMPONENTS = 16
 _LEVEL = 1.96
+# Shifts in a circle, of which none may correlate better: p is 0.05 then.
+_SURROGATES = 19
+# Seconds between the lags that are tried for chance, and the least length of a recording that is shifted in a circle.
+_COARSE, _SHIFTABLE = 0.5, 3 * LONGEST
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,10 @@ class Delay:
       low, high: its 95 % interval, from a jackknife over parts of the videos; None from fewer than three parts.
       correlation: at that delay; 0 shift gives `undelayed`.
       undelayed: correlation without a shift.
+      rests_on: seconds of annotation.
+      chance: the best correlation, at any delay, of 19 circular shifts of the annotations; None where they are shorter
+        than 18 s, so that they cannot be shifted away from what they were a reaction to.
+      p: share of the shifts, the real one counted, that correlate at least as well; None likewise.
     """
 
     seconds: float
@@ -54,6 +65,9 @@ class Delay:
     high: float | None
     correlation: float
     undelayed: float
+    rests_on: float
+    chance: float | None
+    p: float | None
 
 
 def against_landmarks(recordings: Sequence[Recording]) -> Delay | None:
@@ -71,15 +85,10 @@ def against_raters(recordings: Sequence[Recording]) -> Delay | None:
 def _delay(
     recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
 ) -> Delay | None:
-    curves, sizes = [], []
-    for part in _parts(recordings):
-        curve = [correlation(part, round(lag * part.rate)) for lag in lags]
-        if all(value is not None for value in curve):
-            curves.append(np.arctanh(np.clip(curve, -0.999, 0.999)))  # Fisher's z, which may be averaged
-            sizes.append(len(part.values))
-    if not curves:
+    recordings = [_reduced(each) for each in recordings]
+    curves, sizes = _curves(recordings, lags, correlation)
+    if not len(curves):
         return None
-    curves, sizes = np.array(curves), np.array(sizes, np.float64)
     pooled = sizes @ curves / sizes.sum()
     seconds = _peak(lags, pooled)
     low = high = None
@@ -91,15 +100,65 @@ def _delay(
         spread = np.sqrt((n - 1) / n * np.sum((np.array(without) - np.mean(without)) ** 2))
         low, high = seconds - _LEVEL * spread, seconds + _LEVEL * spread
     at, zero = np.abs(lags - seconds).argmin(), np.abs(lags).argmin()
-    return Delay(float(seconds), low, high, float(np.tanh(pooled[at])), float(np.tanh(pooled[zero])))
+    chance, p = _by_chance(recordings, lags, correlation)
+    rests_on = sum(int((~np.isnan(each.values)).sum()) / each.rate for each in recordings)
+    return Delay(
+        float(seconds), low, high, float(np.tanh(pooled[at])), float(np.tanh(pooled[zero])), rests_on, chance, p
+    )
+
+
+def _curves(
+    recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (P, lags) Fisher's z, which may be averaged, of each part for which it is defined, and (P,) their sizes."""
+    curves, sizes = [], []
+    for part in _parts(recordings):
+        curve = [correlation(part, round(lag * part.rate)) for lag in lags]
+        if all(value is not None for value in curve):
+            curves.append(np.arctanh(np.clip(curve, -0.999, 0.999)))
+            sizes.append(len(part.values))
+    return np.array(curves), np.array(sizes, np.float64)
+
+
+def _by_chance(
+    recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
+) -> tuple[float | None, float | None]:
+    """Return the best correlation of annotations that are shifted in a circle, and the p of the real ones."""
+    long = [each for each in recordings if len(each.values) >= _SHIFTABLE * each.rate]
+    coarse = lags[:: max(1, round(_COARSE / (lags[1] - lags[0])))]
+
+    def best(turned: Sequence[Recording]) -> float:
+        curves, sizes = _curves(turned, coarse, correlation)
+        return float((sizes @ curves / sizes.sum()).max()) if len(curves) else -np.inf
+
+    real = best(long)
+    if not np.isfinite(real):
+        return None, None
+    shifted = []
+    for share in np.linspace(0, 1, _SURROGATES):
+        shifted.append(best([_turned(each, share) for each in long]))
+    return float(np.tanh(max(shifted))), (1 + sum(value >= real for value in shifted)) / (1 + _SURROGATES)
+
+
+def _turned(recording: Recording, share: float) -> Recording:
+    """Shift an annotation in a circle, by more than the longest delay in either direction."""
+    least = round(LONGEST * recording.rate) + 1
+    return replace(
+        recording, values=np.roll(recording.values, least + round(share * (len(recording.values) - 2 * least)))
+    )
+
+
+def _reduced(recording: Recording) -> Recording:
+    """Reduce the landmarks to their components."""
+    if recording.landmarks is None:
+        return recording
+    return replace(recording, landmarks=_components(recording.landmarks))
 
 
 def _parts(recordings: Sequence[Recording]) -> list[Recording]:
-    """Cut the recordings into parts, each long against the longest delay, landmarks reduced to their components."""
+    """Cut the recordings into parts, each long against the longest delay."""
     found = []
     for each in recordings:
-        if each.landmarks is not None:
-            each = replace(each, landmarks=_components(each.landmarks))
         number = max(1, int(len(each.values) / (each.rate * PART)))
         for places in np.array_split(np.arange(len(each.values)), number):
             take = slice(places[0], places[-1] + 1)

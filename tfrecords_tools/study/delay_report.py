@@ -1,20 +1,26 @@
 """Report the reaction delay of each annotator of a packed corpus: behind the landmarks, and behind the others."""
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.labels import nearest
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study.delay import STEP, Delay, Recording, against_landmarks, against_raters
 
+_log = logging.getLogger(__name__)
+
 RATE = 2 / STEP  # values per second, so that every shift is a whole number of them
 # Seconds; where the nearest frame with a face is further away, there is no value.
 _GAP = 0.1
 LABEL = "label"
+# Of an estimated delay that is used: 1 in 20.
+LARGEST_P = 0.05
 
 
 def report(folder: str | Path) -> dict:
@@ -48,10 +54,48 @@ def report(folder: str | Path) -> dict:
     return {"corpus": packed.name, "shifted": packed.delays, "raters": raters}
 
 
+def chosen(found: dict) -> dict[str, float]:
+    """Return each annotator's delay behind the landmarks in seconds, of what `report` returns; log what it rests on.
+
+    Raises:
+      UserError: if one cannot be estimated, or cannot be told from chance.
+    """
+    delays = {rater["name"]: rater["landmarks"] for rater in found["raters"]}
+    unknown = [name for name, delay in delays.items() if delay is None]
+    if unknown:
+        raise UserError(
+            f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or too short. Give the seconds."
+        )
+    for name, delay in delays.items():
+        if delay["p"] is None:
+            raise UserError(
+                f"`delay` of {name} cannot be told from chance: that needs videos of 18 s or more. Received: "
+                f"{delay['rests_on']:.0f} s in all, shorter ones. Give the seconds."
+            )
+        if delay["p"] > LARGEST_P:
+            raise UserError(
+                f"`delay` of {name} cannot be told from chance. Received: a correlation of {delay['correlation']:.2f} "
+                f"at {delay['seconds']:.2f} s; the same annotations at other times reach {delay['chance']:.2f}. Give the "
+                "seconds, or more and longer videos."
+            )
+    for name, delay in delays.items():
+        few = (
+            "" if delay["low"] is not None else "; less than a minute, so that there is no interval: take it with care"
+        )
+        interval = "" if delay["low"] is None else f" ({delay['low']:.2f} to {delay['high']:.2f})"
+        _log.info(
+            f"delay of {name}: {delay['seconds']:.2f} s{interval}, estimated from {delay['rests_on']:.0f} s of "
+            f"annotation; correlation {delay['correlation']:.2f}, by chance {delay['chance']:.2f}{few}"
+        )
+    return {name: round(delay["seconds"], 2) for name, delay in delays.items()}
+
+
 def table(found: dict) -> str:
     """Return what `report` returns as lines of text."""
     width = max(len(rater["name"]) for rater in found["raters"]) + 2
-    lines = ["reaction delay in seconds, with its 95 % interval, and the correlation there and without a shift"]
+    lines = [
+        "reaction delay in seconds, with its 95 % interval, and the correlation there, without a shift, and by chance"
+    ]
     lines.append(f"{'annotator':<{max(width, 11)}}{'behind the landmarks':<38}{'behind the other annotators':<38}")
     for rater in found["raters"]:
         cells = "".join(f"{_cell(rater[kind]):<38}" for kind in ("landmarks", "others"))
@@ -59,6 +103,7 @@ def table(found: dict) -> str:
     if found["shifted"]:
         shifts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in found["shifted"].items())
         lines.append(f"the corpus's labels have been brought forward already: {shifts}")
+    lines.append("by chance: the best of 19 circular shifts of the annotations, at any delay")
     lines.append("-: not defined (constant, too short, or one annotator alone)")
     return "\n".join(lines)
 
@@ -86,4 +131,5 @@ def _cell(delay: dict | None) -> str:
     if delay is None:
         return "-"
     interval = "" if delay["low"] is None else f" ({delay['low']:.2f} to {delay['high']:.2f})"
-    return f"{delay['seconds']:.2f}{interval}, r {delay['correlation']:.2f}, {delay['undelayed']:.2f}"
+    chance = "-" if delay["chance"] is None else f"{delay['chance']:.2f}"
+    return f"{delay['seconds']:.2f}{interval}, r {delay['correlation']:.2f}, {delay['undelayed']:.2f}, {chance}"

@@ -209,7 +209,8 @@ def test_what_is_no_delay_is_refused(annotated, tmp_path, capsys, text):
 
 
 def test_estimated_delays_are_those_behind_the_landmarks(annotated, tmp_path, monkeypatch):
-    raters = [{"name": name, "landmarks": {"seconds": seconds + 0.001}} for name, seconds in RATERS.items()]
+    rest = {"low": None, "high": None, "correlation": 0.9, "undelayed": 0.5, "rests_on": 40.0, "chance": 0.3, "p": 0.05}
+    raters = [{"name": name, "landmarks": {"seconds": seconds + 0.001, **rest}} for name, seconds in RATERS.items()]
     looked_at = []
 
     def report(folder):

@@ -1,5 +1,7 @@
 """Reaction delays that are known, found again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,20 @@ def test_one_short_video_has_an_estimate_without_an_interval():
     found = against_raters([video(0.5, 2, frames=600)])
     assert found.seconds == pytest.approx(-0.5, abs=0.15)
     assert found.low is None
+
+
+def test_a_delay_is_told_from_chance_or_not():
+    follows = against_landmarks([video(1.2, 1)])
+    assert follows.p == 0.05
+    assert follows.chance < follows.correlation
+    assert follows.rests_on == pytest.approx(120)
+    slow = [smooth(3000, np.random.default_rng(99 + seed), 400) for seed in range(3)]
+    nothing = [replace(video(1.2, seed), values=values) for seed, values in enumerate(slow)]
+    apart = [against_landmarks([each]) for each in nothing]
+    assert all(each.p > 0.05 for each in apart)
+    assert max(each.correlation for each in apart) > 0.4  # slow curves correlate with anything
+
+
+def test_chance_is_not_known_for_a_clip_that_is_hardly_longer_than_a_delay():
+    short = against_landmarks([video(0.5, 2, frames=round(17 * RATE))])
+    assert (short.chance, short.p, short.low) == (None, None, None)

@@ -8,6 +8,7 @@ import pytest
 from tests.helpers.corpora import FPS
 from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools.cli import main
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.study import delay_report
 from tfrecords_tools.study.agreement_report import report
 
@@ -43,6 +44,20 @@ def test_each_raters_delay_is_found_from_the_records(corpus):
         assert found[name]["landmarks"]["seconds"] == pytest.approx(DELAYS[name], abs=0.1)
     assert found["ann"]["others"]["seconds"] == pytest.approx(-1.5, abs=0.4)
     assert found["odd"]["landmarks"]["correlation"] < 0.9 < found["ann"]["landmarks"]["correlation"]
+
+
+def test_a_delay_that_cannot_be_told_from_chance_is_not_chosen(corpus, caplog):
+    found = delay_report.report(corpus)
+    with pytest.raises(UserError, match=r"`delay` of odd cannot be told from chance\. Received: a correlation of 0\."):
+        delay_report.chosen(found)
+    found["raters"] = [rater for rater in found["raters"] if rater["name"] != "odd"]
+    caplog.set_level("INFO")
+    assert delay_report.chosen(found) == pytest.approx({"ann": 1.0, "ben": 2.5, "cleo": 2.5}, abs=0.1)
+    assert "estimated from " in caplog.text
+    assert "by chance" in caplog.text
+    found["raters"][1]["landmarks"].update(chance=None, p=None)
+    with pytest.raises(UserError, match="of ben cannot be told from chance: that needs videos of 18 s or more"):
+        delay_report.chosen(found)
 
 
 def test_the_command_shows_delays_and_reliability_and_keeps_them(corpus, tmp_path, capsys):
