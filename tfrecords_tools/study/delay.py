@@ -6,8 +6,8 @@ landmarks, by the canonical correlation of their first principal components with
 section 3.5 has that of all coordinates, which fits short parts whatever the shift is), or against the other raters, by
 the correlation with their mean, which gives the delay relative to theirs.
 
-Slow curves correlate with anything, the more the shorter they are: every estimate comes with what chance gives, the best
-correlation of the same annotations shifted in a circle by more than a reaction takes.
+Slow curves correlate with anything, the more the shorter they are: every estimate comes with what chance gives, the
+best correlation of the same annotations shifted in a circle by more than a reaction takes.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ def _delay(
 def _curves(
     recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (P, lags) Fisher's z, which may be averaged, of each part for which it is defined, and (P,) their sizes."""
+    """Return (P, lags) Fisher's z, which may be averaged, of each part that has a correlation, and (P,) their sizes."""
     curves, sizes = [], []
     for part in _parts(recordings):
         curve = [correlation(part, round(lag * part.rate)) for lag in lags]
@@ -143,9 +143,8 @@ def _by_chance(
 def _turned(recording: Recording, share: float) -> Recording:
     """Shift an annotation in a circle, by more than the longest delay in either direction."""
     least = round(LONGEST * recording.rate) + 1
-    return replace(
-        recording, values=np.roll(recording.values, least + round(share * (len(recording.values) - 2 * least)))
-    )
+    shift = least + round(share * (len(recording.values) - 2 * least))
+    return replace(recording, values=np.roll(recording.values, shift))
 
 
 def _reduced(recording: Recording) -> Recording:

@@ -75,8 +75,8 @@ def chosen(found: dict) -> dict[str, float]:
         if delay["p"] > LARGEST_P:
             raise UserError(
                 f"`delay` of {name} cannot be told from chance. Received: a correlation of {delay['correlation']:.2f} "
-                f"at {delay['seconds']:.2f} s; the same annotations at other times reach {delay['chance']:.2f}. Give the "
-                "seconds, or more and longer videos."
+                f"at {delay['seconds']:.2f} s; the same annotations at other times reach {delay['chance']:.2f}. Give "
+                "the seconds, or more and longer videos."
             )
     for name, delay in delays.items():
         few = (
