@@ -161,3 +161,11 @@ def test_a_broken_image_is_named(tmp_path):
 def test_arguments_out_of_range_are_errors(tmp_path, arguments, match):
     with pytest.raises(UserError, match=match):
         list(read_frames(video(tmp_path / "clip.mp4", 3, 25), **arguments))
+
+
+def test_links_to_nothing_and_folders_are_no_images(tmp_path):
+    path = folder(tmp_path / "clip", ["1.png", "4.png"])
+    (path / "2.png").symlink_to(tmp_path / "gone")
+    (path / "3.png").mkdir()
+    (path / ".ipynb_checkpoints").mkdir()
+    assert [frame.number for frame in read_frames(path)] == [1, 4]
