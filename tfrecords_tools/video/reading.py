@@ -10,6 +10,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video.images import IMAGE_FPS, check_name, image_files, read_image
+from tfrecords_tools.video.other_decoder import decode
 from tfrecords_tools.video.timeline import read_timeline
 
 # The errors below report broken files; the decoder's own messages would hide them.
@@ -163,7 +164,8 @@ class _Video:
 
     def __iter__(self) -> Iterator[Frame]:
         capture = _open(self._path)
-        self._numbering = numbering = read_timeline(self._path).numbering(*self._rows)
+        line = read_timeline(self._path)
+        self._numbering = numbering = line.numbering(*self._rows)
         scale = _scale(capture)
         failures, most = 0, numbering.remaining or _PATIENCE
         try:
@@ -186,9 +188,18 @@ class _Video:
                     yield Frame(number, timestamp, _square(image, scale), number, scale)
         finally:
             capture.release()
+        if numbering.decoded == 0 and len(line.times):
+            self._numbering = numbering = line.numbering(*self._rows)
+            for number, timestamp, image in decode(self._path, line, numbering):
+                if self._begin is None or timestamp >= self._begin:
+                    yield Frame(number, timestamp, _square(image, scale), number, scale)
         numbering.end()
         if numbering.decoded == 0:
-            raise UserError(f"{self._path}: no frame of this video decodes. Check that it plays, or remove it.")
+            coding = f" ({line.codec})" if line.codec else ""
+            raise UserError(
+                f"{self._path}: no frame of this video{coding} decodes. Check that it plays, convert it to H.264, or "
+                "remove it."
+            )
 
 
 class _Images:

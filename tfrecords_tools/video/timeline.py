@@ -47,6 +47,8 @@ class Timeline:
       counted: frames by the container's own count, 0 where it has none.
       by_packets: whether each packet is a frame.
       end: seconds at which the last frame has been shown, by the container; 0 where it does not say.
+      counts_dropped: whether that count includes frames that were dropped and have no packet, as in an AVI.
+      codec: name of the video's coding, "" where it is not known.
       guessed_delay: seconds from the coding of a frame to its showing, where they are guessed from the first packets:
         in an AVI.
     """
@@ -58,6 +60,8 @@ class Timeline:
     by_packets: bool = False
     end: float = 0.0
     guessed_delay: float = 0.0
+    counts_dropped: bool = False
+    codec: str = ""
 
     def steps(self) -> np.ndarray | None:
         """Return (n - 1,) the periods from one coded frame to the next, None where they are not whole."""
@@ -83,7 +87,7 @@ class Timeline:
         if self.counted == 0:
             by_periods = missing <= MOST_MISSING * coded and steps.max() <= LONGEST_GAP
         else:  # further ones may be missing at the end
-            by_periods = missing <= beyond and missing <= coded
+            by_periods = self.counts_dropped and missing <= beyond and missing <= coded
         if rows is None or rows < coded + may_be_fewer:
             return by_periods
         to_packets, to_periods = abs(rows - coded), abs(rows - coded - missing)
@@ -161,7 +165,7 @@ class Numbering:
                 seconds = self._after_last(place)
             self._place = min(place, len(self._times))
         else:
-            self.number, self._place = self._number_at(place), place
+            self.number, self._place, seconds = self._number_at(place), place, self._times[place]
         self.decoded += 1
         self._time = float(seconds)
         return self.number, self._time
@@ -230,17 +234,19 @@ def read_timeline(path: Path) -> Timeline:
                 return Timeline()
             stream = container.streams.video[0]
             zero = file_zero(container)
-            times, delay = _packet_times(av, container, stream)
+            times, delay, unshown = _packet_times(av, container, stream)
             start = 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base)
             rate = stream.guessed_rate or stream.average_rate
             return Timeline(
                 times - zero,
                 start - zero,
                 float(1 / rate) if rate else 0.0,
-                stream.frames,
+                max(0, stream.frames - unshown),
                 container.format.name not in _WITHOUT_ZERO,
                 _end(container, stream),
                 delay if container.format.name == "avi" else 0.0,
+                container.format.name == "avi",
+                stream.codec_context.codec.canonical_name,
             )
     except (av.FFmpegError, OSError, ValueError):
         return Timeline()
@@ -261,23 +267,27 @@ def file_zero(container) -> float:
 
 def _end(container, stream) -> float:
     """Return the seconds from the container's zero at which its video ends, 0 where that is not known."""
-    if stream.duration and container.format.name not in _WITHOUT_ZERO:
+    if stream.duration and stream.frames:  # where frames are not counted, it may be that of the whole file
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
     if container.duration and len(container.streams) == 1:  # otherwise it may be the end of the sound
         return container.duration / 1_000_000
     return 0.0
 
 
-def _packet_times(av, container, stream) -> tuple[np.ndarray, float]:
-    """Return the sorted seconds of a stream's packets, and those from coding to showing where they are always the same.
+def _packet_times(av, container, stream) -> tuple[np.ndarray, float, int]:
+    """Return the sorted seconds of a stream's packets, those from coding to showing, and how many are never shown.
+
+    Seconds from coding to showing are 0 unless they are always the same.
 
     Leave out frames that are coded after a key frame the stream begins with and shown before it: they need others that
     were cut off.
     """
-    found = []
+    found, unshown = [], 0
     try:
         for packet in container.demux(stream):
-            if not packet.is_discard and packet.size:
+            if packet.is_discard:  # before the beginning that an MP4 was cut to
+                unshown += 1
+            elif packet.size:
                 found.append((packet.pts, packet.dts, packet.is_keyframe))
     except (av.FFmpegError, OSError, ValueError):
         pass  # the packets before the damage
@@ -288,9 +298,9 @@ def _packet_times(av, container, stream) -> tuple[np.ndarray, float]:
     ticks = [coded if in_order and coded is not None else shown for shown, coded, _ in found]
     times = np.unique(np.array([tick for tick in ticks if tick is not None], np.int64))
     if not found or ticks[0] is None:
-        return times * float(stream.time_base), 0.0
+        return times * float(stream.time_base), 0.0, unshown
     if found[0][2] and (leading := int((times < ticks[0]).sum())) <= MOST_LEADING:
-        times = times[leading:]
+        times, unshown = times[leading:], unshown + leading
     delays = {None if None in (tick, coded) else tick - coded for tick, (_, coded, _) in zip(ticks, found, strict=True)}
     delay = max(0, delays.pop()) if len(delays) == 1 and None not in delays else 0  # frames that are not reordered
-    return times * float(stream.time_base), delay * float(stream.time_base)
+    return times * float(stream.time_base), delay * float(stream.time_base), unshown

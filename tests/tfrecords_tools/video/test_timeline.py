@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.awkward_videos import at, cut_off, damage, number_in, numbered, turn, write_video
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.video import reading
 from tfrecords_tools.video.reading import read_frames
 from tfrecords_tools.video.timeline import Numbering, Timeline, read_timeline
 
@@ -208,3 +209,54 @@ def test_an_image_of_an_impossible_size_is_an_error(tmp_path):
     (tmp_path / "images" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
     with pytest.raises(UserError, match=r"1\.png: not a readable image"):
         list(read_frames(tmp_path / "images"))
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("flv", "flv1"), ("wmv", "wmv2"), ("3gp", "mpeg4"), ("m2ts", "libx264"), ("mts", "libx264")]
+)
+def test_of_a_whole_video_nothing_is_lost(suffix, codec, sound, tmp_path):
+    path = write_video(tmp_path / f"clip.{suffix}", at(25, 30), codec=codec, fps=25, group=12, sound=sound)
+    found, frames = read(path)
+    assert [(number, shown) for number, shown, _ in found] == [(n, n) for n in range(1, 31)]
+    assert frames.lost == 0
+
+
+def test_what_an_mp4_was_cut_to_is_not_lost(tmp_path):
+    # The first frames lie before the container's zero: players do not show them, and no label counts them.
+    path = write_video(tmp_path / "clip.mp4", at(FPS, COUNT, start=-0.1), without=[30])
+    found, frames = read(path)
+    assert [number for number, _, _ in found] == list(range(1, len(found) + 1))
+    assert (found[0][1:], frames.lost) == ((4, 0.0), 0)
+
+
+@pytest.mark.parametrize("damaged", [(), (5, 20)])
+def test_what_opencv_has_no_decoder_for_is_decoded_all_the_same(damaged, tmp_path, monkeypatch):
+    path = damage(write_video(tmp_path / "clip.mp4", at(FPS, COUNT), aspect="4/3"), damaged)
+    expected = list(read_frames(path))
+
+    class Capture:  # of a build without the decoder, as all of AV1 are
+        def __init__(self, capture):
+            self._capture = capture
+
+        def grab(self):
+            return False
+
+        def __getattr__(self, name):
+            return getattr(self._capture, name)
+
+    opened = reading._open
+    monkeypatch.setattr(reading, "_open", lambda path: Capture(opened(path)))
+    frames = read_frames(path)
+    found = list(frames)
+    assert frames.lost == len(damaged)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.number, one.timestamp, one.scale) == (other.number, other.timestamp, other.scale)
+        assert np.abs(one.image.astype(int) - other.image).mean() < 3
+
+
+def test_av1_is_read(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", at(25, 10), codec="libsvtav1", fps=25, group=10)
+    found, _ = read(path)
+    assert [(number, shown) for number, shown, _ in found] == [(n, n) for n in range(1, 11)]
+    np.testing.assert_allclose([time for _, _, time in found], at(25, 10), atol=1e-3)
