@@ -43,12 +43,16 @@ LAYERS = (
     ("affwildnet.weights", "affwildnet.training"),
     ("affwildnet.evaluation",),
     ("affwildnet.predict", "affwildnet.export", "affwildnet.baselines"),
+    ("affwildnet.reproduce",),
     ("affwildnet.commands",),
     (
         "train",
         "evaluate",
         "affwildnet.__main__",
-        *(f"affwildnet.{name}.__main__" for name in ("baselines", "experiments", "export", "predict", "weights")),
+        *(
+            f"affwildnet.{name}.__main__"
+            for name in ("baselines", "experiments", "export", "predict", "reproduce", "weights")
+        ),
     ),
 )
 # These call everything.

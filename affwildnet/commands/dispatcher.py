@@ -17,6 +17,7 @@ NETWORKS = {
     "predict": "predict valence and arousal of videos, images or a camera",
     "export": "write a trained network for other programs: SavedModel, ONNX, TFLite",
     "baselines": "train and score SIFT + SVR and CNN-M",
+    "reproduce": "run every row of a paper's table, and set the scores beside the published ones",
 }
 
 

@@ -94,17 +94,20 @@ def _check(members: Sequence[Member]) -> None:
 def _experiment(members: Sequence[Member]) -> Experiment:
     """Return the first member's with the fused network; a paper's own fusion of these networks keeps name and rows."""
     models = tuple(member.trained.experiment.model for member in members)
+    names = [member.trained.experiment.name for member in members]
+    papers = tuple(experiments.EXPERIMENTS[name].model for name in names if name in experiments.EXPERIMENTS)
+    training = replace(members[0].trained.experiment.training, stages=())
     for published in experiments.EXPERIMENTS.values():
-        if published.model.fusion == "decision" and published.model.members == models:
-            return published
+        if published.model.fusion == "decision" and published.model.members == papers:
+            fused = replace(published.model, members=models, image_size=models[0].image_size)
+            return replace(published, model=fused, training=training)
     first = members[0].trained.experiment
-    names = " + ".join(member.trained.experiment.name for member in members)
     return replace(
         first,
         name="decision_fusion",
-        title=f"Weighted mean of the predictions of {names}",
+        title=f"Weighted mean of the predictions of {' + '.join(names)}",
         model=ModelConfig(members=models, fusion="decision", image_size=first.model.image_size, hidden=()),
-        training=replace(first.training, stages=()),
+        training=training,
         published=(),
         notes="",
     )

@@ -1,7 +1,6 @@
 """What is to be scored: a checkpoint of a run, and its data; found without Keras, so that errors come at once."""
 
 import json
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from affwildnet.data.corpus import Corpus
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.runs import best, checkpoint_files, record_files, training_data
+from affwildnet.runs import best, checkpoint_files, record_files, report_names, training_data
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
@@ -48,11 +47,9 @@ class Choices:
         Args:
           trained_on: folder of the corpus that the network was trained on.
         """
-        parts = [] if self.checkpoint == best.MEAN else [Path(self.checkpoint).stem]
         other = None if self.data_dir is None else Path(self.data_dir).resolve()
-        parts += [] if other in (None, trained_on.resolve()) else [f"on-{other.name}"]
-        parts += [setting.removeprefix("evaluation.") for setting in self.settings]
-        return re.sub(r"[^\w.=,+-]+", "_", "-".join(parts))[:150]
+        corpus = "" if other in (None, trained_on.resolve()) else other.name
+        return report_names.label(self.checkpoint, self.settings, corpus)
 
 
 class Selected:

@@ -17,6 +17,7 @@ _OF_THE_RUN = (
     "training.jit_compile",
     "evaluation.batch_size",
     "evaluation.patience",
+    "evaluation.post_process",  # compared by what was done
     "published",
     "name",
     "title",

@@ -7,6 +7,7 @@ from affwildnet.evaluation.reporting import page, plots, submissions, worst_mome
 from affwildnet.evaluation.reporting.learning_curves import Progress
 from affwildnet.evaluation.reporting.report import Report
 from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.runs import report_names
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import whole
@@ -33,7 +34,7 @@ def write(
       workdir: where the files go; its logs give the learning curves.
     """
     workdir = Workdir.at(workdir)
-    stem = f"report-{evaluation.split}{f'-{choices}' if choices else ''}"
+    stem = report_names.stem(evaluation.split, choices)
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
     paths = plots.draw(evaluation, Progress.of(workdir, report.step), names)
     for name in names.keys() - paths.keys():

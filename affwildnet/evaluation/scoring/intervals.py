@@ -195,6 +195,15 @@ def weights(count: int, resamples: int, seed: int = SEED) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
 
 
+def resampled(parts: Sequence[Part], resamples: int = 1000, seed: int = SEED) -> ScoreArrays | None:
+    """Return each score (resamples,) of the resamples; None with fewer than two parts.
+
+    The same number of parts, of resamples and the same seed draw the same videos, so that the scores of several
+    networks on the same videos are paired.
+    """
+    return _resampled(parts, weights(len(parts), resamples, seed)) if len(parts) > 1 else None
+
+
 def _merged(parts: Sequence[Part]) -> Part:
     total = parts[0]
     for part in parts[1:]:

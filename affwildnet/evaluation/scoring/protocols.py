@@ -21,11 +21,11 @@ from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.scoring.regions import EMPTY, RegionError
 from affwildnet.evaluation.scoring.video_scores import VideoScores
 from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.metrics import Moments, Reasons, ScoreKey, Scores, plain
+from affwildnet.metrics import Moments, Reasons, ScoreArrays, ScoreKey, Scores, plain
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
-__all__ = ["MODULES", "Scored", "Undefined", "gather", "paired", "ranking", "score"]
+__all__ = ["MODULES", "Scored", "Undefined", "gather", "paired", "ranking", "resampled", "score"]
 
 MODULES = {"frames": frames, "utterances": utterances, "folds": fold_scores, "videos": videos}
 REGIONS = "regions"
@@ -157,6 +157,16 @@ def paired(
 ) -> Differences:
     """Return the differences of two evaluations of the same videos under a protocol; see `intervals.paired`."""
     return intervals.paired(first, second, lambda evaluation: _parts(evaluation, protocol, config), resamples)
+
+
+def resampled(
+    evaluation: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000
+) -> ScoreArrays | None:
+    """Return the scores of resamples of the videos, see `intervals.resampled`; raise as `score`.
+
+    Evaluations of the same videos in the same order are scored on the same resamples.
+    """
+    return intervals.resampled(_parts(evaluation, protocol, config), resamples)
 
 
 def _parts(evaluation: Evaluation, protocol: str, config: EvaluationConfig) -> Sequence[Moments | Confusion]:

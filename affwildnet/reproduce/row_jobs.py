@@ -1,0 +1,364 @@
+"""What has to be run for a table: a job for each network, in order, each step a command line."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from affwildnet.data import corpus_needs
+from affwildnet.evaluation.reporting.published_corpora import FOLDS, dataset_of
+from affwildnet.experiments import EXPERIMENTS
+from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.overrides import override
+from affwildnet.experiments.published import Published, Table
+from affwildnet.reproduce import starting_weights
+from affwildnet.reproduce.starting_weights import CHAINS, Given
+from affwildnet.runs import best, folds, report_names
+from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.errors import UserError, suggestion
+from tfrecords_tools.records import manifest
+from tfrecords_tools.records.manifest import Manifest
+
+# In a command line, where the numbers of a pair of GPUs go.
+TRAIN_GPU, EVAL_GPU = "--gpu=TRAIN", "--gpu=EVAL"
+SIFT_SVR = "baselines/sift_svr"
+_PLAIN = "evaluation.post_process="
+
+
+@dataclass(frozen=True)
+class Step:
+    """One process, or a trainer with its watcher beside it.
+
+    Attributes:
+      title: such as "train" or "score best_mean".
+      command: the command line.
+      beside: that of the watcher; empty where there is none.
+      output: a file that is there once the step is done; None where none says so.
+      logs_in: the working directory whose training log says how far it is; None for a step that is short.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    output: Path | None = None
+    logs_in: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one network needs.
+
+    Attributes:
+      name: its folder inside the table's working directory.
+      experiment: what is run; for a baseline that is no experiment, one of its name alone.
+      rows: names of the table's rows that it is for; none where other jobs start from it.
+      steps: in order.
+      after: names of the jobs that must be done before.
+      lacking: what is missing for it to run, in a few words each.
+    """
+
+    name: str
+    experiment: Experiment
+    rows: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    after: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for.
+
+    Attributes:
+      table: to be reproduced.
+      data_dir: folder of the packed corpus; None where it is not known yet, for a listing.
+      workdir: the table's.
+      settings: overridden fields of every row, such as "model.width=0.1".
+      given: weights, and other corpora.
+      only: short names of the experiments to run; empty runs all.
+      patience: checkpoints without a better one after which a row's training ends; None is what the experiment says.
+    """
+
+    table: Table
+    data_dir: Path
+    workdir: Path
+    settings: tuple[str, ...] = ()
+    given: Given = field(default_factory=Given)
+    only: tuple[str, ...] = ()
+    patience: int | None = None
+
+
+def short(experiment: str) -> str:
+    """Return the name of an experiment without its paper."""
+    return experiment.split("/")[-1]
+
+
+def experiments_of(table: Table) -> list[str]:
+    """Return the names of the experiments of a table's rows, each once, in the table's order."""
+    return list(dict.fromkeys(row.experiment for row in (*table.rows, *table.beside) if row.experiment))
+
+
+def plan(request: Request) -> list[Job]:
+    """Return the jobs of a table, those that others start from before them.
+
+    Raises:
+      UserError: if a name of `only` is not one of the table's, or the corpus fits none of its rows.
+    """
+    names = experiments_of(request.table)
+    shorts = [short(name) for name in names]
+    for name in request.only:
+        if name not in shorts:
+            raise UserError(
+                f"`rows` must name experiments of {request.table.name}: {', '.join(shorts)}. Received: {name}."
+                f"{suggestion(name, shorts)}"
+            )
+    jobs: dict[str, Job] = {}
+    for name in names:
+        if not request.only or short(name) in request.only:
+            for job in _Planner(request).jobs(name):
+                known = jobs.get(job.name)
+                jobs[job.name] = replace(job, rows=job.rows or known.rows) if known else job
+    found = list(jobs.values())
+    own = [job for job in found if job.rows]
+    if own and all(_other_corpus(job) for job in own):
+        raise UserError(own[0].lacking[0])
+    return found
+
+
+def _other_corpus(job: Job) -> bool:
+    return any(" needs " in each and "Received: " in each for each in job.lacking)
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """Makes the jobs of one request."""
+
+    request: Request
+
+    def jobs(self, name: str) -> list[Job]:
+        """Return the job of an experiment, and before it those that it starts from."""
+        if name == SIFT_SVR:
+            return [self._sift_svr()]
+        experiment = override(EXPERIMENTS[name], list(self.request.settings))
+        rows = tuple(row.row for row in self.request.table.rows if row.experiment == name)
+        if experiment.model.fusion == "decision" and experiment.model.members:
+            return self._fused(experiment, rows)
+        data_dir, packed, lacking = self._corpus(experiment, rows)
+        before, init, more, missing, after = self._start(experiment, short(name))
+        job = self._trained(experiment, short(name), rows, data_dir, [*init, *more], packed)
+        steps = (*before[1], *job.steps)
+        return [*before[0], replace(job, steps=steps, lacking=(*lacking, *missing), after=after)]
+
+    def _corpus(self, experiment: Experiment, rows: Sequence[str]) -> tuple[Path, Manifest | None, list[str]]:
+        """Return the folder of an experiment's corpus, its manifest, and what is wrong with it."""
+        request = self.request
+        layouts = {
+            dataset.layout
+            for row in request.table.rows
+            if row.row in rows and (dataset := dataset_of(row.corpus)) is not None
+        }
+        main = {dataset.layout for row in request.table.rows if row.experiment and (dataset := dataset_of(row.corpus))}
+        folder = request.data_dir
+        if len(main) > 1:  # a table of several corpora
+            (layout,) = layouts
+            packed = manifest.load(folder)
+            if packed.layout != layout:
+                if layout not in request.given.corpora:
+                    return folder, None, [f"its corpus: --corpus={layout}=DIR"]
+                folder = request.given.corpora[layout]
+        return folder, *_fits(experiment, folder)
+
+    def _start(self, experiment: Experiment, name: str):
+        """Return (jobs, steps) before a job, its fields of weights, other fields, what is missing, jobs to wait for."""
+        training = experiment.training
+        if not training.pretrained or training.init:
+            return ([], []), [], [], [], ()
+        given = self.request.given
+        named = starting_weights.name_of(experiment)
+        narrow = experiment.model.width < 1
+        keep = [f"training.init_skip={','.join((*training.init_skip, '*normalise*'))}"]
+        if named in given.weights:
+            steps, path = self._imported(experiment, name, given.weights[named])
+            return ([], steps), [f"training.init={path}"], keep, [], ()
+        if training.pretrained in CHAINS and named in given.corpora:
+            return self._chained(experiment, name, given.corpora[named])
+        if narrow:  # no published weights fit: a rehearsal
+            if not training.stages:
+                return ([], []), [], [], [], ()
+            path = self.request.workdir / "weights" / f"random-{name}.keras"
+            command = _python("affwildnet.reproduce.random_weights", experiment.name, path, *self.request.settings)
+            return ([], [Step("random weights", command, output=path)]), [f"training.init={path}"], keep, [], ()
+        other = f" or --corpus={named}=DIR" if training.pretrained in CHAINS else ""
+        return ([], []), [], [], [f"weights of {training.pretrained}: --weights={named}=FILE{other}"], ()
+
+    def _imported(self, experiment: Experiment, name: str, path: Path) -> tuple[list[Step], Path]:
+        if path.suffix == ".keras" or experiment.training.pretrained in CHAINS:
+            return [], path
+        source = starting_weights.source_of(experiment, path)
+        output = self.request.workdir / "weights" / f"{path.stem}-{name}.keras"
+        flags = [f"--source={source}", f"--path={path}", f"--experiment={experiment.name}", f"--output={output}"]
+        return [Step("import weights", _affwildnet("weights", "import", *flags), output=output)], output
+
+    def _chained(self, experiment: Experiment, name: str, folder: Path):
+        """Return what `_start` does, with the run on the other corpus that this one starts from."""
+        first, fields = starting_weights.upstream(experiment)
+        own = f"pretrained-{CHAINS[experiment.training.pretrained]}-{short(first.name)}"
+        first = override(first, [*self.request.settings, *fields])
+        packed, lacking = _fits(first, folder)
+        before, init, more, missing, _ = self._start(first, own)
+        job = self._trained(first, own, (), folder, [*fields, *init, *more], packed)
+        job = replace(job, steps=(*before[1], *job.steps), lacking=(*lacking, *missing))
+        checkpoint = best.path_of(Workdir(self.request.workdir / own))
+        keep = (
+            [f"training.init_skip={','.join(experiment.training.init_skip)}"] if experiment.training.init_skip else []
+        )
+        return ([*before[0], job], []), [f"training.init={checkpoint}"], keep, [], (own,)
+
+    def _trained(
+        self,
+        experiment: Experiment,
+        name: str,
+        rows: tuple[str, ...],
+        data_dir: Path,
+        fields: Sequence[str],
+        packed: Manifest | None,
+    ) -> Job:
+        """Return the job that trains, watches and scores an experiment, fold by fold where its protocol has folds."""
+        folder = self.request.workdir / name
+        common = [f"--experiment={experiment.name}", f"--data_dir={data_dir}"]
+        settings = [*self.request.settings, *fields]
+        steps = []
+        if experiment.protocol == "folds":
+            file = data_dir / folds.FILE_NAME
+            if not file.is_file():
+                file = self.request.workdir / folds.FILE_NAME
+                making = ("partition", str(data_dir), f"--folds={FOLDS}", f"--output={file}")
+                steps.append(Step("folds", _affwildnet(*making), output=file))
+            for number in range(1, FOLDS + 1):
+                fold = [f"--fold={number}", f"--fold_file={file}"]
+                own = folder / f"fold-{number}"
+                steps.append(self._training(f"train fold {number}", [*common, *fold], folder, own, settings))
+        else:
+            steps.append(self._training("train", common, folder, folder, settings))
+        scored = [row for row in self.request.table.rows if row.row in rows]
+        seen = set()
+        for row in scored:
+            path = report_of(row, experiment, self.request.workdir)
+            if path not in seen:
+                seen.add(path)
+                steps.append(self._scoring(row, experiment, folder, path))
+        return Job(name, experiment, rows, tuple(steps))
+
+    def _training(self, title: str, flags: Sequence[str], folder: Path, own: Path, settings: Sequence[str]) -> Step:
+        set_ = ["--set", *settings] if settings else []
+        train = _affwildnet("train", *flags, f"--workdir={folder}", TRAIN_GPU, *set_)
+        patience = [] if self.request.patience is None else [f"--patience={self.request.patience}"]
+        watch = _affwildnet("evaluate", f"--workdir={own}", "--watch", *patience, EVAL_GPU)
+        return Step(title, train, watch, output=own / "finished.json", logs_in=own)
+
+    def _scoring(self, row: Published, experiment: Experiment, folder: Path, path: Path) -> Step:
+        flags = [f"--workdir={folder}", f"--split={split_of(row)}", f"--checkpoint={row.checkpoint}"]
+        flags += ["--all_folds"] if experiment.protocol == "folds" else []
+        flags += ["--set", *_scored_with(row, experiment)] if _scored_with(row, experiment) else []
+        return Step(
+            f"score {path.stem.removeprefix('report-')}", _affwildnet("evaluate", *flags, EVAL_GPU), output=path
+        )
+
+    def _fused(self, experiment: Experiment, rows: tuple[str, ...]) -> list[Job]:
+        """Return the job of a decision fusion, after those of its members (omg2019 eq. 1)."""
+        found, members = [], []
+        for model in EXPERIMENTS[experiment.name].model.members:
+            name = _member(model, experiment)
+            found += self.jobs(name)
+            members.append(self.request.workdir / short(name))
+        folder = self.request.workdir / short(experiment.name)
+        steps, seen = [], set()
+        for row in self.request.table.rows:
+            path = report_of(row, experiment, self.request.workdir)
+            if row.row in rows and path not in seen:
+                seen.add(path)
+                step = self._scoring(row, experiment, folder, path)
+                fuse = f"--fuse={','.join(map(str, members))}"
+                steps.append(replace(step, command=(*step.command, fuse)) if len(seen) == 1 else step)
+        after = tuple(member.name for member in members)
+        return [*found, Job(folder.name, experiment, rows, tuple(steps), after)]
+
+    def _sift_svr(self) -> Job:
+        folder = self.request.workdir / short(SIFT_SVR)
+        flags = [f"--data_dir={self.request.data_dir}", f"--workdir={folder}", "--only=sift_svr", "--split=test"]
+        output = folder / "sift_svr" / "report-test.json"
+        step = Step("fit and score", _affwildnet("baselines", *flags), output=output)
+        rows = tuple(row.row for row in self.request.table.beside if row.experiment == SIFT_SVR)
+        return Job(folder.name, Experiment(SIFT_SVR, "SIFT + SVR"), rows, (step,))
+
+
+def _member(model, fused: Experiment) -> str:
+    """Return the experiment of a member of a fusion: that of its paper with the same network and initial weights."""
+    paper, pretrained = fused.name.split("/")[0], fused.training.pretrained
+    return next(
+        each.name
+        for each in EXPERIMENTS.values()
+        if each.model == model and each.training.pretrained == pretrained and each.name.startswith(f"{paper}/")
+    )
+
+
+def _fits(experiment: Experiment, folder: Path) -> tuple[Manifest | None, list[str]]:
+    """Return the manifest of a corpus, and what is wrong with it for an experiment."""
+    try:
+        packed = manifest.load(folder)
+        corpus_needs.check(experiment, packed, folder)
+    except UserError as error:
+        return None, [str(error)]
+    size = experiment.model.image_size
+    if packed.image_size != size:
+        return packed, [
+            f"{folder}: {experiment.name} needs crops of {size} pixels. Received: crops of {packed.image_size}. Pack "
+            f"the corpus with --size={size}."
+        ]
+    if experiment.model.head == "expression" and not packed.expression:
+        return packed, [f"{folder}: {experiment.name} needs records with expressions. Received: ones without."]
+    return packed, []
+
+
+def split_of(row: Published) -> str:
+    """Return the split that a published row is of."""
+    return "validation" if "validation set" in row.corpus else "test"
+
+
+def report_of(row: Published, experiment: Experiment, workdir: Path) -> Path:
+    """Return the path of the report of a row of a table."""
+    if row.experiment == SIFT_SVR:
+        return workdir / short(SIFT_SVR) / "sift_svr" / "report-test.json"
+    folder = workdir / short(row.experiment)
+    if experiment.training.stages:  # the last one is what is scored
+        folder /= experiment.training.stages[-1].name
+    name = report_names.stem(split_of(row), report_names.label(row.checkpoint, _scored_with(row, experiment)))
+    return folder / f"{name}.json"
+
+
+def _scored_with(row: Published, experiment: Experiment) -> list[str]:
+    """Return the fields of evaluation that a row is scored with other than the experiment's."""
+    without = row.post_processing is False and EXPERIMENTS[experiment.name].evaluation.post_process
+    return [_PLAIN] if without else []
+
+
+def _affwildnet(*arguments: str) -> tuple[str, ...]:
+    return _python("affwildnet", *arguments)
+
+
+def _python(module: str, *arguments: object) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *map(str, arguments))
+
+
+def listed(jobs: Iterable[Job]) -> list[str]:
+    """Return the command lines of jobs as a shell takes them, a comment above those of each."""
+    import shlex
+
+    lines = []
+    for job in jobs:
+        lines.append(f"# {job.name}{f' (for {chr(44).join(job.rows)})' if job.rows else ''}")
+        lines += [f"# lacks {each}" for each in job.lacking]
+        for step in job.steps:
+            lines.append(shlex.join(step.command))
+            lines += [f"{shlex.join(step.beside)}   # beside it"] if step.beside else []
+    return lines
