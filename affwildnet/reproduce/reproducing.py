@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from affwildnet.reproduce import row_order, row_results, schedule, table_files
+from affwildnet.reproduce import row_jobs, row_order, row_results, schedule, table_files
 from affwildnet.reproduce.job_runs import DONE, DoneSteps, Pair, check_folder
 from affwildnet.reproduce.row_jobs import Job, Request
 from affwildnet.reproduce.row_order import Order
@@ -64,7 +64,10 @@ def reproduce(
 
 def _write(request: Request, jobs: Sequence[Job], states: dict[str, str], figures: Figures | None = None) -> list[Path]:
     """Write the table as far as it is."""
-    results = row_results.gather(request, jobs, {job.name: states.get(job.name, _state(job, request)) for job in jobs})
+    # Rows that were not asked for this time may be done since an earlier one.
+    every = row_jobs.plan(replace(request, only=()))
+    found = {job.name: _state(job, request) for job in every} | {job.name: "not run yet" for job in jobs}
+    results = row_results.gather(request, jobs, {**found, **states})
     drawn = []
     if figures is not None:
         from affwildnet.reproduce import paper_figures
@@ -80,7 +83,7 @@ def _order(results: Results) -> Order:
 def _state(job: Job, request: Request) -> str:
     """Return the state of a job that has not been run by this command."""
     done = DoneSteps(request.workdir / job.name)
-    return DONE if job.steps and all(done.has(step) for step in job.steps) else "not run yet"
+    return DONE if job.steps and all(done.has(step) for step in job.steps) else "not asked for"
 
 
 def _note(request: Request) -> dict:

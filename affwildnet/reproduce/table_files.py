@@ -126,7 +126,14 @@ def _cells(results: Results, result: RowResult) -> Iterator[tuple[str, float | N
     """Yield (printed, value, here) of each column."""
     for metric, name in results.columns:
         published = result.row.scores.get(metric, {}).get(name)
-        yield ("" if published is None else f"{published:g}"), published, _here(result.value(metric, name))
+        digits = _digits(results, metric)
+        yield _number(published, digits), published, _here(result.value(metric, name))
+
+
+def _digits(results: Results, metric: str) -> int:
+    """Return how many decimals the table prints of a metric: the most that one of its numbers has."""
+    values = [value for each in results.rows for value in each.row.scores.get(metric, {}).values()]
+    return max(2, *(len(repr(value).partition(".")[2]) for value in values))
 
 
 def _page(results: Results, order: Order, figures: Sequence[tuple[str, Path]]) -> str:
