@@ -27,7 +27,9 @@ except SystemExit as ended:
 print(json.dumps([status, sorted({module.split(".")[0] for module in sys.modules} & set(%r))]))
 """
 SCRIPTS = [["path", "train.py"], ["path", "evaluate.py"]]
-MODULES = [["-m", f"affwildnet.{name}"] for name in ("experiments", "weights", "predict", "export", "baselines")]
+MODULES = [
+    ["-m", f"affwildnet.{name}"] for name in ("experiments", "weights", "predict", "export", "baselines", "reproduce")
+]
 UNITED = [["-m", "affwildnet", name] for name in (*corpus_commands.COMMANDS, *NETWORKS)]
 ALL = [["-m", "affwildnet"], ["-m", "tfrecords_tools"], *SCRIPTS, *MODULES, *UNITED]
 
@@ -62,6 +64,7 @@ def test_the_version_comes_at_once(command):
         ["-m", "affwildnet.experiments", "omg2019/model_fusion_fc"],
         ["-m", "affwildnet.experiments", "--fields"],
         ["-m", "affwildnet.weights", "list"],
+        ["-m", "affwildnet.reproduce", "list"],
     ],
     ids=" ".join,
 )

@@ -55,6 +55,7 @@ class Job:
       steps: in order.
       after: names of the jobs that must be done before.
       lacking: what is missing for it to run, in a few words each.
+      misfit: what is wrong with the corpus for it, which is among `lacking` too; "" where it fits.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Job:
     steps: tuple[Step, ...] = ()
     after: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    misfit: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,10 @@ def plan(request: Request) -> list[Job]:
                 known = jobs.get(job.name)
                 jobs[job.name] = replace(job, rows=job.rows or known.rows) if known else job
     found = list(jobs.values())
-    own = [job for job in found if job.rows]
-    if own and all(_other_corpus(job) for job in own):
-        raise UserError(own[0].lacking[0])
+    own = [job for job in found if job.rows and job.name != short(SIFT_SVR)]
+    if own and all(job.misfit for job in own):
+        raise UserError(own[0].misfit)
     return found
-
-
-def _other_corpus(job: Job) -> bool:
-    return any(" needs " in each and "Received: " in each for each in job.lacking)
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,8 @@ class _Planner:
         before, init, more, missing, after = self._start(experiment, short(name))
         job = self._trained(experiment, short(name), rows, data_dir, [*init, *more], packed)
         steps = (*before[1], *job.steps)
-        return [*before[0], replace(job, steps=steps, lacking=(*lacking, *missing), after=after)]
+        misfit = lacking[0] if lacking and packed is None and "--corpus=" not in lacking[0] else ""
+        return [*before[0], replace(job, steps=steps, lacking=(*lacking, *missing), after=after, misfit=misfit)]
 
     def _corpus(self, experiment: Experiment, rows: Sequence[str]) -> tuple[Path, Manifest | None, list[str]]:
         """Return the folder of an experiment's corpus, its manifest, and what is wrong with it."""
@@ -311,12 +310,12 @@ def _fits(experiment: Experiment, folder: Path) -> tuple[Manifest | None, list[s
         return None, [str(error)]
     size = experiment.model.image_size
     if packed.image_size != size:
-        return packed, [
+        return None, [
             f"{folder}: {experiment.name} needs crops of {size} pixels. Received: crops of {packed.image_size}. Pack "
             f"the corpus with --size={size}."
         ]
     if experiment.model.head == "expression" and not packed.expression:
-        return packed, [f"{folder}: {experiment.name} needs records with expressions. Received: ones without."]
+        return None, [f"{folder}: {experiment.name} needs records with expressions. Received: ones without."]
     return packed, []
 
 

@@ -72,11 +72,9 @@ class Order:
         held = "is the paper's" if self.rows == self.here else "is not the paper's"
         found = [f"By {self.measure}, the order here {held}: {' > '.join(self.here)}."]
         for pair in self.pairs:
-            chance = "" if pair.probability is None else f", with probability {pair.probability:.2f}"
-            verb = "is above" if pair.here > 0 else "is not above"
-            found.append(
-                f"{pair.better} {verb} {pair.worse} by {pair.here:+.3f}{chance}; in the paper by {pair.published:+.3f}."
-            )
+            chance = "" if pair.probability is None else f" (above with probability {pair.probability:.2f})"
+            here = f"{pair.here:+.3f} here{chance}"
+            found.append(f"{pair.better} against {pair.worse}: {here}; {pair.published:+.3f} in the paper.")
         if self.whole is not None:
             found.append(
                 f"The whole order is the paper's in {self.whole:.0%} of {RESAMPLES:,} resamples of the {self.over} "

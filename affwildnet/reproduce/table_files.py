@@ -93,18 +93,11 @@ def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]
         reasons = ", ".join(results.rehearsal)
         yield "A rehearsal", [f"{reasons}: these numbers say whether everything works, and nothing of the paper's."]
     yield "The order of the rows", order.sentences()
-    by_sentence: dict[str, list[str]] = {}
-    for each in results.rows:
-        found = each.comparison
-        for sentence in found["differs"]:
-            by_sentence.setdefault(sentence, []).append(each.row.row)
-        for kind, words in (("Checked and the same: ", found["same"]), ("Cannot be known: ", found["unknown"])):
-            if words:
-                by_sentence.setdefault(f"{kind}{'; '.join(words)}.", []).append(each.row.row)
     scored = [each.row.row for each in results.rows if each.report]
+    found = list(_compared(results))
     yield (
         "What differs, what is the same, what cannot be known",
-        [f"{_of(rows, scored)}: {sentence}" for sentence, rows in by_sentence.items()] or ["No row has a score yet."],
+        [f"{_of(rows, scored)}: {sentence}" for rows, sentence in found] or ["No row has a score yet."],
     )
     notes: dict[str, list[str]] = {}
     for each in results.rows:
@@ -116,6 +109,25 @@ def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]
     lacking = [f"{each.row.row}: {each.state}" for each in results.rows if each.row.experiment and not each.report]
     if lacking:
         yield "Rows without a score here", lacking
+
+
+def _compared(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield rows, and a sentence that is true of them all: each difference, then what is the same and what is unknown.
+
+    What the same rows have in common is one sentence.
+    """
+    for kind, words in (("differs", ""), ("same", "Checked and the same: "), ("unknown", "Cannot be known: ")):
+        rows_of: dict[str, list[str]] = {}
+        for each in results.rows:
+            for item in each.comparison[kind]:
+                rows_of.setdefault(item, []).append(each.row.row)
+        if not words:
+            yield from ((tuple(rows), item) for item, rows in rows_of.items())
+            continue
+        items_of: dict[tuple[str, ...], list[str]] = {}
+        for item, rows in rows_of.items():
+            items_of.setdefault(tuple(rows), []).append(item)
+        yield from ((rows, f"{words}{'; '.join(items)}.") for rows, items in items_of.items())
 
 
 def _of(rows: Sequence[str], scored: Sequence[str]) -> str:

@@ -26,7 +26,8 @@ def make_corpus(folder, videos, image_size=32, name="tiny", layout="aff_wild"):
         subject: by default the video's name;
         unlabelled: frame numbers without a label;
         labels: (number of records, 2), NaN where missing; by default `label_of` each frame;
-        classes: (number of records,), -1 where missing; if any video has them, all need them.
+        classes: (number of records,), -1 where missing; if any video has them, all need them;
+        landmarks: (number of records, 68, 2); by default `landmarks_of` each frame.
       image_size: side of the faces, a multiple of 4; with a multiple of 32 the faces survive JPEG best.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,7 @@ def _described(index, video):
         "frames": frames,
         "labels": labels,
         "classes": video.get("classes"),
+        "landmarks": video.get("landmarks", [landmarks_of(index, frame) for frame in frames]),
     }
 
 
@@ -74,7 +76,7 @@ def _write(video, path, size):
                 "timestamp": (frame - 1) / FPS,
                 "face": encode_face(face_of(video["index"], frame, size)),
                 "box": (10, 20, 10 + size, 20 + size),
-                "landmarks": landmarks_of(video["index"], frame),
+                "landmarks": video["landmarks"][index],
                 "label": label,
                 **({"expression": classes[row]} if classes is not None else {}),
             })  # fmt: skip
