@@ -76,7 +76,7 @@ def _write(video, path, size):
                 "timestamp": (frame - 1) / FPS,
                 "face": encode_face(face_of(video["index"], frame, size)),
                 "box": (10, 20, 10 + size, 20 + size),
-                "landmarks": video["landmarks"][index],
+                "landmarks": video["landmarks"][row],
                 "label": label,
                 **({"expression": classes[row]} if classes is not None else {}),
             })  # fmt: skip
