@@ -89,6 +89,12 @@ def test_lists_come_at_once(command):
         (["path", "evaluate.py", "--workdir=x", "--predictions=csv"], "`--predictions` must be one of"),
         (["-m", "affwildnet.experiments", "nothing"], "Received: nothing."),
         (["-m", "affwildnet.weights", "import", "--source=vgg"], "`--source` must be one of"),
+        (["-m", "affwildnet.predict", "v", "--model=x"], "`--output` must be given, or `--serve`."),
+        (["-m", "affwildnet.predict", "v", "--model=x", "--output=y", "--port=1"], "`--port` needs `--serve`."),
+        (
+            ["-m", "affwildnet.predict", "--model=x", "--serve", "--overlay"],
+            "`--overlay` cannot be used with `--serve`.",
+        ),
         (["-m", "affwildnet.predict", "--model=x", "--output=y"], "or `--camera`. Received: none."),
         (
             ["-m", "affwildnet.predict", "v", "--model=x", "--output=y", "--upsample=-1"],

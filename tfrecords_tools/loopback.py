@@ -20,6 +20,7 @@ from pathlib import Path
 from tfrecords_tools.errors import UserError
 
 INSTALL = 'The page is served by aiohttp: pip install -e ".[annotate]"'
+SHARED = Path(__file__).with_name("shared_page")
 # Bytes of a request's body, and of a message of a WebSocket.
 LARGEST_MESSAGE = 1 << 18
 
@@ -63,8 +64,8 @@ class LoopbackServer:
         self.app.router.add_route(method, f"/{{token}}/{path}", handler)
 
     def pages(self, folder: Path) -> None:
-        """Serve the files of a folder below `app/`, and its index.html as the first page."""
-        files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
+        """Serve the files of a folder below `app/`, with those that all pages share; index.html is the first page."""
+        files = {path.name: path for place in (SHARED, folder) for path in place.iterdir() if path.suffix in _TYPES}
 
         async def send(request):
             path = files.get(request.match_info.get("file", "index.html"))

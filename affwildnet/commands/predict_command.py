@@ -22,10 +22,13 @@ EXAMPLES = """\
 examples:
   {prog} talk.mp4 --model=runs/demo --output=runs/demo/predicted --overlay
   {prog} a.mp4 b.mkv videos --model=runs/demo/best/best_mean.keras --output=predicted --faces=all
-  {prog} --camera=0 --model=runs/demo --output=predicted"""
+  {prog} --camera=0 --model=runs/demo --output=predicted
+  {prog} --serve --model=runs/demo"""
 
 FACES = ("one", "all")
 PRECISIONS = ("float32", "bfloat16")
+# What has no meaning for frames that a page sends.
+_OF_FILES = ("camera", "output", "overlay", "overwrite", "seconds", "image_fps", "faces", "look_ahead")
 _MODELS_OWN = "that of the model's corpus"
 
 
@@ -41,7 +44,8 @@ def _parser(prog: str) -> Parser:
     add("paths", nargs="*", type=Path, metavar="VIDEO", help="videos, folders of videos, images, or folders of images")
     add("--camera", type=whole(least=0), metavar="N", help="predict from this camera instead, until Ctrl-C")
     add("--model", required=True, metavar="FILE", help="a .keras file, the folder of a run, or a SavedModel")
-    add("--output", type=Path, required=True, metavar="DIR", help="folder for the tables, plots and videos")
+    add("--output", type=Path, metavar="DIR", help="folder for the tables, plots and videos")
+    add("--serve", action=Switch, help="show predictions in the browser instead, from its webcam or a file")
     add("--overlay", action=Switch, help="write a video with faces, landmarks and predictions drawn into it")
     add("--overwrite", action=Switch, help="replace files of another video, network or options")
     add("--seconds", type=positive, metavar="N", help="predict only the first N seconds")
@@ -57,11 +61,23 @@ def _parser(prog: str) -> Parser:
     face_options.add_finding(faces, _MODELS_OWN)
     face_options.add_option(faces, "alignment", _MODELS_OWN)
     face_options.add_option(faces, "margin", _MODELS_OWN)
+    serving = parser.add_argument_group("with --serve")
+    serving.add_argument(
+        "--port", type=whole(least=0, most=65535), default=0, metavar="N", help="of the page (default: any free one)"
+    )
+    serving.add_argument("--no_browser", action=Switch, help="do not open the page")
     run_options.add_gpu(parser)
     return parser
 
 
 def _predict(options: argparse.Namespace) -> int:
+    if options.serve:
+        return _serve(options)
+    for name in ("port", "no_browser"):
+        if getattr(options, name) != options.parser.get_default(name):
+            raise UserError(f"`--{name}` needs `--serve`.")
+    if options.output is None:
+        raise UserError("`--output` must be given, or `--serve`.")
     if bool(options.paths) == (options.camera is not None):
         given = [*map(str, options.paths), *(["--camera"] if options.camera is not None else [])]
         raise UserError(
@@ -83,8 +99,6 @@ def _predict(options: argparse.Namespace) -> int:
 
     print(choose_device(options.gpu), flush=True)
     from affwildnet.predict.predict_source import PredictOptions, predict_all
-    from affwildnet.predict.predictor import Predictor
-    from tfrecords_tools.faces.face_finder import FaceFinder
 
     outputs = PredictOptions(
         options.output,
@@ -95,20 +109,7 @@ def _predict(options: argparse.Namespace) -> int:
         options.overwrite,
         options.seconds,
     )
-    predictor = Predictor.load(
-        options.model,
-        alignment=options.alignment,
-        margin=options.margin,
-        precision=options.precision,
-        finder=FaceFinder(
-            options.detector,
-            options.landmarks,
-            upsample=options.upsample,
-            yunet_model=options.yunet_model,
-            landmark_model=options.landmark_model,
-        ),
-    )
-    print(predictor.description, flush=True)
+    predictor = _load(options)
     failed = incomplete = 0
     for source, outcome in predict_all(sources, predictor, outputs):
         if isinstance(outcome, Exception):
@@ -133,3 +134,50 @@ def _check_model(model: Path, precision: str | None) -> None:
         checkpoint_files.check_archive(best.model_file(model))
     elif precision is not None:
         raise UserError(f"{model}: the precision of a SavedModel is fixed. `precision` needs a .keras file.")
+
+
+def _load(options: argparse.Namespace):
+    from affwildnet.predict.predictor import Predictor
+    from tfrecords_tools.faces.face_finder import FaceFinder
+
+    predictor = Predictor.load(
+        options.model,
+        alignment=options.alignment,
+        margin=options.margin,
+        precision=options.precision,
+        every=options.every,
+        finder=FaceFinder(
+            options.detector,
+            options.landmarks,
+            upsample=options.upsample,
+            yunet_model=options.yunet_model,
+            landmark_model=options.landmark_model,
+        ),
+    )
+    print(predictor.description, flush=True)
+    return predictor
+
+
+def _serve(options: argparse.Namespace) -> int:
+    for name in ("paths", *_OF_FILES):
+        if getattr(options, name) != options.parser.get_default(name) and getattr(options, name) != []:
+            raise UserError(f"`{name if name == 'paths' else f'--{name}'}` cannot be used with `--serve`.")
+    from tfrecords_tools import loopback
+
+    loopback.web()  # seen before anything is loaded
+    _check_model(Path(options.model), options.precision)
+    backend.check()
+    backend.start_tensorflow()
+    from affwildnet.devices import choose_device
+
+    print(choose_device(options.gpu), flush=True)
+    from affwildnet.predict.live_server import LiveServer
+    from affwildnet.predict.predict_source import warm_up
+
+    predictor = _load(options)
+    warm_up(predictor)
+    server = LiveServer(predictor, port=options.port)
+    server.loopback.serve(
+        not options.no_browser, lambda address: print(f"{address}\nCtrl-C ends; nothing is stored.", flush=True)
+    )
+    return 0

@@ -16,6 +16,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.face_finder import FaceFinder
+from tfrecords_tools.faces.tracking import EVERY
 from tfrecords_tools.video.images import IMAGE_FPS
 from tfrecords_tools.video.reading import Frame
 
@@ -62,6 +63,7 @@ class Predictor:
       description: lines of text on what was loaded.
       path: where the network was loaded from; None for one in memory.
       precision: that it computes in; None is that of its file.
+      every: every how many frames `step` searches the whole frame for faces.
     """
 
     def __init__(
@@ -72,9 +74,10 @@ class Predictor:
         description: str = "",
         path: Path | None = None,
         precision: str | None = None,
+        every: int = EVERY,
     ):
         self.network, self.aligner, self.finder = network, aligner, finder or FaceFinder()
-        self.description, self.path, self._precision = description, path, precision
+        self.description, self.path, self._precision, self._every = description, path, precision, every
         self.reset()
 
     @classmethod
@@ -86,6 +89,7 @@ class Predictor:
         margin: float | None = None,
         precision: str | None = None,
         finder: FaceFinder | None = None,
+        every: int = EVERY,
     ) -> "Predictor":
         """Load a network; see `loading.load_network` for the arguments and errors.
 
@@ -95,14 +99,23 @@ class Predictor:
           margin: as `alignment`.
           precision: "float32" or "bfloat16"; None keeps that of the file.
           finder: finds faces and landmarks; what it was not asked for is as in the corpus of the network.
+          every: every how many frames `step` searches the whole frame for faces.
         """
         loaded = load_network(model, alignment, margin, precision)
         finder, faces = finder_for(loaded.card, finder)
-        return cls(loaded.network, loaded.aligner, finder, f"{loaded.description}\n{faces}", loaded.path, precision)
+        return cls(
+            loaded.network, loaded.aligner, finder, f"{loaded.description}\n{faces}", loaded.path, precision, every
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""
         return {"precision": self._precision, **vars(self.aligner), **self.finder.settings()}
+
+    def for_another_video(self) -> "Predictor":
+        """Return a predictor with the same models, and nothing seen yet."""
+        return Predictor(
+            self.network, self.aligner, self.finder, self.description, self.path, self._precision, self._every
+        )
 
     def reset(self) -> None:
         """Forget everything seen so far: the next frame is the first one of a video."""
@@ -130,7 +143,7 @@ class Predictor:
                 f"`frame` must be uint8 RGB of the shape (height, width, 3). Received: {frame.dtype} {frame.shape}."
             )
         if self._faces is None:
-            self._faces = CausalFaces(self.finder.detector, self.finder.predictor, self.aligner)
+            self._faces = CausalFaces(self.finder.detector, self.finder.predictor, self.aligner, every=self._every)
         seconds = self._frames / IMAGE_FPS if seconds is None else seconds
         self._frames += 1
         found = self._faces.step(Frame(self._frames, seconds, frame, self._frames))

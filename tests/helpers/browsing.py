@@ -40,14 +40,20 @@ def served(source, *options):
 
 
 @contextlib.contextmanager
-def chromium():
+def chromium(*flags):
     """Start the browser that the system has."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert found, "The tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found,
-            args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--autoplay-policy=no-user-gesture-required",
+                "--mute-audio",
+                *flags,
+            ],
         )
         yield browser
         browser.close()

@@ -1,7 +1,7 @@
 // Curves on two canvases: the last seconds, running along, and the whole video with its holes.
 
+import { line, scaled, sized, valueAxis } from "./canvas.js";
 import { colour } from "./elements.js";
-import { line, sized } from "./pad.js";
 
 const SECONDS = 20; // shown of the running curve
 const NOW = 0.7; // where on it the present is
@@ -117,21 +117,5 @@ export class Curves {
     }
     this.cached.set(name, { version: trace.version, count: trace.times.length, width, columns, end: trace.times[last] ?? -1 });
     return columns;
-  }
-}
-
-// The height on the canvas of a value from -1 to 1.
-export function scaled(height, margin = 6) {
-  return value => margin + (1 - value) / 2 * (height - 2 * margin);
-}
-
-// Lines at -1, 0 and 1 with their numbers; the colours and the font stay for the marks of time.
-export function valueAxis(context, y, width) {
-  context.strokeStyle = colour("line");
-  context.fillStyle = colour("soft");
-  context.font = "11px system-ui";
-  for (const tick of [-1, 0, 1]) {
-    line(context, 0, y(tick), width, y(tick));
-    context.fillText(tick > 0 ? "+1" : tick < 0 ? "−1" : "0", 4, y(tick) + (tick > 0 ? 12 : -3));
   }
 }

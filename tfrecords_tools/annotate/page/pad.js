@@ -1,5 +1,6 @@
 // The needle: a vertical scale for one dimension, the plane for both. A pointer on it gives the value.
 
+import { line, sized } from "./canvas.js";
 import { colour, signed } from "./elements.js";
 
 export class Pad {
@@ -67,23 +68,3 @@ export class Pad {
 }
 
 const MARGIN = 16;
-
-export function line(context, x1, y1, x2, y2) {
-  context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
-  context.stroke();
-}
-
-// A canvas has as many pixels as the screen shows of it.
-export function sized(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { context, width, height };
-}

@@ -1,9 +1,8 @@
 // All raters of one video over each other, how they agree, and whose mean is the label.
 
 import { ask, send } from "./api.js";
-import { scaled, valueAxis } from "./curve.js";
+import { line, scaled, sized, valueAxis } from "./canvas.js";
 import { colour, element, length, problem, show } from "./elements.js";
-import { line, sized } from "./pad.js";
 
 // Colours after Okabe and Ito, safe for the colour-blind, darker on light and lighter on dark; from the eighth rater on
 // the lines differ instead.
