@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from affwildnet.experiments import PAPERS, Paper, costs
 from affwildnet.experiments.config import PROTOCOLS, Experiment, scaled
+from affwildnet.experiments.paper_faces import FACES
 from affwildnet.experiments.published import Published
 
 # Fields of the network that its width multiplies.
@@ -81,6 +82,7 @@ def description(experiment: Experiment) -> str:
         "",
         f"corpus: {experiment.corpus}",
         f"scored: {PROTOCOLS[experiment.protocol]}",
+        f"faces: {FACES[source]}",
         *_cost(experiment),
     ]
     for part in ("model", "training", "evaluation", "data"):

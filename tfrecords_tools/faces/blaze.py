@@ -5,14 +5,16 @@ Detection on Mobile GPUs, CVPR Workshop 2019. It takes some patterns for faces; 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
 from tfrecords_tools.faces.mediapipe_files import BLAZE, open_network
 
-SIDE = 256  # pixels of the network's input
-GRIDS = ((16, 2), (8, 6))  # cells across, and answers of each cell
+SIDE = 256  # pixels of the longer side of what the network sees
+GRIDS = ((16, 2), (32, 6))  # pixels of a cell, and answers of each cell
+COARSEST = 32
 MIN_SCORE = 0.5
 SAME = 0.3  # overlap from which two answers are of one face
 
@@ -38,7 +40,6 @@ class BlazeFace:
     def __init__(self, min_score: float = MIN_SCORE):
         """Load the network; raise a `UserError` if it is not installed."""
         self._network = open_network(BLAZE)
-        self._anchors = _anchors()
         self._min_score = min_score
 
     def __call__(self, image: np.ndarray) -> list[Candidate]:
@@ -48,18 +49,19 @@ class BlazeFace:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         shrinks = scale < 1
         inside = cv2.resize(image, small, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        # In the middle of a black square, as the network was trained.
-        left, top = (SIDE - small[0]) // 2, (SIDE - small[1]) // 2
-        square = np.zeros((SIDE, SIDE, 3), np.uint8)
-        square[top : top + small[1], left : left + small[0]] = inside
-        self._network.setInput(cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
+        # In the middle of black, as the network was trained; not in the whole square, which computes the same for more.
+        across, down = (-(-length // COARSEST) * COARSEST for length in small)
+        left, top = (across - small[0]) // 2, (down - small[1]) // 2
+        shown = np.zeros((down, across, 3), np.uint8)
+        shown[top : top + small[1], left : left + small[0]] = inside
+        self._network.setInput(cv2.dnn.blobFromImage(shown, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
         scores, places = self._network.forward(("classificators", "regressors"))
         likely = scores[0, :, 0] >= np.log(self._min_score / (1 - self._min_score))
         if not likely.any():
             return []
         values = 1 / (1 + np.exp(-scores[0, likely, 0].astype(np.float64)))
         found = places[0, likely].reshape(-1, 8, 2).astype(np.float64)
-        anchors, half = SIDE * self._anchors[likely][:, None], found[:, 1:2] / 2
+        anchors, half = _anchors(across, down)[likely][:, None], found[:, 1:2] / 2
         points = anchors + np.concatenate([found[:, :1] - half, found[:, :1] + half, found[:, 2:]], 1)
         return [
             Candidate(score, own[:2], own[2:])
@@ -67,12 +69,14 @@ class BlazeFace:
         ]
 
 
-def _anchors() -> np.ndarray:
-    """Return (896, 2) x, y of the cell of each answer, in shares of the side."""
-    return np.concatenate([
-        np.repeat(np.stack(np.meshgrid(line := (np.arange(cells) + 0.5) / cells, line), -1).reshape(-1, 2), answers, 0)
-        for cells, answers in GRIDS
-    ])  # fmt: skip
+@cache
+def _anchors(width: int, height: int) -> np.ndarray:
+    """Return (answers, 2) x, y of the cell of each answer in an input of this size, in pixels."""
+    found = []
+    for cell, answers in GRIDS:
+        lines = [np.arange(cell / 2, length, cell) for length in (width, height)]
+        found.append(np.repeat(np.stack(np.meshgrid(*lines), -1).reshape(-1, 2), answers, 0))
+    return np.concatenate(found)
 
 
 def _merged(scores: np.ndarray, points: np.ndarray) -> list[tuple[float, np.ndarray]]:

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfrecords_tools.faces.blaze import BlazeFace
+from tfrecords_tools.faces.blaze import BlazeFace, Candidate
 from tfrecords_tools.faces.boxes import Box, box_of_points, crop_around
 from tfrecords_tools.faces.face_mesh import FaceMesh, Mesh, region_of
 from tfrecords_tools.faces.region import Region
 
 MIN_PRESENCE = 0.5
+SURE = 0.85  # score from which BlazeFace alone is believed: of what is no face, one in four hundred gets that
 TWICE = 0.5  # overlap from which two boxes are of one face
 REACH = 3.0  # side of the region that is searched around a box, in sides of the box
 MOVED = 0.12  # sides of the region: a face that lies farther from where it was looked for is looked at again there
 TURNED = 0.3  # radians, in the same sense
-CONTEXT = 1.5  # side of what the mesh looks at, in sides of the face as BlazeFace sees it
+# BlazeFace has one point for the mouth, and so a smaller square about its points, which lies lower.
+WIDER, HIGHER = 1.1, 0.032
 # Vertices of the mesh: the corners of the eyes, the tip of the nose, the corners of the mouth.
 EYES, NOSE, MOUTH = ((33, 133), (362, 263)), 4, (61, 291)
 
@@ -28,14 +30,15 @@ class BlazeDetector:
         Raises:
           UserError: if the networks are not installed.
         """
-        self._blaze, self._mesh = BlazeFace(), FaceMesh()
+        # One for frames and one for regions: OpenCV allocates a network's memory anew for another size of its input.
+        self._blaze, self._blaze_near, self._mesh = BlazeFace(), BlazeFace(), FaceMesh()
         self._upsample = upsample
 
     def detect(self, image: np.ndarray) -> list[Box]:
         """Return the faces of a frame, (height, width, 3) uint8 RGB, the surest first."""
         height, width = image.shape[:2]
         levels = range(self._upsample + 1)
-        return self._in_parts(image, [part for level in levels for part in _parts(width, height, level)])
+        return self._in_parts(image, [part for level in levels for part in _parts(width, height, level)], self._blaze)
 
     def detect_near(self, image: np.ndarray, box: Box) -> list[Box]:
         """Return the faces in and around `box` that are about as large, the surest first.
@@ -48,13 +51,16 @@ class BlazeDetector:
         if found is not None:
             return [found]
         around, left, top = crop_around(image, box, REACH)
-        return self._in_parts(image, [(left, top, left + around.shape[1], top + around.shape[0])])
+        part = left, top, left + around.shape[1], top + around.shape[0]
+        return self._in_parts(image, [part], self._blaze_near)
 
-    def _in_parts(self, image: np.ndarray, parts: list[tuple[int, int, int, int]]) -> list[Box]:
+    def _in_parts(self, image: np.ndarray, parts: list[tuple[int, int, int, int]], blaze: BlazeFace) -> list[Box]:
         found: list[tuple[float, Box]] = []
         for left, top, right, bottom in parts:
-            for candidate in self._blaze(image[top:bottom, left:right]):
-                box = self._face(image, _region(candidate.corners + (left, top), candidate.points + (left, top)))
+            for candidate in blaze(image[top:bottom, left:right]):
+                box = _box_of(candidate).moved(left, top)
+                if candidate.score < SURE:
+                    box = self._face(image, region_of(box))
                 if box is not None and all(box.overlap(other) <= TWICE for _, other in found):
                     found.append((candidate.score, box))
         return [box for _, box in sorted(found, key=lambda each: -each[0])]
@@ -95,11 +101,14 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(index * max(0, length - side) / max(1, count - 1)) for index in range(count)]
 
 
-def _region(corners: np.ndarray, points: np.ndarray) -> Region:
-    x, y = points[1] - points[0]
-    centre_x, centre_y = corners.mean(0).tolist()
-    side = CONTEXT * float((corners[1] - corners[0]).max())
-    return Region((centre_x, centre_y), side, float(np.arctan2(y, x)))
+def _box_of(candidate: Candidate) -> Box:
+    """Return the box that dlib would find, from the points of BlazeFace."""
+    eyes, nose, mouth = candidate.points[:2], candidate.points[2], candidate.points[3]
+    # On 132 real faces of fifteen people: within 2 % of the mesh's in size, 1.5 % of the side in place.
+    box = box_of_points(np.stack([*eyes, nose, mouth, mouth]))
+    side = WIDER * (box.right - box.left)
+    x, y = box.centre[0] + HIGHER * side * np.sin(box.roll), box.centre[1] - HIGHER * side * np.cos(box.roll)
+    return Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2, box.roll)
 
 
 def _near(one: Region, other: Region) -> bool:

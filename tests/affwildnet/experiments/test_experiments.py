@@ -12,7 +12,7 @@ import pytest
 
 from affwildnet import experiments, models
 from affwildnet.commands import experiments_command
-from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, networks, settings
+from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, networks, paper_faces, settings
 from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.paths import ROOT
@@ -220,6 +220,13 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
     convolutions = sum(9 * a * b * side**2 for (a, b), side in zip(channels, sides, strict=True))
     operations = 2 * (convolutions + 4744 * 4096 + 3 * 128 * (4096 + 128 + 128 + 128) + 256)
     assert f"\ncost: {operations / 1e9:.3g} GFLOPs a frame of 96x96 pixels\n" in text
+
+
+def test_a_description_says_what_found_the_papers_faces():
+    assert set(paper_faces.FACES) == set(PAPERS)
+    assert "faces: found in every frame by a deformable part model, FFLD2" in descriptions.description(
+        get("omg2019/cnn_3rnn")
+    )
 
 
 def test_a_description_has_a_line_for_each_stage_and_member(monkeypatch):

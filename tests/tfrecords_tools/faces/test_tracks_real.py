@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.real_clips import clip
+from tfrecords_tools.faces.blaze_detector import BlazeDetector
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.tracking import track_faces
@@ -46,5 +47,21 @@ def test_tracking_gives_the_landmarks_of_detecting_in_every_frame(name):
 
 
 @pytest.mark.slow
-def test_no_track_where_there_is_no_face():
-    assert track_faces(read_frames(clip("no_face.mp4")), FaceDetector(), LandmarkPredictor(find_model())) == []
+@pytest.mark.parametrize("name", ["WolfgangLanger_Pexels.mp4", "single_face.mp4", "face_noface.mov", "noface_face.mov"])
+def test_blaze_finds_at_least_the_faces_that_dlib_finds(name):
+    frames = [frame for frame, _ in zip(read_frames(clip(name)), range(170), strict=False)]
+    predictor = LandmarkPredictor(find_model())
+    (blaze,), (dlib,) = (track_faces(frames, detector(), predictor) for detector in (BlazeDetector, FaceDetector))
+    assert dlib.boxes.keys() <= blaze.boxes.keys()
+    assert np.median([blaze.boxes[number].overlap(box) for number, box in dlib.boxes.items()]) > 0.75
+    off = [
+        100 * np.linalg.norm(blaze.landmarks[n] - points, axis=1) / np.linalg.norm(points[36] - points[45])
+        for n, points in dlib.landmarks.items()
+    ]
+    assert np.median(off) <= 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detector", [BlazeDetector, FaceDetector])
+def test_no_track_where_there_is_no_face(detector):
+    assert track_faces(read_frames(clip("no_face.mp4")), detector(), LandmarkPredictor(find_model())) == []
