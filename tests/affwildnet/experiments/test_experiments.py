@@ -34,6 +34,7 @@ def test_every_paper_is_registered_under_its_own_name():
         "network_rules",
         "networks",
         "overrides",
+        "paper_faces",
         "published",
         "settings",
         "tables",
