@@ -51,7 +51,8 @@ def reproduce(
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder / ".reproduce.lock", f"reproduces a table in {folder}"):
         write_json(folder / NOTE, _note(request))
-        _log.info(f"{request.table.name}: {request.table.title}, {len(jobs)} runs in {folder}")
+        where = "" if any(pair.train >= 0 for pair in pairs) else ", on the CPU (--pairs=0:1 names GPUs)"
+        _log.info(f"{request.table.name}: {request.table.title}, {len(jobs)} runs in {folder}{where}")
         try:
             states = schedule.run(jobs, folder, pairs, lambda states: _write(request, jobs, states))
         except KeyboardInterrupt:

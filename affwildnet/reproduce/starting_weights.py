@@ -19,7 +19,7 @@ PUBLISHED = {
     ),
     "FaceValue": ("face_value", {".mat": "cnn_m_mat"}),
     "VGGFace2": ("vggface2", {".h5": "resnet50_vggface2_h5"}),
-    "ImageNet": (f"imagenet_{_BACKBONE}", {".h5": "imagenet", ".keras": "imagenet"}),
+    "ImageNet": (f"imagenet_{_BACKBONE}", {".h5": "imagenet", ".ckpt": "resnet50_slim_tf1"}),
 }
 _BACKBONES = ("vgg16", "resnet50", "resnet50_slim", "densenet121", "densenet169")
 # Rows that start from a network trained on another corpus: the layout of that corpus.

@@ -68,10 +68,11 @@ def findings(published: Published, report: Report) -> list[Finding]:
     dataset = dataset_of(published.corpus)
     experiment = from_json(report.configuration) if report.configuration else None
     found = [*_corpus(published, dataset, report), *_split(published, report), *_protocol(published, dataset, report)]
+    registered = experiments.EXPERIMENTS.get(experiment.name) if experiment else None
     if dataset is not None and dataset.layout == report.corpus.layout:
-        found += [*_sizes(dataset, report), *_labels(dataset, report), *_faces(dataset, report)]
+        single = registered is not None and bool(registered.data.labels)
+        found += [*_sizes(dataset, report), *_labels(dataset, report, single), *_faces(dataset, report)]
     if experiment is not None:
-        registered = experiments.EXPERIMENTS.get(experiment.name)
         found += [*_weights(experiment, report), *_settings(experiment, registered, published)]
     return [*found, *_post_processing(published, report), *_region(published), *_metrics(published, report)]
 
@@ -148,8 +149,14 @@ def _counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _labels(dataset: Dataset, report: Report) -> Iterator[Finding]:
+def _labels(dataset: Dataset, report: Report, single: bool) -> Iterator[Finding]:
+    """Compare whose the labels are; `single` where the paper trains on those of one annotator."""
     corpus = report.corpus
+    if single:
+        own = corpus.labelling or "the dataset's own"
+        wanted = "for training those of the annotator nearest to the landmarks; for the test set it does not say"
+        yield Finding(UNKNOWN, f"whether the labels ({own}) are the paper's ({wanted})")
+        return
     wanted = f"the paper's are {dataset.labels}" if dataset.labels else "the paper does not say whose they are"
     if corpus.labelling:
         yield Finding(DIFFERS, f"The labels are {corpus.labelling}; {wanted}.")
