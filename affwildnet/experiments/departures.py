@@ -6,6 +6,8 @@ from typing import Any
 
 from affwildnet.experiments.config import Experiment
 
+# Title of a file of random weights, in the note beside it.
+RANDOM_WEIGHTS = "random weights, for a rehearsal"
 # Fields that say how a run is kept and shown, or what its weights start from; they are not settings of a paper.
 _OF_THE_RUN = (
     "training.init",
@@ -48,7 +50,7 @@ def overridden(experiment: Experiment, registered: Experiment) -> list[Overridde
     return [each for each in _differences("", experiment, registered) if each.field not in _OF_THE_RUN]
 
 
-def rehearsal(experiment: Experiment, registered: Experiment) -> tuple[str, ...]:
+def rehearsal(experiment: Experiment, registered: Experiment, origin: str = "") -> tuple[str, ...]:
     """Return why a run is a rehearsal of a published result and no attempt at it; empty where it is none.
 
     A network narrower than the paper's, or random weights where the paper starts from trained ones, says whether
@@ -57,13 +59,14 @@ def rehearsal(experiment: Experiment, registered: Experiment) -> tuple[str, ...]
     Args:
       experiment: as it was run.
       registered: the experiment of that name.
+      origin: of the weights in the file `training.init`, as the note beside it has it; "" where it is not known.
     """
     reasons = []
     narrowest = min([experiment.model.width, *(member.width for member in experiment.model.members)])
     if narrowest < registered.model.width:
         reasons.append(f"a network {narrowest:g} as wide")
     pretrained = registered.training.pretrained
-    if pretrained and not experiment.training.init:
+    if pretrained and (not experiment.training.init or origin == RANDOM_WEIGHTS):
         reasons.append(f"random weights in place of those of {pretrained}")
     return tuple(reasons)
 

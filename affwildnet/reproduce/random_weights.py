@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 from affwildnet import experiments
+from affwildnet.experiments.departures import RANDOM_WEIGHTS
 from affwildnet.experiments.overrides import override
 from tfrecords_tools.errors import exit_status
 from tfrecords_tools.quiet import import_tensorflow
-
-TITLE = "random weights, for a rehearsal"
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
         keras.utils.set_random_seed(experiment.training.seed)
         model = models.build(experiment.model)
-        write_json(Path(output).with_suffix(".json"), {"title": TITLE, "seed": experiment.training.seed})
+        write_json(Path(output).with_suffix(".json"), {"title": RANDOM_WEIGHTS, "seed": experiment.training.seed})
         with whole(Path(output)) as partial:
             model.save(partial)
 

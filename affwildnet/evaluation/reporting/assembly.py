@@ -92,9 +92,14 @@ def assemble(
         configuration=to_json(experiment),
         versions=versions(),
         initial_weights=_origin(experiment.training.init),
-        rehearsal=rehearsal(experiment, EXPERIMENTS[experiment.name]) if experiment.name in EXPERIMENTS else (),
+        rehearsal=_rehearsal(experiment),
     )
     return replace(report, published=published_rows(report, experiment.published))
+
+
+def _rehearsal(experiment: Experiment) -> tuple[str, ...]:
+    registered = EXPERIMENTS.get(experiment.name)
+    return rehearsal(experiment, registered, _origin(experiment.training.init)) if registered else ()
 
 
 def _origin(init: str) -> str:

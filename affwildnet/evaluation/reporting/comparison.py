@@ -10,7 +10,7 @@ from affwildnet import experiments
 from affwildnet.evaluation.reporting.published_corpora import FOLDS, Dataset, Size, dataset_of
 from affwildnet.evaluation.reporting.report import PublishedRow, Report
 from affwildnet.experiments.config import PROTOCOLS, Experiment
-from affwildnet.experiments.departures import overridden
+from affwildnet.experiments.departures import RANDOM_WEIGHTS, overridden
 from affwildnet.experiments.overrides import from_json
 from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES
@@ -192,7 +192,7 @@ def _faces(dataset: Dataset, report: Report) -> Iterator[Finding]:
 def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
     registered = experiments.EXPERIMENTS.get(experiment.name, experiment)
     wanted, given = registered.training.pretrained, experiment.training.init
-    if not given:
+    if not given or report.initial_weights == RANDOM_WEIGHTS:
         if wanted:
             yield Finding(DIFFERS, f"The network began with random weights; the paper's with those of {wanted}.")
         else:

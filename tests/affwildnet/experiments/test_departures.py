@@ -3,7 +3,7 @@
 import pytest
 
 from affwildnet.experiments import EXPERIMENTS
-from affwildnet.experiments.departures import overridden, rehearsal
+from affwildnet.experiments.departures import RANDOM_WEIGHTS, overridden, rehearsal
 from affwildnet.experiments.overrides import override
 
 NAME = "ijcv2019/affwildnet_vggface"
@@ -39,3 +39,8 @@ def test_what_is_of_the_run_alone_is_not_listed():
 )
 def test_a_rehearsal_is_a_narrow_network_or_random_weights_in_place_of_published_ones(name, fields, reasons):
     assert rehearsal(*changed(name, *fields)) == reasons
+
+
+def test_a_file_of_random_weights_is_no_published_one():
+    found = rehearsal(*changed(NAME, "training.init=a.keras"), RANDOM_WEIGHTS)
+    assert found == ("random weights in place of those of VGG-Face",)

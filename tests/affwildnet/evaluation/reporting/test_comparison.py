@@ -15,6 +15,7 @@ from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.protocols import Scored
 from affwildnet.evaluation.scoring.regions import regions
 from affwildnet.experiments import EXPERIMENTS, PAPERS
+from affwildnet.experiments.departures import RANDOM_WEIGHTS
 from affwildnet.experiments.overrides import override, to_json
 from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES, get_table
@@ -179,6 +180,11 @@ def test_two_videos_of_any_layout_are_not_the_papers_corpus(layout):
                 post_processing=PROCESSED,
             ),
             ["data.alignment is crop, in the experiment procrustes."],
+        ),
+        (
+            AFF_WILD,
+            of_experiment("ijcv2019/vggface", "training.init=a.keras", initial_weights=RANDOM_WEIGHTS),
+            ["began with random weights; the paper's with those of VGG-Face."],
         ),
         (
             AFF_WILD,
