@@ -31,7 +31,7 @@ def check_place(folder: Path) -> None:
                 raise UserError(f"{folder}: cannot be written ({place} is read-only). Name another folder.")
             return
         if os.path.lexists(place):
-            raise UserError(f"{folder}: must be a folder. Received: {place}, which is a file. Name another one.")
+            raise UserError(f"{folder}: cannot be written ({place} is a file). Name another folder.")
 
 
 @contextmanager

@@ -116,7 +116,8 @@ def pack(
         delays = dict(delays or {})
         labelling.check_delays(delays, videos)
         options = replace(options, delays=tuple(sorted(delays.items())))
-        earlier = _by_name(output)
+        packed_before = _readable(output)
+        earlier = _by_name(output, packed_before)
         entries = []
         jobs = [
             Job(video, _with_chosen(options, selection.get(video.video)), staging, tuple(earlier.get(video.video, ())))
@@ -150,7 +151,7 @@ def pack(
             )
             manifest.save(packed, exchanged.new)
             _describe_for_tfds(packed, exchanged.new)
-            exchanged.complete(packed_files(output), last=manifest.FILE_NAME)
+            exchanged.complete(packed_files(output, packed_before), last=manifest.FILE_NAME)
         shutil.rmtree(staging)
     return packed
 
@@ -169,15 +170,19 @@ def named(videos: list[VideoSource], left_out: list[LeftOut]) -> tuple[list[Vide
     return kept, left_out
 
 
-def packed_files(folder: Path) -> list[str]:
-    """Return the names of the files in a folder that packing wrote: those that packing again may replace."""
+def packed_files(folder: Path, packed: Manifest | None) -> list[str]:
+    """Return the names of the files in a folder that packing wrote: those that packing again may replace.
+
+    Args:
+      packed: the manifest there; None if it cannot be read: its files are then known by the form of their names.
+    """
     if not folder.is_dir():
         return []
     names = {path.name for path in folder.iterdir()}
-    try:
-        shards = {entry.file for entry in manifest.load(folder).videos}
-    except UserError:  # damaged, or from another version: its files are known by the form of their names
+    if packed is None:
         shards = {name for name in names if _SHARD.fullmatch(name)}
+    else:
+        shards = {entry.file for entry in packed.videos}
     return sorted(names & {*shards, *_METADATA})
 
 
@@ -230,13 +235,17 @@ def _with_chosen(options: PackOptions, chosen: dict[str, list[str]] | None) -> P
     return replace(options, chosen=tuple(tuple(chosen[name]) for name in schema.DIMENSIONS)) if chosen else options
 
 
-def _by_name(corpus: Path) -> dict[str, list[tuple[Path, VideoEntry]]]:
-    """Return the files of a packed corpus with their entries, by the video's name; none without a readable corpus."""
+def _readable(corpus: Path) -> Manifest | None:
+    """Return the manifest of a packed corpus; None if there is none, a damaged one, or one of another version."""
     try:
-        packed = manifest.load(corpus)
+        return manifest.load(corpus)
     except UserError:
-        return {}  # no corpus, or one of another version: everything is packed
-    if not packed.has_labels:
+        return None
+
+
+def _by_name(corpus: Path, packed: Manifest | None) -> dict[str, list[tuple[Path, VideoEntry]]]:
+    """Return the files of a packed corpus with their entries, by the video's name; none where all is packed anew."""
+    if packed is None or not packed.has_labels:
         return {}
     found: dict[str, list[tuple[Path, VideoEntry]]] = {}
     for entry in packed.videos:
