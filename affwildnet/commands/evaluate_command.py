@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.commands import backend, run_options
-from affwildnet.data.corpus import Corpus
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
 from affwildnet.evaluation.selection import Choices
+from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.export.export_checks import check_export_folder
 from affwildnet.runs.card import SAVED_MODEL
+from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.commands import Parser, Switch, real, run, whole
 from tfrecords_tools.errors import UserError
@@ -146,7 +147,8 @@ def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
     if not run.stages:
         workdir.check_free("watcher")
         check_place(workdir.path)
-        Corpus.of_run(replace(run, data_dir=options.data_dir or run.data_dir), "validation")
+        data = WatchedData(replace(run, data_dir=options.data_dir or run.data_dir), workdir, "validation")
+        data.check(read_lines(workdir.metrics))
     _start(options)
     from affwildnet.evaluation.watching import watch
 

@@ -107,29 +107,42 @@ class Selected:
         """Return a split, opened once; raise a `UserError` if it cannot be."""
         if split not in self._corpora:
             self._corpora[split] = corpus = Corpus.of_run(self.run, split)
-            self._check_training_videos(split)
-            known = None if self._other_data else self.training_data
+            known = None
+            if not self._other_data:
+                known = self.training_data = trained_on_now(self.workdir, self.run, split)
             record_files.check(corpus.folder, corpus.videos, known and known.files)
         return self._corpora[split]
 
-    def _check_training_videos(self, split: str) -> None:
-        """Raise a `UserError` if the run's own corpus has been packed again with other training videos since."""
-        if self._other_data or (self.training_data is None and self.workdir.trained_on is None):
-            return
-        train = Corpus.of_run(self.run, "train")
-        now = TrainingData.of(train.manifest, train.folder, train.videos)
-        if self.training_data is not None:
-            difference = self.training_data.difference(now)
-        elif now.fingerprint == self.workdir.trained_on:
-            difference, self.training_data = "", now  # their note is gone, but these are they
-        else:
-            difference = f"the training videos are others; {self.workdir.training_data.name}, which named them, is gone"
-        if difference:
-            raise UserError(
-                f"{self.run.data_dir}: must hold the videos that the run in {self.workdir.path} was trained on, to "
-                f"score its split {split}. Received: a corpus where {difference}. To score it on what is there now all "
-                "the same, name that corpus with `data_dir`."
-            )
+
+def trained_on_now(workdir: Workdir, run: Run, split: str) -> TrainingData | None:
+    """Return what a run was trained on, if its corpus still has it; None where that is not known.
+
+    Args:
+      workdir: of the run.
+      run: with its own corpus.
+      split: that is to be scored, for the message.
+
+    Raises:
+      UserError: if the corpus has been packed again with other training videos since.
+    """
+    stored, kept = training_data.stored(workdir), workdir.trained_on
+    if stored is None and kept is None:
+        return None
+    train = Corpus.of_run(run, "train")
+    now = TrainingData.of(train.manifest, train.folder, train.videos)
+    if stored is not None:
+        difference = stored.difference(now)
+    elif now.fingerprint == kept:
+        difference, stored = "", now  # their note is gone, but these are they
+    else:
+        difference = f"the training videos are others; {workdir.training_data.name}, which named them, is gone"
+    if difference:
+        raise UserError(
+            f"{run.data_dir}: must hold the videos that the run in {workdir.path} was trained on, to score its split "
+            f"{split}. Received: a corpus where {difference}. To score it on what is there now all the same, name that "
+            "corpus with `data_dir`."
+        )
+    return stored
 
 
 def check(workdir: Workdir, choices: Choices) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from affwildnet.data import Corpus
 from affwildnet.data.corpus import CorpusError
-from affwildnet.evaluation import waiting
+from affwildnet.evaluation import waiting, watched_data
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
+from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.runs.run import Run
@@ -86,7 +86,8 @@ class Watcher:
     """
 
     def __init__(self, run: Run, workdir: Workdir, patience: int = 0):
-        self._evaluator = Evaluator(Corpus.of_run(run, SPLIT), run.experiment.evaluation)
+        self._data = WatchedData(run, workdir, SPLIT)
+        self._evaluator = Evaluator(self._data.corpus, run.experiment.evaluation)
         self._experiment = run.experiment
         self._workdir = workdir
         self._patience = patience
@@ -110,6 +111,7 @@ class Watcher:
 
     def _watch(self, timeout_minutes: float) -> int:
         waiting_since = time.monotonic()
+        self._data.check(self._scored)
         self._workdir.metrics.touch()  # lets the trainer of a later stage know that this one is watched
         _log.info(f"watching {self._workdir.checkpoints}")
         while True:
@@ -117,6 +119,7 @@ class Watcher:
             finished = self._workdir.reason_finished()
             new = self._new()
             for path in new:
+                self._data.check(self._scored)
                 self._score(path)
                 self._judge()
             if new:
@@ -170,6 +173,7 @@ class Watcher:
             self._pass_over(path, state, str(error).replace(f"{held}: ", ""))
             return
         line = {"step": step, "split": SPLIT, "frames_scored": evaluation.frames_scored, **scored.scores}
+        line[watched_data.KEY] = self._data.fingerprint
         line["ranking"] = scored.ranking
         beaten = best.keep(held, line, self._good, self._workdir)
         self._note(line)

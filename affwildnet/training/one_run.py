@@ -78,7 +78,7 @@ def _trained(
     if workers.chief:
         checkpoints.check_room(model, workdir.checkpoints, run.experiment.training.keep_checkpoints)
     workdir.finished.unlink(missing_ok=True)
-    with _signals() as received, _user_errors(corpus, workers):
+    with _signals() as received, _user_errors(run, corpus, workers):
         return Trainer(run, corpus, workdir, workers).to_the_end(model, state, received)
 
 
@@ -113,7 +113,7 @@ def _signals() -> Iterator[list[int]]:
 
 
 @contextmanager
-def _user_errors(corpus: Corpus, workers: Workers) -> Iterator[None]:
+def _user_errors(run: Run, corpus: Corpus, workers: Workers) -> Iterator[None]:
     """Turn TensorFlow's errors about a bad record, or about a worker that has ended, into a `UserError`."""
     try:
         yield
@@ -122,6 +122,10 @@ def _user_errors(corpus: Corpus, workers: Workers) -> Iterator[None]:
             f"{corpus.folder}: a record is corrupt or cut off ({error.message.strip().splitlines()[0]}). "
             f"`python -m tfrecords_tools verify {corpus.folder}` names it; pack that corpus again."
         ) from None
+    except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError):
+        Corpus.of_run(run, "train")  # these name the file where it is one of theirs
+        record_files.check(corpus.folder, corpus.videos)
+        raise
     except tf.errors.OpError as error:
         if workers.number == 1 or "Collective ops is aborted" not in error.message:
             raise

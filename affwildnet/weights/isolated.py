@@ -25,6 +25,7 @@ from tfrecords_tools.errors import UserError
 MEMORY = {"tensorflow": 24 << 30, "torch": 24 << 30, "": 4 << 30}
 SECONDS = 8  # of computing, beside those for the content
 BYTES_PER_SECOND = 10_000_000
+STARTING = 300  # seconds in which a large library is imported, on the busiest machine
 # Arrays may not be larger than so many times the file: weights hardly compress, a bomb does.
 EXPANSION = 64
 _SPARE = 1 << 20
@@ -52,15 +53,16 @@ def read(path: Path, what: str, reader: str, library: str = "", files: Sequence[
     """
     size = sum(file.stat().st_size for file in files or [path])
     seconds = SECONDS + size // BYTES_PER_SECOND
+    patience = 60 + 4 * seconds + (STARTING if library else 0)
     with tempfile.TemporaryDirectory() as folder:
         numbers = [str(seconds), str(size)]
         command = [sys.executable, "-m", __name__, reader, str(path.absolute()), folder, library, *numbers]
         try:
             ended = subprocess.run(
-                command, env=_environment(), capture_output=True, timeout=60 + 4 * seconds, cwd=folder, check=False
+                command, env=_environment(), capture_output=True, timeout=patience, cwd=folder, check=False
             )
         except subprocess.TimeoutExpired:
-            raise unreadable(path, what, TimeoutError(f"reading it took longer than {60 + 4 * seconds} s")) from None
+            raise unreadable(path, what, TimeoutError(f"reading it took longer than {patience} s")) from None
         answer = Path(folder) / _ANSWER
         if ended.returncode or not answer.is_file():
             raise unreadable(path, what, ChildProcessError(_end(ended.returncode, seconds)))

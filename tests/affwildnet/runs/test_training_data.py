@@ -252,3 +252,31 @@ def test_data_are_known_without_their_note(tmp_path, workdir):
         scored_run.once(workdir, LATEST)
     assert train(longest, workdir, accept_data=True) == 0
     assert len(training_data.stored(workdir).replaced) == 1
+
+
+def test_a_watcher_knows_its_data(tmp_path, workdir):
+    folder = corpus(tmp_path / "corpus")
+    run = Run(TINY, folder)
+    started(workdir.path, folder)
+    training_data.note(workdir, data_of(folder))
+    add_checkpoint(workdir, 1)
+    workdir.finish(1, "done")
+    watcher = Watcher(run, workdir)
+    assert watcher.run() == 0
+    kept = workdir.metrics.read_bytes()
+    shutil.rmtree(folder)
+    other = {"frames": 7, "video": "w", "split": "validation"}
+    make_corpus(folder, [{"frames": 9, "video": "a"}, {"frames": 9, "video": "b"}, other])
+    add_checkpoint(workdir, 2)
+    with pytest.raises(UserError, match="must not change while its run is watched"):
+        watcher.run()
+    with pytest.raises(UserError, match=r"on the same videos\. Received: .* is another than that of step 1\."):
+        Watcher(run, workdir).run()
+    assert workdir.metrics.read_bytes() == kept
+    workdir.metrics.unlink()
+    assert Watcher(run, workdir).run() == 0  # the same training videos, all scored again
+    shutil.rmtree(folder)
+    corpus(folder, names=("a", "v2"))
+    workdir.metrics.unlink()
+    with pytest.raises(UserError, match="must hold the videos that the run"):
+        Watcher(run, workdir).run()
