@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from affwildnet import experiments
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import DataConfig, Experiment
 from affwildnet.experiments.overrides import override
 from tfrecords_tools.records import manifest
 
@@ -29,7 +29,9 @@ def cnn_m(data_dir: Path, settings: list[str]) -> Experiment:
     """
     experiment = experiments.get("ijcv2019/cnn_m")
     size = manifest.load(data_dir).image_size
-    experiment = override(replace(experiment, model=replace(experiment.model, image_size=size)), settings)
+    # A baseline is for any corpus.
+    experiment = replace(experiment, model=replace(experiment.model, image_size=size), data=DataConfig())
+    experiment = override(experiment, settings)
     # Trainer and watcher run one after the other here, so that all checkpoints must be kept until they are scored.
     every = -(-experiment.training.steps // CHECKPOINTS)
     return replace(

@@ -9,7 +9,7 @@ import pytest
 
 from affwildnet.baselines import baseline_experiments, baseline_runs
 from affwildnet.baselines.sift_svr import DESCRIPTOR, Settings, descriptors, fit
-from affwildnet.data import Corpus
+from affwildnet.data import Corpus, corpus_needs
 from affwildnet.runs.run import Run
 from tests.helpers.corpora import make_corpus
 from tests.helpers.evaluations import by_definition
@@ -77,6 +77,11 @@ def test_a_corpus_without_labels_is_refused(tmp_path):
     ])  # fmt: skip
     with pytest.raises(UserError, match=r"validation must have at least two labelled frames. Received: 0"):
         baseline_runs.sift_svr(Run(baseline_experiments.SIFT_SVR, tmp_path), tmp_path / "out", "test", SMALL)
+
+
+def test_cnn_m_is_for_a_corpus_of_any_layout(tmp_path):
+    packed = make_corpus(tmp_path / "corpus", [{"frames": 4}], layout="csv")
+    corpus_needs.check(baseline_experiments.cnn_m(tmp_path / "corpus", []), packed, tmp_path)
 
 
 @pytest.mark.slow
