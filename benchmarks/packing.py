@@ -20,8 +20,7 @@ import cv2
 from benchmarks.results import show
 from tfrecords_tools.faces import tracking
 from tfrecords_tools.faces.alignment import Aligner
-from tfrecords_tools.faces.dlib_detector import FaceDetector
-from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
+from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.layouts.labels import no_labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import video_packer
@@ -80,8 +79,9 @@ def by_phase(videos: list[VideoSource], options: PackOptions) -> tuple[dict[str,
 
     times = FunctionTimes()
     times.watch_frames(video_packer, "read_frames", "decode, twice")
-    times.watch(FaceDetector, "detect", "detect in the whole image")
-    times.watch(FaceDetector, "detect_near", "detect near a face")
+    detector = type(options.finder.detector)
+    times.watch(detector, "detect", "detect in the whole image")
+    times.watch(detector, "detect_near", "detect near a face")
     times.watch(LandmarkPredictor, "predict", "landmarks")
     times.watch(tracking, "histogram", "appearance")
     times.watch(Aligner, "__call__", "crop")
@@ -120,7 +120,7 @@ def scaling(videos: list[VideoSource], options: PackOptions, rounds: int = 3) ->
 
 def _ready(options: PackOptions) -> None:
     import_tensorflow()
-    LandmarkPredictor(options.landmark_model)
+    _ = options.finder.detector, options.finder.predictor
     time.sleep(5)
 
 
@@ -129,12 +129,13 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--repeat", type=int, default=2, help="how often each video is packed")
     parser.add_argument("--every", type=int, default=tracking.EVERY)
+    parser.add_argument("--detector", choices=("blaze", "dlib"), default=PackOptions.detector)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
 
     cv2.setNumThreads(1)
     import_tensorflow()
-    packing = PackOptions(find_model(), Aligner(), every=options.every)
+    packing = PackOptions(every=options.every, detector=options.detector)
     videos = [
         VideoSource(f"{path.stem}_{number}", "train", path.stem, path, no_labels)
         for number in range(options.repeat)
