@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from affwildnet.predict import Predictor
-from affwildnet.predict.frame_sources import FrameSource, find_sources
+from affwildnet.predict.frame_sources import FrameSource
 from affwildnet.predict.predict_source import DoneAlready, PredictOptions, SourceResult, predict_all
 from affwildnet.predict.prediction_provenance import content
+from affwildnet.predict.source_search import find_sources
 from affwildnet.runs.checkpoints import write_model
 from tests.helpers.predict_networks import small_network
 from tests.helpers.real_clips import clip
