@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import csv
 import threading
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from tfrecords_tools.video.h264 import H264Writer
 from tfrecords_tools.video.reading import read_frames
 
 FRAMES, RATE, BITS, BLOCK = 16, 4, 5, 24
+BLANK = -1
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,9 @@ def numbered(image, number):
 
 
 def number_in(image):
+    """The number of a frame, BLANK for the black ones that a camera may begin with."""
+    if image[2 * BLOCK :].mean() < 5:
+        return BLANK
     return sum(int(image[BLOCK // 2, int(BLOCK * (bit + 0.5))].mean() > 127) << bit for bit in range(BITS))
 
 
@@ -154,12 +159,20 @@ def test_the_curves_of_a_camera_are_those_of_predict(predictor, tmp_path):
         assert "frames/s" in page.inner_text("#speed")
     count = len(lines)
     assert count >= FRAMES
-    steps = {(after - before) % FRAMES for before, after in zip(given.numbers, given.numbers[1:count], strict=False)}
+    sent = given.numbers[:count]
+    shown = [number for number in sent if number != BLANK]
+    assert len(shown) > FRAMES // 2
+    assert sent == [BLANK] * (count - len(shown)) + shown
+    steps = {(after - before) % FRAMES for before, after in pairwise(shown)}
     # The camera shows one twice where its file begins again; a browser on a busy machine may leave one out.
     assert steps <= {0, 1, 2}
-    played = write_y4m(tmp_path / "played.y4m", [images[number] for number in given.numbers[:count]])
+    played = write_y4m(
+        tmp_path / "played.y4m", [0 * images[0] if number == BLANK else images[number] for number in sent]
+    )
     expected = predicted(played, predictor, tmp_path / "out")
-    assert [line["face"] for line in lines] == [line["face"] for line in expected] == ["1"] * count
+    assert [line["face"] for line in lines] == [line["face"] for line in expected]
+    assert sum(line["face"] == "1" for line in lines) > FRAMES // 2
+    lines, expected = ([line for line in table if line["face"] == "1"] for table in (lines, expected))
     assert np.ptp(values(expected), axis=0).max() > 0.01
     np.testing.assert_allclose(values(lines), values(expected), atol=0.005)
 
