@@ -12,7 +12,7 @@ from affwildnet.predict.predict_source import PredictOptions
 from affwildnet.predict.stateful_networks import StatefulNetwork
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import with_predictions
-from tfrecords_tools.video.reading import Frame
+from tfrecords_tools.video.reading import Frame, Frames
 
 
 class Summing(StatefulNetwork):
@@ -66,7 +66,9 @@ def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
     monkeypatch.setattr(predict_source, "plot_curves", lambda *_: None)
     monkeypatch.setattr(predict_source.prediction_table.PredictionTable, "write", lambda *_: None)
     frames = [Frame(number, number / 25, None, number) for number in range(1, len(PLACES) + 1)]
-    source = FrameSource("made", "made", lambda: iter(frames), lambda: 25.0, lambda: 20)
+    source = FrameSource(
+        "made", "made", lambda: Frames(SimpleNamespace(lost=11), iter(frames)), lambda: 25.0, lambda: 20
+    )
     models = SimpleNamespace(detector=None, predictor=None)
     predictor = SimpleNamespace(network=Summing(), aligner=None, finder=models, path=None, settings=dict)
     options = PredictOptions(tmp_path, which, every=7, progress=False)
@@ -74,7 +76,7 @@ def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
     assert (found.frames, found.frames_with_face, found.tracks, found.removed) == (9, 8, 3, 18)
     lines = found.summary("made.mp4").splitlines()
     assert lines[0] == "made.mp4: 9 frames, 8 with a face, 3 faces, 18 false detections removed"
-    assert lines[1] == "  the file says 20 frames: the others cannot be decoded"
+    assert lines[1] == "  11 frames cannot be decoded: left out, the others keep their numbers"
 
 
 def test_few_frames_are_held():
