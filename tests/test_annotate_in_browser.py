@@ -269,7 +269,7 @@ def test_a_clip_of_an_hour_with_a_hundred_thousand_samples(browser, tmp_path, ca
         ended = rater.time
         timed = np.sort(rater.page.evaluate("window.times"))
         rater.page.click("#verify")
-        rater.page.wait_for_selector("text=verified")
+        rater.verified()
         listed = rater.page.evaluate(
             "async () => { const t = performance.now(); await (await fetch('api/videos?rater=ann')).json();"
             " return performance.now() - t }"
@@ -305,7 +305,7 @@ def test_what_is_recorded_while_no_frame_is_displayed_takes_the_place_of_the_old
         rater.record(to=begun + 1)
         ended = rater.time
         rater.page.click("#verify")
-        rater.page.wait_for_selector("text=verified")
+        rater.verified()
         assert rater.errors == []
     rows = read(Catalogue(source), "ann", "valence", "one")
     inside = (rows[:, 0] > begun - 0.001) & (rows[:, 0] < ended - SETTLES)
@@ -360,7 +360,7 @@ def test_the_keyboard_alone_is_enough(browser, source):
         keys.press("p")
         rater.until("document.querySelector('video').currentTime > 0.5")
         keys.press("f")
-        rater.page.wait_for_selector("text=verified")
+        rater.verified()
         assert rater.errors == []
     rows = read(Catalogue(source), "ann", "valence", "one")
     assert 0.3 < rows[-1, 1] / 1000 <= 1

@@ -77,7 +77,7 @@ def test_lists_come_at_once(command):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["-m", "affwildnet", "trian"], "`COMMAND` must be one of sample, annotate, pack,"),
+        (["-m", "affwildnet", "trian"], "`COMMAND` must be one of sample, clips, annotate, pack,"),
         (["-m", "affwildnet"], "`COMMAND` must be given."),
         (["-m", "affwildnet", "train"], "`--workdir` must be given."),
         (

@@ -27,18 +27,10 @@ def check(experiment: Experiment, packed: Manifest, folder: Path) -> None:
     )
 
 
-def one_annotator(packed: Manifest) -> bool | None:
-    """Return whether each label is a single annotator's; None where the manifest does not say."""
-    if packed.selected:
-        return all(len(names) == 1 for video in packed.selected.values() for names in video.values())
-    chosen = getattr(packed, "annotators_chosen", ())
-    return len(chosen) == 1 if chosen else None
-
-
 def _lacking(experiment: Experiment, packed: Manifest) -> Iterator[tuple[str, str, str]]:
     """Yield what is needed, what is there, and the field that takes what is there."""
     data = experiment.data
-    if data.layout and packed.layout != data.layout:
+    if data.layout and packed.dataset != data.layout:
         yield f"a corpus of the layout {data.layout}", f"layout {packed.layout}", f"data.layout={packed.layout}"
     if data.alignment and packed.alignment != data.alignment:
         yield (
@@ -46,7 +38,7 @@ def _lacking(experiment: Experiment, packed: Manifest) -> Iterator[tuple[str, st
             f"alignment {packed.alignment}",
             f"data.alignment={packed.alignment}",
         )
-    if data.labels == ONE_ANNOTATOR and not (single := one_annotator(packed)):
+    if data.labels == ONE_ANNOTATOR and not (single := packed.one_annotator("train")):
         had = "labels of several" if single is False else "a corpus that does not name one"
         yield "the labels of one annotator", had, "data.labels="
 
@@ -55,5 +47,5 @@ def _packing(experiment: Experiment) -> str:
     data, parts = experiment.data, ["python -m tfrecords_tools pack"]
     parts += [f"--layout={data.layout}"] if data.layout else []
     parts += [f"--alignment={data.alignment}"] if data.alignment else []
-    parts += ["--annotators=NAME"] if data.labels == ONE_ANNOTATOR else []
+    parts += ["--annotators=nearest"] if data.labels == ONE_ANNOTATOR else []
     return " ".join([*parts, f"--size={experiment.model.image_size}", "--source=DIR", "--output=DIR"])

@@ -144,6 +144,10 @@ class Rater:
         self.page.keyboard.press("f")
         self.page.wait_for_selector("h2:has-text('Done')")
 
+    def verified(self):
+        """Wait for the list that says so; other texts have the word too, the button before all is saved."""
+        self.page.wait_for_selector("td .good:has-text('verified')")
+
     @property
     def problem(self):
         """The message that is shown, "" where there is none."""

@@ -3,6 +3,7 @@
 SOURCE/videos/[<split>/]<name>.mp4                          the clips, at any depth
 SOURCE/annotations/<rater>/<dimension>/<name>.txt           finished annotations, as the layout `thesis` reads them
 SOURCE/annotations/<rater>/<dimension>/<name>.json          how and when each was made
+SOURCE/videos.csv                                           if there is one: who is seen in which video
 SOURCE/selected.csv                                         the annotations whose mean is the label
 SOURCE/.annotate/                                           drafts, copies for the browser, raters' settings
 """
@@ -22,7 +23,7 @@ from tfrecords_tools.annotate.drafts import FOLDER, Draft
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import whole
-from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.thesis import MEDIA_CLOCK
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.version import VERSION
@@ -41,7 +42,7 @@ def check_rater(name: str) -> str:
       UserError: unless it is 1 to 64 letters, digits, `-` and `_`.
     """
     if not isinstance(name, str) or not _RATER.fullmatch(name):
-        raise UserError(f"A rater's name must be 1 to 64 letters, digits, `-` and `_`. Received: {str(name)[:70]!r}")
+        raise UserError(f"A rater's name must be 1 to 64 letters, digits, `-` and `_`. Received: {str(name)[:70]}")
     return name
 
 
@@ -51,7 +52,7 @@ class Clip:
 
     Attributes:
       number: by which the page asks for it.
-      name: of its annotations: the file's name without suffix.
+      name: of its annotations: the file's name without suffix, and the side where two persons are seen.
       path: of the file.
     """
 
@@ -85,9 +86,11 @@ class Catalogue:
                 f"{source / 'videos'}: must hold videos to annotate ({', '.join(VIDEO_SUFFIXES)}). Received: none. "
                 "Put the clips there; folders named train, validation and test within are their splits."
             )
-        self.clips = {
-            number: Clip(number, name, path) for number, (name, path) in enumerate(sorted(found.items()), start=1)
-        }
+        # A video with two persons is annotated twice, once for each (thesis section 3.1).
+        notes, problems = video_notes.entries(source, found)
+        self.left_out |= problems
+        entries = sorted((note.name, found[note.video]) for note in notes)
+        self.clips = {number: Clip(number, name, path) for number, (name, path) in enumerate(entries, start=1)}
 
     def clip(self, number: int) -> Clip:
         """Return a clip by its number; raise a `UserError` if there is none of it."""

@@ -1,15 +1,13 @@
 """`python -m tfrecords_tools COMMAND`: from raw video to a packed corpus, and what can be known about it."""
 
 import argparse
-import errno
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tfrecords_tools.cli import annotate_command, face_options
+from tfrecords_tools.cli import annotate_command, clips_command, face_options, study_commands
 from tfrecords_tools.commands import Parser, Switch, positive, run, whole
 from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings, detector_for
@@ -19,6 +17,7 @@ from tfrecords_tools.records.manifest import Manifest
 
 COMMANDS = {
     "sample": "write a small synthetic corpus of videos to try things on",
+    "clips": "cut clips out of longer videos by a recipe, all at one frame rate",
     "annotate": "rate videos in the browser: valence and arousal by joystick, mouse, touch or keys",
     "pack": "find faces and landmarks, match annotations, write TFRecords",
     "inspect": "print what is in a packed corpus; write a contact sheet",
@@ -30,7 +29,7 @@ COMMANDS = {
 
 MANY_FACELESS = 0.05  # share of the frames without a face, above which it is worth trying something
 # The names of `layouts.LAYOUTS` and `job_runners.RUNNERS`, which bring in OpenCV: help and errors do not wait for it.
-LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "thesis")
+LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "recola_46", "thesis", "thesis_records")
 RUNNERS = ("beam", "local")
 
 
@@ -70,8 +69,15 @@ def _pack_options(parser: Parser) -> None:
 
     labels = parser.add_argument_group("labels and splits")
     add = labels.add_argument
-    add("--annotators", default="", metavar="NAMES", help="label with the mean of these, with commas between them")
-    add("--selected", type=Path, metavar="FILE", help="or for each video: CSV with video,annotators[,dimension]")
+    add(
+        "--annotators",
+        default="",
+        metavar="NAME,...",
+        help="label with the mean of these, train and validation; NAME:valence for one dimension; nearest is who "
+        "correlates most with the landmarks",
+    )
+    add("--annotator_splits", default="train,validation", metavar="SPLITS", help="splits that --annotators labels")
+    add("--selected", type=Path, metavar="FILE", help="for each video: CSV with video,annotators[,dimension]")
     add(
         "--delay",
         type=_delays,
@@ -119,58 +125,16 @@ def _pack_options(parser: Parser) -> None:
     )
 
 
-def _corpus_options(parser: Parser) -> None:
-    parser.add_argument("folder", type=Path, metavar="CORPUS", help="the packed corpus")
-
-
 def _verify_options(parser: Parser) -> None:
-    _corpus_options(parser)
+    study_commands.corpus_options(parser)
     parser.add_argument("--upgrade", action=Switch, help="first bring a corpus of an earlier version to today's")
 
 
 def _inspect_options(parser: Parser) -> None:
-    _corpus_options(parser)
+    study_commands.corpus_options(parser)
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE", help="the contact sheet (default: contact_sheet.png in the corpus)"
     )
-
-
-def _stats_options(parser: Parser) -> None:
-    _corpus_options(parser)
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder for stats.json and the plots (default: the corpus)"
-    )
-
-
-def _agreement_options(parser: Parser) -> None:
-    _corpus_options(parser)
-    add = parser.add_argument
-    add("--selected", type=Path, metavar="FILE", help="CSV of the annotators selected: video,annotators[,dimension]")
-    add(
-        "--best", type=whole(least=0), default=0, metavar="N", help="instead select the N that agree best in each video"
-    )
-    add("--delay", action=Switch, help="also estimate each annotator's reaction delay")
-    add("--output", type=Path, metavar="DIR", help="folder for agreement.json and the plots (default: the corpus)")
-
-
-def _partition_options(parser: Parser) -> None:
-    _corpus_options(parser)
-    parts = parser.add_mutually_exclusive_group(required=True)
-    parts.add_argument(
-        "--fractions", type=_fractions, metavar="LIST", help="of train, validation and test, such as 0.6,0.2,0.2"
-    )
-    parts.add_argument("--folds", type=whole(), metavar="N", help="number of equal folds instead")
-    add = parser.add_argument
-    add("--genders", type=Path, metavar="FILE", help="CSV with the columns subject,gender")
-    add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
-    add("--output", type=Path, required=True, metavar="FILE", help="the JSON file to write")
-
-
-def _fractions(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between. Received: {text}") from None
 
 
 def _delays(text: str) -> dict[str, float] | str:
@@ -231,7 +195,8 @@ def _pack(options: argparse.Namespace) -> int:
             detector=detector_for(options.detector, options.yunet_model),
             landmarks=options.landmarks or FaceSettings.landmarks,
             yunet_model=options.yunet_model,
-            annotators=tuple(name for name in options.annotators.split(",") if name),
+            annotators=_names(options.annotators),
+            annotator_splits=_names(options.annotator_splits),
             max_hole=options.max_hole,
         ),
         name=options.name,
@@ -248,6 +213,10 @@ def _pack(options: argparse.Namespace) -> int:
     for left in packed.left_out:
         print(f"  {left.split}/{left.video}: {options.parser.with_flags(left.reason)}", file=sys.stderr)
     return 1 if packed.left_out and not options.allow_left_out else 0
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _packed(packed: Manifest, output: Path) -> list[str]:
@@ -301,7 +270,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
     print(table(options.folder))
     sheet = options.sheet or options.folder / "contact_sheet.png"
-    with _written(sheet.parent, options.sheet is not None, "--sheet=FILE"):
+    with study_commands.written(sheet.parent, options.sheet is not None, "--sheet=FILE"):
         contact_sheet(options.folder, sheet)
         print(f"contact sheet: {sheet}")
 
@@ -321,64 +290,14 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _stats(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from tfrecords_tools.study import stats
-
-    numbers = stats.statistics(options.folder)
-    print(stats.table(numbers))
-    with _written(options.folder, options.output is not None, "--output=DIR"):
-        for path in stats.write(numbers, options.output or options.folder):
-            print(f"wrote {path}")
-
-
-@contextmanager
-def _written(folder: Path, asked: bool, flag: str) -> Iterator[None]:
-    """Pass over files that a folder does not let be written, unless they were asked for; say which flag writes them."""
-    try:
-        yield
-    except OSError as error:
-        if asked or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        print(f"no plots: {folder} may not be written to; `{flag}` writes them elsewhere")
-
-
-def _agreement(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from tfrecords_tools.study import agreement_report
-
-    found = agreement_report.report(options.folder, options.selected, options.best)
-    print(agreement_report.table(found))
-    if options.delay:
-        from tfrecords_tools.study import delay_report
-
-        found["delay"] = delay_report.report(options.folder)
-        print(f"\n{delay_report.table(found['delay'])}")
-    for path in agreement_report.write(found, options.output or options.folder):
-        print(f"wrote {path}")
-
-
-def _partition(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from tfrecords_tools.study import partition_file, partition_report
-
-    if options.folds is not None:
-        wanted = partition_report.folds(options.folds)
-    else:
-        wanted = partition_report.splits(options.fractions)
-    found = partition_report.partition(options.folder, wanted, options.genders, options.seed)
-    print(partition_report.table(found))
-    partition_file.save(found, options.output)
-    print(f"wrote {options.output}")
-
-
 _COMMANDS: dict[str, tuple[Callable[[Parser], None], Callable[[argparse.Namespace], int | None]]] = {
     "sample": (_sample_options, _sample),
+    "clips": (clips_command.add_options, clips_command.run),
     "annotate": (annotate_command.add_options, annotate_command.run),
     "pack": (_pack_options, _pack),
     "inspect": (_inspect_options, _inspect),
     "verify": (_verify_options, _verify),
-    "stats": (_stats_options, _stats),
-    "agreement": (_agreement_options, _agreement),
-    "partition": (_partition_options, _partition),
+    "stats": (study_commands.stats_options, study_commands.stats),
+    "agreement": (study_commands.agreement_options, study_commands.agreement),
+    "partition": (study_commands.partition_options, study_commands.partition),
 }

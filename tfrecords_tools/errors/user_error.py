@@ -13,6 +13,8 @@ class UserError(ValueError):
     """Something that the user can put right: an argument, a path, the content of a file.
 
     The message is one line that states the rule and what came, names the file, line or record, and says what to do.
+    Names and numbers stand in it as they are; what was read in a file and is neither is in quotes, so that its spaces
+    are seen.
     A command shows it as that line, without a traceback; in Python it is a `ValueError`.
     """
 

@@ -109,7 +109,7 @@ def _frames(path: Path) -> dict[int, tuple[str, dict]]:
     frames = _read(path)["frames"]
     for key, entry in frames.items():
         if not (key.isascii() and key.isdecimal() and len(key) <= 6 and isinstance(entry, dict)):
-            raise UserError(f"{path}, frame {key!r}: must be a number such as 00012 with an object.")
+            raise UserError(f"{path}, frame {key}: must be a number such as 00012 with an object.")
     found = {int(key) + 1 - FIRST: (key, entry) for key, entry in frames.items()}
     if len(found) < len(frames):
         raise UserError(f"{path}: each frame must have one entry.")

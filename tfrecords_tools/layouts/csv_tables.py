@@ -194,7 +194,7 @@ def _key(row: tables.TableRow, split: str, folder: Path) -> Key:
 def _choice(row: tables.TableRow, column: str, choices: tuple[str, ...], default: str) -> str:
     value = row.text(column, default="").lower()
     if value not in ("", *choices):
-        raise UserError(f"{row.place}, `{column}`: must be one of {', '.join(choices)}. Received: {value[:40]!r}")
+        raise UserError(f"{row.place}, `{column}`: must be one of {', '.join(choices)}. Received: {value[:40]}")
     return value or default
 
 

@@ -13,10 +13,14 @@ and frame k (1-based) is shown from (k - 1) / 25 seconds: the row of t = 0 is th
 frame 2, and the last, of t = 300, comes after the last of 7,500 frames. To drop the row of t = 0 and count rows instead
 would give each frame the label of the next one.
 
-The splits are those of AVEC: `train`, `dev` (here validation), and all other participants test.
+The splits of the layout recola are those of AVEC: `train`, `dev` (here validation), and all other participants test.
+Those of the layout recola_46 are the corpus's own of all 46 participants, 16, 15 and 15 (ijcv2019 section 2.1); AVEC's
+nine and nine are among the first two. The papers do not list the participants: the lists below are those of public code
+for the corpus. Videos with AVEC's names have AVEC's splits in both.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,15 +39,27 @@ from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
 TRAIN = (16, 21, 23, 25, 37, 39, 41, 46, 56)
 VALIDATION = (19, 26, 28, 30, 34, 42, 45, 64, 65)
+# Of all 46 participants; those that neither names are the test split.
+TRAIN_OF_46 = (15, 16, 17, 18, 21, 23, 25, 37, 39, 41, 46, 50, 51, 55, 56, 60)
+VALIDATION_OF_46 = (14, 19, 24, 26, 28, 30, 34, 40, 42, 43, 44, 45, 52, 64, 65)
 SETS = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
-    """Return the videos, sorted by name, and what is left out; skip files of other names.
+    """Return the videos in the splits of AVEC, sorted by name, and what is left out; skip files of other names.
 
     Raises:
       UserError: if there is no video at all.
     """
+    return _find_videos(source, split_of)
+
+
+def find_videos_of_46(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
+    """Return the same as `find_videos`, in the corpus's own splits of 16, 15 and 15 participants."""
+    return _find_videos(source, partial(split_of, train=TRAIN_OF_46, validation=VALIDATION_OF_46))
+
+
+def _find_videos(source: Path, split_of: Callable[[str], str | None]) -> tuple[list[VideoSource], list[LeftOut]]:
     clips, twice = tree.by_name(path for path in tree.files(source, VIDEO_SUFFIXES) if split_of(path.stem))
     annotations = {}
     for dimension in DIMENSIONS:
@@ -73,11 +89,16 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     return videos, left_out
 
 
-def split_of(name: str) -> str | None:
-    """Return the split of a video P<id>, or of <set>_<n> with AVEC's sets; None for any other name."""
+def split_of(name: str, train: Sequence[int] = TRAIN, validation: Sequence[int] = VALIDATION) -> str | None:
+    """Return the split of a video P<id>, or of <set>_<n> with AVEC's sets; None for any other name.
+
+    Args:
+      name: of the video.
+      train, validation: participants of these splits; all others are the test split.
+    """
     if participant := re.fullmatch(r"P([0-9]+)", name):
         number = int(participant[1])
-        return "train" if number in TRAIN else "validation" if number in VALIDATION else "test"
+        return "train" if number in train else "validation" if number in validation else "test"
     numbered = re.fullmatch(r"(train|dev|test)_[0-9]+", name)
     return SETS[numbered[1]] if numbered else None
 

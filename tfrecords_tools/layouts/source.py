@@ -1,11 +1,12 @@
 """A video of a dataset, as the reader of its layout describes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts.labels import MAX_HOLE, Labels
+from tfrecords_tools.video.reading import Frame
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class VideoSource:
         the whole video.
       fps: frames per second of a folder of images; None for a video file, which has its own rate.
       first: number of the first image of a folder, 0 or 1. Frame numbers are 1-based in both cases.
+      gender: of who is seen, as the dataset says it; "" where it does not.
+      frames: returns an iterator over the frames, in the place of what `video.reading.read_frames` reads of `path`; a
+        function like `read_labels`. Its frames have the numbers and times of the source.
       resampled: whether `read_labels` matches rows with times itself, and takes `max_hole` as `labels.nearest` does.
     """
 
@@ -47,6 +51,8 @@ class VideoSource:
     fps: float | None = None
     first: int = 1
     resampled: bool = False
+    gender: str = ""
+    frames: Callable[[], Iterator[Frame]] | None = None
 
     def labels(self, max_hole: float = MAX_HOLE) -> Labels:
         """Return the labels; `max_hole` is in seconds, see `labels.nearest`."""

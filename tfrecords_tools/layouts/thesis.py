@@ -4,6 +4,7 @@
     faces/[<split>/]<name>/00001.jpg                             face crops, used where a name has them
     annotations/[<rater>/]{valence,arousal}/<name>.txt           of a rater: rows of seconds and value, or
     annotations/<name>.txt                                       merged: rows of frame, valence, arousal
+    videos.csv                                                   if there is one: who is seen, see `video_notes`
 
 Values are from -1000 to 1000, here divided by 1000. Spaces, tabs, commas or semicolons separate the columns; a header
 may come first. Frames are numbered from 1. What is in no folder of a split is `train`.
@@ -26,7 +27,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import tables
-from tfrecords_tools.layouts import tree
+from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, NumberedLabels, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
@@ -62,7 +63,12 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
     names = tuple(raters) if len(raters) > 1 else ()
     left_out = [LeftOut(name, "train", reason) for name, reason in sorted(twice.items())]
     videos = []
-    for name, path in sorted(paths.items()):
+    notes, problems = video_notes.entries(source, paths)
+    for name, reason in problems.items():
+        split = _split_of(paths[name], source) if name in paths else "train"
+        left_out.append(LeftOut(name, split, reason))
+    for note in notes:
+        name, path = note.name, paths[note.video]
         split = _split_of(path, source)
         pairs = tuple((files.get((name, "valence")), files.get((name, "arousal"))) for files in raters.values())
         if all(any(pair[column] for pair in pairs) for column in (0, 1)):
@@ -72,23 +78,26 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
         else:
             left_out.append(LeftOut(name, split, f"{path}: no annotation of both valence and arousal"))
             continue
-        cropped = name in crops
+        cropped = note.video in crops
         videos.append(
             VideoSource(
                 name,
                 split,
-                name,
+                note.subject,
                 path,
                 labels,
-                None,
-                names,
+                annotators=names,
+                which=note.which,
                 cropped=cropped,
+                start=note.start,
+                end=note.end,
                 fps=FPS if cropped else None,
                 resampled=resampled,
+                gender=note.gender,
             )
         )
     annotated = {name for files in raters.values() for name, _ in files} | set(merged)
-    for name in sorted(annotated - set(paths) - set(twice)):
+    for name in sorted(annotated - {note.name for note in notes} - set(paths) - set(twice)):
         left_out.append(LeftOut(name, "train", f"{source}: an annotation but neither a video nor crops of this name"))
     return videos, left_out
 

@@ -23,6 +23,7 @@ from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.layouts.tree import is_junk
+from tfrecords_tools.packing.relabelling import relabelled
 from tfrecords_tools.packing.video_packer import PackOptions, pack_video
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
@@ -95,7 +96,7 @@ def _run(job: Job) -> VideoEntry | LeftOut:
     digest = ""
     try:
         digest = input_digest(job.source, job.options)
-        result = _finished(job, digest) or _from_earlier(job, digest)
+        result = _finished(job, digest) or _from_earlier(job, digest) or _relabelled(job, digest)
         if result is None:
             result = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
     except Exception as error:
@@ -107,6 +108,7 @@ def _run(job: Job) -> VideoEntry | LeftOut:
             digest = ""
         result = LeftOut(job.source.video, job.source.split, _reason(job, error))
     if isinstance(result, VideoEntry):
+        result = dataclasses.replace(result, gender=job.source.gender)  # decides no record
         sha256 = index.save([result.index], job.rows)
         _write(job.result, {"entry": result.to_json(), "index_sha256": sha256})
     else:
@@ -178,7 +180,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
         "source": {
             key: value
             for key, value in vars(source).items()
-            if key not in ("path", "split", "read_labels", "read_faces", "resampled")
+            if key not in ("path", "split", "read_labels", "read_faces", "resampled", "gender", "frames")
         },
     }
     digest.update(json.dumps(described, sort_keys=True, default=str).encode())
@@ -220,6 +222,19 @@ def _from_earlier(job: Job, digest: str) -> VideoEntry | None:
         if entry.input_sha256 == digest and _is_whole(path, entry):
             link_or_copy(path, job.records)
             return dataclasses.replace(entry, split=job.source.split, file=job.records.name)
+    return None
+
+
+def _relabelled(job: Job, digest: str) -> VideoEntry | None:
+    """Return the entry of the video with other labels, if it is packed already with the dataset's own."""
+    if not (job.options.chosen and job.earlier):
+        return None
+    unchosen = input_digest(job.source, dataclasses.replace(job.options, chosen=()))
+    for path, entry in job.earlier:
+        if entry.input_sha256 == unchosen and _is_whole(path, entry):
+            source = job.source
+            found = relabelled(path, entry, job.records, source.annotators, job.options.chosen, source.expression)
+            return dataclasses.replace(found, split=source.split, input_sha256=digest)
     return None
 
 

@@ -90,13 +90,22 @@ def labels_of_frames(
         columns = [late.get(name, own).annotators[:, index] for index, name in enumerate(names)]
         annotators = np.stack(columns, axis=1)
         own = replace(own, annotators=annotators, values=mean_of(annotators))
-    if chosen:
-        values = [
-            choose_annotators(own, names, who).values[:, column] if who else own.values[:, column]
-            for column, who in enumerate(chosen)
-        ]
-        own = replace(own, values=np.stack(values, axis=1))
-    return own
+    return with_chosen(own, names, chosen)
+
+
+def with_chosen(labels: Labels, names: Sequence[str], chosen: Chosen) -> Labels:
+    """Return labels whose values are the mean of the annotators chosen for each dimension; none keeps the values.
+
+    Raises:
+      UserError: as `labels.choose_annotators`.
+    """
+    if not any(chosen):
+        return labels
+    values = [
+        choose_annotators(labels, names, who).values[:, column] if who else labels.values[:, column]
+        for column, who in enumerate(chosen)
+    ]
+    return replace(labels, values=np.stack(values, axis=1))
 
 
 def _late(

@@ -12,13 +12,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.faces.face_settings import GIVEN
 from tfrecords_tools.files import check_new_folder, exchange
 from tfrecords_tools.files.exchange import Exchange, check_writable, recover
 from tfrecords_tools.files.locks import hold
 from tfrecords_tools.layouts import LAYOUTS, Layout
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing import labelling
+from tfrecords_tools.packing import annotator_choice, labelling
+from tfrecords_tools.packing.disk_room import still_needed
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
@@ -73,7 +75,8 @@ def pack(
       partition: the split of each video by its own split and name, such as `{"train/101": "test"}`, as
         `partition_file.load` returns it; videos that are not in it are left out. None keeps the dataset's splits.
       selected: CSV of the annotators whose mean is the label of a video and dimension, see `agreement.read_selection`;
-        videos that it does not name are left out. None is `options.annotators`.
+        videos that it does not name are left out. In the splits of `options.annotator_splits`, `options.annotators`
+        come first.
       delays: seconds by which each annotator is late, by name (`label` in a dataset without single annotators): labels
         are brought forward by them. "auto" estimates them against the landmarks, for which all is packed twice. None
         shifts nothing.
@@ -95,9 +98,11 @@ def pack(
         videos, unnamed = _placed(videos, partition)
         left_out = [*left_out, *unnamed]
     selection = {}
+    choice = annotator_choice.parse(
+        options.annotators, videos[0].annotators if videos else (), options.annotator_splits
+    )
+    options = replace(options, annotators=(), annotator_splits=annotator_choice.RELABELLED)
     if selected is not None:
-        if options.annotators:
-            raise UserError("`selected` and `annotators` must not both be given. Leave one out.")
         videos, selection, unselected = labelling.select(videos, Path(selected))
         left_out = [*left_out, *unselected]
     options.finder.check_installed(detects=any(finds_faces(video, options) for video in videos))
@@ -110,23 +115,42 @@ def pack(
         recover(output)  # an exchange that was killed half-way is completed first
         check_output(output, overwrite)  # once more: another process may have packed meanwhile
         check_writable(output)
+        again = {
+            "workers": workers,
+            "runner": runner,
+            "beam_options": beam_options,
+            "partition": partition,
+            "progress": progress,
+        }
         if delays == AUTO:
-            delays = _estimated(layout, source, staging / "undelayed", options, workers=workers, runner=runner,
-                beam_options=beam_options, partition=partition, progress=progress)  # fmt: skip
+            delays = _estimated(layout, source, staging / "undelayed", options, **again)
         delays = dict(delays or {})
         labelling.check_delays(delays, videos)
         options = replace(options, delays=tuple(sorted(delays.items())))
         packed_before = _readable(output)
         earlier = _by_name(output, packed_before)
+        nearest = choice.nearest
+        if nearest:  # the landmarks say who it is: all is packed with the dataset's own labels first
+            unchosen = staging / "unchosen"
+            pack(layout, source, unchosen, options, delays=delays, overwrite=True, **again)
+            choice = choice.resolved(unchosen)
+            for name, found in _by_name(unchosen, _readable(unchosen)).items():
+                earlier.setdefault(name, []).extend(found)
         entries = []
         jobs = [
-            Job(video, _with_chosen(options, selection.get(video.video)), staging, tuple(earlier.get(video.video, ())))
+            Job(
+                video,
+                replace(options, chosen=choice.of_video(video.split, selection.get(video.video, {}))),
+                staging,
+                tuple(earlier.get(video.video, ())),
+            )
             for video in videos
         ]
         results = RUNNERS[runner](jobs, workers, beam_options)
         shown = tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress)
-        for result in shown:
-            (entries if isinstance(result, VideoEntry) else left_out).append(result)
+        with needing(lambda: still_needed(videos, [*entries, *left_out])):
+            for result in shown:
+                (entries if isinstance(result, VideoEntry) else left_out).append(result)
         if not entries:
             shutil.rmtree(staging)
             reasons = "; ".join(left.reason for left in left_out[:3])
@@ -145,6 +169,8 @@ def pack(
                 fps=options.fps or 0.0,
                 label_range=layout.label_range,
                 selected=selection,
+                annotators_chosen=choice.by_split(),
+                nearest=nearest,
                 delays=delays,
                 detector=_one_of(entry.detector for entry in entries),
                 landmarks=_one_of(entry.landmarks for entry in entries),
@@ -229,10 +255,6 @@ def _one_of(said: Iterable[str]) -> str:
     """Return what found faces or landmarks, which is one thing for all videos for which they were not given."""
     found = set(said)
     return next(iter(found - {GIVEN}), GIVEN)
-
-
-def _with_chosen(options: PackOptions, chosen: dict[str, list[str]] | None) -> PackOptions:
-    return replace(options, chosen=tuple(tuple(chosen[name]) for name in schema.DIMENSIONS)) if chosen else options
 
 
 def _readable(corpus: Path) -> Manifest | None:

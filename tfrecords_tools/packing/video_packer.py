@@ -15,13 +15,14 @@ from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings
 from tfrecords_tools.faces.given_faces import in_square_pixels
 from tfrecords_tools.faces.tracking import EVERY, track_faces
 from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
-from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels, choose_annotators
+from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing.annotator_choice import RELABELLED
 from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unused
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
 from tfrecords_tools.records.manifest import VideoEntry
-from tfrecords_tools.video.reading import IMAGE_FPS, Frame, Frames, frame_rate, read_frames
+from tfrecords_tools.video.reading import IMAGE_FPS, Frame, Frames, frame_rate, given_frames, read_frames
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ class PackOptions:
       detector: what finds faces, one of `face_settings.DETECTORS`.
       landmarks: whose 68 points, one of `face_settings.LANDMARKS`.
       yunet_model: path of a YuNet model, for the detector `yunet`.
-      annotators: names of the single annotators whose mean is the label; empty keeps the dataset's own label.
-      chosen: the same for each dimension, where the two differ; empty is `annotators`.
+      annotators: whose mean is the label, as entries that `annotator_choice.parse` reads: `anna`, `anna:valence`,
+        `nearest:arousal`; empty keeps the dataset's own label.
+      annotator_splits: the splits that `annotators` labels; the others keep the dataset's own label.
+      chosen: names of those whose mean is the label of one video, by dimension; `pack` sets it.
       delays: names of annotators and the seconds by which each is late, see `labelling.labels_of_frames`.
       max_hole: seconds between two rows of an annotation with times beyond which there is a hole without labels.
     """
@@ -56,6 +59,7 @@ class PackOptions:
     landmarks: str = FaceSettings.landmarks
     yunet_model: str | Path | None = None
     annotators: tuple[str, ...] = ()
+    annotator_splits: tuple[str, ...] = RELABELLED
     chosen: Chosen = ()
     delays: tuple[tuple[str, float], ...] = ()
     max_hole: float = MAX_HOLE
@@ -72,7 +76,7 @@ class PackOptions:
     def deciding(self) -> dict:
         """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
         described = dataclasses.asdict(self)
-        del described["landmark_model"]
+        del described["landmark_model"], described["annotators"], described["annotator_splits"]  # they are in `chosen`
         for name in ("chosen", "delays"):  # without them a video is what it was before they were options
             if not described[name]:
                 del described[name]
@@ -99,9 +103,6 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
       UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
     labels = source.labels(options.max_hole)
-    chosen = options.chosen or ((options.annotators,) * len(schema.DIMENSIONS) if options.annotators else ())
-    if any(chosen):
-        choose_annotators(labels, source.annotators, sorted({name for who in chosen for name in who}))
     seen = _Seen(_frames(source, options, labels))
     found = _track(source, options, seen)
     track, removed = found.track, found.removed
@@ -115,7 +116,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         )
     kept = list(track.boxes)
     own = labels_of_frames(
-        labels, source.annotators, kept, (seen.times, seen.sources), chosen=chosen, delays=options.delays,
+        labels, source.annotators, kept, (seen.times, seen.sources), chosen=options.chosen, delays=options.delays,
         max_hole=options.max_hole,
     )  # fmt: skip
     records = _write(source, options, path, track, own, _frames(source, options, labels))
@@ -125,7 +126,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         subject=source.subject,
         file=path.name,
         sha256=records.sha256,
-        fps=options.fps or frame_rate(source.path, source.fps or IMAGE_FPS),
+        fps=options.fps or source.fps or frame_rate(source.path, IMAGE_FPS),
         frames_decoded=len(seen.times),
         frames_without_face=len(seen.times) - len(track.boxes) - removed,
         frames_removed=removed,
@@ -135,10 +136,16 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         frames_lost=seen.frames.lost,
         detector=found.detector,
         landmarks=found.landmarks,
+        gender=source.gender,
+        width=seen.size[0],
+        height=seen.size[1],
+        container="images" if source.path.is_dir() else source.path.suffix.lower().removeprefix("."),
     )
 
 
 def _frames(source: VideoSource, options: PackOptions, labels: Labels) -> Frames:
+    if source.frames is not None:
+        return given_frames(source.frames(), fps=options.fps, start=source.start, end=source.end)
     counted = labels.times is None and len(labels.values) > 0
     return read_frames(
         source.path,
@@ -165,6 +172,7 @@ class _Seen:
       sources: number of each frame in the source video, by its number.
       scale: of the frames, see `Frame`.
       frames: what they are read from.
+      size: width and height of the first frame in pixels.
     """
 
     def __init__(self, frames: Frames):
@@ -172,12 +180,15 @@ class _Seen:
         self.times: dict[int, float] = {}
         self.sources: dict[int, int] = {}
         self.scale = (1.0, 1.0)
+        self.size = (0, 0)
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames:
             self.scale = frame.scale
             self.times[frame.number] = frame.timestamp
             self.sources[frame.number] = frame.source
+            if not any(self.size):
+                self.size = frame.image.shape[1], frame.image.shape[0]
             yield frame
 
 

@@ -23,6 +23,9 @@ FILE_NAME = "manifest.json"
 # Earlier manifests lack the label range: it follows from the layout, and is `schema.LABEL_RANGE` for all others.
 _FORMER_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
 
+# Layouts that read a dataset of another layout's name: in other splits, or from other files.
+_DATASETS = {"recola_46": "recola", "thesis_records": "thesis"}
+
 # First and last of consecutive frame numbers, both included.
 Segment = tuple[int, int]
 
@@ -54,6 +57,9 @@ class VideoEntry:
       rows_unused: of the annotation, those after the end of the video.
       detector, landmarks: as in the manifest, of this video.
       frames_lost: number of frames that the source video has, or counts, and that do not decode.
+      gender: of who is seen, as the dataset says it; "" where it does not.
+      width, height: of its frames in pixels, upright; 0 where they are not known.
+      container: suffix of its file without the dot, such as "mp4"; "images" for a folder of them; "" where not known.
     """
 
     video: str
@@ -72,6 +78,10 @@ class VideoEntry:
     detector: str = ""
     landmarks: str = ""
     frames_lost: int = 0
+    gender: str = ""
+    width: int = 0
+    height: int = 0
+    container: str = ""
 
     @property
     def frames(self) -> int:
@@ -135,6 +145,9 @@ class Manifest:
       fps: the fixed rate that frames were converted to; 0 where each video keeps its own.
       label_range: lowest and highest label of each dimension, by its name.
       selected: annotators whose mean is the label, by video and dimension; empty where they were not selected.
+      annotators_chosen: annotators whose mean is the label, by split and dimension, in place of `selected` or the
+        dataset's own; a split or dimension that it does not name keeps those.
+      nearest: the dimensions whose annotator was chosen as the nearest to the landmarks.
       delays: seconds by which each annotator's labels were brought forward, by name; empty where none was.
       detector: what found the faces, one of `face_settings.DETECTORS`; "given" where all boxes came with the dataset;
         "" in earlier manifests, which do not say.
@@ -154,6 +167,8 @@ class Manifest:
     fps: float = 0.0
     label_range: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(schema.LABEL_RANGE))
     selected: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    annotators_chosen: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    nearest: tuple[str, ...] = ()
     delays: dict[str, float] = field(default_factory=dict)
     detector: str = ""
     landmarks: str = ""
@@ -172,15 +187,39 @@ class Manifest:
         return self.schema_version >= schema.SCHEMA_VERSION
 
     @property
+    def dataset(self) -> str:
+        """The dataset that the layout reads, by the name of its first layout."""
+        return dataset_of(self.layout)
+
+    @property
     def labelling(self) -> str:
         """What was done to the labels, for a person; "" where they are the dataset's own."""
         parts = []
+        splits = ", ".join(self.annotators_chosen)
+        for dimension, names in next(iter(self.annotators_chosen.values()), {}).items():
+            who = f"the mean of {', '.join(names)}" if len(names) > 1 else names[0]
+            how = ", who is nearest to the landmarks" if dimension in self.nearest else ""
+            parts.append(f"{dimension} of {splits}: {who}{how}")
+        if parts and not self.selected:
+            parts.append("otherwise the dataset's own")
         if self.selected:
-            parts.append(f"the mean of the annotators selected for {counted(len(self.selected), 'video')}")
+            otherwise, videos = "otherwise " if parts else "", counted(len(self.selected), "video")
+            parts.append(f"{otherwise}the mean of the annotators selected for {videos}")
         if self.delays:
             shifts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.delays.items())
             parts.append(f"brought forward by the annotators' delays: {shifts}")
         return "; ".join(parts)
+
+    def one_annotator(self, split: str) -> bool | None:
+        """Return whether each label of a split is a single annotator's; None where that cannot be known."""
+        chosen = self.annotators_chosen.get(split, {})
+        named = [list(chosen.values())]
+        if self.selected:
+            videos = [entry.video for entry in self.videos if entry.split == split]
+            named = [list({**self.selected[video], **chosen}.values()) for video in videos if video in self.selected]
+        if not all(len(names) == len(schema.DIMENSIONS) for names in named):
+            return False if len(self.annotators) > 1 else None  # in some dimension the mean of all, or not known
+        return all(len(annotators) == 1 for names in named for annotators in names)
 
     def split(self, split: str) -> list[VideoEntry]:
         """Return the videos of a split.
@@ -193,6 +232,11 @@ class Manifest:
             held = ", ".join(sorted({entry.split for entry in self.videos})) or "none"
             raise UserError(f"The split must hold videos. Received: {split}, which is empty. The corpus has: {held}.")
         return found
+
+
+def dataset_of(layout: str) -> str:
+    """Return the dataset that a layout reads, by the name of its first layout: "recola" for "recola_46"."""
+    return _DATASETS.get(layout, layout)
 
 
 def to_segments(frames: Iterable[int]) -> tuple[Segment, ...]:
@@ -264,10 +308,12 @@ def load(folder: str | Path) -> Manifest:
         else:
             videos = tuple(entry_from(entry, former_rows(entry)) for entry in listed)
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))
-        annotators = tuple(fields.pop("annotators", ()))
+        annotators, nearest = (tuple(fields.pop(name, ())) for name in ("annotators", "nearest"))
         said = fields.pop("label_range", _FORMER_LABEL_RANGES.get(fields["layout"], schema.LABEL_RANGE))
         label_range = {name: (low, high) for name, (low, high) in said.items()}
-        found = Manifest(videos=videos, left_out=left_out, annotators=annotators, label_range=label_range, **fields)
+        found = Manifest(
+            videos=videos, left_out=left_out, annotators=annotators, nearest=nearest, label_range=label_range, **fields
+        )
         check_manifest(found)
         return found
     except UserError:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1 << 50  # of one file
 LONGEST_TEXT = 4096
+MOST_SIDE = 1 << 20  # pixels of a frame
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,6 +38,10 @@ def check_entry(entry: "VideoEntry") -> None:
         _whole(name, getattr(entry, name), 0, MOST_FRAMES)
     _whole("file_bytes", entry.file_bytes, 1, MOST_BYTES)
     _faces(entry)
+    for name in ("gender", "container"):
+        _text(name, getattr(entry, name), empty=True)
+    for name in ("width", "height"):
+        _whole(name, getattr(entry, name), 0, MOST_SIDE)
 
 
 def check_counts(numbers: list, records: int) -> None:
@@ -78,8 +83,18 @@ def check_manifest(manifest: "Manifest") -> None:
     for video, chosen in manifest.selected.items():
         _text("selected", video)
         _require(set(chosen) == set(schema.DIMENSIONS), "selected", chosen)
-        for names in chosen.values():
-            _require(isinstance(names, list) and set(names) <= set(manifest.annotators), "selected", names)
+        _annotators("selected", chosen, manifest)
+    for split, chosen in manifest.annotators_chosen.items():
+        _require(split in schema.SPLITS, "annotators_chosen", split)
+        _require(set(chosen) <= set(schema.DIMENSIONS), "annotators_chosen", chosen)
+        _annotators("annotators_chosen", chosen, manifest)
+    _require(set(manifest.nearest) <= set(schema.DIMENSIONS), "nearest", manifest.nearest)
+
+
+def _annotators(field: str, chosen: dict[str, list[str]], manifest: "Manifest") -> None:
+    for names in chosen.values():
+        known = isinstance(names, list) and bool(names) and set(names) <= set(manifest.annotators)
+        _require(known, field, names)
 
 
 def _faces(found: "Manifest | VideoEntry") -> None:

@@ -103,10 +103,11 @@ def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
 def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
     face = decode_face(record)
     side = packed.image_size
-    if record["video"].decode("utf-8", "replace") != entry.video:
-        return f"belongs to the video {record['video']!r}"
-    if record["subject"].decode("utf-8", "replace") != entry.subject:
-        return f"shows the subject {record['subject']!r}, the manifest says {entry.subject}"
+    video, subject = (record[name].decode("utf-8", "replace") for name in ("video", "subject"))
+    if video != entry.video:
+        return f"belongs to the video {video}, the manifest says {entry.video}"
+    if subject != entry.subject:
+        return f"shows the subject {subject}, the manifest says {entry.subject}"
     if face is None or face.shape != (side, side, 3):
         return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
     if not abs(record["timestamp"]) <= LONGEST:

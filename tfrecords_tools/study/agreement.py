@@ -193,7 +193,7 @@ def read_selection(path: Path, annotators: Sequence[str], videos: Sequence[str])
             raise UserError(f"{row.place}: {error}") from None
         if len(set(names)) < 2 or len(set(names)) < len(names):
             raise UserError(
-                f"{row.place}: `annotators` must be two or more, each once. Received: {row.text('annotators')!r}"
+                f"{row.place}: `annotators` must be two or more, each once. Received: {', '.join(names) or 'none'}."
             )
         for each in [dimension] if dimension else DIMENSIONS:
             if (video, each) in selection:

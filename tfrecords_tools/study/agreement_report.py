@@ -10,7 +10,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.study import agreement, reliability_report
+from tfrecords_tools.study import agreement, nearness, reliability_report
 
 # Names of the correlations in the tables, in their order.
 _VALUES = {
@@ -51,6 +51,7 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
     selection = agreement.read_selection(selected, names, [entry.video for entry in packed.videos]) if selected else {}
     fields = ["landmarks", "label", *(["annotators"] if names else [])]
     videos, pooled = [], {dimension: [] for dimension in DIMENSIONS}
+    near: dict[str, list[list[dict]]] = {dimension: [] for dimension in DIMENSIONS}
     for entry in packed.videos:
         columns = read_columns(folder, entry, fields, packed.fields)
         videos.append({"split": entry.split, "video": entry.video, "frames": entry.frames})
@@ -62,6 +63,7 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
             )
             videos[-1][dimension]["reliability"] = reliability_report.of_ratings(ratings, names)
             pooled[dimension].append(ratings)
+            near[dimension].append(nearness.of_video(ratings, columns["landmarks"], chance=True))
     how = f"the {best} that agree best, in each video" if best else selected.name if selected else None
     return {
         "corpus": packed.name,
@@ -73,7 +75,18 @@ def report(folder: str | Path, selected: str | Path | None = None, best: int = 0
             dimension: reliability_report.of_ratings(np.concatenate(parts), names)
             for dimension, parts in pooled.items()
         },
+        "landmarks": nearness.ranking(near, names),
         "at": _AT,
+    }
+
+
+def selection(found: dict) -> agreement.Selection:
+    """Return the annotators that were selected in a report, by video and dimension."""
+    return {
+        (video["video"], dimension): tuple(video[dimension]["selected"])
+        for video in found["videos"]
+        for dimension in DIMENSIONS
+        if video[dimension]["selected"]
     }
 
 
@@ -137,7 +150,7 @@ def table(found: dict) -> str:
     lines.append("V: valence, A: arousal; -: not defined (constant, too few frames, or not given)")
     lines.append("by chance: the mean correlation with the same annotation shifted in a circle, away from its frames")
     lines += [_PAPER] if found["annotators"] else []
-    return "\n".join([*lines, *reliability_report.lines(found)])
+    return "\n".join([*lines, *nearness.lines(found["landmarks"]), *reliability_report.lines(found)])
 
 
 def write(found: dict, folder: str | Path) -> list[Path]:

@@ -103,6 +103,54 @@ def cumulative(report: dict, names: dict[str, str], what: str, path: Path) -> No
     _save(figure, path)
 
 
+def labels_with_crops(
+    times: np.ndarray, curves: dict[str, np.ndarray], crops: list[tuple[float, np.ndarray]], title: str, path: Path
+) -> None:
+    """Draw labels over time with crops of their frames below (ijcv2019 fig. 3).
+
+    Args:
+      times: (n,) seconds.
+      curves: (n,) by name, NaN where missing.
+      crops: times and (size, size, 3) uint8 RGB crops.
+      title: of the figure.
+      path: of the figure.
+    """
+    figure, axes = pyplot.subplots(2, 1, figsize=(10.5, 5), layout="constrained", height_ratios=[3, 1.2])
+    _over_time(axes[0], times, curves, title)
+    for place, (time, crop) in enumerate(crops):
+        axes[1].imshow(crop, extent=(place, place + 0.95, 0, 0.95))
+        axes[1].text(place + 0.475, -0.08, f"{time:.1f} s", ha="center", va="top", fontsize=8)
+        axes[0].axvline(time, color="grey", linewidth=0.4, linestyle=":")
+    axes[1].set(xlim=(0, max(len(crops), 1)), ylim=(-0.3, 1), aspect="equal")
+    axes[1].axis("off")
+    _save(figure, path)
+
+
+def annotations(times: np.ndarray, panels: dict[str, dict[str, np.ndarray]], title: str, path: Path) -> None:
+    """Draw single annotators' labels over time, a panel for each dimension (ijcv2019 fig. 6).
+
+    Args:
+      times: (n,) seconds.
+      panels: by title of the panel the curves, (n,) by the annotators' names.
+      title: of the figure.
+      path: of the figure.
+    """
+    figure, axes = pyplot.subplots(len(panels), 1, figsize=(10.5, 3 * len(panels)), layout="constrained", sharex=True)
+    for axis, (name, curves) in zip(np.atleast_1d(axes), panels.items(), strict=True):
+        _over_time(axis, times, curves, f"{title}: {name}")
+    _save(figure, path)
+
+
+def _over_time(axis, times: np.ndarray, curves: dict[str, np.ndarray], title: str) -> None:
+    styles = ["-", "--", ":", "-."]
+    for place, (name, values) in enumerate(curves.items()):
+        axis.plot(times, values, label=name, linewidth=1.5, color=f"C{place % 10}", linestyle=styles[place % 4])
+    axis.axhline(0, color="grey", linewidth=0.6)
+    axis.set(title=title, xlabel="seconds", ylim=(-1.05, 1.05), xlim=(times[0], times[-1]), yticks=_TICKS)
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
 def stairs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (n + 2,) x and y of the percentage of `values` of at least x; each y holds from the x before to its own.
 

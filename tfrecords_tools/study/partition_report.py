@@ -44,7 +44,8 @@ def partition(folder: str | Path, wanted: dict[str, float], genders: str | Path 
     Args:
       folder: of the packed corpus.
       wanted: share of the frames by part, see `splits` and `folds`.
-      genders: CSV with the columns `subject` and `gender`; the gender of subjects that are not in it is unknown.
+      genders: CSV with the columns `subject` and `gender`; of subjects that are not in it, it is unknown. None is
+        what the manifest says.
       seed: the same seed gives the same parts.
 
     Raises:
@@ -53,7 +54,8 @@ def partition(folder: str | Path, wanted: dict[str, float], genders: str | Path 
     packed = manifest.load(folder)
     labels = read_labels(folder, packed, packed.videos)
     names = tuple(sorted({entry.subject for entry in packed.videos}))
-    gender_of = _read_genders(Path(genders), names) if genders else {}
+    known = {entry.subject: entry.gender for entry in packed.videos if entry.gender}
+    gender_of = _read_genders(Path(genders), names) if genders else known
     kinds = sorted(set(gender_of.values()))
     cells, frames = np.zeros((len(names), 100), np.int64), np.zeros(len(names), np.int64)
     seen = np.zeros((len(names), len(kinds)), np.int64)

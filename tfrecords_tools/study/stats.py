@@ -13,6 +13,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_labels
+from tfrecords_tools.study import attributes
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of
 
 # Edges of the histograms' bins. A value on an edge is in the bin above it; the last bin includes both of its edges.
@@ -98,6 +99,7 @@ def of_split(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> dic
             name: {"frames": int(number), "share": number / len(values) if len(values) else None}
             for name, number in zip(QUADRANTS, quadrants, strict=True)
         },
+        "attributes": attributes.of_videos(entries, labels),
         "frames_with_a_zero": int((values == 0).any(axis=1).sum()),
         "histogram_plane": np.histogram2d(*binned.T, bins=[EDGES, EDGES])[0].astype(int).tolist(),
     }
@@ -145,6 +147,7 @@ def table(numbers: dict) -> str:
         if beyond := numbers["splits"][ALL][name]["beyond"]:
             labels = "1 label is" if beyond == 1 else f"{beyond:,} labels are"
             lines.append(f"{name}: {labels} beyond -1 and 1, and counted in the outermost bins of the histograms")
+    lines += attributes.lines({split: own["attributes"] for split, own in numbers["splits"].items()})
     lines += numbers["suspicious"]
     lines += [f"left out: {left['split']}/{left['video']}: {left['reason']}" for left in numbers["left_out"]]
     return "\n".join(lines)

@@ -51,14 +51,22 @@ class H264Writer:
       remarks: what a person should know of the file, in lines; complete at the end of the block.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int], rate: float = 25.0, sound: Path | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        rate: float = 25.0,
+        sound: Path | None = None,
+        sound_start: float = 0.0,
+    ):
         """Open the file.
 
         Args:
           path: of the file.
           size: (width, height) in pixels, both even.
           rate: about how many frames a second; it has no influence on their times.
-          sound: file whose sound belongs to the frames, whose times are from that file's zero.
+          sound: file whose sound belongs to the frames.
+          sound_start: seconds from that file's zero that are the zero of the frames' times.
 
         Raises:
           UserError: if the file cannot be written.
@@ -77,7 +85,7 @@ class H264Writer:
                 raise UserError(f"{path}: the video cannot be written ({error.strerror}). Check its folder.") from None
             stack.callback(self._close)
             self._video = add_video(self._container, size, round(min(max(rate, 1), 1000)), "superfast")
-            self._sound = None if sound is None else stack.enter_context(Sound(sound, self._container))
+            self._sound = None if sound is None else stack.enter_context(Sound(sound, self._container, sound_start))
             self._open = stack.pop_all()
 
     def write(self, image: np.ndarray, seconds: float) -> None:

@@ -57,7 +57,7 @@ class Frames(Iterator[Frame]):
       count: number of the last frame so far, in the source, lost ones included.
     """
 
-    def __init__(self, source: "_Video | _Images", frames: Iterator[Frame]):
+    def __init__(self, source: "_Video | _Images | _Given", frames: Iterator[Frame]):
         self._source, self._frames = source, frames
 
     def __next__(self) -> Frame:
@@ -136,14 +136,35 @@ def read_frames(
     # A conversion needs the neighbours of the first and of the last frame that it keeps.
     begin = None if fps else start
     source = _Images(path, image_fps, first, begin) if path.is_dir() else _Video(path, begin, rows, rows_may_be_fewer)
-    return Frames(source, _within(at_rate(source, fps) if fps else iter(source), start, end))
+    return Frames(source, between(at_rate(source, fps) if fps else iter(source), start, end))
 
 
-def _within(frames: Iterator[Frame], start: float | None, end: float | None) -> Iterator[Frame]:
+def given_frames(
+    frames: Iterable[Frame], *, fps: float | None = None, start: float | None = None, end: float | None = None
+) -> Frames:
+    """Return frames that something else reads, as `read_frames` returns those of a file; none of them is lost."""
+    source = _Given(frames)
+    return Frames(source, between(at_rate(source, fps) if fps else iter(source), start, end))
+
+
+def between(frames: Iterable[Frame], start: float | None, end: float | None) -> Iterator[Frame]:
+    """Yield the frames from `start` on and before `end`, both in seconds; None is the beginning or the end."""
     for frame in frames:
         if end is not None and frame.timestamp >= end:
             return
         if start is None or frame.timestamp >= start:
+            yield frame
+
+
+class _Given:
+    lost = 0
+
+    def __init__(self, frames: Iterable[Frame]):
+        self._frames, self.count = frames, 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.count = frame.source
             yield frame
 
 

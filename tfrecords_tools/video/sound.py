@@ -19,8 +19,14 @@ class Sound:
       remarks: what a person should know of it, in lines.
     """
 
-    def __init__(self, path: Path, container):
-        """Open a file, and add a stream to `container`, of PyAV, to which nothing has been written yet."""
+    def __init__(self, path: Path, container, start: float = 0.0):
+        """Open a file, and add a stream to `container`, of PyAV, to which nothing has been written yet.
+
+        Args:
+          path: of the file.
+          container: that is written.
+          start: seconds of the file that are the zero of the container; what is heard before is left out.
+        """
         import av
 
         self._av, self._target, self._path = av, container, path
@@ -33,7 +39,7 @@ class Sound:
             sound = next(iter(self._source.streams.audio), None)
             if sound is None:
                 return
-            self._zero, self._sound = file_zero(self._source), sound
+            self._zero, self._sound = file_zero(self._source) + start, sound
             self._copied = sound.codec_context.name in COPIED
             if self._copied:
                 self._stream = container.add_stream_from_template(sound)
@@ -55,6 +61,8 @@ class Sound:
         """Write what is heard before a time, in seconds from the file's zero."""
         while self._advance() and self._begins(self._next) < seconds:
             part, self._next = self._next, None
+            if self._begins(part) < 0:
+                continue
             shift = round(self._zero / part.time_base)
             part.pts = None if part.pts is None else part.pts - shift
             if self._copied:

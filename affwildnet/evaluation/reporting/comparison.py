@@ -15,6 +15,7 @@ from affwildnet.experiments.overrides import from_json
 from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES
 from tfrecords_tools.faces.face_settings import GIVEN
+from tfrecords_tools.records.manifest import dataset_of as dataset_of_layout
 from tfrecords_tools.records.schema import SPLITS
 
 DIFFERS, SAME, UNKNOWN = "differs", "same", "unknown"
@@ -69,7 +70,7 @@ def findings(published: Published, report: Report) -> list[Finding]:
     experiment = from_json(report.configuration) if report.configuration else None
     found = [*_corpus(published, dataset, report), *_split(published, report), *_protocol(published, dataset, report)]
     registered = experiments.EXPERIMENTS.get(experiment.name) if experiment else None
-    if dataset is not None and dataset.layout == report.corpus.layout:
+    if dataset is not None and dataset.layout == dataset_of_layout(report.corpus.layout):
         single = registered is not None and bool(registered.data.labels)
         found += [*_sizes(dataset, report), *_labels(dataset, report, single), *_faces(dataset, report)]
     if experiment is not None:
@@ -87,7 +88,7 @@ def _scored_split(report: Report) -> str:
 
 def _corpus(published: Published, dataset: Dataset | None, report: Report) -> Iterator[Finding]:
     where = f"The row is of {published.corpus}"
-    if dataset is not None and report.corpus.layout != dataset.layout:
+    if dataset is not None and dataset_of_layout(report.corpus.layout) != dataset.layout:
         yield Finding(DIFFERS, f"{where}; these scores are of {_scored_split(report)}: another corpus.")
         return
     # Any videos can be packed with any layout, and the papers list none.

@@ -50,20 +50,24 @@ def test_one_field_alone_does_not_let_the_other_through(packed):
 
 
 @pytest.mark.parametrize(
-    ("selected", "single"),
+    ("selected", "chosen", "single"),
     [
-        ({}, None),
-        ({"v0": {"valence": ["anna"], "arousal": ["ben"]}}, True),
-        ({"v0": {"valence": ["anna", "ben"], "arousal": ["ben"]}}, False),
+        ({}, {}, None),
+        ({"v0": {"valence": ["anna"], "arousal": ["ben"]}}, {}, True),
+        ({"v0": {"valence": ["anna", "ben"], "arousal": ["ben"]}}, {}, False),
+        ({}, {"train": {"valence": ["anna"], "arousal": ["ben"]}}, True),
+        ({}, {"train": {"valence": ["anna"]}}, None),
+        ({}, {"test": {"valence": ["anna"], "arousal": ["ben"]}}, None),
+        ({"v0": {"valence": ["anna", "ben"], "arousal": ["ben"]}}, {"train": {"valence": ["anna"]}}, True),
     ],
 )
-def test_labels_of_one_annotator(selected, single, packed):
-    packed = replace(packed, selected=selected)
-    assert corpus_needs.one_annotator(packed) is single
+def test_labels_of_one_annotator(selected, chosen, single, packed):
+    packed = replace(packed, selected=selected, annotators_chosen=chosen)
+    assert packed.one_annotator("train") is single
     if single:
         needs("ijcv2019/vggface_one_annotator", packed)
         return
-    with pytest.raises(UserError, match=r"needs the labels of one annotator.*--annotators=NAME.*--set data.labels=,"):
+    with pytest.raises(UserError, match=r"needs the labels of one annotator.*=nearest.*--set data.labels=,"):
         needs("ijcv2019/vggface_one_annotator", packed)
 
 

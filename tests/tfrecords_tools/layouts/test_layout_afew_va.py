@@ -114,8 +114,8 @@ def test_what_cannot_be_used_is_left_out_with_the_reason(tmp_path):
         ({"00002": entry(11, 0)}, "frame 00002, `valence`: must be from -10 to 10. Received: 11"),
         ({"00002": entry(0, None)}, "frame 00002, `arousal`: must be one number. Received: 'None'"),
         ({"00002": {"valence": 1}}, "frame 00002, `arousal`: must be one number"),
-        ({"x2": entry(0, 0)}, "frame 'x2': must be a number"),
-        ({"00002": 3}, "frame '00002': must be a number such as 00012 with an object"),
+        ({"x2": entry(0, 0)}, "frame x2: must be a number"),
+        ({"00002": 3}, "frame 00002: must be a number such as 00012 with an object"),
         ({"2": entry(0, 0), "00002": entry(0, 0)}, "each frame must have one entry"),
     ],
 )

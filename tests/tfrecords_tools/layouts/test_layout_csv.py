@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_left_out_with_file_and_line(tmp_path):
         "zero": r"line 10, `frame`: must be from 1",
         "empty": r"line 11: the video .*empty must be",
         "line 12": r"line 12, `video`: must name a file",
-        "line 13": r"line 13, `split`: must be one of train, validation, test, val, dev\. Received: 'part'",
+        "line 13": r"line 13, `split`: must be one of train, validation, test, val, dev\. Received: part",
         "line 14": r"line 14: must have 8 cells",
         "huge": r"line 15, `frame`: must be from 1",
     }

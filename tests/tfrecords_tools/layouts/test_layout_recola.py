@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.layout_trees import assert_codes, by_frame, code, labels_of, lay
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.labels import choose_annotators
-from tfrecords_tools.layouts.recola import RATERS, find_videos
+from tfrecords_tools.layouts.recola import RATERS, find_videos, find_videos_of_46, split_of
 
 ROOT = "RECOLA-Annotation/emotional_behaviour"
 HEADER = "time;FM1 ;FM2 ;FM3 ;FF1 ;FF2 ;FF3"
@@ -166,3 +166,26 @@ def test_no_video_is_an_error_that_describes_the_layout(tmp_path):
     lay(tmp_path, {"valence/P16.csv": commas(1, 1)})
     with pytest.raises(UserError, match=r"no videos\. The layout recola needs P16\.mp4"):
         find_videos(tmp_path)
+
+
+def test_the_corpuss_own_splits_have_16_15_and_15_participants_and_avecs_lie_in_them(tmp_path):
+    participants = (*range(13, 27), 28, 30, 32, 34, *range(37, 66))
+    for number in participants:
+        lay(
+            tmp_path,
+            {f"P{number}.mp4": "", f"valence/P{number}.csv": commas(1, 1), f"arousal/P{number}.csv": commas(1, 1)},
+        )
+    videos, left_out = find_videos_of_46(tmp_path)
+    assert left_out == []
+    by_split = {split: {video.video for video in videos if video.split == split} for split in ("train", "validation")}
+    assert {split: len(names) for split, names in by_split.items()} == {"train": 16, "validation": 15}
+    assert {"P13", "P20", "P63"} <= {video.video for video in videos if video.split == "test"}
+    avec, _ = find_videos(tmp_path)
+    for split in by_split:
+        own = {video.video for video in avec if video.split == split}
+        assert len(own) == 9
+        assert own < by_split[split]
+
+
+def test_names_of_avec_have_avecs_splits_in_both():
+    assert [split_of(name) for name in ("train_1", "dev_2", "test_3", "P1x")] == ["train", "validation", "test", None]

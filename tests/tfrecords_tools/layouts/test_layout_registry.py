@@ -2,13 +2,27 @@
 
 import contextlib
 import pickle
+import tempfile
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from tests.helpers.layout_trees import lay
+from tests.tfrecords_tools.layouts.test_layout_thesis_records import record
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
 from tfrecords_tools.records.schema import SPLITS
+
+
+def thesis_record():
+    """A file with one record of the thesis, framed as TFRecord files are, with checksums."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.tfrecords"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            writer.write(record(1, "a"))
+        return path.read_bytes()
+
 
 # The smallest tree of each layout.
 TREES = {
@@ -24,6 +38,8 @@ TREES = {
         "a/utterance_1.mp4": "",
     },
     "recola": {"valence/P16.csv": "time,gold\n0,0\n", "arousal/P16.csv": "time,gold\n0,0\n", "P16.mp4": ""},
+    "recola_46": {"valence/P15.csv": "time,gold\n0,0\n", "arousal/P15.csv": "time,gold\n0,0\n", "P15.mp4": ""},
+    "thesis_records": {"train/a.tfrecords": thesis_record()},
     "thesis": {"videos/a.mp4": "", "annotations/a.txt": "1 0 0\n"},
 }  # fmt: skip
 
@@ -41,7 +57,7 @@ def test_sources_are_whole_and_go_to_other_processes(tmp_path, layout):
     assert source.split in SPLITS
     assert source.subject
     assert source.path.exists()
-    assert (source.fps is None) == source.path.is_file()
+    assert (source.fps is None) == (source.path.is_file() and source.frames is None)
     labels = source.read_labels()
     assert labels.values.shape[1:] == (2,)
     assert labels.values.dtype == "float32"

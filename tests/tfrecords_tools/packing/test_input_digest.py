@@ -50,7 +50,7 @@ OF_SOURCE = {
 OF_OPTIONS = {
     "aligner": Aligner(32, margin=0.2), "upsample": 1, "length_tolerance": 2, "every": 5, "fps": 30.0, "detect": True,
     "detector": "blaze", "landmarks": "mesh", "yunet_model": None,
-    "annotators": ("ben",), "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
+    "chosen": (("ben", "cleo"), ("cleo",)), "delays": (("ben", 1.5),),
     "max_hole": 2.0,
 }  # fmt: skip
 OF_ALIGNER = {"size": 64, "alignment": "procrustes", "margin": 0.3}
@@ -71,8 +71,10 @@ def names(kind, *others):
 
 
 def test_every_field_is_tested_here():
-    assert set(OF_SOURCE) == names(VideoSource, "path", "split", "read_labels", "read_faces", "resampled")
-    assert set(OF_OPTIONS) == names(PackOptions, "landmark_model")
+    assert set(OF_SOURCE) == names(
+        VideoSource, "path", "split", "read_labels", "read_faces", "resampled", "gender", "frames"
+    )
+    assert set(OF_OPTIONS) == names(PackOptions, "landmark_model", "annotators", "annotator_splits")
     assert set(OF_ALIGNER) == names(Aligner)
     assert set(OF_LABELS) == names(Labels)
     assert set(OF_FACES) == names(Faces)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.text_videos import FRAMES, OPTIONS, find_videos, write_records, write_source
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors.failures import line_and_status
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.files import whole
@@ -184,6 +185,25 @@ def test_a_full_disk_is_no_videos_fault(source, monkeypatch):
     monkeypatch.setattr(jobs, "pack_video", full)
     with pytest.raises(OSError, match="No space"):
         run(source)
+
+
+def test_a_full_disk_says_how_much_the_videos_that_are_left_need(source, monkeypatch):
+    # By hand: a and b are packed, each of the size of its source; the sources of c and d have 3 MB.
+    for video, megabytes in zip("abcd", (1, 2, 1, 2), strict=True):
+        (source / f"{video}.video").write_bytes(bytes(megabytes * 1_000_000))
+    write_records = jobs.pack_video
+
+    def full(video, options, path):
+        if video.video == "c":
+            raise OSError(28, "No space left on device", str(path))
+        entry = write_records(video, options, path)
+        return replace(entry, file_bytes=video.path.stat().st_size)
+
+    monkeypatch.setattr(jobs, "pack_video", full)
+    with pytest.raises(OSError, match="No space") as raised:
+        run(source)
+    line, _ = line_and_status(raised.value)
+    assert "free there, about 3,000 kB are needed." in line
 
 
 def test_videos_of_one_name_in_two_splits_are_kept_apart(source, packed_videos):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.helpers.corpora import make_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records import manifest
 from tfrecords_tools.study import partition_file, partition_report
 from tfrecords_tools.study.partition import Subjects, cells_of, distances, search
 
@@ -142,6 +144,15 @@ def test_the_search_is_given_labels_genders_and_frames_of_each_subject(tmp_path,
     assert subjects.frames.tolist() == [8, 4, 2]
     assert subjects.labels.sum(axis=1).tolist() == [6, 4, 2]
     assert subjects.genders.tolist() == [[2, 0], [0, 1], [0, 0]]  # videos, by gender in the order of the alphabet
+
+
+def test_without_a_table_the_genders_are_those_of_the_corpus(tmp_path):
+    packed = make_corpus(tmp_path, [{"frames": 2, "subject": name} for name in ("anna", "anna", "ben", "cleo")])
+    given = ("female", "female", "male", "")
+    entries = [replace(entry, gender=gender) for entry, gender in zip(packed.videos, given, strict=True)]
+    manifest.save(replace(packed, videos=tuple(entries)), tmp_path)
+    found = partition_report.partition(tmp_path, partition_report.folds(2))
+    assert found["all"]["genders"] == {"female": 2, "male": 1, "unknown": 1}
 
 
 def test_fractions_make_splits(corpus):

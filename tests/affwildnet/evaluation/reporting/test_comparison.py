@@ -21,6 +21,7 @@ from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES, get_table
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
+from tfrecords_tools.records.manifest import dataset_of
 
 CCC = {"ccc": {"valence": 0.5, "arousal": 0.4}}
 AFF_WILD = Published("ijcv2019", "9", "AffWildNet", "Aff-Wild, test set", CCC)
@@ -262,7 +263,7 @@ def test_every_published_row_is_of_a_known_dataset_and_of_its_experiments_protoc
 
 
 def test_datasets_have_readers_and_are_found_by_the_longer_title_first():
-    assert {dataset.layout for dataset in DATASETS} == set(LAYOUTS) - {"csv"}
+    assert {dataset.layout for dataset in DATASETS} == {dataset_of(layout) for layout in LAYOUTS} - {"csv"}
     for index, dataset in enumerate(DATASETS):
         assert not any(dataset.title.startswith(earlier.title) for earlier in DATASETS[:index])
 
