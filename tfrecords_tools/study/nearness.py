@@ -103,7 +103,7 @@ def lines(found: dict) -> list[str]:
 
 def _table(videos: Sequence[list[dict]], name: str, annotators: int) -> np.ndarray:
     rows = [[np.nan if rater[name] is None else rater[name] for rater in video] for video in videos]
-    return np.array(rows, np.float64).reshape(-1, annotators)
+    return np.array(rows, np.float64).reshape(len(rows), annotators)
 
 
 def _mean(values: np.ndarray) -> float | None:

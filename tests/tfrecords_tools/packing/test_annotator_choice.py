@@ -16,6 +16,8 @@ from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.study import nearness
+from tfrecords_tools.video.reading import read_frames
+from tfrecords_tools.video.writing import VideoWriter
 
 NAMES = ("ann", "ben", "cleo")
 
@@ -151,7 +153,9 @@ def test_a_selection_counts_where_no_annotator_is_chosen(annotated, tmp_path):
 def test_two_persons_in_one_video_are_annotated_selected_and_packed_apart(sample_clips, tmp_path):
     clip = next((sample_clips / "videos" / "train").iterdir())
     (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "duo.mp4").write_bytes(clip.read_bytes())
+    with VideoWriter(tmp_path / "videos" / "duo.mp4", 25, (1280, 360)) as video:
+        for frame in read_frames(clip, end=1.0):
+            video.write(np.concatenate([frame.image, frame.image], axis=1))
     (tmp_path / "videos.csv").write_text("video,subject,gender,which\nduo,anna,female,left\nduo,ben,male,right\n")
     catalogue = Catalogue(tmp_path)
     assert [own.name for own in catalogue.clips.values()] == ["duo_left", "duo_right"]
@@ -168,4 +172,4 @@ def test_two_persons_in_one_video_are_annotated_selected_and_packed_apart(sample
     for entry, expected in zip(packed.videos, (0.3, -0.4), strict=True):
         label = read_columns(tmp_path / "packed", entry, ["label"], packed.fields)["label"]
         np.testing.assert_allclose(label, expected, atol=1e-6)
-        assert (entry.width, entry.height, entry.container) == (640, 360, "mp4")
+        assert (entry.width, entry.height, entry.container) == (1280, 360, "mp4")

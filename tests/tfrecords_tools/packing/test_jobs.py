@@ -191,7 +191,6 @@ def test_a_full_disk_says_how_much_the_videos_that_are_left_need(source, monkeyp
     # By hand: a and b are packed, each of the size of its source; the sources of c and d have 3 MB.
     for video, megabytes in zip("abcd", (1, 2, 1, 2), strict=True):
         (source / f"{video}.video").write_bytes(bytes(megabytes * 1_000_000))
-    write_records = jobs.pack_video
 
     def full(video, options, path):
         if video.video == "c":
