@@ -6,7 +6,7 @@ sample corpus is the same for the same seed.
 
 import numpy as np
 
-from tfrecords_tools.sample.portraits import AXES, EYES
+from tfrecords_tools.sample.canvas import AXES, EYES
 
 FPS = 30
 SIZE = (640, 360)  # of a frame: width, height in pixels
@@ -58,7 +58,7 @@ def expression_curves(labels: np.ndarray, rest: dict[str, float], rng: np.random
       rng: draws what does not depend on the labels.
 
     Returns:
-      (frames, 8) float64, in the order of portraits.AXES.
+      (frames, 8) float64, in the order of canvas.AXES.
     """
     frames = len(labels)
     valence, arousal = labels.T
@@ -104,8 +104,8 @@ def _blinks(frames: int, rng: np.random.Generator) -> np.ndarray:
 def head_motion(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Return (frames, 2, 3) affine maps from the portraits' canvas to the frame: pose skew, scale, roll, shift."""
     skew = np.array([[1.0, rng.uniform(-0.04, 0.04)], [rng.uniform(-0.03, 0.03), rng.uniform(0.95, 1.05)]])
-    scales = rng.uniform(0.88, 1.05) * (1 + 0.02 * wander(frames, rng))
-    rolls = np.radians(rng.uniform(-3, 3) + 2 * wander(frames, rng, 5))
+    scales = rng.uniform(0.84, 1.1) * (1 + 0.02 * wander(frames, rng))
+    rolls = np.radians(rng.uniform(-6, 6) + 2.5 * wander(frames, rng, 5))
     x = SIZE[0] / 2 + rng.uniform(-70, 70) + 10 * wander(frames, rng, 5)
     y = 138 + rng.uniform(-8, 8) + 5 * wander(frames, rng, 5)
     places = np.zeros((frames, 2, 3))

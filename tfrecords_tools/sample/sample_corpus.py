@@ -24,12 +24,15 @@ from tfrecords_tools.files import check_new_folder
 from tfrecords_tools.files.exchange import FOLDER, Exchange
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
 from tfrecords_tools.sample.clip_curves import FPS, SIZE, expression_curves, head_motion, label_curves
-from tfrecords_tools.sample.portraits import Portrait, express, load_portraits, rig, vary_identity
+from tfrecords_tools.sample.expressions import express, rig
+from tfrecords_tools.sample.identities import vary_identity
+from tfrecords_tools.sample.portraits import Portrait, load_portraits
 from tfrecords_tools.sample.scene import Scene
 from tfrecords_tools.video.writing import VideoWriter
 
 MIN_CLIPS = 3
 MAX_WORKERS = 2
+FOLDING = (0.3, 1.0)  # how much the skin of a face folds: least and most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +51,10 @@ class Clip:
 
 def write_sample(
     output: str | Path,
-    clips: int = 20,
+    clips: int = 90,
     seed: int = 0,
-    min_seconds: float = 8.0,
-    max_seconds: float = 12.0,
+    min_seconds: float = 2.5,
+    max_seconds: float = 4.5,
     landmark_model: Path | str | None = None,
     progress: bool = False,
 ) -> None:
@@ -129,11 +132,12 @@ def _write_clip(clip: Clip, folder: Path, portraits: list[Portrait]) -> None:
     cv2.setNumThreads(1)  # each core has a process of its own
     labels = label_curves(clip.frames, clip.index, clip.seed)
     rng = np.random.default_rng([clip.seed, clip.index, 1])
-    portrait = vary_identity(portraits[clip.index % len(portraits)], rng)
+    portrait, other = np.roll(np.array(portraits, object), clip.index % len(portraits))
+    portrait = vary_identity(portrait, rng, other)
     coefficients = expression_curves(labels, portrait.rest, rng)
     places = head_motion(clip.frames, rng)
     scene = Scene(portrait, clip.frames, rng)
-    head = rig(scene.portrait)
+    head = rig(scene.portrait, rng.uniform(*FOLDING))
     with VideoWriter(folder / "videos" / clip.split / f"{clip.name}.mp4", FPS, SIZE) as video:
         for number, (coefficient, place) in enumerate(zip(coefficients, places, strict=True)):
             video.write(scene.render(number, express(head, coefficient), place))
