@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from affwildnet.data.corpus import CorpusError
 from affwildnet.evaluation import waiting, watched_data
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
+from affwildnet.evaluation.validation_board import ValidationBoard, loss_of
 from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.json_files import append_line, read_lines, write_json
@@ -95,7 +95,8 @@ class Watcher:
         self._scored = read_lines(workdir.metrics)
         # Files that could not be scored. A resumed trainer may write the same step again, as another file.
         self._bad: set[tuple] = set()
-        self._writer = tf.summary.create_file_writer(workdir.tensorboard(SPLIT))
+        folder, name = workdir.tensorboard(SPLIT), str(workdir.path.resolve())
+        self._board = ValidationBoard(folder, run.experiment, self._data.corpus, name)
 
     def run(self, timeout_minutes: float = 0) -> int:
         """Watch until the trainer has finished and all its checkpoints are scored; return the exit status.
@@ -174,15 +175,10 @@ class Watcher:
             return
         line = {"step": step, "split": SPLIT, "frames_scored": evaluation.frames_scored, **scored.scores}
         line[watched_data.KEY] = self._data.fingerprint
-        line["ranking"] = scored.ranking
+        line |= {"loss": loss_of(evaluation, self._experiment.training.loss), "ranking": scored.ranking}
         beaten = best.keep(held, line, self._good, self._workdir)
         self._note(line)
-        with self._writer.as_default(step):
-            for metric, values in scored.scores.items():
-                for name, value in values.items():
-                    if value is not None:
-                        tf.summary.scalar(f"{metric}/{name}", value)
-        self._writer.flush()
+        self._board.add(line, evaluation, scored.scores, self._good)
         note = f"  best {', '.join(beaten)}" if beaten else ""
         took = time.monotonic() - began
         _log.info(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}")

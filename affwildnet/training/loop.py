@@ -75,20 +75,20 @@ class Trainer:
         raise AssertionError("the training data have no end")
 
     def _train_on(self, batch: dict[str, tf.Tensor]) -> None:
-        loss, norm = self._train_step(batch)
+        outcome = self._train_step(batch)
+        loss, norm = outcome.loss, outcome.norm
         # With float16 loss scaling deals with a gradient that overflows; otherwise nothing does.
         if not math.isfinite(loss) or not (math.isfinite(norm) or self._config.precision == "mixed_float16"):
             self._give_up(loss, norm, batch)
         self._step += 1
         last = [int(batch["epoch"][-1]), int(batch["window"][-1]) + 1]
         self._position = Position(*map(int, self._workers.gathered(last)[-1]))  # the last worker has the batch's last
-        self._log.add(loss)
+        self._log.add(outcome)
+        every, last = self._config.log_steps, self._config.steps
         if self._step == self._first_step + 1:
-            every = self._config.log_steps
-            self._log.started(self._step, min(-(-self._step // every) * every, self._config.steps))
-        if self._step % self._config.log_steps == 0 or self._step == self._config.steps:
-            rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-            self._log.write(self._step, self._position.epoch, norm, rate)
+            self._log.started(self._step, min(-(-self._step // every) * every, last))
+        if self._step in (1, last) or self._step % every == 0:
+            self._log.write(self._step, self._position.epoch, self._model)
 
     def _reason_to_stop(self, stopped: bool) -> str | None:
         if self._step >= self._config.steps:

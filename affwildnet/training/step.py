@@ -1,13 +1,18 @@
 """The training step: forward, loss, gradients, update, as one compiled function under a `tf.distribute` strategy."""
 
+from typing import NamedTuple
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from affwildnet import losses
 from affwildnet.experiments import bounds
 from affwildnet.experiments.config import TrainingConfig
+from affwildnet.metrics import Moments
 from affwildnet.training import replicas
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.records.schema import DIMENSIONS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -36,6 +41,22 @@ def check(config: TrainingConfig, devices: int = 1) -> None:
         raise UserError(f"`training.jit_compile` must be false on several devices. Received: true, on {devices}")
 
 
+class StepOutcome(NamedTuple):
+    """What one step found, before its update.
+
+    Attributes:
+      loss: of the whole batch.
+      norm: of the gradient, before it is clipped.
+      moments: of the batch's labels and predictions of valence and arousal; None for expressions.
+      gradients: (weights,) norms of the gradient, by the order of `model.trainable_variables`; empty where not known.
+    """
+
+    loss: float
+    norm: float
+    moments: Moments | None = None
+    gradients: np.ndarray = np.empty(0)
+
+
 class TrainStep:
     """Updates a compiled network with one batch, on one device or on several with the same outcome.
 
@@ -55,14 +76,15 @@ class TrainStep:
             replicas.leave_gradients(model.optimizer)
         self._compiled = tf.function(self._run, jit_compile=config.jit_compile or None, reduce_retracing=True)
 
-    def __call__(self, batch: dict[str, tf.Tensor]) -> tuple[float, float]:
-        """Train on a batch of `affwildnet.data.training_batches`; return the loss and the norm of the gradient.
+    def __call__(self, batch: dict[str, tf.Tensor]) -> StepOutcome:
+        """Train on a batch of `affwildnet.data.training_batches`; return what was found on the way.
 
-        Each of several workers passes its share of the batch; loss and norm are those of the whole batch.
+        Each of several workers passes its share of the batch; the outcome is that of the whole batch.
         """
         fed = ({name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"])
-        loss, norm = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
-        return float(loss), float(norm)
+        found = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
+        loss, norm, gradients, *predicted = (value.numpy() for value in found)
+        return StepOutcome(float(loss), float(norm), _moments(*predicted), gradients)
 
     def _run(self, inputs, labels, mask):
         if not self._several:
@@ -83,8 +105,17 @@ class TrainStep:
         gradients = tape.gradient(scaled, [weight.value for weight in weights])
         if self._several:
             gradients = replicas.summed(gradients)
-        norm = tf.linalg.global_norm(gradients)
+        norm, norms = tf.linalg.global_norm(gradients), _norms(gradients)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)
         optimizer.apply(gradients, weights)
-        return loss, norm / scale
+        return loss, norm / scale, norms / scale, labels, tf.cast(predictions, tf.float32), mask
+
+
+def _norms(gradients: list[tf.Tensor | None]) -> tf.Tensor:
+    return tf.stack([tf.zeros([]) if each is None else tf.sqrt(2 * tf.nn.l2_loss(each)) for each in gradients])
+
+
+def _moments(labels: np.ndarray, predictions: np.ndarray, mask: np.ndarray) -> Moments | None:
+    there = labels.shape[-1] == len(DIMENSIONS) and np.isfinite(predictions[mask > 0]).all()
+    return Moments.from_arrays(labels, predictions, mask) if there else None

@@ -17,15 +17,19 @@ CAPTIONS = {
     "histograms": "Labels and predictions in the valence-arousal plane (as ijcv2019 figure 11)",
     "residuals": "Residuals: the prediction minus the label",
     "probabilities": "Predicted probabilities of the expressions over time, by video",
-    "training": "Training loss, and validation scores of its checkpoints",
+    "training": "Loss, CCC and MSE while it was trained: of the training batches, and of the validation split at each "
+    "scored checkpoint",
 }
 
 
-def draw(evaluation: Evaluation, progress: Progress, paths: dict[str, Path]) -> dict[str, Path]:
+def draw(
+    evaluation: Evaluation, progress: Progress, paths: dict[str, Path], other: Progress | None = None
+) -> dict[str, Path]:
     """Draw the plots of an evaluation and of its run; return the paths of those that were written.
 
     Args:
       paths: where each plot goes, by a key of `CAPTIONS`.
+      other: the course of another run's training, to draw beside this one's.
     """
     if is_expressions(evaluation):
         drawings = {"probabilities": probabilities}
@@ -38,7 +42,7 @@ def draw(evaluation: Evaluation, progress: Progress, paths: dict[str, Path]) -> 
             "residuals": residuals,
         }
     drawn = {key: paths[key] for key, draw_one in drawings.items() if draw_one(evaluation, paths[key])}
-    if training_curves(progress, paths["training"]):
+    if training_curves(progress, paths["training"], other):
         drawn["training"] = paths["training"]
     return drawn
 

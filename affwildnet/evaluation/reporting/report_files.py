@@ -36,7 +36,8 @@ def write(
     workdir = Workdir.at(workdir)
     stem = report_names.stem(evaluation.split, choices)
     names = {name: workdir.path / f"{stem}-{name}.png" for name in plots.CAPTIONS}
-    paths = plots.draw(evaluation, Progress.of(workdir, report.step), names)
+    other = Progress.of(Workdir(report.against.workdir)) if report.against else None
+    paths = plots.draw(evaluation, Progress.of(workdir, report.step), names, other)
     for name in names.keys() - paths.keys():
         names[name].unlink(missing_ok=True)  # of an earlier report
     paths["page"] = workdir.path / f"{stem}.html"

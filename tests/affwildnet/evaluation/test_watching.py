@@ -10,6 +10,7 @@ import pytest
 from affwildnet.data import Corpus
 from affwildnet.evaluation import watching
 from affwildnet.evaluation.evaluator import Evaluator
+from affwildnet.evaluation.validation_board import ValidationBoard
 from affwildnet.evaluation.watching import Watcher
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
@@ -72,6 +73,8 @@ def scripted(monkeypatch):
 
     monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
+    monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
+    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none
     return events
 
 
@@ -367,6 +370,7 @@ def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, tiny_folder, t
 def test_the_experiments_protocol_decides(workdir, tiny_folder, trainer, monkeypatch):
     evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
     monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config: lambda model: evaluation)
+    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # whose faces are of other videos
     planned(workdir, 10, 0.1)
     finish(workdir)
     experiment = replace(TINY, protocol="utterances", evaluation=replace(TINY.evaluation, sequence=4))

@@ -19,6 +19,7 @@ from affwildnet.runs.json_files import write_json
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
+from affwildnet.training.step import StepOutcome
 from tests.helpers.corpora import make_corpus
 from tests.helpers.paths import ROOT
 from tests.helpers.small_network import SMALL, build_small, quick_batches
@@ -162,7 +163,7 @@ def quick(monkeypatch):
             self.model = model
 
         def __call__(self, batch):
-            return 1.0, 1.0
+            return StepOutcome(1.0, 1.0)
 
     def batches(corpus, config, position, share):
         opened.append(corpus)

@@ -15,6 +15,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train, weight_copies
 from affwildnet.training.start import begin
+from affwildnet.training.step import StepOutcome
 from tests.helpers.networks import numpy
 from tests.helpers.small_network import SMALL, build_small, quick_batches, same, save_with_weights_of_its_own, weights
 from tests.helpers.trainings import TINY, tiny_corpus, truncate
@@ -244,7 +245,7 @@ def small(monkeypatch):
             self.model = model
 
         def __call__(self, batch):
-            return 1.0, 1.0
+            return StepOutcome(1.0, 1.0)
 
     monkeypatch.setattr(models, "build", build_small)
     monkeypatch.setattr(loop, "training_batches", quick_batches)

@@ -6,6 +6,7 @@ import pytest
 from affwildnet import models
 from affwildnet.runs.run import Run
 from affwildnet.training import loop, train
+from affwildnet.training.step import StepOutcome
 from tests.helpers.trainings import plain_model, tiny, tiny_corpus
 
 
@@ -21,7 +22,7 @@ def seen(monkeypatch):
         def __call__(self, batch):
             windows.append((batch["epoch"].numpy().tolist(), batch["window"].numpy().tolist()))
             self.model.optimizer.iterations.assign_add(1)
-            return 1.0, 1.0
+            return StepOutcome(1.0, 1.0)
 
     monkeypatch.setattr(models, "build", lambda config: plain_model(compiled=False))
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)

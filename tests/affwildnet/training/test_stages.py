@@ -20,6 +20,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, stages, train
 from affwildnet.training.start import begin
+from affwildnet.training.step import StepOutcome
 from tests.helpers.networks import numpy
 from tests.helpers.small_network import SMALL, build_small, quick_batches, same, save_with_weights_of_its_own, weights
 from tests.helpers.trainings import TINY, finished, logged, steps_of
@@ -72,7 +73,7 @@ class QuickStep:
         for variable in self.model.trainable_variables:
             variable.assign_add(np.ones(variable.shape))
         self.events.pop((self.rate, self.steps), lambda: None)()
-        return 1.0, 1.0
+        return StepOutcome(1.0, 1.0)
 
 
 @pytest.fixture

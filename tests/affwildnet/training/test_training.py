@@ -18,6 +18,7 @@ from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
 from affwildnet.training.log import TrainingLog, clock
 from tests.helpers import corpora
+from affwildnet.training.step import StepOutcome
 from tests.helpers.corpora import make_corpus
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import (
@@ -62,7 +63,7 @@ def scripted(monkeypatch, quick_model):
         def __call__(self, batch):
             self.model.optimizer.iterations.assign_add(1)
             self._weight.assign_add(keras.ops.ones_like(self._weight))
-            return script.get(int(self.model.optimizer.iterations), (1.0, 1.0))
+            return StepOutcome(*script.get(int(self.model.optimizer.iterations), (1.0, 1.0)))
 
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)
     return script
@@ -303,9 +304,9 @@ def test_a_logged_loss_is_the_mean_since_the_last_line(tmp_path, shown):
     workdir = Workdir(tmp_path)
     log = TrainingLog(workdir, steps=10, frames_per_step=8, first_step=0)
     for step, loss in enumerate((1.0, 0.5, 0.0, 0.25), start=1):
-        log.add(loss)
+        log.add(StepOutcome(loss, 1.5))
         if step % 2 == 0:
-            log.write(step, 0, 1.5, 1e-4)
+            log.write(step, 0, plain_model())
     assert [(line["step"], line["loss"]) for line in read_lines(workdir.training_log)] == [(2, 0.75), (4, 0.125)]
     printed = shown().splitlines()
     assert len(printed) == 2

@@ -149,7 +149,7 @@ def test_mean_residuals_match_a_loop():
 CCC = {"valence": 0.1, "arousal": 0.2, "mean": 0.15}
 
 
-def drawn_by(monkeypatch, progress):
+def drawn_by(monkeypatch, progress, other=None):
     """Return the lines of the learning curves: x and y by label."""
     kept = {}
 
@@ -161,7 +161,7 @@ def drawn_by(monkeypatch, progress):
         return True
 
     monkeypatch.setattr(learning_curves, "save", keep)
-    assert learning_curves.training_curves(progress, None)
+    assert learning_curves.training_curves(progress, None, other)
     return kept
 
 
@@ -169,14 +169,38 @@ def test_learning_curves_take_the_last_of_a_step_and_mark_the_checkpoint(monkeyp
     training = [{"step": step, "loss": loss} for step, loss in ((1, 0.9), (3, 0.5), (2, 0.7), (3, 0.4))]
     scored = [{"step": 2, "ccc": CCC}, {"step": 3, "passed_over": "truncated"}, {"step": 1, "ccc": CCC}]
     kept = drawn_by(monkeypatch, Progress(training, scored, 2))
-    assert kept["training loss, _child0"] == ([1, 2, 3], [0.9, 0.7, 0.4])
-    assert kept["validation CCC, arousal"] == ([1, 2], [0.2, 0.2])
-    assert kept["validation CCC, this checkpoint: step 2"][0] == [2, 2]
+    assert kept["loss, training"] == ([1, 2, 3], [0.9, 0.7, 0.4])
+    assert kept["CCC, validation, arousal"] == ([1, 2], [0.2, 0.2])
+    assert kept["CCC, this checkpoint: step 2"][0] == [2, 2]
 
 
 def test_learning_curves_of_expressions_show_the_accuracy(monkeypatch):
     kept = drawn_by(monkeypatch, Progress(scored=[{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}]))
-    assert kept["validation accuracy, total"] == ([5], [0.3])
+    assert kept["accuracy, validation, total"] == ([5], [0.3])
+
+
+def test_learning_curves_lie_over_each_other_and_beside_another_runs(monkeypatch):
+    """Training and validation share a panel each of loss, CCC and MSE; lines of earlier versions have no loss there."""
+    mse = dict.fromkeys(CCC, 0.3)
+    training = [{"step": 1, "loss": 0.9, "ccc": {"mean": 0.1}, "mse": {"mean": 0.4}}, {"step": 2, "loss": 0.8}]
+    scored = [{"step": 2, "loss": 0.7, "ccc": CCC, "mse": mse}, {"step": 4, "ccc": CCC, "mse": mse}]
+    other = Progress([{"step": 3, "loss": 0.6}], [{"step": 3, "loss": 0.5, "ccc": CCC, "mse": mse}], name="older")
+    kept = drawn_by(monkeypatch, Progress(training, scored), other)
+    assert kept["loss, training"] == ([1, 2], [0.9, 0.8])
+    assert kept["loss, validation"] == ([2], [0.7])
+    assert kept["CCC, training, mean"] == ([1], [0.1])
+    assert kept["MSE, training, mean"] == ([1], [0.4])
+    assert kept["MSE, validation, mean"] == ([2, 4], [0.3, 0.3])
+    assert kept["loss, older: training"] == ([3], [0.6])
+    assert kept["CCC, older: validation, mean"] == ([3], [CCC["mean"]])
+
+
+def test_a_long_training_is_drawn_as_means_of_neighbours(monkeypatch):
+    training = [{"step": step, "loss": float(step % 2)} for step in range(1, 2 * learning_curves.POINTS + 1)]
+    steps, losses = drawn_by(monkeypatch, Progress(training))["loss, training"]
+    assert steps[0] == 1.5
+    assert len(steps) == learning_curves.POINTS
+    assert set(losses) == {0.5}
 
 
 def test_there_are_no_learning_curves_without_a_log(tmp_path):
