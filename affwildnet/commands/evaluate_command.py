@@ -168,8 +168,10 @@ def _once(workdir: Workdir, options: argparse.Namespace) -> int:
 
     if members:
         fused_run.fuse(members, workdir, choices)
-    score = scored_run.folds if options.all_folds else scored_run.once
-    outcome = score(workdir, choices, against)
+    if options.all_folds:
+        outcome = scored_run.folds(workdir, choices, against)
+    else:
+        outcome = scored_run.once(workdir, choices, against, lambda trained: _check_outputs(trained, choices, options))
     _show(outcome, options.compare)
     _write_more(outcome, options)
     return 0
@@ -198,8 +200,7 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         from affwildnet.evaluation.reporting import submissions
 
         report = outcome.paths["report"]
-        name = report.stem.replace("report", f"predictions-{options.predictions}", 1)
-        path = report.with_name(name if options.predictions == "aff_wild2" else f"{name}.csv")
+        path = report.with_name(_predictions_name(report.stem, options.predictions))
         config = predicted.experiment.evaluation
         remarks = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *remarks]))
@@ -231,6 +232,28 @@ def _check_export(workdir: Workdir, options: argparse.Namespace) -> None:
         check_replaceable(
             options.export, SAVED_MODEL, checkpoints.load(checkpoint), card.read(checkpoint), overwrite=False
         )
+
+
+def _check_outputs(trained, choices, options: argparse.Namespace) -> None:
+    """See before the work is done that what is asked for can be written."""
+    from affwildnet.evaluation.reporting import report_names, submissions
+    from affwildnet.experiments.overrides import to_json
+
+    corpus, experiment = trained.corpus(choices.split), trained.experiment
+    if options.predictions:
+        stem = report_names.stem(choices.split, choices.label(trained.trained_on))
+        path = trained.workdir.path / _predictions_name(stem, options.predictions)
+        names = [entry.video for entry in corpus.videos]
+        submissions.check(options.predictions, names, experiment.model.head == "expression", corpus, path)
+    if options.report:
+        report = {"experiment": experiment.name, "checkpoint": str(trained.checkpoint), "split": choices.split}
+        report |= {"protocol": experiment.protocol, "configuration": to_json(experiment)}
+        _check_report(options.report, report, options.overwrite)
+
+
+def _predictions_name(stem: str, format: str) -> str:
+    name = stem.replace("report", f"predictions-{format}", 1)
+    return name if format == "aff_wild2" else f"{name}.csv"
 
 
 def _check_report(path: Path, report: dict, overwrite: bool) -> None:

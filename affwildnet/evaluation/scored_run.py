@@ -1,7 +1,7 @@
 """Scoring a run, or all folds of a cross-validation, with a report."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,21 +106,45 @@ def evaluate(
     return once(workdir, Choices(split, checkpoint, folder, settings, resamples)).report
 
 
-def once(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:
+def once(
+    workdir: Workdir | Path | str,
+    choices: Choices,
+    against: Workdir | Path | str | None = None,
+    before: Callable[[Trained], None] | None = None,
+) -> Outcome:
     """Score one checkpoint of a run on one split and write a report into its working directory.
+
+    All that can be known to be wrong is found before the scoring, which may take hours.
 
     Args:
       against: a working directory whose checkpoint of the same name is scored as well, on the same frames; the report
         has the difference.
+      before: called with what was opened, before anything is scored; it may raise.
 
     Raises:
       UserError: if there is no such run, checkpoint or split, or something in them cannot be used.
     """
     trained = Trained(Workdir.at(workdir), choices)
+    corpus = trained.corpus(choices.split)
+    second = Trained(Workdir.at(against), choices) if against else None
+    if second:
+        _check_same_videos(corpus, second.corpus(choices.split))
+    if before:
+        before(trained)
     predicted = _predicted(trained, choices.split)
-    references = _references(trained, predicted.corpus)
-    other = _predicted(Trained(Workdir.at(against), choices), choices.split) if against else None
+    references = _references(trained, corpus)
+    other = _predicted(second, choices.split) if second else None
     return _reported(predicted, choices, references, other)
+
+
+def _check_same_videos(corpus: Corpus, other: Corpus) -> None:
+    """Raise a `UserError` if two runs cannot be compared; the frames are compared when they are scored."""
+    names = [{entry.video for entry in each.videos} for each in (corpus, other)]
+    if odd := sorted(names[0] ^ names[1]):
+        raise UserError(
+            f"`against` must be scored on the same videos. Received: {other.folder}, whose split {other.split} differs "
+            f"from that of {corpus.folder} in {len(odd)} videos, such as {odd[0]}. Name one corpus with `data_dir`."
+        )
 
 
 def folds(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:
