@@ -11,7 +11,8 @@ from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.tracking import track_faces
 from tfrecords_tools.faces.tracks import choose_track, remove_jumps
-from tfrecords_tools.sample.portraits import EYES, load_portraits
+from tfrecords_tools.sample.canvas import EYES
+from tfrecords_tools.sample.portraits import load_portraits
 from tfrecords_tools.video.reading import Frame
 
 SIDE = 20

@@ -12,7 +12,8 @@ from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.sample import sample_corpus
 from tfrecords_tools.sample.clip_curves import expression_curves, label_curves
-from tfrecords_tools.sample.portraits import load_portraits, vary_identity
+from tfrecords_tools.sample.identities import vary_identity
+from tfrecords_tools.sample.portraits import load_portraits
 from tfrecords_tools.video.reading import frame_rate, read_frames
 
 pytest.importorskip("dlib")
