@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.faces.boxes import Box, box_of_points
-from tfrecords_tools.sample.portraits import CANVAS, EYES, Portrait, load_portraits, vary_identity
+from tfrecords_tools.sample.canvas import CANVAS, EYES
+from tfrecords_tools.sample.identities import vary_identity
+from tfrecords_tools.sample.portraits import Portrait, load_portraits
 
 SIZE = (640, 360)
 WIDTH = 110.0  # pixels from ear to ear, unless the face is small
