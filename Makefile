@@ -46,7 +46,8 @@ demo: $(PACKED)/manifest.json
 
 $(PACKED)/manifest.json: | $(SAMPLE)/annotations
 	@echo "== Faces, landmarks and labels of every frame"
-	$(PY) -m tfrecords_tools pack --layout=aff_wild --source=$(SAMPLE) --output=$(PACKED) --name=sample
+	$(PY) -m tfrecords_tools pack --layout=aff_wild --source=$(SAMPLE) --output=$(PACKED) --name=sample \
+	--size=64 --alignment=procrustes
 
 $(SAMPLE)/annotations: | .venv/demo
 	@echo "== Sample videos"

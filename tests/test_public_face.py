@@ -158,6 +158,7 @@ def test_the_sample_through_the_console_script(installed, tmp_path):
     assert "every record is as the manifest says" in affwildnet_command("verify", "packed")
     settings = (
         "model.width=0.02",
+        "model.image_size=96",
         "model.hidden=400",
         "training.window=4",
         "training.steps=2",

@@ -51,9 +51,9 @@ def _parser(prog: str) -> Parser:
 def _sample_options(parser: Parser) -> None:
     add = parser.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="new folder, in the layout aff_wild")
-    add("--clips", type=whole(least=3), default=90, metavar="N", help="number of clips (default: 90)")
+    add("--clips", type=whole(least=3), default=150, metavar="N", help="number of clips (default: 150)")
     add("--min_seconds", type=positive, default=2.5, metavar="N", help="length of the shortest clip (default: 2.5)")
-    add("--max_seconds", type=positive, default=4.5, metavar="N", help="length of the longest clip (default: 4.5)")
+    add("--max_seconds", type=positive, default=4.0, metavar="N", help="length of the longest clip (default: 4)")
     add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
     face_options.add_option(parser, "landmark_model")
 

@@ -1,8 +1,9 @@
 """Write the sample corpus: real video files in the layout of Aff-Wild, to try the pipeline from end to end.
 
-It shows two public-domain portraits, animated. Every clip has a face shape, colours, light and head motion of its own;
-mouth, brows and eyelids follow a smooth random curve of valence and arousal by a fixed rule, with blinks, speech-like
-movements of the mouth and an expressiveness of each clip that the labels do not contain.
+It shows two public-domain portraits, animated. Every clip has a face shape, skin, colours, light, background and head
+motion of its own; mouth, brows and eyelids follow a smooth random curve of valence and arousal by a fixed rule, and the
+skin folds with them, with blinks, speech-like movements of the mouth and an expressiveness of each clip that the labels
+do not contain.
 
 It does not show people or their emotions. A score on it says that reading, packing, training and evaluation work, and
 that a model can learn from pixels; it says nothing about quality on people.
@@ -51,10 +52,10 @@ class Clip:
 
 def write_sample(
     output: str | Path,
-    clips: int = 90,
+    clips: int = 150,
     seed: int = 0,
     min_seconds: float = 2.5,
-    max_seconds: float = 4.5,
+    max_seconds: float = 4.0,
     landmark_model: Path | str | None = None,
     progress: bool = False,
 ) -> None:

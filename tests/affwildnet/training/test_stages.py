@@ -275,7 +275,7 @@ def test_more_steps_are_trained_when_training_steps_is_raised(staged, tiny_folde
 
 
 def test_a_loss_that_is_not_finite_ends_the_whole_run(staged, tiny_folder, workdir, quick, monkeypatch):
-    monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: (float("nan"), 1.0))
+    monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: StepOutcome(float("nan"), 1.0))
     with pytest.raises(UserError, match=r"not finite at step 1.*lower learning_rate of stage c0, or"):
         train(Run(staged, tiny_folder), workdir)
     assert finished(workdir)["reason"] == "stage c0: the loss is not finite"  # or a watcher would wait for c2
