@@ -17,8 +17,8 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, train
 from affwildnet.training.log import TrainingLog, clock
-from tests.helpers import corpora
 from affwildnet.training.step import StepOutcome
+from tests.helpers import corpora
 from tests.helpers.corpora import make_corpus
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import (
