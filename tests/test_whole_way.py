@@ -42,7 +42,8 @@ def run(tmp_path_factory):
             "train.py", "--experiment=sample/affwildnet", f"--data_dir={packed}", f"--workdir={workdir}",
             # The rate is so small that the second checkpoint is no better: the watcher has to stop a long training.
             "--set", "training.steps=100000", "training.checkpoint_steps=5", "training.batch_size=2",
-            "training.window=8", "training.learning_rate=1e-12", "model.width=0.03", "model.image_size=96", "training.keep_checkpoints=2",
+            "training.window=8", "training.learning_rate=1e-12", "training.keep_checkpoints=2",
+            "model.width=0.03", "model.image_size=96",
         )  # fmt: skip
         printed["watch"], _ = watcher.communicate(timeout=120)
     finally:
