@@ -206,6 +206,7 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         print("\n".join([f"{'predictions':<12}{path}", *remarks]))
     if options.report:
         _check_report(options.report, outcome.report.to_json(), options.overwrite)
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.report, outcome.report.to_json())
         print(f"{'report':<12}{options.report}")
     if options.export:
