@@ -237,8 +237,9 @@ def _check_export(workdir: Workdir, options: argparse.Namespace) -> None:
 
 def _check_outputs(trained, choices, options: argparse.Namespace) -> None:
     """See before the work is done that what is asked for can be written."""
-    from affwildnet.evaluation.reporting import report_names, submissions
+    from affwildnet.evaluation.reporting import submissions
     from affwildnet.experiments.overrides import to_json
+    from affwildnet.runs import report_names
 
     corpus, experiment = trained.corpus(choices.split), trained.experiment
     if options.predictions:
