@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affwildnet.data import Corpus
-from affwildnet.evaluation import watching
+from affwildnet.evaluation import waiting, watching
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.validation_board import ValidationBoard
 from affwildnet.evaluation.watching import Watcher
@@ -48,6 +48,7 @@ class Trainer:
 def trainer(monkeypatch):
     trainer = Trainer()
     monkeypatch.setattr(watching, "time", trainer)
+    monkeypatch.setattr(waiting, "time", trainer)
     return trainer
 
 
