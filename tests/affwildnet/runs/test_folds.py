@@ -260,7 +260,6 @@ def test_train_puts_a_fold_into_its_own_folder(corpus, tmp_path):
         "--experiment=ijcv2019/afew_va_affwildnet", f"--data_dir={corpus}", f"--workdir={tmp_path / 'run'}",
         *(f"--set={field}" for field in (
             "model.backbone=cnn_m", "model.image_size=32", "model.width=0.02", "training.window=5", "training.steps=2",
-            "data.layout=aff_wild",
         )),
     ]  # fmt: skip
     run = command(*flags, "--fold=1")
