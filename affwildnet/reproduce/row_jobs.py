@@ -161,7 +161,7 @@ class _Planner:
         if len(main) > 1:  # a table of several corpora
             (layout,) = layouts
             packed = manifest.load(folder)
-            if packed.layout != layout:
+            if packed.dataset != layout:
                 if layout not in request.given.corpora:
                     return folder, None, [f"its corpus: --corpus={layout}=DIR"]
                 folder = request.given.corpora[layout]

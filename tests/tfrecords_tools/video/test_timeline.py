@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.awkward_videos import at, cut_off, damage, number_in, numbered, turn, write_video
+from tests.helpers.new_process import in_new_process
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video import reading
@@ -256,7 +257,12 @@ def test_what_opencv_has_no_decoder_for_is_decoded_all_the_same(damaged, tmp_pat
 
 
 def test_av1_is_read(tmp_path):
-    path = write_video(tmp_path / "clip.mp4", at(25, 10), codec="libsvtav1", fps=25, group=10)
+    path = tmp_path / "clip.mp4"
+    # The encoder gives the process that it runs in, and what that starts, precedence over all others where it may.
+    in_new_process(
+        "from tests.helpers.awkward_videos import at, write_video\n"
+        f"write_video({str(path)!r}, at(25, 10), codec='libsvtav1', fps=25, group=10)\nprint('null')"
+    )
     found, _ = read(path)
     assert [(number, shown) for number, shown, _ in found] == [(n, n) for n in range(1, 11)]
     np.testing.assert_allclose([time for _, _, time in found], at(25, 10), atol=1e-3)
