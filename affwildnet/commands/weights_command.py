@@ -95,10 +95,8 @@ def _import(options: argparse.Namespace) -> None:
         model.save(partial)
     mean, scale = (",".join(map(repr, values)) for values in (opened.pixel_mean, opened.pixel_scale))
     print(f"wrote {options.output}. {source.licence}")
-    print(
-        f"to train from it: --set training.init={options.output} --set model.pixel_mean={mean} "
-        f"--set model.pixel_scale={scale}"
-    )
+    print(f"to train from it, with the pixels of the experiment as the papers do: --set training.init={options.output}")
+    print(f"with the pixels that it was trained on: add model.pixel_mean={mean} model.pixel_scale={scale}")
 
 
 def _check_output(path: Path) -> None:

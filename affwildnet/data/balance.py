@@ -1,7 +1,8 @@
 """Balance by repetition: how often each window is used, so that the quadrants get the wanted shares.
 
-The networks of ijcv2019 (section 4.2.1, D) and cvprw2017 (section 2.2) were trained on a set that repeats consecutive
-frames of the rarer quadrants of the valence-arousal plane. Here nothing is copied: a window is read several times.
+The networks of ijcv2019 (section 4.2.1, D) and cvprw2017 (section 2.1) were trained on a set that repeats consecutive
+frames of two quadrants of the valence-arousal plane, V-A- and V+A-. Here nothing is copied: a window is read several
+times, and one of any quadrant may be, where the shares ask for it.
 """
 
 from collections.abc import Sequence

@@ -12,14 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from affwildnet.data import balance as balancing
+from affwildnet.data.batches import distinct
 from affwildnet.data.corpus import Corpus
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.study import quadrants
 
 VIDEO, FIRST, LENGTH = range(3)
-WINDOW_RULES = ("consecutive", "padded", "first_to_last")
-# Rule "first_to_last": a window's last frame number is less than so many windows above its first.
+CONSECUTIVE, PADDED, FIRST_TO_LAST = "consecutive", "padded", "first_to_last"
+WINDOW_RULES = (CONSECUTIVE, PADDED, FIRST_TO_LAST)
+EVALUATION_RULES = (CONSECUTIVE, FIRST_TO_LAST)
+# Rule "first_to_last": a window's last frame number is at most so many windows above its first.
 _MOST_SPREAD = 15
 # Windows in one batch of an evaluation have at least this share of the longest one's records.
 _NEARLY_ONE_LENGTH = 0.9
@@ -54,11 +57,15 @@ def segments(corpus: Corpus, max_gap: int) -> np.ndarray:
 
 def training_segments(corpus: Corpus, config: TrainingConfig) -> np.ndarray:
     """Return the segments that training windows lie in by `config.window_rule`: whole videos by "first_to_last"."""
-    return segments(corpus, np.iinfo(np.int64).max if config.window_rule == "first_to_last" else config.max_gap)
+    return segments(corpus, np.iinfo(np.int64).max if config.window_rule == FIRST_TO_LAST else config.max_gap)
 
 
 def evaluation_plan(corpus: Corpus, config: EvaluationConfig) -> np.ndarray:
-    """Return the plan that reads every record: windows of consecutive frames, the last of a segment shorter.
+    """Return the plan that reads every record, in windows that are cut as in training; the last of them are shorter.
+
+    By the rule "consecutive" windows lie in segments, in which frame numbers grow by at most `config.max_gap`. By
+    "first_to_last" they go through the whole video across gaps, and end early where the last frame number would be more
+    than 15 windows above the first. Training leaves out what does not fill a window; here it is scored too.
 
     Neighbouring windows of a segment share `config.overlap` frames; 0 reads every record once. A batch holds windows of
     nearly the same length, the longest first, which keeps padding rare: each has at least 0.9 times the records of the
@@ -66,18 +73,16 @@ def evaluation_plan(corpus: Corpus, config: EvaluationConfig) -> np.ndarray:
     end, so that all batches have one shape.
 
     Raises:
-      UserError: if `config.window` or `config.batch_size` is below 1, or `config.overlap` not from 0 to below `window`.
+      UserError: if `config.window` or `config.batch_size` is below 1, `config.overlap` not from 0 to below `window`, or
+        the rule is not one of `EVALUATION_RULES`.
     """
     window, overlap = config.window, config.overlap
     _check("window", window)
     _check("batch_size", config.batch_size)
     if not 0 <= overlap < window:
         raise UserError(f"`overlap` must be from 0 to below `window`, {window}. Received: {overlap}")
-    rows = []
-    for video, first, length in segments(corpus, max_gap=1):
-        # A window that begins in the last `overlap` frames would hold nothing new.
-        for start in range(0, max(length - overlap, min(length, 1)), window - overlap):
-            rows.append((video, first + start, min(window, length - start)))
+    check_choice("evaluation.window_rule", config.window_rule, EVALUATION_RULES)
+    rows = list((_near_windows if config.window_rule == FIRST_TO_LAST else _segment_windows)(corpus, config))
     batches: list[list[tuple]] = []
     for row in sorted(rows, key=lambda row: -row[LENGTH]):  # stable: windows of one length stay in order
         shortest = _NEARLY_ONE_LENGTH * batches[-1][0][LENGTH] if batches else 0
@@ -85,6 +90,30 @@ def evaluation_plan(corpus: Corpus, config: EvaluationConfig) -> np.ndarray:
             batches.append([])
         batches[-1].append(row)
     return np.array([row for batch in batches for row in _filled(batch, config.batch_size)], np.int64)
+
+
+def _segment_windows(corpus: Corpus, config: EvaluationConfig) -> Iterator[tuple[int, int, int]]:
+    """Yield the windows of an evaluation by the rule "consecutive"."""
+    window, overlap = config.window, config.overlap
+    for video, first, length in segments(corpus, config.max_gap):
+        # A window that begins in the last `overlap` frames would hold nothing new.
+        for start in range(0, max(length - overlap, min(length, 1)), window - overlap):
+            yield video, first + start, min(window, length - start)
+
+
+def _near_windows(corpus: Corpus, config: EvaluationConfig) -> Iterator[tuple[int, int, int]]:
+    """Yield the windows of an evaluation by the rule "first_to_last"."""
+    window = config.window
+    for video, entry in enumerate(corpus.videos):
+        begin = corpus.first_record[video]
+        frames = corpus.record_frames[begin : begin + entry.frames]
+        start = 0
+        while start < len(frames):
+            near = int(np.searchsorted(frames, frames[start] + _MOST_SPREAD * window, side="right"))
+            end = min(start + window, len(frames), near)
+            yield video, start, end - start
+            # Two windows share frames only where the first is whole: one that ends early ends at a gap.
+            start = end - config.overlap if end - start == window and end < len(frames) else end
 
 
 def sequence_plan(corpus: Corpus, config: EvaluationConfig) -> np.ndarray:
@@ -136,8 +165,8 @@ def training_plan(corpus: Corpus, config: TrainingConfig, epoch: int) -> np.ndar
     What a window may hold depends on `config.window_rule`. "consecutive" never crosses a gap above `max_gap`. "padded"
     does not either, and makes a segment shorter than a window a window too, of as many records as it has.
     "first_to_last" is the looser rule of the thesis (section 5.1.2): gaps do not matter as long as the last frame
-    number is less than 15 windows above the first. With `config.balance`, each window stands as often as
-    `balance.repeats` says.
+    number is at most 15 windows above the first. With `config.balance`, each window stands as often as
+    `balance.repeats` says. With `config.distinct_videos`, the windows are in the order of `batches.distinct`.
 
     Raises:
       UserError: if there is no such window.
@@ -150,7 +179,7 @@ def training_plan(corpus: Corpus, config: TrainingConfig, epoch: int) -> np.ndar
     rows = []
     for video, first, length in found:
         if length < window:
-            rows += [(video, first, length)] * (config.window_rule == "padded")
+            rows += [(video, first, length)] * (config.window_rule == PADDED)
             continue
         phase = rng.integers(min(window, length - window + 1))
         rows += [(video, start, window) for start in range(first + phase, first + length - window + 1, window)]
@@ -171,7 +200,8 @@ def training_plan(corpus: Corpus, config: TrainingConfig, epoch: int) -> np.ndar
         )
     if config.balance:
         plan = np.repeat(plan, balancing.repeats(quadrant_counts(corpus, plan), config.balance, rng), axis=0)
-    return plan[rng.permutation(len(plan))]
+    plan = plan[rng.permutation(len(plan))]
+    return plan[distinct(plan[:, VIDEO], config.batch_size, rng)] if config.distinct_videos else plan
 
 
 def _usable(corpus: Corpus, config: TrainingConfig, rows: list[tuple]) -> np.ndarray:
@@ -180,9 +210,9 @@ def _usable(corpus: Corpus, config: TrainingConfig, rows: list[tuple]) -> np.nda
     first = corpus.first_record[plan[:, VIDEO]] + plan[:, FIRST]
     labels_before = np.concatenate([[0], np.cumsum(corpus.record_labelled)])
     keep = labels_before[first + plan[:, LENGTH]] > labels_before[first]
-    if config.window_rule == "first_to_last":
+    if config.window_rule == FIRST_TO_LAST:
         spread = corpus.record_frames[first + config.window - 1] - corpus.record_frames[first]
-        keep &= spread < _MOST_SPREAD * config.window
+        keep &= spread <= _MOST_SPREAD * config.window
     return plan[keep]
 
 
@@ -218,7 +248,7 @@ def balance_summary(corpus: Corpus, config: TrainingConfig) -> str:
 
 def short_videos_summary(corpus: Corpus, config: TrainingConfig) -> str:
     """Return a line on the videos too short for a window, of which nothing is trained on; "" where there are none."""
-    if config.window_rule == "padded":
+    if config.window_rule == PADDED:
         return ""
     found = training_segments(corpus, config)
     long_enough = len(set(found[found[:, LENGTH] >= config.window, VIDEO].tolist()))

@@ -28,7 +28,8 @@ class Member:
 
     Attributes:
       trained: the network and the run that it is from.
-      ccc: (2,) CCC of valence and arousal on the validation split, by the experiment's protocol.
+      ccc: (2,) CCC of valence and arousal on the validation split, by the experiment's protocol, after its
+        post-processing.
     """
 
     trained: Trained
@@ -70,7 +71,8 @@ def _member(trained: Trained) -> Member:
     experiment = trained.experiment
     if experiment.model.head != "valence_arousal":
         raise UserError(f"Fused networks must predict valence and arousal. Received: {trained.checkpoint}: expressions")
-    ccc = protocols.ranking(trained.predictions("validation"), experiment.protocol, experiment.evaluation)
+    final = trained.post_processing.apply(trained.predictions("validation"))
+    ccc = protocols.ranking(final, experiment.protocol, experiment.evaluation)
     return Member(trained, np.array([ccc[name] for name in DIMENSIONS]))
 
 

@@ -189,7 +189,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
     chosen = [each.post_processing for each in every]
     return RunPredictions(
         workdir=workdir,
-        experiment=replace(every[0].experiment, protocol="folds"),
+        experiment=replace(every[0].experiment, protocol=_protocol_of_folds(every[0].experiment.protocol)),
         corpus=together,
         checkpoint=workdir.path,
         step=None,
@@ -198,6 +198,11 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         post_processing=postprocessing.over_folds(chosen) if chosen[0] else None,
         trained_on=every[0].trained_on,
     )
+
+
+def _protocol_of_folds(protocol: str) -> str:
+    """Return how folds are scored together: frames by "folds"; utterances and videos as what they are."""
+    return "folds" if protocol == "frames" else protocol
 
 
 def _reported(

@@ -14,11 +14,12 @@ from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.evaluation.validation_board import ValidationBoard, loss_of
 from affwildnet.evaluation.watched_data import WatchedData
-from affwildnet.runs import best, checkpoints
+from affwildnet.runs import best, best_each, checkpoints
 from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import DIMENSIONS
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ class Watcher:
         self._experiment = run.experiment
         self._workdir = workdir
         self._patience = patience
+        # Networks of their own for valence and arousal: the best mean is made of the best of each, see `best_each`.
+        self._separate = run.experiment.model.separate
         self._model: keras.Model | None = None
         self._scored = read_lines(workdir.metrics)
         # Files that could not be scored. A resumed trainer may write the same step again, as another file.
@@ -113,6 +116,8 @@ class Watcher:
     def _watch(self, timeout_minutes: float) -> int:
         waiting_since = time.monotonic()
         self._data.check(self._scored)
+        if self._separate:
+            best_each.compose(self._workdir)  # which a killed watcher may not have come to
         self._workdir.metrics.touch()  # lets the trainer of a later stage know that this one is watched
         _log.info(f"watching {self._workdir.checkpoints}")
         while True:
@@ -176,7 +181,9 @@ class Watcher:
         line = {"step": step, "split": SPLIT, "frames_scored": evaluation.frames_scored, **scored.scores}
         line[watched_data.KEY] = self._data.fingerprint
         line |= {"loss": loss_of(evaluation, self._experiment.training.loss), "ranking": scored.ranking}
-        beaten = best.keep(held, line, self._good, self._workdir)
+        beaten = best.keep(held, line, self._good, self._workdir, DIMENSIONS if self._separate else best.MEASURES)
+        if self._separate and best_each.compose(self._workdir):
+            beaten.append("mean")
         self._note(line)
         self._board.add(line, evaluation, scored.scores, self._good)
         note = f"  best {', '.join(beaten)}" if beaten else ""
@@ -196,16 +203,23 @@ class Watcher:
         good = self._good
         if not (self._patience and good) or self._workdir.stop.exists():
             return
-        top = max(range(len(good)), key=lambda index: best.ranking(good[index])["mean"])
+        measures = DIMENSIONS if self._separate else ("mean",)
+        top = max(_top(good, measure) for measure in measures)
         since = len(good) - 1 - top
         if since >= self._patience:
             best_step = good[top]["step"]
-            what = "total accuracy" if "accuracy" in good[top] else "mean CCC"
+            what = "CCC of valence or arousal" if self._separate else "mean CCC"
+            what = "total accuracy" if "accuracy" in good[top] else what
             reason = (
                 f"no better {what} in {since} {'checkpoint' if since == 1 else 'checkpoints'} since step {best_step:,}"
             )
             write_json(self._workdir.stop, {"step": good[-1]["step"], "best_step": best_step, "reason": reason})
             _log.info(f"stop: {reason}")
+
+
+def _top(lines: list[dict], measure: str) -> int:
+    """Return the index of the first line that is the best by a measure."""
+    return max(range(len(lines)), key=lambda index: best.ranking(lines[index])[measure])
 
 
 def _summary(scores: dict) -> str:

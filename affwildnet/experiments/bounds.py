@@ -40,6 +40,7 @@ BOUNDS: dict[str, Bounds] = {
     "model.output_dropout": _SHARE,
     "model.attention": Bounds(0, 10**5),
     "model.joined_hidden": _UNITS,
+    "model.normalisation_momentum": _SHARE,
     "model.pixel_mean": Bounds(-1e6, 1e6),
     "model.pixel_scale": Bounds(0, 1e6, above=True),
     "training.batch_size": _COUNT,
@@ -47,6 +48,8 @@ BOUNDS: dict[str, Bounds] = {
     "training.max_gap": _COUNT,
     "training.steps": _COUNT,
     "training.learning_rate": Bounds(0, 1e38, above=True),
+    "training.epsilon": Bounds(0, 1e30, above=True),
+    "training.l2": Bounds(0, 1e30),
     "training.decay_rate": Bounds(0, 10, above=True),
     "training.decay_steps": _COUNT,
     "training.clip_norm": Bounds(0, 1e30),
@@ -58,25 +61,30 @@ BOUNDS: dict[str, Bounds] = {
     "training.checkpoint_steps": _COUNT,
     "training.checkpoint_minutes": Bounds(0, 1e9, above=True),
     "training.keep_checkpoints": _COUNT,
+    "stages.NAME.learning_rate": Bounds(0, 1e38, above=True),
+    "stages.NAME.steps": Bounds(0, _MANY),
     "evaluation.batch_size": _COUNT,
     "evaluation.window": _COUNT,
+    "evaluation.max_gap": _COUNT,
     "evaluation.overlap": Bounds(0, _MANY),
     "evaluation.sequence": _COUNT,
     "evaluation.patience": Bounds(0, _MANY),
 }
 
 
-def check(name: str, value: Any) -> None:
+def check(name: str, value: Any, called: str = "") -> None:
     """Raise a `UserError` if a number, or one of several, is outside the range of the field.
 
     Args:
       name: of the field, such as `training.seed`; of one that holds no numbers, any value is right.
       value: of the field.
+      called: its name in the message; empty is `name`.
     """
+    called = called or name
     bounds = BOUNDS.get(name)
     for number in value if isinstance(value, Sequence) else [value]:
         if bounds is not None and (rule := bounds.fault(number)):
-            raise UserError(f"`{name}` must be {rule}. Received: {number}")
+            raise UserError(f"`{called}` must be {rule}. Received: {number}")
 
 
 def check_all(config: Any, part: str) -> None:

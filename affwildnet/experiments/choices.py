@@ -19,23 +19,26 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "training.window_rule": ("consecutive", "padded", "first_to_last"),
     "training.loss": ("ccc", "cross_entropy", "mse"),
     "training.precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "stages.NAME.frozen_normalisation": ("inference", "training"),
+    "evaluation.window_rule": ("consecutive", "first_to_last"),
     "evaluation.aggregation": ("median", "mean"),
     "evaluation.post_process": ("median_filter", "smoothing"),
     "protocol": tuple(PROTOCOLS),
 }
 
 
-def check(name: str, value: Any) -> None:
+def check(name: str, value: Any, called: str = "") -> None:
     """Raise a `UserError` if a name, or one of several, is none that the field can have.
 
     Args:
       name: of the field, such as `training.loss`; of one that names nothing, any value is right.
       value: of the field.
+      called: its name in the message; empty is `name`.
     """
     if name in CHOICES:
         several = isinstance(value, Sequence) and not isinstance(value, str)
         for each in value if several else [value]:
-            check_choice(name, each, CHOICES[name])
+            check_choice(called or name, each, CHOICES[name])
 
 
 def check_all(config: Any, part: str) -> None:

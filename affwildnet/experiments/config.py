@@ -52,6 +52,8 @@ class ModelConfig:
         after the fusion.
       fusion: how `members` are fused: "model" concatenates the outputs of their recurrent stacks (omg2019 section
         5.4.1), "decision" averages their predictions with weights (omg2019 eq. 1).
+      normalisation_momentum: of the moving statistics of batch normalisation: the share that a training step keeps of
+        them. Keras's is 0.99, that of TF-Slim's ResNet-50 0.997.
       pixel_mean: subtracted from the pixel values 0 to 255 of R, G and B.
       pixel_scale: multiplies R, G and B after `pixel_mean` is subtracted. The default maps to [-1, 1), as in ijcv2019
         section 4.1.1.
@@ -81,6 +83,7 @@ class ModelConfig:
     separate: bool = False
     members: tuple["ModelConfig", ...] = ()
     fusion: str = "model"
+    normalisation_momentum: float = 0.99
     pixel_mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
     pixel_scale: tuple[float, float, float] = (1 / 128, 1 / 128, 1 / 128)
     head: str = "valence_arousal"
@@ -97,12 +100,14 @@ class Stage:
 
     Attributes:
       name: such as `c2`; the stage has the working directory of that name inside the run's.
-      trainable: patterns (`fnmatch`) of the layers to train. The others stay as they are, with batch normalisation in
-        inference mode.
+      trainable: patterns (`fnmatch`) of the layers to train. The others stay as they are, see `frozen_normalisation`.
       starts: pairs (pattern of layers, source). A layer starts from the source of the last pair that matches it:
         "random", "init" (the file `training.init`), or the name of an earlier stage, which means its best checkpoint.
       learning_rate: of Adam, at the first step.
       steps: number of steps; 0 means `training.steps`.
+      frozen_normalisation: batch normalisation that is not trained: "inference" normalises by the moving statistics;
+        "training" by those of the batch, which change the moving ones (`is_training=True` in TF-Slim, as printed in
+        thesis section 5.2.1). Its weights stay as they are in both.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Stage:
     starts: tuple[tuple[str, str], ...]
     learning_rate: float
     steps: int = 0
+    frozen_normalisation: str = "inference"
 
 
 @dataclass(frozen=True)
@@ -129,13 +135,18 @@ class TrainingConfig:
       init_skip: patterns (`fnmatch`) of layers that keep their random weights although `init` is given.
       stages: stages of the run, see `Stage`; empty means a single one that trains all layers.
       loss: "ccc" (ijcv2019 eq. 3) or "mse" with the head `valence_arousal`, "cross_entropy" with `expression`.
-      learning_rate: of Adam, at the first step.
+      learning_rate: of Adam, at the first step. `--set` changes that of every stage too.
+      epsilon: of Adam, added to the root of the second moment; TensorFlow 1's is 1e-8.
       decay_rate: factor on the learning rate every `decay_steps` steps; 1 keeps it constant.
-      decay_steps: steps between two decays of the learning rate.
+      decay_steps: steps between two decays of the learning rate, which is constant between them.
+      l2: weight of the L2 penalty, l2 / 2 times the sum of squares of the kernels of convolutions and hidden layers, as
+        TF-Slim's `weight_decay`; 0 is none. The loss that is logged is without it.
       clip_norm: largest global norm of the gradients, which are scaled down to it; 0 does not clip.
       balance: shares of the quadrants V+A+, V-A+, V+A-, V-A- of valence and arousal (0 counts as positive) in an epoch,
         reached by repeating windows; 0.43,0.24,0.19,0.14 are those of ijcv2019 section 4.2.1, D. Empty uses each window
         once.
+      distinct_videos: whether the windows of a batch come from different videos, as far as the corpus allows; an epoch
+        then ends with its last full batch.
       flip: whether to mirror half of the windows, with left and right landmarks exchanged.
       colour_jitter: largest relative change of a window's brightness and contrast; 0 means none.
       landmark_jitter: standard deviation of the noise on each landmark, as a share of the crop's side; 0 means none.
@@ -159,10 +170,13 @@ class TrainingConfig:
     stages: tuple[Stage, ...] = ()
     loss: str = "ccc"
     learning_rate: float = 1e-4
+    epsilon: float = 1e-8
     decay_rate: float = 1.0
     decay_steps: int = 400
+    l2: float = 0.0
     clip_norm: float = 0.0
     balance: tuple[float, ...] = ()
+    distinct_videos: bool = False
     flip: bool = False
     colour_jitter: float = 0.0
     landmark_jitter: float = 0.0
@@ -185,6 +199,10 @@ class EvaluationConfig:
       overlap: frames that a window shares with the one before; the predictions for a frame are averaged.
       carry_state: whether to carry the recurrent states from window to window, so that a video is one sequence; it goes
         without `overlap`.
+      window_rule: how windows are cut: "consecutive", at every gap above `max_gap`; or "first_to_last", the looser rule
+        of the thesis. `--set training.window_rule` changes it too. Every frame is scored by both.
+      max_gap: largest difference of the frame numbers of neighbours in a window. `--set training.max_gap` changes it
+        too.
       sequence: consecutive frames of a sequence, for the protocol "utterances" (omg2019 section 5.1).
       aggregation: "median" or "mean" of the frames of a sequence, for the protocol "utterances" (omg2019 section 7).
       post_process: steps of omg2019 section 6.3, "median_filter" and "smoothing"; each is used where it raises the CCC
@@ -197,6 +215,8 @@ class EvaluationConfig:
     window: int = 80
     overlap: int = 0
     carry_state: bool = False
+    window_rule: str = "consecutive"
+    max_gap: int = 1
     sequence: int = 80
     aggregation: str = "median"
     post_process: tuple[str, ...] = ()

@@ -1,11 +1,12 @@
 """Kollias et al., CVPRW 2017: tables 4 to 9, on Aff-Wild.
 
-Common to all (sections 2.1, 3.1, 3.2): crops of 224 pixels, Adam at 1e-3 times 0.97 every 400 steps, dropout 0.5, the
-loss on the CCC. Batches are 80 frames for a CNN and 100 consecutive frames, about 3 seconds, for a CNN-RNN.
+Common to all (sections 2.1, 3, 3.1, 3.2): crops of 224 pixels, Adam at 1e-3 times 0.97 every 400 steps, dropout 0.5,
+the loss on the CCC. Batches are 80 frames for a CNN and 100 consecutive frames, about 3 seconds, for a CNN-RNN.
 """
 
 from dataclasses import replace
 
+from affwildnet.experiments import fidelity
 from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.tables import of_experiment
@@ -19,11 +20,13 @@ _NOTES = (
     "It does not give the range of the pixels: that of ijcv2019."
 )
 _FACE_VALUE = (
-    " The paper says that VGG-Face is trained for face recognition, and further on that it is trained on FaceValue: "
+    "The paper says that VGG-Face is trained for face recognition, and further on that it is trained on FaceValue: "
     "the former, which are the weights known by that name."
 )
 # Section 2.1: rare labels are duplicated until the quadrants have these shares.
-_SETTINGS = TrainingConfig(learning_rate=1e-3, decay_rate=0.97, decay_steps=400, balance=(0.43, 0.24, 0.19, 0.14))
+_SETTINGS = TrainingConfig(
+    learning_rate=1e-3, decay_rate=0.97, decay_steps=400, balance=(0.43, 0.24, 0.19, 0.14), init_skip=("*normalise",)
+)
 _FRAMES = replace(_SETTINGS, batch_size=80, window=1)
 # "Batch size 100 (about 3 seconds)": one sequence of 100 frames.
 _SEQUENCE = replace(_SETTINGS, batch_size=1, window=100)
@@ -49,7 +52,17 @@ def _experiment(
         of_experiment(f"cvprw2017/{name}"),
         corpus,
         data=DataConfig("aff_wild", "crop", "one_annotator" if "one annotator" in corpus else ""),
-        notes=_NOTES + (_FACE_VALUE if pretrained == "VGG-Face" else "") + notes,
+        notes=fidelity.notes(
+            _NOTES,
+            _FACE_VALUE if pretrained == "VGG-Face" else "",
+            notes.strip(),
+            fidelity.BOTTLENECKS if model.backbone == "resnet50" else "",
+            fidelity.DECAY,
+            fidelity.WEIGHT_DECAY,
+            fidelity.BALANCE,
+            fidelity.PUBLISHED_PIXELS,
+            fidelity.HIDDEN_START,
+        ),
     )
 
 

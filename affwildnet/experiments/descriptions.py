@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from affwildnet.experiments import PAPERS, Paper, costs
 from affwildnet.experiments.config import PROTOCOLS, Experiment, scaled
+from affwildnet.experiments.effects import OF_MEMBERS
 from affwildnet.experiments.paper_faces import FACES
 from affwildnet.experiments.published import Published
 
@@ -13,19 +14,6 @@ SCALED = ("landmark_encoder", "hidden", "recurrent_units", "joined_hidden")
 METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE", "rmse": "RMSE"}
 _COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
 _NOT_OURS = "(other groups)"
-# What of a fused network is in its members.
-_MEMBERS_OWN = (
-    "backbone",
-    "landmarks",
-    "landmarks_join",
-    "landmark_encoder",
-    "standardise_landmarks",
-    "hidden",
-    "dropout",
-    "dropout_layers",
-    "rnn_inputs",
-    "separate",
-)
 
 
 def listing() -> str:
@@ -102,7 +90,7 @@ def _fields(config) -> Iterator[str]:
     """A line for each field; each stage and member has a line of its own, with the fields that are not the default."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if field.name in _MEMBERS_OWN and getattr(config, "members", ()):
+        if field.name in OF_MEMBERS and getattr(config, "members", ()):
             continue
         inside = isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0])
         if not inside:

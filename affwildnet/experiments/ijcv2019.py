@@ -1,12 +1,14 @@
 """Kollias et al., IJCV 2019: tables 5 and 7 to 14, on Aff-Wild, RECOLA, AFEW-VA and EmotiW.
 
-Common to the CNN-RNN networks (section 4.2.3): batches of 4 sequences of 80 frames, Adam at a constant 1e-4, dropout
-0.5, the loss of eq. 3. Common to the CNNs (4.2.2): batches of 50 frames, the same rate, dropout and loss. The paper
-does not give the number of steps: training ends when the CCC on the validation split no longer improves.
+Common to the CNN-RNN networks (section 4.2.3): batches of 4 sequences of 80 frames, a constant rate of 1e-4, dropout
+0.5, the loss of eq. 3 (section 4.2.1). Common to the CNNs (4.2.2): batches of 50 frames, the same rate, dropout and
+loss. The paper does not give the number of steps: training ends when the CCC on the validation split no longer
+improves.
 """
 
 from dataclasses import replace
 
+from affwildnet.experiments import fidelity
 from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.tables import of_experiment
@@ -20,10 +22,12 @@ _EMOTIW = "AFEW 5.0 (EmotiW 2017)"
 _LAYOUTS = {"Aff-Wild": "aff_wild", "RECOLA": "recola", "AFEW-VA": "afew_va", _EMOTIW: "afew"}
 _LABELS = {_ONE_ANNOTATOR: "one_annotator"}
 
-_SEQUENCES = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4)
+# Published weights get the pixels of the paper, see `fidelity.PUBLISHED_PIXELS`.
+_PIXELS = ("*normalise",)
+_SEQUENCES = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4, init_skip=_PIXELS)
 # AFEW and AFEW-VA have 63 and 50 frames per clip on average (table 2).
 _SHORT_SEQUENCES = replace(_SEQUENCES, window_rule="padded")
-_FRAMES = TrainingConfig(batch_size=50, window=1, learning_rate=1e-4)
+_FRAMES = TrainingConfig(batch_size=50, window=1, learning_rate=1e-4, init_skip=_PIXELS)
 # Without recurrence the window does not change the result, only how many frames are read at once.
 _SCORED_FRAMES = EvaluationConfig(batch_size=1, window=80)
 
@@ -51,6 +55,13 @@ def _experiment(name: str, title: str, model: ModelConfig, pretrained: str, **fi
     frames = model.recurrent == "none"
     balance = _BALANCE if fields.get("corpus", "Aff-Wild").startswith("Aff-Wild") else ()
     corpus = fields.get("corpus", "Aff-Wild")
+    common = (
+        fidelity.NO_OPTIMIZER if model.backbone != "cnn_m" else "",
+        fidelity.PIXELS if model.backbone != "cnn_m" else "",
+        fidelity.PUBLISHED_PIXELS if pretrained != "Aff-Wild" else "",
+        fidelity.BALANCE if balance else "",
+        fidelity.HIDDEN_START,
+    )
     settings = {
         "data": DataConfig(
             _LAYOUTS[corpus.split(",")[0]], "" if corpus == _EMOTIW else "crop", _LABELS.get(corpus, "")
@@ -59,7 +70,8 @@ def _experiment(name: str, title: str, model: ModelConfig, pretrained: str, **fi
         "evaluation": _SCORED_FRAMES if frames else EvaluationConfig(),
     }
     name = f"ijcv2019/{name}"
-    return Experiment(name, title, model, published=of_experiment(name), **{**settings, **fields})
+    notes = fidelity.notes(fields.pop("notes", ""), *common)
+    return Experiment(name, title, model, published=of_experiment(name), notes=notes, **{**settings, **fields})
 
 
 def _units(layers: int, units: int) -> Experiment:
@@ -79,7 +91,7 @@ def _emotiw(name: str, title: str, network: str, pretrained: str) -> Experiment:
         _FRAMES if model.recurrent == "none" else _SHORT_SEQUENCES,
         pretrained=pretrained,
         # Seven outputs replace valence and arousal (section 5.2.1), and cannot start from given weights.
-        init_skip=("expression",),
+        init_skip=(*_PIXELS, "expression"),
         loss="cross_entropy",
     )
     return _experiment(
@@ -167,7 +179,9 @@ AFF_WILD = (
         "The challenge's baseline: CNN-M, FC 4096 (table 15)",
         NETWORKS["cnn_m"],
         "FaceValue",
-        training=TrainingConfig(batch_size=80, window=1, learning_rate=1e-3, loss="mse", pretrained="FaceValue"),
+        training=TrainingConfig(
+            batch_size=80, window=1, learning_rate=1e-3, loss="mse", pretrained="FaceValue", init_skip=_PIXELS
+        ),
         notes="The paper names neither loss nor dropout: mean squared error, its second criterion, and no dropout. Its "
         "crops have 224 or 96 pixels: 96, as for the other networks.",
     ),

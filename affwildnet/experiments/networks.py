@@ -36,7 +36,9 @@ _CNN_3RNN = replace(_OMG, rnn_inputs=("pool2", "pool5", "fc"))
 # The layers after the fusion; those before it are described by the members.
 _FUSED = ModelConfig(members=(_CNN_1RNN, _CNN_3RNN), hidden=())
 
-# Thesis chapter 4: the recurrent layers read the backbone's features directly.
+# Thesis chapter 4: the recurrent layers read the backbone's features directly. The ResNet-50 with ImageNet weights is
+# TF-Slim's, with its momentum (section 5.2.1); that with VGGFace2 weights was converted from Caffe, and has its stride
+# on the first 1x1 convolution, as `resnet50` has.
 _THESIS = ModelConfig(backbone="vgg16", hidden=(), recurrent="gru", recurrent_dropout=0.0)
 _THESIS_ATTENTION = replace(_THESIS, attention=30)
 
@@ -81,7 +83,8 @@ NETWORKS: dict[str, ModelConfig] = {
     "thesis_vgg_face_lstm": replace(_THESIS, recurrent="lstm"),
     "thesis_vgg_face_indrnn": replace(_THESIS, recurrent="indrnn"),
     "thesis_vgg_face_attention": _THESIS_ATTENTION,
-    "thesis_resnet50_attention": replace(_THESIS_ATTENTION, backbone="resnet50"),
+    "thesis_resnet50_attention": replace(_THESIS_ATTENTION, backbone="resnet50_slim", normalisation_momentum=0.997),
+    "thesis_resnet50_vggface2_attention": replace(_THESIS_ATTENTION, backbone="resnet50"),
     "thesis_densenet121_attention": replace(_THESIS_ATTENTION, backbone="densenet121"),
     "thesis_densenet169_attention": replace(_THESIS_ATTENTION, backbone="densenet169"),
 }

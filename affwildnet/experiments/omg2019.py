@@ -1,13 +1,14 @@
 """Kollias and Zafeiriou, 2019: tables 3 to 8, on OMG-Emotion.
 
-Common to all (sections 5.1, 6.1, 7): batches of 4 sequences of 80 frames, Adam at a constant 1e-4, the loss of eq. 3,
+Common to all (sections 5.1, 6.1, 7): batches of 4 sequences of 80 frames, a constant rate of 1e-4, the loss of eq. 3,
 dropout 0.5 after the FC, 0.8 after the first GRU layer. Each sequence of an utterance has the utterance's label; its
 prediction is the median over its frames. All predictions are post-processed (section 6.3).
 """
 
 from dataclasses import replace
 
-from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, TrainingConfig
+from affwildnet.experiments import fidelity
+from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.tables import of_experiment
 
@@ -15,13 +16,9 @@ TITLE = (
     'Kollias and Zafeiriou, "Exploiting multi-CNN features in CNN-RNN based Dimensional Emotion Recognition on the '
     'OMG in-the-wild Dataset", 2019'
 )
-_SETTINGS = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4)
+_SETTINGS = TrainingConfig(batch_size=4, window=80, learning_rate=1e-4, init_skip=("*normalise",))
 _SCORING = EvaluationConfig(sequence=80, aggregation="median", post_process=("median_filter", "smoothing"))
 
-_END_TO_END = (
-    "Trained end to end at 1e-4 or 1e-5; the paper does not say which: 1e-4, the rate of its CNNs. The dropout of 0.8 "
-    "after the first GRU layer is read as the share to keep; dropping 0.8 would leave 26 of 128 units."
-)
 _CNN = "The paper does not give the number of sequences in a batch of a CNN: 4, as for the CNN-RNNs."
 _BELOW_FC = " No recurrent stack reads the FC layer, the only one that reads the landmarks: both are left out."
 _MEMBERS = " The paper does not say how many networks were fused: the CNN-1RNN and the CNN-3RNN of table 3."
@@ -39,9 +36,20 @@ def _experiment(
     model: ModelConfig,
     pretrained: str = "Aff-Wild2",
     notes: str = "",
+    stages: tuple[Stage, ...] = (),
 ) -> Experiment:
-    common = _END_TO_END if model.recurrent != "none" or model.members else _CNN
-    training = replace(_SETTINGS, pretrained=pretrained)
+    recurrent = model.recurrent != "none" or bool(model.members)
+    common = (
+        *((fidelity.OMG_RATE if not stages else "", fidelity.OMG_DROPOUT) if recurrent else (_CNN,)),
+        notes.strip(),
+        fidelity.NO_OPTIMIZER,
+        fidelity.OMG_PRETRAINING if pretrained else "",
+        fidelity.PUBLISHED_PIXELS,
+        fidelity.HIDDEN_START,
+    )
+    training = replace(_SETTINGS, pretrained=pretrained, stages=stages)
+    if stages:
+        training = replace(training, learning_rate=stages[-1].learning_rate)
     return Experiment(
         f"omg2019/{name}",
         title,
@@ -52,7 +60,7 @@ def _experiment(
         corpus="OMG-Emotion",
         protocol="utterances",
         data=DataConfig("omg", "procrustes"),
-        notes=common + notes,
+        notes=fidelity.notes(*common),
     )
 
 
@@ -91,6 +99,18 @@ def _without_landmarks(network: str, title: str) -> Experiment:
     return _experiment(f"{network}_no_landmarks", f"{title} without landmarks", model)
 
 
+def _frozen(name: str, network: str, title: str) -> Experiment:
+    """Return a CNN-RNN whose CNN is frozen, the first of the two strategies of section 5.2."""
+    # The names of the recurrent layers begin with the taps of their stack where there are several.
+    stage = Stage("frozen", ("fc*", "*gru*", "valence_arousal"), (("*", "init"),), 1e-3)
+    notes = (
+        " Section 5.2 (i): all layers start from the network that was pre-trained, and the CNN is kept fixed, at 1e-3 "
+        "(section 6.1). The paper gives no numbers, only that training end to end is better. The batch normalisation "
+        "of a fixed CNN is in inference mode: the paper does not say."
+    )
+    return _experiment(f"{name}_frozen", f"{title}, the CNN frozen", NETWORKS[network], notes=notes, stages=(stage,))
+
+
 def _unpublished(network: str, title: str) -> Experiment:
     """Return a network that the paper mentions without numbers."""
     notes = _ENCODED if NETWORKS[network].landmark_encoder else _OPEN
@@ -108,7 +128,7 @@ COMPONENTS = (
     _component(
         "decision_fusion",
         "Weighted mean of the predictions of CNN-1RNN and CNN-3RNN (eq. 1)",
-        _MEMBERS + _WEIGHTED,
+        f"{_MEMBERS}{_WEIGHTED} {fidelity.OMG_FUSION}",
     ),
     _component("model_fusion_fc", "CNN-1RNN and CNN-3RNN joined by FC 128", _MEMBERS),
     _component("model_fusion_rnn", "CNN-1RNN and CNN-3RNN joined by a GRU layer of 128 units", _MEMBERS),
@@ -142,6 +162,10 @@ UNPUBLISHED = (
     _unpublished("cnn2_to_1rnn", "One GRU stack on pool5 and FC together"),
     _unpublished("cnn_3rnn_1fc", "CNN-3RNN, joined by FC 128"),
     _unpublished("cnn_3rnn_encoded_landmarks", "CNN-3RNN with FC 1024 on the landmarks"),
+    _frozen("affwildnet", "omg_affwildnet", "AffWildNet on ResNet-50"),
+    _frozen("densenet_rnn", "densenet_rnn", "AffWildNet on DenseNet-121"),
+    _frozen("cnn_1rnn", "cnn_1rnn", "CNN-1RNN"),
+    _frozen("cnn_3rnn", "cnn_3rnn", "CNN-3RNN"),
 )
 
 EXPERIMENTS = COMPONENTS + STARTS + TAPS + WITHOUT_LANDMARKS + UNPUBLISHED

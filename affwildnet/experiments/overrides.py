@@ -5,12 +5,15 @@ import types
 import typing
 from typing import Any
 
-from affwildnet.experiments import bounds, choices
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments import bounds, choices, effects
+from affwildnet.experiments.config import Experiment, Stage
 from tfrecords_tools.errors import UserError, suggestion
 
 # What an experiment is, not how it is run.
-_FIXED = ("name", "published")
+_FIXED = ("name", "title", "published", "notes", "training.stages")
+_STAGES = "stages"
+# A field that is given alone sets these as well.
+_FOLLOWING = {"training.window_rule": "evaluation.window_rule", "training.max_gap": "evaluation.max_gap"}
 # Names of fields in working directories of earlier versions.
 _RENAMED = {"trunk": "backbone"}
 
@@ -18,7 +21,9 @@ _RENAMED = {"trunk": "backbone"}
 def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     """Return a copy with fields replaced, each given as `part.field=value`, such as `training.batch_size=2`.
 
-    Several values are written with commas (`model.hidden=4096,2000`; `model.hidden=` means none).
+    Several values are written with commas (`model.hidden=4096,2000`; `model.hidden=` means none). A field of a stage is
+    `stages.c2.learning_rate`; `training.learning_rate` sets that of every stage whose own is not given. What decides
+    how training cuts windows decides it for evaluation too, unless that is given.
 
     Example:
 
@@ -27,15 +32,84 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     ```
 
     Raises:
-      UserError: for a name that is not a field (the closest one is suggested), or a value that is not of its type or
-        range.
+      UserError: for a name that is not a field (the closest one is suggested), a value that is not of its type or
+        range, or a field that is changed and has no effect.
     """
+    before, given = experiment, []
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
             raise UserError(f"An override must be like training.batch_size=2. Received: {assignment}")
-        experiment = _replaced(experiment, path.split("."), text, path)
+        given.append((path.removeprefix("training.") if path.startswith("training.stages.") else path, text))
+    of_stages = [path.startswith(f"{_STAGES}.") for path, _ in given]
+    names = {path for path, _ in given}
+    for path, text in [*_chosen(given, of_stages, False), *_chosen(given, of_stages, True)]:
+        experiment = _set(experiment, path, text, names)
+    for path in names:
+        if not path.startswith(f"{_STAGES}.") and _get(experiment, path) != _get(before, path):
+            effects.check(experiment, path)
     return experiment
+
+
+def _chosen(given: list[tuple[str, str]], flags: list[bool], wanted: bool) -> list[tuple[str, str]]:
+    return [pair for pair, flag in zip(given, flags, strict=True) if flag == wanted]
+
+
+def _get(experiment: Experiment, path: str) -> Any:
+    for name in path.split("."):
+        experiment = getattr(experiment, name)
+    return experiment
+
+
+def _set(experiment: Experiment, path: str, text: str, given: set[str]) -> Experiment:
+    """Set one field, and those that follow it and are not among the fields `given`."""
+    if path.startswith(f"{_STAGES}."):
+        return _with_stage(experiment, path, text)
+    experiment = _replaced(experiment, path.split("."), text, path)
+    training = experiment.training
+    if path == "training.learning_rate":
+        stages = tuple(dataclasses.replace(stage, learning_rate=training.learning_rate) for stage in training.stages)
+        return dataclasses.replace(experiment, training=dataclasses.replace(training, stages=stages))
+    follower = _FOLLOWING.get(path)
+    if follower is None or follower in given:
+        return experiment
+    value = "consecutive" if text == "padded" else text  # an evaluation always pads
+    return _replaced(experiment, follower.split("."), value, path)
+
+
+def _with_stage(experiment: Experiment, path: str, text: str) -> Experiment:
+    """Set a field of a stage, such as `stages.c2.learning_rate`."""
+    stages = experiment.training.stages
+    names = [stage.name for stage in stages]
+    _, name, *field = path.split(".")
+    if name not in names:
+        there = f"the experiment's are {', '.join(names)}" if names else f"{experiment.name} has none"
+        raise UserError(f"An override must name a stage of the experiment. Received: {path}; {there}.")
+    kinds = {field: kind for field, kind in typing.get_type_hints(Stage).items() if field != "name"}
+    if len(field) != 1 or field[0] not in kinds:
+        hint = suggestion(".".join(field), kinds)
+        raise UserError(
+            f"An override must name a field of the stage {name}. Received: {path}.{hint} Fields here: "
+            f"{', '.join(kinds)}."
+        )
+    value = _pairs(text, path) if field[0] == "starts" else _parsed(kinds[field[0]], text, path)
+    for table in (bounds, choices):
+        table.check(f"stages.NAME.{field[0]}", value, path)
+    changed = tuple(
+        dataclasses.replace(stage, **{field[0]: value}) if stage.name == name else stage for stage in stages
+    )
+    experiment = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, stages=changed))
+    if field[0] == "frozen_normalisation":
+        effects.check(experiment, "model.normalisation_momentum", path)
+    return experiment
+
+
+def _pairs(text: str, name: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs of a pattern and a source from `*:random,conv*:init`."""
+    pairs = tuple(tuple(pair.split(":")) for pair in text.split(",") if pair)
+    if not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise UserError(f"`{name}` must be pairs PATTERN:SOURCE, such as *:random,conv*:init. Received: {text!r}")
+    return pairs
 
 
 def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
@@ -51,7 +125,7 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
         if len(path) == 1:
             raise UserError(f"An override must name one field of {whole}. Received: {whole} itself.")
         new = _replaced(value, path[1:], text, whole)
-    elif len(path) > 1 or path[0] in _FIXED or not _is_plain(kinds[path[0]]):
+    elif len(path) > 1 or whole in _FIXED or not _is_plain(kinds[path[0]]):
         raise UserError(f"An override must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
@@ -64,6 +138,11 @@ def names() -> list[str]:
     """Return the names of the fields that `override` can replace, such as `training.batch_size`."""
     found = {name: _kind(Experiment, name.split(".")) for name in _field_names(Experiment)}
     return [name for name, kind in found.items() if name not in _FIXED and _is_plain(kind)]
+
+
+def names_of_stages() -> list[str]:
+    """Return the names of the fields of a stage that `override` can replace, such as `stages.NAME.steps`."""
+    return [f"{_STAGES}.NAME.{field}" for field in typing.get_type_hints(Stage) if field != "name"]
 
 
 def _kind(kind: Any, path: list[str]) -> Any:

@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from affwildnet.experiments import overrides
-from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, TrainingConfig
+from affwildnet.experiments.config import (
+    DataConfig,
+    EvaluationConfig,
+    Experiment,
+    ModelConfig,
+    Stage,
+    TrainingConfig,
+)
 from tfrecords_tools.commands import attributes_of
 
 PARTS = {
     "model": ModelConfig,
     "training": TrainingConfig,
+    "stages.NAME": Stage,
     "evaluation": EvaluationConfig,
     "data": DataConfig,
     "": Experiment,
@@ -23,6 +31,7 @@ PARTS = {
 TITLES = {
     "model": "The network",
     "training": "Training",
+    "stages.NAME": "A stage of training",
     "evaluation": "Evaluation",
     "data": "The packed corpus",
     "": "The experiment",
@@ -40,6 +49,7 @@ UNITS = {
     "model.output_dropout": "share",
     "model.attention": "frames",
     "model.joined_hidden": "units",
+    "model.normalisation_momentum": "share",
     "model.pixel_mean": "pixel values, 0 to 255",
     "model.pixel_scale": "per pixel value",
     "training.batch_size": "windows",
@@ -47,8 +57,10 @@ UNITS = {
     "training.max_gap": "frames",
     "training.steps": "steps",
     "training.learning_rate": "",
+    "training.epsilon": "",
     "training.decay_rate": "",
     "training.decay_steps": "steps",
+    "training.l2": "",
     "training.clip_norm": "",
     "training.balance": "shares",
     "training.colour_jitter": "share",
@@ -58,8 +70,11 @@ UNITS = {
     "training.checkpoint_steps": "steps",
     "training.checkpoint_minutes": "minutes",
     "training.keep_checkpoints": "checkpoints",
+    "stages.NAME.learning_rate": "",
+    "stages.NAME.steps": "steps",
     "evaluation.batch_size": "windows",
     "evaluation.window": "frames",
+    "evaluation.max_gap": "frames",
     "evaluation.overlap": "frames",
     "evaluation.sequence": "frames",
     "evaluation.patience": "checkpoints",
@@ -88,7 +103,7 @@ class Setting:
 def settings() -> list[Setting]:
     """Return every field that `--set` overrides, in the order of the dataclasses."""
     found = []
-    for name in overrides.names():
+    for name in [*overrides.names(), *overrides.names_of_stages()]:
         part, _, field = name.rpartition(".")
         kind = PARTS[part]
         meaning = attributes_of(kind).get(field, "")
@@ -119,7 +134,9 @@ def _page() -> Iterator[str]:
     yield ""
     yield "Every field that `--set` overrides, as in `--set training.batch_size=2 model.hidden=4096,2000`."
     yield "Several values have commas between them; an empty list is `model.hidden=`. The defaults are those of"
-    yield "the dataclasses; `affwildnet experiments NAME` shows the values of an experiment."
+    yield "the dataclasses; `affwildnet experiments NAME` shows the values of an experiment. A field that would have"
+    yield "no effect, such as the dropout of a network without hidden layers, is refused. The fields of a stage have"
+    yield "its name in the place of NAME, such as `stages.c2.learning_rate`."
     for part, title in TITLES.items():
         yield from ("", f"## {title}", "", "| field | type | default | unit | meaning |", "|---|---|---|---|---|")
         for setting in settings():
@@ -130,6 +147,8 @@ def _page() -> Iterator[str]:
 
 
 def _type(kind: type) -> str:
+    if kind == tuple[tuple[str, str], ...]:
+        return "str:str, ..."
     if not isinstance(kind, types.GenericAlias):
         return kind.__name__
     item, *rest = typing.get_args(kind)

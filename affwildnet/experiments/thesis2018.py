@@ -6,6 +6,7 @@ a row twice, two checkpoints of one run were scored: the best for valence and th
 split.
 """
 
+from affwildnet.experiments import fidelity
 from affwildnet.experiments.config import DataConfig, EvaluationConfig, Experiment, ModelConfig, Stage, TrainingConfig
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.experiments.tables import of_experiment
@@ -20,19 +21,26 @@ _OUTPUT = "valence_arousal"
 _CNN = {
     "vgg16": ("conv*",),
     "resnet50": ("conv*",),
+    "resnet50_slim": ("conv1*", "block*"),
     "densenet121": ("conv*", "pool*", "bn"),
     "densenet169": ("conv*", "pool*", "bn"),
 }
-_LAST_CONVOLUTION = {"vgg16": "conv13", "resnet50": "conv5_block3_3_conv"}
+_LAST_CONVOLUTION = {"vgg16": "conv13", "resnet50_slim": "block4_unit3_conv3"}
+# Printed with `is_training=True` (section 5.2.1).
+_NORMALISE_IN_TRAINING = ("resnet50_slim", "densenet121", "densenet169")
 
 _NOTES = {
     "c0": "",
-    "c1": "The thesis gives the rate only for c0 (section 6.2): 1e-4, which is that of the same network there.",
-    "c2": "The thesis gives the rate only for c0 (section 6.2): 1e-4, which is that of the same network there.",
-    "c3": "The rate is 1e-5 (section 6.5), read as that of the last stage; in c2 it is 1e-4, as in c0. The thesis does "
-    "not mention the output layer: it starts where the recurrent layers start.",
+    "c1": fidelity.THESIS_RATE,
+    "c2": fidelity.THESIS_RATE,
+    "c3": fidelity.THESIS_LAST_RATE,
 }
-_TWO = " The thesis does not say which of two checkpoints is the best for valence and which for arousal."
+_OF_BACKBONE = {
+    "resnet50_slim": (fidelity.SLIM_RESNET,),
+    "densenet121": (fidelity.DENSENET,),
+    "densenet169": (fidelity.DENSENET,),
+}
+_OF_CELL = {"gru": fidelity.THESIS_GRU, "indrnn": fidelity.INDRNN}
 
 CASES = tuple(_NOTES)
 
@@ -51,11 +59,13 @@ def stages(case: str, model: ModelConfig) -> tuple[Stage, ...]:
     cell = "attention" if model.attention else f"{model.recurrent}*"
     fresh = (("*", "random"), *((pattern, "init") for pattern in _CNN[model.backbone]))
     rate = 1e-4 if model.attention or model.recurrent == "indrnn" else 1e-3
+    frozen = "training" if model.backbone in _NORMALISE_IN_TRAINING else "inference"
     if case == "c0":
-        return (Stage("c0", (cell, _OUTPUT), fresh, rate),)
+        return (Stage("c0", (cell, _OUTPUT), fresh, rate, frozen_normalisation=frozen),)
     if case == "c1":
         check_choice("backbone", model.backbone, _LAST_CONVOLUTION)
-        return (Stage("c1", (_LAST_CONVOLUTION[model.backbone], cell, _OUTPUT), fresh, rate),)
+        trained = (_LAST_CONVOLUTION[model.backbone], cell, _OUTPUT)
+        return (Stage("c1", trained, fresh, rate, frozen_normalisation=frozen),)
     c2 = Stage("c2", ("*",), fresh, rate)
     if case == "c2":
         return (c2,)
@@ -78,8 +88,11 @@ def _experiment(
         window=window,
         window_rule="first_to_last",
         pretrained=pretrained,
+        init_skip=("*normalise",),
         stages=steps,
         learning_rate=steps[-1].learning_rate,
+        l2=1e-4 if model.backbone == "resnet50_slim" else 0.0,
+        distinct_videos=True,
     )
     name = f"thesis2018/{name}"
     published = of_experiment(name)
@@ -89,11 +102,22 @@ def _experiment(
         title,
         model,
         training,
-        EvaluationConfig(batch_size=2, window=window),
+        EvaluationConfig(batch_size=2, window=window, window_rule="first_to_last"),
         published,
         _CORPUS,
         data=DataConfig("thesis", "crop"),
-        notes=f"{_NOTES[case]}{_TWO if two else ''}{notes}".strip(),
+        notes=fidelity.notes(
+            _NOTES[case],
+            fidelity.TWO_CHECKPOINTS if two else "",
+            notes,
+            *_OF_BACKBONE.get(model.backbone, ()),
+            fidelity.THESIS_NORMALISATION if model.backbone in _NORMALISE_IN_TRAINING and case in ("c0", "c1") else "",
+            _OF_CELL.get(model.recurrent, ""),
+            fidelity.THESIS_WINDOWS,
+            fidelity.THESIS_BATCHES,
+            fidelity.PUBLISHED_PIXELS,
+            fidelity.THESIS_FACES,
+        ),
     )
 
 
@@ -167,7 +191,7 @@ EXPERIMENTS = (
     _experiment(
         "resnet50_vggface2_attention_c0",
         "ResNet-50 of VGGFace2 frozen" + _ATTENTION,
-        "thesis_resnet50_attention",
+        "thesis_resnet50_vggface2_attention",
         "c0",
         "VGGFace2",
         notes="The thesis gives no numbers, only that it is below VGG-Face, and doubts the conversion of its weights "

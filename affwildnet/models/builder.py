@@ -14,7 +14,7 @@ from affwildnet.models.cloning import clone_onto, weightless
 from affwildnet.models.fusion import WeightedMean
 from affwildnet.models.layer_prefixes import dimension_prefix, prefixes
 from affwildnet.models.network import STANDARDISE, inputs, joined_hidden, representation
-from affwildnet.models.recurrent import RECURRENT, recurrent_stack
+from affwildnet.models.recurrent import RECURRENT, WINDOW, recurrent_stack
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 
@@ -23,7 +23,7 @@ from tfrecords_tools.records import schema
 ACTIVATIONS = {VALENCE_AROUSAL: "linear", EXPRESSION: "softmax"}
 
 
-def build(config: ModelConfig) -> keras.Model:
+def build(config: ModelConfig, window: int = WINDOW) -> keras.Model:
     """Build a network from its description, with random weights.
 
     Call `keras.utils.set_random_seed` first to make weights and dropout reproducible. Under mixed precision the
@@ -41,6 +41,8 @@ def build(config: ModelConfig) -> keras.Model:
 
     Args:
       config: the network, see `ModelConfig`.
+      window: frames of a training window, which limit the recurrent weights of an IndRNN; the network itself takes
+        sequences of any length.
 
     Returns:
       A functional model. Its inputs are `frames` (B, T, S, S, 3) uint8, RGB, S = `config.image_size`; and, with
@@ -55,10 +57,10 @@ def build(config: ModelConfig) -> keras.Model:
     """
     check(config, BACKBONES, RECURRENT, OUTPUTS)
     if config.members:
-        return _fused(config)
+        return _fused(config, window)
     if config.separate:
-        return _separate(config)
-    network = representation(config)
+        return _separate(config, window)
+    network = representation(config, window)
     name = config.backbone if config.recurrent == "none" else f"{config.backbone}_{config.recurrent}"
     return keras.Model(network.inputs, _head(config)(network.output), name=name)
 
@@ -90,10 +92,10 @@ def _head(config: ModelConfig, prefix: str = "") -> keras.Layer:
     return layers.Dense(units, activation=activation, dtype="float32", name=prefix + config.head)
 
 
-def _separate(config: ModelConfig) -> keras.Model:
+def _separate(config: ModelConfig, window: int) -> keras.Model:
     """Return a whole network for valence and one for arousal (cvprw2017 section 4.1)."""
     tensors = inputs(config)
-    network = _weightless(config)
+    network = _weightless(config, window)
     predictions = []
     for dimension in schema.DIMENSIONS:
         (sequence,) = clone_onto(tensors, network, dimension_prefix(dimension))
@@ -102,14 +104,15 @@ def _separate(config: ModelConfig) -> keras.Model:
     return keras.Model(tensors, output, name=f"separate_{config.backbone}")
 
 
-def _fused(config: ModelConfig) -> keras.Model:
+def _fused(config: ModelConfig, window: int) -> keras.Model:
     """Return several networks, fused after their recurrent stacks or by their predictions (omg2019 section 5.4)."""
     shared = {name: getattr(config, name) for name in ("image_size", "width", "pixel_mean", "pixel_scale", "head")}
     members = [replace(member, **shared) for member in config.members]
     tensors = inputs(next((member for member in members if member.landmarks), members[0]))
     names = prefixes(config)
     sequences = [
-        clone_onto(tensors, _weightless(member), prefix)[0] for member, prefix in zip(members, names, strict=True)
+        clone_onto(tensors, _weightless(member, window), prefix)[0]
+        for member, prefix in zip(members, names, strict=True)
     ]
     if config.fusion == "decision":
         predictions = [_head(config, prefix)(sequence) for sequence, prefix in zip(sequences, names, strict=True)]
@@ -117,10 +120,10 @@ def _fused(config: ModelConfig) -> keras.Model:
         return keras.Model(tensors, mean(predictions), name="decision_fusion")
     sequence = layers.Concatenate(name="members")(sequences)
     if config.recurrent != "none":
-        sequence = recurrent_stack(sequence, config)
+        sequence = recurrent_stack(sequence, config, window=window)
     return keras.Model(tensors, _head(config)(joined_hidden(sequence, config)), name="model_fusion")
 
 
-def _weightless(config: ModelConfig) -> keras.Model:
+def _weightless(config: ModelConfig, window: int) -> keras.Model:
     """Return the network up to its head, without values for its weights, to be cloned."""
-    return weightless(lambda: representation(config))
+    return weightless(lambda: representation(config, window))

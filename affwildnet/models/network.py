@@ -5,7 +5,7 @@ from keras import layers
 
 from affwildnet.experiments.config import ModelConfig, scaled
 from affwildnet.models.backbones import BACKBONES
-from affwildnet.models.recurrent import recurrent_stack
+from affwildnet.models.recurrent import WINDOW, recurrent_stack
 from affwildnet.models.signature import FRAMES, LANDMARKS
 from affwildnet.models.time_axis import FoldTime, UnfoldTime
 from tfrecords_tools.errors import check_choice
@@ -24,8 +24,12 @@ def inputs(config: ModelConfig) -> list[keras.KerasTensor]:
     return tensors
 
 
-def representation(config: ModelConfig) -> keras.Model:
+def representation(config: ModelConfig, window: int = WINDOW) -> keras.Model:
     """Build the network up to the features (B, T, F) that its head reads.
+
+    Args:
+      config: the network.
+      window: see `recurrent_stack`.
 
     Raises:
       UserError: if `config.rnn_inputs` names a tap that the backbone does not have.
@@ -45,10 +49,14 @@ def representation(config: ModelConfig) -> keras.Model:
         )
         if config.recurrent != "none":
             prefix = f"{_joined(entry)}_" if len(config.rnn_inputs) > 1 else ""
-            sequence = recurrent_stack(sequence, config, prefix)
+            sequence = recurrent_stack(sequence, config, prefix, window)
         stacks.append(sequence)
     together = layers.Concatenate(name="stacks")(stacks) if len(stacks) > 1 else stacks[0]
-    return keras.Model(tensors, joined_hidden(together, config))
+    model = keras.Model(tensors, joined_hidden(together, config))
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = config.normalisation_momentum
+    return model
 
 
 def joined_hidden(sequence: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,18 +66,25 @@ def _second_name(path: Path, name: Path) -> None:
             shutil.copyfile(path, name)
 
 
-def keep(held: Path, scored: dict, earlier: list[dict], workdir: Workdir) -> list[str]:
+def keep(
+    held: Path, scored: dict, earlier: list[dict], workdir: Workdir, measures: Sequence[str] = MEASURES
+) -> list[str]:
     """Replace each best checkpoint that a held one beats; return the measures by which it does.
 
     Args:
       held: as `hold` returns it; it is gone afterwards.
       scored: the checkpoint's line of `metrics.jsonl`.
       earlier: the lines before it.
+      measures: those of `MEASURES` by which it is compared.
     """
     beaten = []
     own = ranking(scored)
     for measure, name in zip(MEASURES, NAMES, strict=True):
-        if measure in own and all(own[measure] > ranking(line)[measure] for line in earlier if ranking(line)):
+        if (
+            measure in measures
+            and measure in own
+            and all(own[measure] > ranking(line)[measure] for line in earlier if ranking(line))
+        ):
             path = path_of(workdir, name)
             partial = workdir.best / f".partial-{path.name}"
             _second_name(held, partial)

@@ -124,14 +124,14 @@ def check_room(model: keras.Model, folder: Path, keep: int) -> None:
         )
 
 
-def load(path: Path) -> keras.Model:
-    """Load the network of a checkpoint, with its optimizer.
+def load(path: Path, optimizer: bool = True) -> keras.Model:
+    """Load the network of a checkpoint, with its optimizer or without.
 
     Raises:
       UserError: if the file is missing, truncated or not a Keras file.
     """
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, compile=optimizer)
     except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad
         raise _not_loaded(path, error) from None
 

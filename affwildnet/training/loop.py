@@ -17,6 +17,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir, versions
 from affwildnet.training import step as training_step
+from affwildnet.training.freezing import held_weights
 from affwildnet.training.log import NoLog, TrainingLog
 from affwildnet.training.workers import Workers, alone
 from tfrecords_tools.errors import UserError
@@ -51,7 +52,8 @@ class Trainer:
         """
         config, workers = self._config, self._workers
         self._model, self._step, self._position = model, state.step, Position(state.epoch, state.window)
-        self._train_step = training_step.TrainStep(model, config, tf.distribute.get_strategy())
+        held = held_weights(model, self._run.stage)
+        self._train_step = training_step.TrainStep(model, config, tf.distribute.get_strategy(), held)
         frames = config.batch_size * config.window
         self._log = TrainingLog(self._workdir, config.steps, frames, state.step) if workers.chief else NoLog()
         self._first_step = self._saved_step = state.step
@@ -136,7 +138,7 @@ class Trainer:
             )
         self._workdir.finish(self._saved_step, "the loss is not finite")
         stage = self._run.stage
-        rate = f"learning_rate of stage {stage.name}" if stage else "training.learning_rate"
+        rate = f"stages.{stage.name}.learning_rate" if stage else "training.learning_rate"
         raise UserError(
             f"The loss or its gradient is not finite at step {self._step + 1} (loss {loss}, gradient {norm}), on the "
             f"{'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}. {saved} "

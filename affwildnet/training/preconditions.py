@@ -75,7 +75,13 @@ def chosen(run: Run, stage: str) -> list[Run]:
 
 
 def check_labels(experiment: Experiment) -> None:
-    """Raise a `UserError` if the network's output, the loss and the balance are not of the same kind of label."""
+    """Raise a `UserError` if output, loss and balance are not of one kind of label, or nothing is to be trained."""
+    if experiment.model.fusion == "decision" and experiment.model.members:
+        raise UserError(
+            "A fusion of decisions is not trained: its members are, each by itself (omg2019 section 5.4.2). Received: "
+            f"{experiment.name}. Train the networks, then fuse them with `python evaluate.py --workdir=NEW "
+            "--fuse=RUN,RUN --split=test`."
+        )
     head, loss, balance = experiment.model.head, experiment.training.loss, experiment.training.balance
     if (head == "expression") != (loss == "cross_entropy"):
         raise UserError(

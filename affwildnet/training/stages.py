@@ -17,7 +17,8 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import memory, one_run, patterns, preconditions, weight_copies
 from affwildnet.training import step as training_step
-from affwildnet.training.start import Earlier
+from affwildnet.training.freezing import FROZEN_NORMALISATION
+from affwildnet.training.start import Earlier, check_backbone
 from affwildnet.training.workers import Workers
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records import manifest
@@ -87,7 +88,8 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
 
 def _check_stages(run: Run, devices: int) -> None:
     """Check every stage by itself, against those before it, and against the network and the number of devices."""
-    layers = list(weight_copies.weighted_layers(models.build(run.experiment.model)))
+    model = models.build(run.experiment.model)
+    layers = list(weight_copies.weighted_layers(model))
     earlier: list[str] = []
     for stage in run.stages:
         if not re.fullmatch(r"\w[\w.-]*", stage.name) or stage.name in (*earlier, *_RESERVED_NAMES):
@@ -99,7 +101,8 @@ def _check_stages(run: Run, devices: int) -> None:
         training_step.check(own.experiment.training, devices)
         for _, source in stage.starts:
             check_choice(f"starts of stage {stage.name}", source, [patterns.RANDOM, patterns.INIT, *earlier])
-        patterns.sources_of(layers, own)
+        check_choice(f"stages.{stage.name}.frozen_normalisation", stage.frozen_normalisation, FROZEN_NORMALISATION)
+        check_backbone(model, patterns.sources_of(layers, own), own)
         patterns.trained_by(stage, layers)
         earlier.append(stage.name)
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from affwildnet import models
 from affwildnet.data import START, Corpus
-from affwildnet.experiments.config import Stage, TrainingConfig
+from affwildnet.experiments.config import TrainingConfig
 from affwildnet.models import cost
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
 from affwildnet.training import step as training_step
 from affwildnet.training import weight_copies
-from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary, trained_by
+from affwildnet.training.freezing import freeze
+from affwildnet.training.patterns import INIT, RANDOM, check_skip, matching, sources_of, summary
 from affwildnet.training.preconditions import HOW_TO_GIVE
 from tfrecords_tools.errors import UserError
 
@@ -55,7 +56,7 @@ def resumed_or_new(
         return resumed
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
-    model = models.build(run.experiment.model)
+    model = models.build(run.experiment.model, config.window)
     keras.config.set_dtype_policy("float32")
     begin(model, run, corpus, earlier)
     model.compile(optimizer=training_step.make_optimizer(config), auto_scale_loss=False)
@@ -81,6 +82,7 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     config, stage = run.experiment.training, run.stage
     names = list(weight_copies.weighted_layers(model))
     sources = sources_of(names, run)
+    check_backbone(model, sources, run)
     fresh = [name for name in names if sources[name] == RANDOM]
     from_random = ", from random ones" if fresh == names else ""
     _log.info(f"{run.experiment.name}: {cost.trainable_weights(model):,} trainable weights{from_random}")
@@ -98,7 +100,29 @@ def begin(model: keras.Model, run: Run, corpus: Corpus, earlier: Callable[[str],
     if config.pretrained and not config.init and stage is None:
         _log.info(f"The paper starts from {config.pretrained}, this run from random weights. {HOW_TO_GIVE}")
     if stage:
-        _freeze(model, stage, names)
+        freeze(model, stage, names)
+
+
+def check_backbone(model: keras.Model, sources: dict[str, str], run: Run) -> None:
+    """Raise a `UserError` if a backbone would start from the file in part, and in part from random weights.
+
+    Args:
+      model: the network.
+      sources: what each of its layers with weights starts from, as `patterns.sources_of` returns it.
+      run: whose layers in `training.init_skip` are random by choice.
+    """
+    config, stage = run.experiment.training, run.stage
+    backbone = [layer.name for layer in model.layers if isinstance(layer, weight_copies.BACKBONE_LAYERS)]
+    backbone = [name for name in backbone if name not in matching(config.init_skip, backbone)]
+    taken = [name for name in backbone if sources[name] == INIT]
+    random = [name for name in backbone if sources[name] == RANDOM]
+    if taken and random:
+        where = f"Stage {stage.name}: `starts`" if stage else "`training.init`"
+        raise UserError(
+            f"{where} must take the whole backbone from the file, or nothing of it. Received: patterns for "
+            f"{len(taken)} of its {len(backbone)} layers; not matched are {', '.join(random[:3])}"
+            f"{' and others' if len(random) > 3 else ''}. Name what is to stay random in `training.init_skip`."
+        )
 
 
 def _statistics(model: keras.Model, names: list[str]) -> list[str]:
@@ -111,11 +135,10 @@ def _from_file(model: keras.Model, config: TrainingConfig, names: list[str]) -> 
     check_skip(config, [*weight_copies.weighted_layers(model), *weight_copies.pixels(model)])
     _check_pixels(source, model, config)
     if wrong := weight_copies.mismatches(source, model, names):
-        more = f", and {len(wrong) - 1} more of its layers do not fit" if len(wrong) > 1 else ""
         raise UserError(
             f"`training.init` must have every weight of the network, in its shape. Received: {path}: "
-            f"{next(iter(wrong.values()))}{more}. To start what does not fit from random weights: "
-            f"--set training.init_skip={','.join([*config.init_skip, *wrong])}"
+            f"{next(iter(wrong.values()))} (layers that do not fit: {len(wrong)} of {len(names)}). To start what "
+            f"does not fit from random weights: --set training.init_skip={','.join([*config.init_skip, *wrong])}"
         )
     weight_copies.copy(source, model, names)
     _log.info(f"from {path}: {summary(names)}")
@@ -137,6 +160,10 @@ def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfi
     given, skipped = weight_copies.pixels(source), matching(config.init_skip, weight_copies.pixels(model))
     for name, ours in weight_copies.pixels(model).items():
         if name in skipped:
+            if name in given and not _alike(ours, given[name]):
+                _log.info(
+                    f"pixels are {_formula(*ours)}, as the network has them; the file's were {_formula(*given[name])}"
+                )
             continue
         if name not in given:
             raise UserError(
@@ -144,25 +171,20 @@ def _check_pixels(source: keras.Model, model: keras.Model, config: TrainingConfi
                 f"{config.init}, which has none. To use the file all the same: "
                 f"--set training.init_skip={','.join([*config.init_skip, name])}"
             )
-        if not np.allclose(ours, given[name], rtol=1e-6, atol=1e-6):
+        if not _alike(ours, given[name]):
             mean, scale = (",".join(f"{value:.10g}" for value in values) for values in given[name])
             raise UserError(
                 f"`training.init` must normalise pixels as the network does, {_formula(*ours)}. Received: "
-                f"{config.init}, {_formula(*given[name])}. To normalise as the file does: "
-                f"--set model.pixel_mean={mean} --set model.pixel_scale={scale}"
+                f"{config.init}, {_formula(*given[name])}. To keep the network's pixels, as the papers do with "
+                f"published weights: --set training.init_skip={','.join([*config.init_skip, name])}; to normalise as "
+                f"the file does: --set model.pixel_mean={mean} model.pixel_scale={scale}"
             )
+
+
+def _alike(ours: tuple[np.ndarray, np.ndarray], given: tuple[np.ndarray, np.ndarray]) -> bool:
+    return np.allclose(ours, given, rtol=1e-6, atol=1e-6)
 
 
 def _formula(mean: np.ndarray, scale: np.ndarray) -> str:
     mean, scale = (", ".join(f"{value:.6g}" for value in values) for values in (mean, scale))
     return f"(RGB - [{mean}]) * [{scale}]"
-
-
-def _freeze(model: keras.Model, stage: Stage, names: list[str]) -> None:
-    # Frozen batch normalisation runs in inference mode, and a saved network keeps the flags: Keras sees to both.
-    trained = trained_by(stage, names)
-    for name in names:
-        model.get_layer(name).trainable = name in trained
-    if not model.trainable_variables:
-        raise UserError(f"Stage {stage.name}: `trainable` must match layers that can be trained. Received: {trained}")
-    _log.info(f"trained: {summary(trained)}; frozen: {summary([name for name in names if name not in trained])}")

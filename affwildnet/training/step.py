@@ -1,5 +1,6 @@
 """The training step: forward, loss, gradients, update, as one compiled function under a `tf.distribute` strategy."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import keras
@@ -22,7 +23,7 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
     rate = config.learning_rate
     if config.decay_rate != 1:
         rate = keras.optimizers.schedules.ExponentialDecay(rate, config.decay_steps, config.decay_rate, staircase=True)
-    adam = keras.optimizers.Adam(rate)
+    adam = keras.optimizers.Adam(rate, epsilon=config.epsilon)
     # Wrapped here and not by `compile`, which would not wrap that of a loaded model, and lose its state.
     return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
 
@@ -57,6 +58,16 @@ class StepOutcome(NamedTuple):
     gradients: np.ndarray = np.empty(0)
 
 
+def penalised_weights(model: keras.Model) -> list[keras.Variable]:
+    """Return the weights that `training.l2` penalises: kernels of convolutions and of hidden layers."""
+    return [layer.kernel for layer in model.layers if _is_penalised(layer)]
+
+
+def _is_penalised(layer: keras.Layer) -> bool:
+    is_hidden = isinstance(layer, keras.layers.Dense) and layer.activation is keras.activations.relu
+    return is_hidden or isinstance(layer, keras.layers.Conv2D)
+
+
 class TrainStep:
     """Updates a compiled network with one batch, on one device or on several with the same outcome.
 
@@ -64,8 +75,25 @@ class TrainStep:
       model: with its optimizer, as `model.compile(optimizer=...)` leaves it.
     """
 
-    def __init__(self, model: keras.Model, config: TrainingConfig, strategy: tf.distribute.Strategy):
+    def __init__(
+        self,
+        model: keras.Model,
+        config: TrainingConfig,
+        strategy: tf.distribute.Strategy,
+        held: Collection[keras.Variable] = (),
+    ):
+        """Prepare the step.
+
+        Args:
+          model: with its optimizer.
+          config: of the training.
+          strategy: the devices.
+          held: trainable weights that stay as they are all the same, see `freezing.held_weights`.
+        """
         self.model = model
+        still, penalised = ({id(weight) for weight in weights} for weights in (held, penalised_weights(model)))
+        self._weights = [weight for weight in model.trainable_variables if id(weight) not in still]
+        self._penalised = [config.l2 if id(weight) in penalised else 0.0 for weight in self._weights]
         self._loss = losses.get(config.loss)
         self._clip_norm = config.clip_norm
         self._inputs = [tensor.name for tensor in model.inputs]
@@ -94,7 +122,7 @@ class TrainStep:
         return tuple(self._strategy.experimental_local_results(value)[0] for value in found)  # the same on all
 
     def _update(self, inputs, labels, mask):
-        optimizer, weights = self.model.optimizer, self.model.trainable_variables
+        optimizer = self.model.optimizer
         scale = optimizer.scale_loss(tf.ones([]))  # 1, or float16's loss scale, which the optimizer divides out
         with tf.GradientTape() as tape:
             predictions = self.model(inputs, training=True)
@@ -102,9 +130,17 @@ class TrainStep:
                 labels, predictions, mask = replicas.whole_batch(labels, predictions, mask)
             loss = self._loss(labels, predictions, mask)
             scaled = loss * scale
-        gradients = tape.gradient(scaled, [weight.value for weight in weights])
+        gradients = tape.gradient(scaled, [weight.value for weight in self._weights])
         if self._several:
             gradients = replicas.summed(gradients)
+        gradients = [
+            gradient + l2 * scale * weight.value if l2 else gradient
+            for gradient, weight, l2 in zip(gradients, self._weights, self._penalised, strict=True)
+        ]
+        # The optimizer expects a gradient for each weight that it was built for; 0 changes nothing in Adam.
+        own = {id(weight): gradient for weight, gradient in zip(self._weights, gradients, strict=True)}
+        weights = self.model.trainable_variables
+        gradients = [own[id(w)] if id(w) in own else tf.zeros(w.shape, w.dtype) for w in weights]
         norm, norms = tf.linalg.global_norm(gradients), _norms(gradients)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)

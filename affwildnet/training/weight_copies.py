@@ -10,6 +10,9 @@ import affwildnet.models  # noqa: F401  (registers the layers that a file may na
 from affwildnet.models.layer_weights import refresh
 from tfrecords_tools.errors import UserError
 
+# Of which a backbone is made, and nothing else is.
+BACKBONE_LAYERS = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+
 
 def load(path: Path, what: str) -> keras.Model:
     """Load a network from a `.keras` file, without its optimizer, in Keras's safe mode: the file cannot run code.

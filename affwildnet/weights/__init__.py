@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.weights import affwildnet_tf1, cnn_m_facevalue, imagenet, resnet50_vggface2, vgg_face
+from affwildnet.weights import affwildnet_tf1, cnn_m_facevalue, imagenet, resnet50_vggface2, slim_resnet50, vgg_face
 from affwildnet.weights.weight_source import WeightSource
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SOURCES: dict[str, WeightSource] = {
     "vgg_face_mat": vgg_face.MAT,
     "vgg_face_h5": vgg_face.H5,
     "vgg_face_torch": vgg_face.PTH,
+    "resnet50_slim_tf1": slim_resnet50.SOURCE,
     "resnet50_vggface2_h5": resnet50_vggface2.SOURCE,
     "cnn_m_mat": cnn_m_facevalue.SOURCE,
     "imagenet": imagenet.SOURCE,

@@ -6,36 +6,23 @@ VGG-Face with GRU layers, and ResNet-50 (TF-Slim's) with GRU layers. They take R
 second as arousal, on labels in [-1, 1].
 """
 
-import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.experiments.config import ModelConfig
-from affwildnet.weights import conversion, isolated
-from affwildnet.weights.weight_file import WeightFile
+from affwildnet.weights import conversion, slim_resnet50, tensorflow1
 from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from affwildnet.weights.transfer import WeightTransfer
 
-WHAT = "a TensorFlow 1 checkpoint, given by its name without `.index` and `.data-...`"
 PUBLISHED_NETWORKS = (
     "vgg_face_no_landmarks",
     "vgg_face_2000",
     "affwildnet_vggface_no_landmarks",
     "affwildnet_resnet50_released",
 )
-# Variables that belong to the optimizer: by the last part of their names.
-OPTIMIZER_SLOTS = (
-    *("Adam", "Adam_1", "Momentum", "RMSProp", "RMSProp_1"),
-    *("Adagrad", "Adadelta", "Adadelta_1", "Ftrl", "Ftrl_1"),
-)
-OPTIMIZER_SCALARS = ("beta1_power", "beta2_power", "global_step", "learning_rate")
-AVERAGE = "ExponentialMovingAverage"
 # The two spellings of the weights of a recurrent cell: TensorFlow 1 renamed them.
 KERNEL, BIAS = ("kernel", "weights"), ("bias", "biases")
 
@@ -43,45 +30,9 @@ KERNEL, BIAS = ("kernel", "weights"), ("bias", "biases")
 def open_checkpoint(path: Path, config: ModelConfig) -> OpenedWeights:
     """Open a checkpoint, given by the prefix of its files' names, or by one of its files."""
     _check(config)
-    prefix = path.with_suffix("") if path.suffix == ".index" or path.suffix.startswith(".data-") else path
-    files = sorted([*prefix.parent.glob(f"{prefix.name}.data-*"), *prefix.parent.glob(f"{prefix.name}.index")])
-    if not files and prefix.is_file():
-        files = [prefix]  # the format from before TensorFlow 0.12
-    if not files:
-        found = sorted(found.with_suffix("").name for found in (path if path.is_dir() else path.parent).glob("*.index"))
-        there = f" In that folder: {', '.join(found)}." if found else ""
-        raise UserError(f"`path` must be {WHAT}. Received: {path}, which is none.{there}")
-    arrays, others = isolated.read(prefix, WHAT, f"{__name__}:content", "tensorflow", files)
-    shapes = {**{name: array.shape for name, array in arrays.items()}, **others}
-    file = WeightFile(prefix, shapes, arrays.__getitem__, files)
-    for name in others:
-        file.leave_out(name, _no_weight_because(name))
+    file = tensorflow1.open_variables(path)
     remark = "the released evaluation script scores output 0 as valence and output 1 as arousal, in [-1, 1]"
     return OpenedWeights(file, _fill, (128.0,) * 3, (1 / 128,) * 3, (remark,))
-
-
-def content(prefix: Path) -> isolated.Content:
-    """Return the weights of a checkpoint, and the shapes of what is no weight. Call it in a process of its own.
-
-    Raises:
-      Exception: of TensorFlow, for a damaged checkpoint.
-      ValueError: if its weights claim more bytes than its files have.
-    """
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(prefix))
-    shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-    others = {name: shape for name, shape in shapes.items() if _no_weight_because(name)}
-    size = sum(path.stat().st_size for path in prefix.parent.glob(f"{prefix.name}*"))
-    check_claim(shapes, kinds, size)
-    return {name: reader.get_tensor(name) for name in sorted(shapes.keys() - others.keys())}, others
-
-
-def check_claim(shapes: Mapping[str, Sequence[int]], kinds: Mapping[str, "tf.DType"], size: int) -> None:
-    """Raise a `ValueError` if variables of these shapes and types are larger than those of a file of `size` can be."""
-    claimed = sum(kinds[name].size * math.prod(shape) for name, shape in shapes.items())
-    if claimed > isolated.EXPANSION * size:
-        raise ValueError(f"variables of {claimed:,} bytes in files of {size:,}")
 
 
 def _check(config: ModelConfig) -> None:
@@ -99,14 +50,6 @@ def _check(config: ModelConfig) -> None:
             f"`experiment` must be a network that the authors published: {', '.join(PUBLISHED_NETWORKS)}. Received: "
             "another one (backbone, landmarks, hidden layers, recurrent layers and `reset_after` must be theirs)."
         )
-
-
-def _no_weight_because(name: str) -> str:
-    """Return why a variable is no weight of the network; "" if it is one."""
-    last = name.split("/")[-1]
-    if last in OPTIMIZER_SLOTS or last in OPTIMIZER_SCALARS:
-        return "of the optimizer"
-    return "a running average of a weight" if last == AVERAGE else ""
 
 
 def _fill(transfer: "WeightTransfer") -> None:
@@ -130,17 +73,7 @@ def _fill_vgg(transfer: "WeightTransfer") -> None:
 
 
 def _fill_resnet(transfer: "WeightTransfer") -> None:
-    from affwildnet.models.backbones.resnet50_slim import BLOCKS
-
-    names = {"conv1": "conv1"}
-    for block, (_, units, _) in enumerate(BLOCKS, start=1):
-        for unit in range(1, units + 1):
-            for part in (*(["shortcut"] if unit == 1 else []), "conv1", "conv2", "conv3"):
-                names[f"block{block}_unit{unit}_{part}"] = f"block{block}/unit_{unit}/bottleneck_v1/{part}"
-    for layer, scope in names.items():
-        transfer.copy(layer, "kernel", f"resnet_v1_50/{scope}/weights")
-        for weight in ("gamma", "beta", "moving_mean", "moving_variance"):
-            transfer.copy(f"{layer}_bn", weight, f"resnet_v1_50/{scope}/BatchNorm/{weight}")
+    slim_resnet50.fill_resnet(transfer)
     _fill_recurrent(transfer, "rnn", "rnn/weights_output", "rnn/biases_output")
 
 

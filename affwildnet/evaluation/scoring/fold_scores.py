@@ -41,7 +41,9 @@ def gather(evaluations: Sequence[Evaluation]) -> Evaluation:
                 )
     videos = [video for evaluation in evaluations for video in evaluation.videos]
     labelled = sum(evaluation.frames_labelled for evaluation in evaluations)
-    return Evaluation.of(splits[0], videos, labelled, folds=tuple(len(evaluation.videos) for evaluation in evaluations))
+    folds = tuple(len(evaluation.videos) for evaluation in evaluations)
+    smoothing = tuple(evaluation.smoothing for evaluation in evaluations)
+    return Evaluation.of(splits[0], videos, labelled, folds=folds, smoothing=smoothing)
 
 
 def details(evaluation: Evaluation, config: EvaluationConfig) -> Details:

@@ -73,12 +73,15 @@ class PostProcessing:
       smoothing: utterances on each side that an utterance is averaged with, for valence and for arousal; 0 is none.
       before: CCC of the validation split without it: `valence`, `arousal`, `mean`; empty where nothing was tried.
       after: the same with it.
+      sequence: frames of a sequence, which the filter stays in with the protocol "utterances"; 0 where there are none,
+        and it stays within consecutive frames.
     """
 
     median_filter: tuple[int, int]
     smoothing: tuple[int, int]
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
+    sequence: int = 0
     made: InitVar[object] = None
 
     def __post_init__(self, made: object) -> None:
@@ -101,7 +104,7 @@ class PostProcessing:
             raise UserError(
                 f"Post-processing is for valence and arousal. Received: {outputs} predicted values a frame."
             )
-        videos = [_filtered(video, self.median_filter) for video in evaluation.videos]
+        videos = [_filtered(video, self.median_filter, self.sequence) for video in evaluation.videos]
         return Evaluation.of(
             evaluation.split, videos, evaluation.frames_labelled, folds=evaluation.folds, smoothing=self.smoothing
         )
@@ -155,15 +158,17 @@ def choose(validation: Evaluation, protocol: str, config: EvaluationConfig) -> P
             f"Received: {', '.join(config.post_process)}"
         )
     sizes = SIZES if "median_filter" in config.post_process else SIZES[:1]
-    radii = RADII if "smoothing" in config.post_process and protocol == "utterances" else RADII[:1]
+    utterances = protocol == "utterances"
+    radii = RADII if "smoothing" in config.post_process and utterances else RADII[:1]
+    sequence = config.sequence if utterances else 0
 
     def ccc(evaluation: Evaluation) -> dict[str, float]:
         return ranking(evaluation, protocol, config)
 
-    size = _best("median filters", sizes, lambda size: ccc(_make((size, size)).apply(validation)))
-    filtered = _make(size).apply(validation)
+    size = _best("median filters", sizes, lambda size: ccc(_make((size, size), sequence=sequence).apply(validation)))
+    filtered = _make(size, sequence=sequence).apply(validation)
     radius = _best("smoothing", radii, lambda radius: ccc(replace(filtered, smoothing=(radius, radius))))
-    return _make(size, radius, ccc(validation), ccc(replace(filtered, smoothing=radius)))
+    return _make(size, radius, ccc(validation), ccc(replace(filtered, smoothing=radius)), sequence)
 
 
 def _make(
@@ -171,8 +176,9 @@ def _make(
     smoothing: tuple[int, int] = (0, 0),
     before: dict[str, float] | None = None,
     after: dict[str, float] | None = None,
+    sequence: int = 0,
 ) -> PostProcessing:
-    return PostProcessing(median_filter, smoothing, before or {}, after or {}, made=_CHOSEN)
+    return PostProcessing(median_filter, smoothing, before or {}, after or {}, sequence, made=_CHOSEN)
 
 
 def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, float]]) -> tuple[int, int]:
@@ -184,14 +190,16 @@ def _best(what: str, choices: Sequence[int], scored: Callable[[int], dict[str, f
     return valence, arousal
 
 
-def _filtered(video: VideoPredictions, sizes: tuple[int, int]) -> VideoPredictions:
-    """Return a video whose predictions are running medians within each segment of consecutive frames.
+def _filtered(video: VideoPredictions, sizes: tuple[int, int], sequence: int) -> VideoPredictions:
+    """Return a video whose predictions are running medians within each sequence, or segment of consecutive frames.
 
-    At the ends of a segment its values are mirrored (edge included): a segment shorter than the filter then tends to
-    its own median, where repeated edges would outvote the frames between them.
+    omg2019 section 6.3 filters within a sequence, wherever frames are missing in it. At the ends of a segment its
+    values are mirrored (edge included): a segment shorter than the filter then tends to its own median, where repeated
+    edges would outvote the frames between them.
     """
     predictions = video.predictions.copy()
-    edges = [0, *(np.flatnonzero(np.diff(video.frames) != 1) + 1), len(video.frames)]
+    inner = range(sequence, len(video.frames), sequence) if sequence else np.flatnonzero(np.diff(video.frames) != 1) + 1
+    edges = [0, *inner, len(video.frames)]
     for start, stop in pairwise(edges):
         for dimension, size in enumerate(sizes):
             predictions[start:stop, dimension] = _median(video.predictions[start:stop, dimension], size)

@@ -60,7 +60,7 @@ class Evaluation:
         of expression none, see `protocols.videos`.
       folds: number of videos of each fold, in order, where folds were gathered; else empty.
       smoothing: utterances on each side that an utterance's valence and arousal are averaged with, see
-        `postprocessing`.
+        `postprocessing`; where folds were gathered, of each of them, as each has chosen its own.
     """
 
     split: str
@@ -68,7 +68,7 @@ class Evaluation:
     frames_labelled: int
     scores: Scores
     folds: tuple[int, ...] = ()
-    smoothing: tuple[int, ...] = (0, 0)
+    smoothing: tuple[int, ...] | tuple[tuple[int, ...], ...] = (0, 0)
 
     @classmethod
     def of(

@@ -7,6 +7,7 @@ sequences.
 
 import re
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -63,7 +64,12 @@ def predicted(evaluation: Evaluation, config: EvaluationConfig) -> list[Utteranc
     check_choice("evaluation.aggregation", config.aggregation, AGGREGATIONS)
     if config.sequence < 1:
         raise UserError(f"`evaluation.sequence` must be at least 1 frame. Received: {config.sequence}")
-    return smoothed([_utterance(video, config) for video in evaluation.videos], evaluation.smoothing)
+    found = [_utterance(video, config) for video in evaluation.videos]
+    if not evaluation.folds:
+        return smoothed(found, evaluation.smoothing)
+    edges = [0, *accumulate(evaluation.folds)]  # a source video, and so its utterances, is in one fold
+    folds = zip(pairwise(edges), evaluation.smoothing, strict=True)
+    return [utterance for (start, stop), radii in folds for utterance in smoothed(found[start:stop], radii)]
 
 
 def smoothed(utterances: list[Utterance], radii: tuple[int, ...]) -> list[Utterance]:

@@ -9,12 +9,13 @@ from affwildnet.models.recurrent.gru import GRU
 from affwildnet.models.recurrent.indrnn import IndRNN, RecurrentWeightLimit
 from affwildnet.models.recurrent.lstm import PeepholeLSTM
 from affwildnet.models.recurrent.recurrence import Recurrent
-from affwildnet.models.recurrent.stacks import RECURRENT, STATE_DTYPE, recurrent_stack
+from affwildnet.models.recurrent.stacks import RECURRENT, STATE_DTYPE, WINDOW, recurrent_stack
 
 __all__ = [
     "GRU",
     "RECURRENT",
     "STATE_DTYPE",
+    "WINDOW",
     "IndRNN",
     "OutputAttention",
     "PeepholeLSTM",

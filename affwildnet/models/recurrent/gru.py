@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from affwildnet.models.recurrent.initial_values import GateBias, GRUKernel
 from affwildnet.models.recurrent.recurrence import Projected, States, Step, Tensor, read, run
 
 
@@ -22,9 +23,10 @@ class _ProjectedLoop(keras.layers.RNN):
 class GRU(Projected, keras.layers.GRU, _ProjectedLoop):
     """GRU (Cho et al. 2014; thesis section 2.3.7): (B, T, F) to (B, T, units).
 
-    Weights, initial values and results are those of `keras.layers.GRU`. With `reset_after` False, as in TensorFlow 1:
-    z, r = sigmoid(x W + h U + b), c = tanh(x Wc + (r h) Uc + bc), h' = z h + (1 - z) c. With `reset_after` True, the
-    form that cuDNN runs: c = tanh(x Wc + bc + r (h Uc + b'c)).
+    Weights and results are those of `keras.layers.GRU`. Initial values are those of TensorFlow 1's `GRUCell`: Glorot's
+    of the joint matrices (`GRUKernel`), biases of the gates 1 and of the candidate 0. With `reset_after` False, as
+    there: z, r = sigmoid(x W + h U + b), c = tanh(x Wc + (r h) Uc + bc), h' = z h + (1 - z) c. With `reset_after`
+    True, the form that cuDNN runs: c = tanh(x Wc + bc + r (h Uc + b'c)).
 
     Keras's own layer tries cuDNN first. Where that is not possible, it leaves the loop to the next class, which is
     `_ProjectedLoop`.
@@ -39,11 +41,34 @@ class GRU(Projected, keras.layers.GRU, _ProjectedLoop):
     Args:
       units: size of the output.
       return_sequences: whether to return the outputs of all frames instead of the last one; true by default here.
+      kernel_initializer, recurrent_initializer, bias_initializer: as in Keras; None is TensorFlow 1's.
       **kwargs: the other arguments of `keras.layers.GRU`.
     """
 
-    def __init__(self, units: int, return_sequences: bool = True, **kwargs):
-        super().__init__(units, return_sequences=return_sequences, **kwargs)
+    def __init__(
+        self,
+        units: int,
+        return_sequences: bool = True,
+        kernel_initializer=None,
+        recurrent_initializer=None,
+        bias_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(
+            units,
+            return_sequences=return_sequences,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer or GateBias(),
+            **kwargs,
+        )
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        cell, sizes = self.cell, (self.units, sequences_shape[-1])
+        # One each: an initializer draws the same numbers again for the same shape.
+        cell.kernel_initializer = cell.kernel_initializer or GRUKernel(*sizes)
+        cell.recurrent_initializer = cell.recurrent_initializer or GRUKernel(*sizes)
+        super().build(sequences_shape, initial_state_shape)
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:

@@ -5,9 +5,9 @@ from keras import ops
 
 from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
-# The largest initial weight of the input (either sign). A unit with a recurrent weight near 1 adds up its input over
-# the window, so it has to start small. The value is that of the example in the implementation that the thesis used.
-INPUT_LIMIT = 0.001
+# The deviation of the initial weights of the input. A unit with a recurrent weight of 1 adds up its input over the
+# window, so they have to start small. Both values are those of the implementation that the thesis used.
+INPUT_DEVIATION = 0.001
 
 
 def largest_weight(window: int) -> float:
@@ -48,7 +48,8 @@ class IndRNN(Recurrent):
 
     h' = relu(x W + u h + b), where u h is a product unit by unit (thesis eq. 4.2).
 
-    Weights: `kernel` W (F, units), `recurrent_kernel` u (units), `bias` b (units). State: h.
+    Weights: `kernel` W (F, units), `recurrent_kernel` u (units), `bias` b (units); at first from N(0, 0.001), 1, and 0.
+    State: h.
 
     Example:
 
@@ -61,29 +62,24 @@ class IndRNN(Recurrent):
       units: size of the output.
       window: T, frames in a training window. It limits the recurrent weights, see `RecurrentWeightLimit`; the layer
         takes sequences of any length.
-      remembers: whether all units start with a long memory: u from U(0.5^(1/T), 2^(1/T)) instead of U(0, 2^(1/T));
-        meant for the last layer of a stack.
       **kwargs: see `Recurrent`.
     """
 
-    def __init__(self, units: int, window: int = 80, remembers: bool = False, **kwargs):
+    def __init__(self, units: int, window: int = 80, **kwargs):
         super().__init__(units, **kwargs)
         if window < 1:
             raise ValueError(f"`window` must be at least 1. Received: window={window}")
         self.window = window
-        self.remembers = remembers
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
         return [(self.units,)]
 
     def build(self, sequence_shape, initial_state_shape=None):
-        small = keras.initializers.RandomUniform(-INPUT_LIMIT, INPUT_LIMIT)
-        lowest = 0.5 ** (1 / self.window) if self.remembers else 0.0
-        recurrent = keras.initializers.RandomUniform(lowest, largest_weight(self.window))
+        small = keras.initializers.RandomNormal(0, INPUT_DEVIATION)
         limit = RecurrentWeightLimit(self.window)
         self.kernel = self.add_weight((sequence_shape[-1], self.units), small, name="kernel")
-        self.recurrent_kernel = self.add_weight((self.units,), recurrent, constraint=limit, name="recurrent_kernel")
+        self.recurrent_kernel = self.add_weight((self.units,), "ones", constraint=limit, name="recurrent_kernel")
         self.bias = self.add_weight((self.units,), "zeros", name="bias")
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
@@ -100,4 +96,10 @@ class IndRNN(Recurrent):
         return step
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "window": self.window, "remembers": self.remembers}
+        return {**super().get_config(), "window": self.window}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "IndRNN":
+        config = dict(config)
+        config.pop("remembers", None)  # in files of earlier versions: of the initial values
+        return cls(**config)

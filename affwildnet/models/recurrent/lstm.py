@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from affwildnet.models.recurrent.initial_values import joint_limit
 from affwildnet.models.recurrent.recurrence import Recurrent, States, Step, Tensor, read
 
 
@@ -39,9 +40,12 @@ class PeepholeLSTM(Recurrent):
         return [(self.units,), (self.units,)]
 
     def build(self, sequence_shape, initial_state_shape=None):
-        units = self.units
-        self.kernel = self.add_weight((sequence_shape[-1], 4 * units), "glorot_uniform", name="kernel")
-        self.recurrent_kernel = self.add_weight((units, 4 * units), "orthogonal", name="recurrent_kernel")
+        units, inputs = self.units, sequence_shape[-1]
+        limit = joint_limit(inputs, units, 4 * units)
+        # One each: an initializer draws the same numbers again for the same shape.
+        of_input, of_state = (keras.initializers.RandomUniform(-limit, limit) for _ in range(2))
+        self.kernel = self.add_weight((inputs, 4 * units), of_input, name="kernel")
+        self.recurrent_kernel = self.add_weight((units, 4 * units), of_state, name="recurrent_kernel")
         self.bias = self.add_weight((4 * units,), "zeros", name="bias")
         self.input_peephole = self.add_weight((units,), "glorot_uniform", name="input_peephole")
         self.forget_peephole = self.add_weight((units,), "glorot_uniform", name="forget_peephole")

@@ -16,16 +16,19 @@ from tfrecords_tools.errors import UserError, check_choice
 # their share of the work is small. It is saved with the layer, like its other arguments.
 STATE_DTYPE = "float32"
 
-# By the name of a cell: makes a layer from the network's description, the layer's units, whether the layer is the last
-# of its stack, and the arguments that all Keras layers have.
+# By the name of a cell: makes a layer from the network's description, the frames of a training window, the layer's
+# units, and the arguments that all Keras layers have.
 RECURRENT: dict[str, Callable[..., keras.Layer]] = {
-    "gru": lambda config, units, last, **common: GRU(units, reset_after=config.reset_after, **common),
-    "lstm": lambda config, units, last, **common: PeepholeLSTM(units, **common),
-    "indrnn": lambda config, units, last, **common: IndRNN(units, remembers=last, **common),
+    "gru": lambda config, window, units, **common: GRU(units, reset_after=config.reset_after, **common),
+    "lstm": lambda config, window, units, **common: PeepholeLSTM(units, **common),
+    "indrnn": lambda config, window, units, **common: IndRNN(units, window=window, **common),
 }
+WINDOW = 80  # frames of a training window where nothing else is said
 
 
-def recurrent_stack(sequence: keras.KerasTensor, config: ModelConfig, prefix: str = "") -> keras.KerasTensor:
+def recurrent_stack(
+    sequence: keras.KerasTensor, config: ModelConfig, prefix: str = "", window: int = WINDOW
+) -> keras.KerasTensor:
     """Apply the recurrent layers of a network to a sequence of features.
 
     The layers are `gru1`, `gru1_dropout`, `gru2` and so on, named after the cell. With `config.attention` there is a
@@ -36,6 +39,7 @@ def recurrent_stack(sequence: keras.KerasTensor, config: ModelConfig, prefix: st
       sequence: (B, T, F); B and T may be unknown.
       config: the network; of its fields, `width` and those from `recurrent` to `reset_after` are read.
       prefix: of the layers' names, for a network with several stacks.
+      window: frames of a training window, which limit the recurrent weights of an IndRNN.
 
     Returns:
       (B, T, units of the last layer).
@@ -45,7 +49,7 @@ def recurrent_stack(sequence: keras.KerasTensor, config: ModelConfig, prefix: st
         attention of TensorFlow 1 does not have.
     """
     check_choice("recurrent", config.recurrent, RECURRENT)
-    stack = _layers(config, prefix)
+    stack = _layers(config, prefix, window)
     rate = config.recurrent_dropout
     if config.recurrent_dropout_is == "keep":
         rate = 1 - rate
@@ -59,13 +63,12 @@ def recurrent_stack(sequence: keras.KerasTensor, config: ModelConfig, prefix: st
     return sequence
 
 
-def _layers(config: ModelConfig, prefix: str) -> list[keras.Layer]:
+def _layers(config: ModelConfig, prefix: str, window: int) -> list[keras.Layer]:
     """Return the recurrent layers in order. Inside an attention, the attention's name has the prefix."""
-    count = len(config.recurrent_units)
     start = f"{'' if config.attention else prefix}{config.recurrent}"
     return [
         RECURRENT[config.recurrent](
-            config, scaled(units, config.width), number == count, name=f"{start}{number}", dtype=STATE_DTYPE
+            config, window, scaled(units, config.width), name=f"{start}{number}", dtype=STATE_DTYPE
         )
         for number, units in enumerate(config.recurrent_units, start=1)
     ]

@@ -9,6 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from affwildnet.data import START, Corpus, Position
+from affwildnet.data.batches import distinct
 from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, training_plan, training_stream
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
@@ -48,8 +49,8 @@ def training(window, **changes):
     return TrainingConfig(window=window, **changes)
 
 
-def evaluation(window, batch_size, overlap=0):
-    return EvaluationConfig(batch_size, window, overlap)
+def evaluation(window, batch_size, overlap=0, **changes):
+    return EvaluationConfig(batch_size, window, overlap, **changes)
 
 
 def fast(test):
@@ -62,7 +63,7 @@ def has_window(videos, window, max_gap, rule="consecutive"):
         for start in range(len(frames) - window + 1):
             part = frames[start : start + window]
             steps = np.diff(np.abs(part))
-            near = (steps <= max_gap).all() if rule == "consecutive" else abs(part[-1]) - abs(part[0]) < 15 * window
+            near = (steps <= max_gap).all() if rule == "consecutive" else abs(part[-1]) - abs(part[0]) <= 15 * window
             if near and max(part) > 0:
                 return True
     return False
@@ -122,20 +123,108 @@ def assert_filled_up(plan, batch_size):
 
 
 @fast
-@given(VIDEOS, WINDOW, st.integers(1, 5))
-@example([[1, 2, 3, -4, 9, 10]], 2, 4)
-def test_evaluation_reads_every_record_once(videos, window, batch_size):
-    batches = assert_filled_up(evaluation_plan(corpus_of(videos), evaluation(window, batch_size)), batch_size)
+@given(VIDEOS, WINDOW, st.integers(1, 5), GAP)
+@example([[1, 2, 3, -4, 9, 10]], 2, 4, 1)
+def test_evaluation_reads_every_record_once(videos, window, batch_size, gap):
+    config = evaluation(window, batch_size, max_gap=gap)
+    batches = assert_filled_up(evaluation_plan(corpus_of(videos), config), batch_size)
     read = []
     for batch in batches:
         for video, first, length in batch:
             assert length <= window
             numbers = np.abs(videos[video][first : first + length])
-            assert (np.diff(numbers) == 1).all()
+            assert (np.diff(numbers) <= gap).all()
             if length < window and first + length < len(videos[video]):
-                assert abs(videos[video][first + length]) > numbers[-1] + 1, "a window is short only before a gap"
+                assert abs(videos[video][first + length]) > numbers[-1] + gap, "a window is short only before a gap"
             read += [(video, index) for index in range(first, first + length)]
-    assert sorted(read) == [(video, index) for video, frames in enumerate(videos) for index in range(len(frames))]
+    assert sorted(read) == every_record(videos)
+
+
+def every_record(videos):
+    return [(video, index) for video, frames in enumerate(videos) for index in range(len(frames))]
+
+
+@fast
+@given(VIDEOS, WINDOW, st.integers(1, 5))
+@example([[1, 2, 31, 32]], 2, 1)  # 15 windows apart: near enough
+@example([[1, 2, 3, 34]], 2, 1)
+def test_evaluation_across_gaps_reads_every_record_once_in_windows_that_are_as_long_as_they_may(
+    videos, window, batch_size
+):
+    config = evaluation(window, batch_size, window_rule="first_to_last")
+    read = []
+    for batch in assert_filled_up(evaluation_plan(corpus_of(videos), config), batch_size):
+        for video, first, length in batch:
+            frames = np.abs(videos[video])
+            end = first + length
+            assert length <= window
+            assert frames[end - 1] - frames[first] <= 15 * window
+            if length < window and end < len(frames):
+                assert frames[end] - frames[first] > 15 * window, "a window is short only where the next is too far"
+            read += [(video, index) for index in range(first, end)]
+    assert sorted(read) == every_record(videos)
+
+
+def test_evaluation_across_gaps_follows_the_thesis_where_frames_are_missing():
+    """Its loader takes 80 records in a row, wherever frames are missing; ours scores the tail too."""
+    frames = [frame for frame in range(1, 401) if frame % 30]  # every 30th frame has no face
+    corpus = corpus_of([frames])
+    looser = evaluation_plan(corpus, evaluation(80, 1, window_rule="first_to_last"))
+    assert looser[:, 1:].tolist() == [[0, 80], [80, 80], [160, 80], [240, 80], [320, 67]]
+    assert evaluation_plan(corpus, evaluation(80, 1))[:, 2].max() == 29
+
+
+def test_overlapping_windows_across_gaps_share_frames_only_where_the_first_is_whole():
+    plan = evaluation_plan(corpus_of([[1, 2, 3, 4, 5, 200, 201]]), evaluation(4, 1, 2, window_rule="first_to_last"))
+    assert sorted(map(tuple, plan[:, 1:].tolist())) == [(0, 4), (2, 3), (5, 2)]
+
+
+def test_an_unknown_rule_of_evaluation_is_refused():
+    with pytest.raises(UserError, match=r"`evaluation\.window_rule` must be one of consecutive, first_to_last"):
+        evaluation_plan(corpus_of([[1]]), evaluation(4, 1, window_rule="padded"))
+
+
+# Batches of different videos.
+
+
+@fast
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 5), st.integers(0, 9))
+@example([5, 5, 5], 2, 0)
+@example([10, 1, 1], 2, 0)
+def test_batches_hold_different_videos_where_they_can(windows, batch_size, seed):
+    videos = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(windows)), windows))
+    order = distinct(videos, batch_size, np.random.default_rng(seed))
+    assert order.tolist() == distinct(videos, batch_size, np.random.default_rng(seed)).tolist()
+    assert len(set(order)) == len(order)
+    if len(videos) < batch_size:
+        assert len(order) == len(videos)
+        return
+    assert len(order) == len(videos) // batch_size * batch_size
+    different = sum(len(set(batch)) == batch_size for batch in videos[order].reshape(-1, batch_size).tolist())
+    # k such batches take at most k windows of each video: the largest k for which these are enough.
+    possible = [k for k in range(len(videos) + 1) if sum(min(k, n) for n in windows) >= k * batch_size]
+    assert different >= max(possible)
+
+
+def test_an_epoch_of_different_videos_starts_and_ends_with_a_whole_batch():
+    corpus = corpus_of([range(1, 60), range(1, 70), range(1, 45), range(1, 75)])
+    config = training(5, batch_size=3, distinct_videos=True)
+    for epoch in range(4):
+        batches = training_plan(corpus, config, epoch)[:, 0].reshape(-1, 3)
+        assert all(len(set(batch)) == 3 for batch in batches.tolist())
+        own = training_plan(corpus, training(5, batch_size=3), epoch)
+        assert 0 <= len(own) - batches.size < 3
+
+
+def test_large_videos_do_not_come_last():
+    videos = np.repeat(np.arange(3), [60, 30, 30])
+    order = videos[distinct(videos, 2, np.random.default_rng(0))].reshape(-1, 2)
+    halves = [(half == 0).sum() for half in np.split(order, 2)]
+    assert halves == [30, 30]  # video 0 is in every batch
+    videos = np.repeat(np.arange(20), [40] + [20] * 19)
+    order = videos[distinct(videos, 2, np.random.default_rng(0))].reshape(-1, 2)
+    first, second = ((half == 0).sum() for half in np.split(order, 2))
+    assert abs(first - second) < 15
 
 
 @fast
@@ -294,8 +383,8 @@ def test_a_larger_gap_is_crossed_only_when_allowed():
 
 
 def test_the_looser_rule_looks_at_first_and_last_alone():
-    # With T = 2 the last frame may be less than 30 above the first.
-    corpus = corpus_of([[1, 30, 60, 90, 119, 200]])
+    # With T = 2 the last frame may be at most 30 above the first: the thesis drops what is further apart than 15 T.
+    corpus = corpus_of([[1, 31, 62, 93, 123, 200]])
     plans = [training_plan(corpus, training(2, window_rule="first_to_last"), epoch) for epoch in range(20)]
     assert {first for plan in plans for first in plan[:, 1]} == {0, 3}
     with pytest.raises(UserError, match="labelled window"):

@@ -400,3 +400,22 @@ def test_scores_are_those_of_the_evaluator(workdir, tiny_folder, trainer):
         for metric in ("ccc", "pearson", "mse"):
             assert line[metric] == pytest.approx(evaluation.scores[metric], abs=1e-6)
     assert lines[0]["ccc"] != lines[1]["ccc"]
+
+
+def test_networks_of_their_own_have_a_best_each_and_are_watched_until_neither_improves(
+    workdir, tiny_folder, trainer, scripted, monkeypatch, shown
+):
+    composed = []
+    monkeypatch.setattr(watching.best_each, "compose", lambda workdir: composed.append(1) or len(composed) > 1)
+    run = Run(replace(TINY, model=replace(TINY.model, separate=True)), tiny_folder)
+    # The mean is best at step 10, yet valence improves at 20 and arousal at 30.
+    scores = {10: (0.3, 0.5), 20: (0.4, 0.2), 30: (0.0, 0.6), 40: (0.1, 0.1), 50: (0.39, 0.59)}
+    trainer.script = [lambda step=step, own=own: planned(workdir, step, *own) for step, own in scores.items()]
+    trainer.script.append(lambda: finish(workdir))
+    assert Watcher(run, workdir, 2).run() == 0
+    assert not (workdir.best / "best_mean.keras").exists()  # it is composed
+    assert score_in(workdir.best / "best_valence.keras") == [0.4, 0.2]
+    assert score_in(workdir.best / "best_arousal.keras") == [0.0, 0.6]
+    stop = json.loads(workdir.stop.read_text())
+    assert (stop["step"], stop["best_step"]) == (50, 30)
+    assert "no better CCC of valence or arousal in 2 checkpoints since step 30" in shown()

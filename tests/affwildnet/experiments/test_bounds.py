@@ -8,16 +8,18 @@ import pytest
 from affwildnet import experiments
 from affwildnet.experiments import overrides
 from affwildnet.experiments.bounds import BOUNDS, Bounds, check_all
-from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.config import Experiment, Stage
 from tfrecords_tools.errors import UserError
 
-EXPERIMENT = experiments.get("ijcv2019/affwildnet_vggface")
+EXPERIMENT = experiments.get("ijcv2019/affwildnet_resnet50")
+STAGED = experiments.get("thesis2018/vggface_attention_c3")
 HOSTILE = ("-1", "0", "-1e9", "1e400", "nan", "inf", "-inf", "9" * 30, "1e308", "-0.5", "", "x", "1_0", "٣", "0x10")
 
 
 def numeric_fields():
-    for name in overrides.names():
-        kind = overrides._kind(Experiment, name.split("."))
+    of_stages = {f"stages.NAME.{name}": kind for name, kind in typing.get_type_hints(Stage).items()}
+    for name in [*overrides.names(), *overrides.names_of_stages()]:
+        kind = of_stages.get(name) or overrides._kind(Experiment, name.split("."))
         item = (typing.get_args(kind) or (kind,))[0]
         if item in (int, float):
             yield name
@@ -32,7 +34,7 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(name):
     for text in HOSTILE:
         value, message = outcome(name, text)
         if message:
-            assert f"`{name}` must be" in message
+            assert f"`{name.replace('NAME', 'c2')}` must be" in message
             assert "Received:" in message
             assert "\n" not in message
             continue
@@ -44,10 +46,13 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(name):
 
 def outcome(name, text):
     """The value that the field got, or the message."""
+    experiment = STAGED if "NAME" in name else EXPERIMENT
     try:
-        value = overrides.override(EXPERIMENT, [f"{name}={text}"])
+        value = overrides.override(experiment, [f"{name.replace('NAME', 'c2')}={text}"])
     except UserError as error:
         return None, str(error)
+    if "NAME" in name:
+        return getattr(value.training.stages[0], name.rpartition(".")[2]), ""
     for part in name.split("."):
         value = getattr(value, part)
     return value, ""

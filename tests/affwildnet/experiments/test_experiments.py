@@ -12,7 +12,7 @@ import pytest
 
 from affwildnet import experiments, models
 from affwildnet.commands import experiments_command
-from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, get, networks, paper_faces, settings
+from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, fidelity, get, networks, paper_faces, settings
 from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.paths import ROOT
@@ -30,6 +30,8 @@ def test_every_paper_is_registered_under_its_own_name():
         "costs",
         "departures",
         "descriptions",
+        "effects",
+        "fidelity",
         "heads",
         "network_rules",
         "networks",
@@ -275,7 +277,7 @@ def test_every_field_has_a_meaning_and_every_number_a_unit():
     )
     assert found["model.hidden"].default == "4096"
     assert found["model.pixel_mean"].type == "float, float, float"
-    assert {"name", "published", "model.members", "training.stages"}.isdisjoint(found)
+    assert {"name", "title", "notes", "published", "model.members", "training.stages"}.isdisjoint(found)
     assert all(setting.meaning for setting in found.values())
     assert {name for name, each in found.items() if each.type.split(",")[0] in ("int", "float")} == set(settings.UNITS)
 
@@ -285,3 +287,18 @@ def test_every_field_is_overridden_by_the_default_that_is_shown():
     for setting in settings.settings():
         if setting.name.partition(".")[0] in settings.PARTS:
             assert override(plain, [f"{setting.name}={setting.default}"]) == plain
+
+
+def test_the_page_of_choices_is_up_to_date_and_has_every_note():
+    page = (ROOT / "docs" / "fidelity.md").read_text("utf-8")
+    command = "python -m affwildnet.experiments.fidelity > docs/fidelity.md"
+    assert page == fidelity.page(), f"Write the page again: {command}"
+    every = [value for value in vars(fidelity).values() if isinstance(value, fidelity.Choice)]
+    for experiment in EXPERIMENTS.values():
+        rest = experiment.notes
+        for choice in every:
+            rest = rest.replace(str(choice), "")
+        assert " ".join(rest.split()) in page, experiment.name
+    for choice in every:
+        assert f"| {choice.topic} | {choice.source} | {choice.here} |" in page
+        assert any(str(choice) in experiment.notes for experiment in EXPERIMENTS.values()), choice.topic

@@ -1,9 +1,12 @@
 """Fields overridden from a command line: their types, and suggestions for wrong names."""
 
+import dataclasses
+
 import pytest
 
-from affwildnet.experiments.config import Experiment, ModelConfig
-from affwildnet.experiments.overrides import override
+from affwildnet.experiments import get
+from affwildnet.experiments.config import Experiment, ModelConfig, Stage
+from affwildnet.experiments.overrides import names_of_stages, override
 from tfrecords_tools.errors import UserError, suggestion
 
 PLAIN = Experiment(name="tests/plain", title="plain")
@@ -26,7 +29,7 @@ PLAIN = Experiment(name="tests/plain", title="plain")
         ("model.hidden=", ()),
         ("model.pixel_mean=129.1863,104.7624,93.594", (129.1863, 104.7624, 93.594)),
         ("evaluation.patience=10", 10),
-        ("title=a title = with signs", "a title = with signs"),
+        ("training.init=a = with signs.keras", "a = with signs.keras"),
     ],
 )
 def test_values_take_the_type_of_their_field(assignment, value):
@@ -95,3 +98,75 @@ def test_wrong_types_are_refused(assignment, kind):
 def test_suggestion():
     assert suggestion("windw", ["window", "steps"]) == " Did you mean window?"
     assert suggestion("zzz", ["window", "steps"]) == ""
+
+
+STAGED = get("thesis2018/vggface_attention_c3")
+
+
+def rates(*assignments):
+    changed = override(STAGED, list(assignments)).training
+    return changed.learning_rate, *(stage.learning_rate for stage in changed.stages)
+
+
+def test_the_learning_rate_is_that_of_every_stage():
+    assert [stage.learning_rate for stage in STAGED.training.stages] == [1e-4, 1e-5]
+    assert rates("training.learning_rate=1e-3") == (1e-3, 1e-3, 1e-3)
+    assert rates("stages.c2.learning_rate=3e-4") == (1e-5, 3e-4, 1e-5)
+    assert rates("training.stages.c3.learning_rate=3e-4") == (1e-5, 1e-4, 3e-4)
+    for order in (1, -1):  # what is said of one stage counts, wherever it stands
+        assignments = ["training.learning_rate=1e-3", "stages.c2.learning_rate=3e-4"][::order]
+        assert rates(*assignments) == (1e-3, 3e-4, 1e-3)
+
+
+def test_every_field_of_a_stage_is_overridden():
+    given = ["trainable=conv*,attention", "starts=*:random,conv*:init", "steps=7", "learning_rate=1"]
+    changed = override(STAGED, [f"stages.c2.{field}" for field in given])
+    c2 = Stage("c2", ("conv*", "attention"), (("*", "random"), ("conv*", "init")), 1.0, 7)
+    assert changed.training.stages == (c2, STAGED.training.stages[1])
+    resnet = override(get("thesis2018/resnet50_attention_c1"), ["stages.c1.frozen_normalisation=inference"])
+    assert resnet.training.stages[0].frozen_normalisation == "inference"
+    assert names_of_stages() == [f"stages.NAME.{field.name}" for field in dataclasses.fields(Stage)[1:]]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("stages.c9.steps=1", r"name a stage of the experiment\. Received: stages\.c9\.steps; the .* are c2, c3\."),
+        (
+            "stages.c2.step=1",
+            r"a field of the stage c2\. Received: stages\.c2\.step\. Did you mean steps\? Fields here",
+        ),
+        ("stages.c2.name=c9", r"a field of the stage c2\. Received: stages\.c2\.name\."),
+        ("stages.c2=c9", r"a field of the stage c2\. Received: stages\.c2\."),
+        ("stages.c2.steps=-1", r"`stages\.c2\.steps` must be at least 0\. Received: -1"),
+        ("stages.c2.learning_rate=0", r"`stages\.c2\.learning_rate` must be above 0"),
+        ("stages.c2.learning_rate=fast", r"`stages\.c2\.learning_rate` must be of type float\. Received: 'fast'"),
+        ("stages.c2.starts=conv*", r"`stages\.c2\.starts` must be pairs PATTERN:SOURCE, such as .*Received: 'conv\*'"),
+        (
+            "stages.c2.frozen_normalisation=off",
+            r"`stages\.c2\.frozen_normalisation` must be one of inference, training",
+        ),
+        ("stages.c2.frozen_normalisation=training", r"would have no effect: the backbone vgg16 has no batch norm"),
+    ],
+)
+def test_wrong_fields_of_stages_are_refused(assignment, message):
+    with pytest.raises(UserError, match=message):
+        override(STAGED, [assignment])
+
+
+def test_how_training_cuts_windows_is_how_evaluation_does():
+    plain = get("ijcv2019/affwildnet_vggface")
+    changed = override(plain, ["training.window_rule=first_to_last"])
+    assert (changed.training.window_rule, changed.evaluation.window_rule) == ("first_to_last",) * 2
+    assert override(plain, ["training.window_rule=padded"]).evaluation.window_rule == "consecutive"
+    assert override(plain, ["training.max_gap=3"]).evaluation.max_gap == 3
+    for order in (1, -1):
+        apart = override(plain, ["training.max_gap=3", "evaluation.max_gap=2"][::order])
+        assert (apart.training.max_gap, apart.evaluation.max_gap) == (3, 2)
+
+
+def test_a_field_without_effect_is_refused_and_what_is_missing_named():
+    with pytest.raises(UserError, match=r"^`model\.dropout` would have no effect: the network has no hidden layers\."):
+        override(STAGED, ["model.dropout=0.1"])
+    assert override(STAGED, ["model.dropout=0.1", "model.hidden=64"]).model.dropout == 0.1
+    assert override(STAGED, [f"model.dropout={STAGED.model.dropout}"]) == STAGED  # nothing is changed

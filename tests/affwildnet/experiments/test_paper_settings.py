@@ -50,7 +50,8 @@ def test_omg2019_training():
     """Section 6.1."""
     for name, experiment in of("omg2019").items():
         training = experiment.training
-        assert (training.batch_size, training.window, training.learning_rate) == (4, 80, 1e-4), name
+        rate = 1e-3 if name.endswith("_frozen") else 1e-4
+        assert (training.batch_size, training.window, training.learning_rate) == (4, 80, rate), name
         assert (training.decay_rate, training.loss) == (1, "ccc"), name
         for model in experiment.model.members or (experiment.model,):
             assert model.dropout == 0.5
@@ -64,12 +65,14 @@ def test_thesis2018_training():
         model, training = experiment.model, experiment.training
         window = next((length for length in (70, 100) if f"_{length}_" in name), 80)
         assert (training.batch_size, training.window, experiment.evaluation.window) == (2, window, window), name
-        assert (training.window_rule, training.loss) == ("first_to_last", "ccc"), name
+        assert (training.window_rule, training.loss, training.distinct_videos) == ("first_to_last", "ccc", True), name
+        assert experiment.evaluation.window_rule == "first_to_last", name
         assert (model.image_size, model.landmarks, model.hidden) == (96, False, ()), name
         assert model.recurrent_units == (128, 128)
         assert model.attention == (30 if "attention" in name else 0), name
         cell = next((cell for cell in ("lstm", "indrnn") if cell in name), "gru")
-        backbone = {"vggface": "vgg16"}.get(name.split("_")[0], name.split("_")[0])
+        backbone = {"vggface": "vgg16", "resnet50": "resnet50_slim"}.get(name.split("_")[0], name.split("_")[0])
+        backbone = "resnet50" if "vggface2" in name else backbone
         assert (model.backbone, model.recurrent) == (backbone, cell), name
 
 
@@ -95,6 +98,7 @@ def test_the_pretrained_weights_are_those_of_the_paper(paper):
         starts = [weights for weights, patterns in PRETRAINED[paper].items() for p in patterns if fnmatchcase(name, p)]
         assert experiment.training.pretrained == starts[0], name
         assert experiment.training.init == ""
+        assert "*normalise" in experiment.training.init_skip  # published weights get the paper's pixels
 
 
 @pytest.mark.parametrize(("paper", "name"), [("ijcv2019", "affwildnet_vggface"), ("cvprw2017", "vggface_gru")])
@@ -189,7 +193,7 @@ def small(config):
     return replace(config, width=0.02, image_size=32)
 
 
-LAST_CONVOLUTION = {"vgg16": "conv13", "resnet50": "conv5_block3_3_conv"}
+LAST_CONVOLUTION = {"vgg16": "conv13", "resnet50_slim": "block4_unit3_conv3"}
 
 
 @pytest.mark.parametrize(
@@ -257,6 +261,7 @@ WEIGHTS = {
     + gru(24 * 24 * 256)
     + 3 * gru(128)
     + (3 * 128 + 1) * 2,
+    "thesis2018/resnet50_attention_c0": 28_983_746,
     "thesis2018/vggface_gru_c0": 16_632_642,
     "thesis2018/vggface_lstm_c0": 17_272_642,
     "thesis2018/vggface_indrnn_c0": 15_321_666,
@@ -276,3 +281,23 @@ def test_model_level_fusion_has_the_weights_of_its_members():
     one, three = WEIGHTS["omg2019/cnn_1rnn"] - 258, WEIGHTS["omg2019/cnn_3rnn"] - 770
     fused = get("omg2019/model_fusion_rnn").model
     assert cost.parameters(fused) == one + three + gru(4 * 128) + 258
+
+
+def test_evaluation_cuts_windows_as_training_does():
+    for name, experiment in EXPERIMENTS.items():
+        rule = experiment.training.window_rule.replace("padded", "consecutive")  # evaluation always pads
+        evaluation = experiment.evaluation
+        assert (evaluation.window_rule, evaluation.max_gap) == (rule, experiment.training.max_gap), name
+
+
+@pytest.mark.parametrize("name", ["affwildnet", "densenet_rnn", "cnn_1rnn", "cnn_3rnn"])
+def test_a_frozen_cnn_of_omg2019_is_trained_above_its_backbone(name):
+    """Section 5.2 (i): the CNN's weights fixed, FC and RNN trained; all from the pre-trained network."""
+    experiment, whole = get(f"omg2019/{name}_frozen"), get(f"omg2019/{name}")
+    (stage,) = experiment.training.stages
+    assert (experiment.model, stage.learning_rate, stage.starts) == (whole.model, 1e-3, (("*", "init"),))
+    if experiment.model.backbone != "vgg16":
+        return  # hundreds of layers
+    layers = weighted_layers(small(experiment.model))
+    trained = {layer for layer in layers if any(fnmatchcase(layer, pattern) for pattern in stage.trainable)}
+    assert set(layers) - trained == {f"conv{number}" for number in range(1, 14)}

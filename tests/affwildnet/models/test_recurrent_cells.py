@@ -158,7 +158,7 @@ def test_attention_memory_is_dropped_after_its_length():
 ROUND_TRIP = {
     "gru": lambda: GRU(3, reset_after=False, recurrent_initializer="glorot_uniform", dtype="float32", name="g"),
     "lstm": lambda: PeepholeLSTM(3, forget_bias=0.5, dtype="float32", name="l"),
-    "indrnn": lambda: IndRNN(3, window=70, remembers=True, dtype="float32", name="i"),
+    "indrnn": lambda: IndRNN(3, window=70, dtype="float32", name="i"),
     "attention": lambda: OutputAttention(
         [PeepholeLSTM(3, forget_bias=0.25), IndRNN(2, window=60)], 2, dtype="float32", name="a"
     ),
@@ -181,7 +181,7 @@ def test_a_saved_layer_is_the_same(cell, tmp_path):
         lstm, indrnn = loaded.layers[1].stack
         assert (lstm.forget_bias, indrnn.window, loaded.layers[1].memory) == (0.25, 60, 2)
     if cell == "indrnn":
-        assert (kept["window"], kept["remembers"]) == (70, True)
+        assert kept["window"] == 70
         assert loaded.layers[1].recurrent_kernel.constraint.window == 70
 
 
@@ -199,16 +199,61 @@ def test_indrnn_weights_are_limited_after_a_step():
     np.testing.assert_allclose(made.recurrent_kernel, [limit, -limit, 0.4, -0.4], rtol=1e-6)
 
 
-def test_indrnn_starts_within_its_limit():
-    for remembers, lowest in ((False, 0.0), (True, 0.5 ** (1 / 20))):
-        made = IndRNN(2000, window=20, remembers=remembers)
-        made.build((None, None, 2))
-        weights = numpy(made.recurrent_kernel)
-        limit = 2 ** (1 / 20)
-        assert lowest <= weights.min() < lowest + 0.01 * (limit - lowest)
-        assert limit - 0.01 * (limit - lowest) < weights.max() <= limit
-        assert 0.0009 < np.abs(made.kernel).max() <= 0.001
+def test_indrnn_starts_as_the_implementation_that_the_thesis_used():
+    """Its `IndRNNCell` starts recurrent weights at 1, input weights from N(0, 0.001) and biases at 0."""
+    made = IndRNN(2000, window=20)
+    made.build((None, None, 50))
+    kernel = numpy(made.kernel)
+    assert numpy(made.recurrent_kernel).tolist() == [1.0] * 2000
+    assert not numpy(made.bias).any()
+    assert (kernel.mean(), kernel.std()) == (pytest.approx(0, abs=2e-5), pytest.approx(0.001, rel=0.02))
+    assert 0.0035 < np.abs(kernel).max() < 0.007  # a normal distribution without ends
     assert RecurrentWeightLimit(80)(tf.constant([2.0])).numpy() == pytest.approx(1.0087, abs=1e-4)
+
+
+def test_an_indrnn_of_an_earlier_version_is_loaded():
+    assert IndRNN.from_config({**IndRNN(3, window=70).get_config(), "remembers": True}).window == 70
+
+
+def assert_uniform(values, limit):
+    """Within a limit, out to it, and as broad as a uniform distribution."""
+    assert 0.99 * limit < np.abs(values).max() <= limit
+    assert values.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+    assert values.mean() == pytest.approx(0, abs=0.03 * limit)
+
+
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_a_gru_starts_as_that_of_tensorflow_1(reset_after):
+    """`GRUCell`: gates (F + units, 2 units) and candidate (F + units, units), Glorot's; biases of the gates 1."""
+    inputs, units = 300, 100
+    made = GRU(units, reset_after=reset_after)
+    made.build((None, None, inputs))
+    for weight in (made.cell.kernel, made.cell.recurrent_kernel):
+        gates, candidate = np.split(numpy(weight), [2 * units], axis=1)
+        assert_uniform(gates, np.sqrt(6 / (inputs + units + 2 * units)))
+        assert_uniform(candidate, np.sqrt(6 / (inputs + units + units)))
+    first = [*[1.0] * 2 * units, *[0.0] * units]
+    assert numpy(made.cell.bias).tolist() == ([first, [0.0] * 3 * units] if reset_after else first)
+
+
+def test_the_matrices_of_a_gru_are_drawn_apart():
+    made = GRU(30)
+    made.build((None, None, 30))
+    values = [*np.split(numpy(made.cell.kernel), 3, axis=1), *np.split(numpy(made.cell.recurrent_kernel), 3, axis=1)]
+    correlations = np.corrcoef([value.ravel() for value in values])
+    assert np.abs(correlations - np.eye(6)).max() < 0.2
+
+
+def test_an_lstm_starts_as_that_of_tensorflow_1():
+    """`LSTMCell`: one matrix (F + units, 4 units) and three peepholes, all Glorot's; biases 0."""
+    inputs, units = 300, 100
+    made = PeepholeLSTM(units)
+    made.build((None, None, inputs))
+    for weight in (made.kernel, made.recurrent_kernel):
+        assert_uniform(numpy(weight), np.sqrt(6 / (inputs + units + 4 * units)))
+    for peephole in (made.input_peephole, made.forget_peephole, made.output_peephole):
+        assert 0.9 * np.sqrt(6 / (2 * units)) < np.abs(numpy(peephole)).max() <= np.sqrt(6 / (2 * units))
+    assert not numpy(made.bias).any()
 
 
 def test_the_cells_of_an_attention_start_as_those_of_tensorflow_1():

@@ -65,7 +65,7 @@ def test_names(fields, expected, prefix):
 
 def test_a_cell_by_its_name():
     assert sorted(RECURRENT) == ["gru", "indrnn", "lstm"]
-    made = RECURRENT["lstm"](SMALL, 7, last=True, name="a_lstm2", dtype=STATE_DTYPE)
+    made = RECURRENT["lstm"](SMALL, 80, 7, name="a_lstm2", dtype=STATE_DTYPE)
     assert (made.units, made.name) == (7, "a_lstm2")
     with pytest.raises(UserError, match=r"`recurrent` must be one of gru, .* Received: none"):
         network(replace(SMALL, recurrent="none"))
@@ -83,8 +83,9 @@ def test_fields_reach_the_layers():
     model = network(replace(SMALL, recurrent="gru", reset_after=True, recurrent_units=(128, 60)))
     assert [model.get_layer(f"gru{number}").units for number in (1, 2)] == [6, 3]
     assert model.get_layer("gru1").reset_after
-    indrnn = network(replace(SMALL, recurrent="indrnn"))
-    assert [indrnn.get_layer(f"indrnn{number}").remembers for number in (1, 2)] == [False, True]
+    x = keras.Input((None, FEATURES))
+    indrnn = keras.Model(x, recurrent_stack(x, replace(SMALL, recurrent="indrnn"), window=17))
+    assert [indrnn.get_layer(f"indrnn{number}").window for number in (1, 2)] == [17, 17]
     attention = network(replace(SMALL, recurrent="gru", attention=4)).get_layer("attention")
     assert (attention.memory, [made.units for made in attention.stack]) == (4, [6, 6])
     assert [made.reset_after for made in attention.stack] == [False, False]

@@ -159,7 +159,7 @@ def quick(monkeypatch):
     opened = []
 
     class Step:
-        def __init__(self, model, config, strategy):
+        def __init__(self, model, config, strategy, held=()):
             self.model = model
 
         def __call__(self, batch):

@@ -16,7 +16,7 @@ def seen(monkeypatch):
     windows = []
 
     class Step:
-        def __init__(self, model, config, strategy):
+        def __init__(self, model, config, strategy, held=()):
             self.model = model
 
         def __call__(self, batch):
@@ -24,7 +24,7 @@ def seen(monkeypatch):
             self.model.optimizer.iterations.assign_add(1)
             return StepOutcome(1.0, 1.0)
 
-    monkeypatch.setattr(models, "build", lambda config: plain_model(compiled=False))
+    monkeypatch.setattr(models, "build", lambda config, window: plain_model(compiled=False))
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)
     return windows
 

@@ -9,9 +9,11 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from affwildnet import models
 from affwildnet.data import Corpus
+from affwildnet.experiments import get
 from affwildnet.experiments.config import Stage
 from affwildnet.experiments.overrides import from_json, override, to_json
 from affwildnet.runs import checkpoints
@@ -19,6 +21,8 @@ from affwildnet.runs.json_files import write_json
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import loop, stages, train
+from affwildnet.training import step as training_step
+from affwildnet.training.freezing import held_weights
 from affwildnet.training.start import begin
 from affwildnet.training.step import StepOutcome
 from tests.helpers.networks import numpy
@@ -64,7 +68,7 @@ class QuickStep:
     events: ClassVar[dict] = {}
     began: ClassVar[list] = []
 
-    def __init__(self, model, config, strategy):
+    def __init__(self, model, config, strategy, held=()):
         self.model, self.rate, self.steps = model, config.learning_rate, 0
         self.began.append((self.rate, {layer.name: weights(model, layer.name) for layer in model.layers}))
 
@@ -163,6 +167,42 @@ def test_frozen_batch_normalisation_is_in_inference_mode(staged, tiny_folder):
     assert np.abs(numpy(free(inputs(), training=True)) - predictions).max() > 1e-3
     assert not same(weights(free, "conv1_bn"), weights(frozen, "conv1_bn"))
     assert same(weights(free, "conv1"), weights(frozen, "conv1"))
+
+
+def test_frozen_batch_normalisation_may_take_the_batchs_statistics(staged, tiny_folder):
+    """As TF-Slim's with `is_training`: the batch's moments normalise and move the statistics; its weights stay."""
+    stage = replace(C0, frozen_normalisation="training")
+    without_dropout = replace(staged, model=replace(staged.model, dropout=0.0))
+    frozen, free = (begun(without_dropout, each, tiny_folder) for each in (stage, C2))
+    moved = numpy(frozen(inputs(), training=True))
+    np.testing.assert_allclose(moved, numpy(free(inputs(), training=True)), rtol=1e-6)
+    assert same(weights(frozen, "conv1_bn"), weights(free, "conv1_bn"))  # the moving statistics moved alike
+    held = held_weights(frozen, stage)
+    assert [weight.name for weight in held] == ["gamma", "beta"] * 2
+    assert held_weights(begun(staged, C0, tiny_folder), C0) == held_weights(free, None) == []
+
+    frozen.compile(optimizer=training_step.make_optimizer(staged.training), auto_scale_loss=False)
+    frozen.optimizer.build(frozen.trainable_variables)
+    update = training_step.TrainStep(frozen, staged.training, tf.distribute.get_strategy(), held)
+    before = {name: weights(frozen, name) for name in (*CNN_LAYERS, *HEAD_LAYERS)}
+    rng = np.random.default_rng(0)
+    labels = {"labels": rng.uniform(-1, 1, (2, 3, 2)).astype("float32"), "mask": np.ones((2, 3), "float32")}
+    for _ in range(3):
+        update({name: tf.constant(value) for name, value in {**inputs(), **labels}.items()})
+    for name in ("conv1", "conv2"):
+        assert same(weights(frozen, name), before[name])
+    for name in ("conv1_bn", "conv2_bn"):
+        gamma, beta, *statistics = weights(frozen, name)
+        assert same([gamma, beta], before[name][:2])
+        assert not same(statistics, before[name][2:])
+    for name in HEAD_LAYERS:
+        assert not same(weights(frozen, name), before[name]), name
+
+
+def test_a_fusion_of_decisions_is_not_trained(tiny_folder, workdir):
+    with pytest.raises(UserError, match=r"not trained: its members are.*Received: omg2019/decision_fusion\..*--fuse="):
+        train(Run(get("omg2019/decision_fusion"), tiny_folder), workdir)
+    assert not workdir.path.exists()
 
 
 def test_dropout_stays_where_its_layers_neighbours_are_frozen(staged, tiny_folder):
@@ -276,7 +316,7 @@ def test_more_steps_are_trained_when_training_steps_is_raised(staged, tiny_folde
 
 def test_a_loss_that_is_not_finite_ends_the_whole_run(staged, tiny_folder, workdir, quick, monkeypatch):
     monkeypatch.setattr(QuickStep, "__call__", lambda self, batch: StepOutcome(float("nan"), 1.0))
-    with pytest.raises(UserError, match=r"not finite at step 1.*lower learning_rate of stage c0, or"):
+    with pytest.raises(UserError, match=r"not finite at step 1.*lower stages\.c0\.learning_rate, or"):
         train(Run(staged, tiny_folder), workdir)
     assert finished(workdir)["reason"] == "stage c0: the loss is not finite"  # or a watcher would wait for c2
     assert not workdir.of_stage("c2").begun
@@ -340,6 +380,11 @@ def test_a_run_killed_in_its_second_stage_ends_with_the_weights_of_the_uninterru
         ({"starts": FROM_INIT[1:]}, r"Stage c0: `starts` must match every layer .*: conv1, conv1_bn, conv2, "),
         ({"starts": (("*", "c2"),)}, r"`starts of stage c0` must be one of random, init\. Received: c2"),
         ({"starts": (("*", "c0"),)}, r"`starts of stage c0` must be one of random, init\. Received: c0"),
+        (
+            {"starts": (*FROM_INIT, ("conv2*", "random"))},
+            r"c0: `starts` must take the whole backbone .* for 2 of its 4 layers; not matched are conv2, conv2_bn",
+        ),
+        ({"frozen_normalisation": "off"}, r"`stages\.c0\.frozen_normalisation` must be one of inference, training"),
         ({"learning_rate": 0.0}, r"`training\.learning_rate` must be above 0"),
         ({"steps": -1}, r"`training\.steps` must be at least 1"),
         ({"name": "init"}, r"A stage's name must .* Received: 'init'"),

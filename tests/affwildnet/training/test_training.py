@@ -43,7 +43,7 @@ def workdir(tmp_path):
 def quick_model(monkeypatch):
     """Replace the experiment's network by one that is quickly built and saved; the settings are still checked."""
 
-    def build(config):
+    def build(config, window=80):
         check(config, models.BACKBONES, models.RECURRENT, OUTPUTS)
         return plain_model(compiled=False)
 
@@ -56,7 +56,7 @@ def scripted(monkeypatch, quick_model):
     script = {}
 
     class Step:
-        def __init__(self, model, config, strategy):
+        def __init__(self, model, config, strategy, held=()):
             self.model = model
             self._weight = model.trainable_variables[0]
 

@@ -62,7 +62,7 @@ def adam(kernel, bias, clip_norm=0.0, rates=(RATE,) * STEPS):
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         unbiased = first / (1 - 0.9**number), second / (1 - 0.999**number)
-        weights = weights - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-7)
+        weights = weights - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
         found.append(weights)
     return np.array(found), np.array(norms)
 
@@ -133,7 +133,7 @@ def test_the_optimizer_is_adam_with_the_usual_constants():
     optimizer = make_optimizer(TrainingConfig())
     assert type(optimizer) is keras.optimizers.Adam
     settings = optimizer.get_config()
-    assert (settings["beta_1"], settings["beta_2"], settings["epsilon"]) == (0.9, 0.999, 1e-7)
+    assert (settings["beta_1"], settings["beta_2"], settings["epsilon"]) == (0.9, 0.999, 1e-8)
     assert settings["weight_decay"] is None
     assert settings["clipnorm"] is None  # the step clips, by the norm over all weights
 
@@ -221,3 +221,59 @@ def test_settings_that_several_devices_cannot_use_are_named(config, message):
 
 def test_a_batch_that_divides_evenly_is_accepted_on_several_devices():
     training_step.check(TrainingConfig(batch_size=8), 4)
+
+
+def test_epsilon_is_added_as_tensorflow_1_adds_it():
+    """To the root of the second moment, whose bias the rate makes up for: lr sqrt(1 - b2^t) / (1 - b1^t)."""
+    assert make_optimizer(TrainingConfig()).epsilon == 1e-8
+    config = replace(CONFIG, epsilon=0.5)
+    model = linear_model(config)
+    layer = model.get_layer("out")
+    before = np.concatenate([numpy(layer.kernel), numpy(layer.bias)[None]]).astype(np.float64)
+    batch = next(batches())
+    TrainStep(model, config, tf.distribute.get_strategy())({name: tf.constant(v) for name, v in batch.items()})
+    scored = batch["mask"] > 0
+    x = np.concatenate([batch["landmarks"][scored], np.ones((scored.sum(), 1))], axis=1).astype(np.float64)
+    gradient = x.T @ (2 * (x @ before - batch["labels"][scored])) / (2 * len(x))
+    rate = RATE * np.sqrt(1 - 0.999) / (1 - 0.9)
+    expected = before - rate * 0.1 * gradient / (np.sqrt(0.001) * np.abs(gradient) + 0.5)
+    found = np.concatenate([numpy(layer.kernel), numpy(layer.bias)[None]])
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def penalised_model():
+    """A convolution, a hidden layer and an output, on 4 x 4 images."""
+    keras.utils.set_random_seed(1)
+    entrance = keras.Input((4, 4, 3), name="frames")
+    x = keras.layers.Conv2D(2, 3, name="conv1")(entrance)
+    x = keras.layers.Dense(5, activation="relu", name="fc1")(keras.layers.Flatten()(x))
+    return keras.Model([entrance], keras.layers.Dense(2, name="out")(x))
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.1])
+def test_the_penalty_adds_its_own_gradient_to_that_of_the_loss(clip_norm):
+    """l2 / 2 times the sum of squares of two kernels, as TF-Slim has it; the loss that is returned is without it."""
+    l2 = 0.3
+    config = TrainingConfig(loss="mse", l2=l2, clip_norm=clip_norm)
+    model = penalised_model()
+    assert [w.path for w in training_step.penalised_weights(model)] == ["conv1/kernel", "fc1/kernel"]
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(3, 4, 4, 3)).astype("float32")
+    labels, mask = rng.normal(size=(3, 2)).astype("float32"), np.ones(3, "float32")
+    weights = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(frames) - labels) ** 2)
+        kernels = (model.get_layer("conv1").kernel, model.get_layer("fc1").kernel)
+        total = loss + sum(l2 * tf.nn.l2_loss(kernel.value) for kernel in kernels)
+    gradients = tape.gradient(total, [weight.value for weight in weights])
+    norm = float(tf.linalg.global_norm(gradients))
+    factor = min(1, clip_norm / norm) if clip_norm else 1
+    # Plain gradient descent shows the gradient itself.
+    model.compile(optimizer=keras.optimizers.SGD(1.0), auto_scale_loss=False)
+    model.optimizer.build(weights)
+    before = [numpy(weight).copy() for weight in weights]
+    batch = {"frames": frames, "labels": labels, "mask": mask}
+    found = TrainStep(model, config, tf.distribute.get_strategy())({k: tf.constant(v) for k, v in batch.items()})
+    assert found[:2] == (pytest.approx(float(loss), rel=1e-5), pytest.approx(norm, rel=1e-5))
+    for weight, old, gradient in zip(weights, before, gradients, strict=True):
+        np.testing.assert_allclose(numpy(weight), old - factor * gradient.numpy(), rtol=1e-4, atol=1e-6)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from affwildnet.experiments.config import scaled
 from affwildnet.experiments.networks import NETWORKS
-from affwildnet.weights import affwildnet_tf1, import_weights, isolated
+from affwildnet.weights import import_weights, isolated, tensorflow1
 from affwildnet.weights.affwildnet_tf1 import open_checkpoint
 from affwildnet.weights.weight_file import unreadable
 from tests.helpers.damaged_weights import mutated, outcome
@@ -35,7 +35,7 @@ def in_this_process(request, monkeypatch):
 
     def read(path, what, reader, library="", files=None):
         try:
-            return affwildnet_tf1.content(path)
+            return tensorflow1.content(path)
         except Exception as error:
             raise unreadable(path, what, error) from None
 
@@ -357,9 +357,9 @@ def test_a_checkpoint_is_read_apart(tmp_path, saved):
 
 
 def test_variables_that_claim_more_than_the_files_hold():
-    affwildnet_tf1.check_claim({"x": [4]}, {"x": tf.float32}, 100)
+    tensorflow1.check_claim({"x": [4]}, {"x": tf.float32}, 100)
     with pytest.raises(ValueError, match="variables of 4,398,046,511,104 bytes in files of 100"):
-        affwildnet_tf1.check_claim({"x": [1 << 40]}, {"x": tf.float32}, 100)
+        tensorflow1.check_claim({"x": [1 << 40]}, {"x": tf.float32}, 100)
 
 
 @pytest.mark.slow
@@ -382,6 +382,6 @@ def fuzz(prefix, to, cases):
         for number, (ending, data) in enumerate(files.items()):
             damaged = mutated(data, np.random.default_rng([1, case])) if case % len(files) == number else data
             Path(to + ending).write_bytes(damaged)
-        name = outcome(affwildnet_tf1.content, Path(to), sum(map(len, files.values())), "tensorflow")
+        name = outcome(tensorflow1.content, Path(to), sum(map(len, files.values())), "tensorflow")
         outcomes[name] = outcomes.get(name, 0) + 1
     print(json.dumps(outcomes))
