@@ -79,7 +79,7 @@ class Commands:
 
     def close(self):
         self._server.stdin.close()
-        self._server.wait(120)  # a busy machine takes its time
+        self._server.wait(120)
 
     def start(self, command, *arguments, root=None, **more):
         """Start a command; `wait` for what this returns."""
@@ -108,7 +108,7 @@ class Commands:
         return self._answer()
 
     def _answer(self):
-        ready, _, _ = select.select([self._server.stdout], [], [], 300)
+        ready, _, _ = select.select([self._server.stdout], [], [], 900)  # a busy machine takes its time
         line = self._server.stdout.readline() if ready else ""
         assert line, (self._folder / "server").read_text()[-2000:]
         return json.loads(line)
