@@ -52,8 +52,10 @@ def folders_of(output: str | os.PathLike, formats: Iterable[str]) -> dict[str, P
 
 def check_export_folder(folder: Path, marker: str) -> None:
     """Raise a `UserError` if `folder` holds something, but not the file `marker`, which every earlier export has."""
-    if folder.is_dir() and all(path.name == FOLDER for path in folder.iterdir()):
-        return  # empty, or an export was killed there: `replacing` completes it first
+    if (folder / FOLDER).is_dir():
+        return  # an export was killed there: `replacing` completes it first
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
     if os.path.lexists(folder) and not (folder / marker).is_file():
         what = "a folder without it" if folder.is_dir() else "a file"
         raise UserError(
