@@ -269,7 +269,9 @@ def test_a_corrupt_record_is_an_error_for_the_user(tmp_path, workdir, scripted):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"must be as it was packed\. Received: other contents\. `python -m tfrecords_tools verify"):
+    with pytest.raises(
+        UserError, match=r"must be as it was packed\. Received: other contents\. `python -m tfrecords_tools verify"
+    ):
         train(Run(tiny(steps=20), tmp_path / "corpus"), workdir)
 
 
