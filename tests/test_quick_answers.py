@@ -141,4 +141,4 @@ def test_a_description_says_which_units_are_built():
     _, _, printed, _ = answer("-m", "affwildnet.experiments", "sample/affwildnet")
     assert EXPERIMENTS["sample/affwildnet"].model.width == 0.125
     assert "  hidden = (512,), at this width (64,)" in printed
-    assert "  recurrent_units = (128, 128), at this width (16, 16)" in printed
+    assert "  recurrent_units = (256, 256), at this width (32, 32)" in printed

@@ -155,8 +155,6 @@ def test_what_cannot_be_written_is_said_in_one_line(commands, disk, run, tmp_pat
         "watch": ("evaluate", f"--workdir={workdir}", "--watch"),
         "evaluate": ("evaluate", f"--workdir={workdir}", "--resamples=20"),
         "export": ("export", f"--model={workdir}", f"--output={disk.place / 'exported'}"),
-        "stats": ("tools", "stats", disk.place / "packed"),
-        "inspect": ("tools", "inspect", disk.place / "packed"),
     }
     failed = {}
     for name, arguments in cases.items():
@@ -166,4 +164,6 @@ def test_what_cannot_be_written_is_said_in_one_line(commands, disk, run, tmp_pat
         except AssertionError as error:
             failed[name] = str(error)[:600]
     assert not failed, failed
+    for name in ("stats", "inspect"):  # what they print needs no file
+        assert commands.run("tools", name, disk.place / "packed").status == 0
     assert {path: path.read_bytes() for path in disk.place.rglob("*") if path.is_file()} == before

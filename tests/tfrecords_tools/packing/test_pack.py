@@ -347,7 +347,7 @@ def test_two_workers_write_the_same_bytes_as_one_and_report_the_same_reasons(sam
     assert packed == manifest.load(output)
     manifest.save(replace(packed, left_out=()), output)
     assert contents(output) == contents(packed_sample)
-    assert len(contents(output)) == 3 + 3  # a file a video, the manifest and two of TFDS
+    assert len(contents(output)) == 3 + 4  # a file a video, the manifest with its index, and two of TFDS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "source"]
 
 
