@@ -36,6 +36,19 @@ def check(experiment: Experiment, name: str, called: str = "") -> None:
         raise UserError(f"`{called or name}` would have no effect: {missing}. Leave it out, or change that too.")
 
 
+def check_stage(experiment: Experiment, name: str, field: str) -> None:
+    """Raise a `UserError` if a field of a stage has no effect, as it is after all overrides."""
+    if field != "frozen_normalisation":
+        return
+    called = f"stages.{name}.{field}"
+    check(experiment, "model.normalisation_momentum", called)
+    stage = next(stage for stage in experiment.training.stages if stage.name == name)
+    if "*" in stage.trainable:
+        raise UserError(
+            f"`{called}` would have no effect: the stage trains all layers. Leave it out, or change that too."
+        )
+
+
 def without_effect(experiment: Experiment) -> Iterator[str]:
     """Yield the names of the fields that `check` refuses."""
     for name, needs in _NEEDS.items():
@@ -138,7 +151,8 @@ def _init(training: TrainingConfig) -> str:
 
 def _l2(experiment: Experiment) -> str:
     """Whether convolutions or hidden layers are trained, by the patterns of the stages."""
-    rest = (f"{experiment.model.recurrent}*", "attention", experiment.model.head)
+    cell = experiment.model.recurrent
+    rest = (f"{cell}*", f"*{cell}*", "attention", experiment.model.head)
     stages = experiment.training.stages
     trained = not stages or any(pattern not in rest for stage in stages for pattern in stage.trainable)
     return _unless(trained, "no stage trains a convolution or a hidden layer")

@@ -46,7 +46,10 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
     for path, text in [*_chosen(given, of_stages, False), *_chosen(given, of_stages, True)]:
         experiment = _set(experiment, path, text, names)
     for path in names:
-        if not path.startswith(f"{_STAGES}.") and _get(experiment, path) != _get(before, path):
+        if path.startswith(f"{_STAGES}."):
+            if experiment.training.stages != before.training.stages:
+                effects.check_stage(experiment, *path.split(".")[1:])
+        elif _get(experiment, path) != _get(before, path):
             effects.check(experiment, path)
     return experiment
 
@@ -98,10 +101,7 @@ def _with_stage(experiment: Experiment, path: str, text: str) -> Experiment:
     changed = tuple(
         dataclasses.replace(stage, **{field[0]: value}) if stage.name == name else stage for stage in stages
     )
-    experiment = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, stages=changed))
-    if field[0] == "frozen_normalisation":
-        effects.check(experiment, "model.normalisation_momentum", path)
-    return experiment
+    return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, stages=changed))
 
 
 def _pairs(text: str, name: str) -> tuple[tuple[str, str], ...]:

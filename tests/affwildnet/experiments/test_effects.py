@@ -195,8 +195,8 @@ def loss_of(training):
     return float(losses.get(training.loss)(labels, predictions, None))
 
 
-def trained(experiment):
-    """What a run of an experiment, or of one stage, trains with."""
+def trained(experiment, penalised=True):
+    """What a run of an experiment, or of one stage, trains with; `penalised` if it trains what the penalty is on."""
     training = experiment.training
     training_step.check(training)
     if (experiment.model.head == "expression") != (training.loss == "cross_entropy"):
@@ -204,7 +204,13 @@ def trained(experiment):
     optimizer = training_step.make_optimizer(training).get_config()
     del optimizer["name"]  # Keras counts them
     start = (training.init, training.init_skip) if training.init else None
-    return [optimizer, training.l2, start, loss_of(training), *(getattr(training, field) for field in AS_IT_IS)]
+    return [
+        optimizer,
+        training.l2 if penalised else 0,
+        start,
+        loss_of(training),
+        *(getattr(training, field) for field in AS_IT_IS),
+    ]
 
 
 def staged(experiment, weighted):
@@ -216,7 +222,8 @@ def staged(experiment, weighted):
         sources = patterns.sources_of(list(weighted), own)
         which = patterns.trained_by(stage, list(weighted))
         bn = stage.frozen_normalisation if any(name.endswith("_bn") and name not in which for name in weighted) else ""
-        found.append([stage.name, sources, which, bn, trained(own.experiment)])
+        penalised = any(name.startswith(("conv", "fc")) and "gru" not in name for name in which)
+        found.append([stage.name, sources, which, bn, trained(own.experiment, penalised)])
     return found
 
 
@@ -277,7 +284,7 @@ def with_short_windows(experiment):
     stages = tuple(replace(stage, starts=(("*", "init"),), trainable=("*",)) for stage in training.stages)
     model = replace(experiment.model, image_size=32)
     if stages and experiment.training.stages[0].trainable != ("*",):
-        only = "attention" if model.attention else f"{model.recurrent}*"
+        only = "attention" if model.attention else f"*{model.recurrent}*"
         stages = (replace(stages[0], trainable=(only,)), *stages[1:])
     training = replace(training, stages=stages)
     return replace(experiment, model=model, training=training, evaluation=replace(evaluation, window=8))
@@ -292,8 +299,23 @@ QUICK = (
     "thesis2018/vggface_attention_c3",
     "ijcv2019/emotiw_vgg16",
 )
+
+
+def kind(experiment):
+    """What decides which fields have an effect; sizes, backbones with the same parts and initial weights do not."""
+    model, training = experiment.model, experiment.training
+    members = tuple(replace(member, backbone="") for member in model.members)
+    model = replace(model, members=members, hidden=(1,) * len(model.hidden), backbone=model.backbone in NORMALISED)
+    model = replace(model, recurrent_units=(1,) * len(model.recurrent_units), image_size=0, landmark_encoder=0)
+    taps = tuple("fc" if "fc" in entry else "tap" for entry in model.rnn_inputs)
+    stages = tuple(replace(stage, name="", starts=(), learning_rate=0.0) for stage in training.stages)
+    training = replace(training, pretrained="", window=min(training.window, 2), stages=stages, learning_rate=0.0)
+    return replace(model, rnn_inputs=taps), training, experiment.evaluation.post_process, experiment.protocol
+
+
+KINDS = {kind(get(name)): name for name in [*EXPERIMENTS, *QUICK]}
 ALL = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in EXPERIMENTS]
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in KINDS.values()]
 )
 
 

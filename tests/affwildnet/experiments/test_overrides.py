@@ -147,6 +147,7 @@ def test_every_field_of_a_stage_is_overridden():
             r"`stages\.c2\.frozen_normalisation` must be one of inference, training",
         ),
         ("stages.c2.frozen_normalisation=training", r"would have no effect: the backbone vgg16 has no batch norm"),
+        ("stages.c3.frozen_normalisation=off", r"`stages\.c3\.frozen_normalisation` must be one of inference"),
     ],
 )
 def test_wrong_fields_of_stages_are_refused(assignment, message):
@@ -170,3 +171,13 @@ def test_a_field_without_effect_is_refused_and_what_is_missing_named():
         override(STAGED, ["model.dropout=0.1"])
     assert override(STAGED, ["model.dropout=0.1", "model.hidden=64"]).model.dropout == 0.1
     assert override(STAGED, [f"model.dropout={STAGED.model.dropout}"]) == STAGED  # nothing is changed
+
+
+def test_a_stage_that_trains_everything_freezes_no_normalisation():
+    experiment, field = get("thesis2018/resnet50_attention_c2"), "stages.c2.frozen_normalisation=training"
+    with pytest.raises(
+        UserError, match=r"^`stages\.c2\.frozen_normalisation` would have no effect: the stage trains all"
+    ):
+        override(experiment, [field])
+    (stage,) = override(experiment, [field, "stages.c2.trainable=attention"]).training.stages
+    assert (stage.trainable, stage.frozen_normalisation) == (("attention",), "training")
