@@ -89,7 +89,7 @@ def stored(workdir: Workdir) -> TrainingData | None:
         videos = tuple((str(video), str(subject), str(sha256)) for video, subject, sha256 in fields.pop("videos"))
         files = {str(name): (int(size), int(time)) for name, (size, time) in fields.pop("files", {}).items()}
         return TrainingData(videos=videos, replaced=tuple(fields.pop("replaced", ())), files=files, **fields)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise UserError(
             f"{workdir.training_data}: must say which videos the run was trained on. Received: other contents. Use a "
             "new --workdir."
