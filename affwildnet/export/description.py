@@ -32,7 +32,7 @@ def describe(
 
     Args:
       functions: the exported network.
-      digest: tells it from others, see `network_digest.digest`.
+      digest: distinguishes it from others, see `network_digest.digest`.
       card: its fields become fields of the description; None if it is not known how crops were cut out.
       provenance: further fields.
       files: the files or signatures of the format, and what each is for.

@@ -1,4 +1,4 @@
-"""What tells one network from another: its layers and the values of its weights."""
+"""What distinguishes one network from another: its layers and the values of its weights."""
 
 import hashlib
 import json

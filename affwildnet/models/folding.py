@@ -1,7 +1,7 @@
 """Networks whose weights stand still: products of weights alone are computed once, not for each frame.
 
 The attention of thesis section 4.3.4 multiplies the features x of each frame by W1 (F, F), and the result by the kernel
-K (F, P) of its first layer. A network that is trained needs both. Afterwards one product with W1 K (F, P) does both,
+K (F, P) of its first layer. A network that is trained needs both. Afterwards one product with W1 K (F, P) does both:
 with 4,608 features and 128 GRU units, 1.8 million multiplications a frame in place of 23 million.
 """
 
