@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from affwildnet.evaluation import scored_run, trained, watching
+from affwildnet.evaluation import scored_run, selection, waiting, watching
 from affwildnet.evaluation.selection import Choices
+from affwildnet.evaluation.validation_board import ValidationBoard
 from affwildnet.experiments.config import Stage
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.checkpoints import TrainingState
@@ -68,7 +69,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in (stages, watching):
+    for module in (stages, waiting, watching):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -85,6 +86,8 @@ def scripted(monkeypatch):
 
     monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
+    monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
+    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none
 
 
 def test_stages_are_watched_one_after_the_other(workdir, tiny_folder, clock, scripted, shown):
@@ -153,17 +156,16 @@ def test_the_watcher_gives_up_on_a_stage_that_does_not_begin(workdir, tiny_folde
 
 def chosen(workdir, checkpoint):
     """The stage that `evaluate.py --workdir --checkpoint` scores; None is the staged directory itself."""
-    found = trained._stage_with(workdir, checkpoint)
+    found = selection._stage_with(workdir, checkpoint)
     return None if found == workdir else found.path.name
 
 
-def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, tiny_folder, shown, tmp_path):
+def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, tiny_folder, tmp_path):
     assert chosen(workdir, "latest") is None
     for name in ("c0", "c2", "c3"):
         own = begin(workdir, name, tiny_folder)
     paths = {name: planned(workdir.of_stage(name), 10, 0.1) for name in ("c0", "c2")}
     assert chosen(workdir, "latest") == "c2"
-    assert shown() == "stage c2\n"
     assert chosen(workdir, "best_mean") is None
     best.keep(
         best.hold(paths["c0"], workdir.of_stage("c0")),
@@ -181,7 +183,7 @@ def test_the_last_stage_that_has_such_a_checkpoint_is_scored(workdir, tiny_folde
 
 
 @pytest.mark.slow
-def test_its_report_is_written_where_the_stage_is(workdir, tiny_folder):
+def test_its_report_is_written_where_the_stage_is(workdir, tiny_folder, shown):
     own = begin(workdir, "c2", tiny_folder)
     frames = keras.Input((None, 32, 32, 3), dtype="uint8", name="frames")
     landmarks = keras.Input((None, 68, 2), name="landmarks")
@@ -189,6 +191,7 @@ def test_its_report_is_written_where_the_stage_is(workdir, tiny_folder):
     model = keras.Model([frames, landmarks], predictions)
     path = checkpoints.save(model, TrainingState(7, 0, 0, 0), own.checkpoints, 3)
     written = scored_run.once(workdir, Choices(checkpoint="latest"))
+    assert "stage c2\n" in shown()
     assert written.report.checkpoint == path
     assert written.report.step == 7
     assert (own.path / "report-validation-latest.json").is_file()
