@@ -74,9 +74,23 @@ def choose_strategy(gpu: int | None, devices: str, tf_config: str = "") -> tuple
     return tf.distribute.get_strategy(), line
 
 
+def has_gpu() -> bool:
+    """Return whether this process computes on GPUs."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let GPUs with tensor cores round the factors of float32 products to TF32, 11 significant bits, or forbid it.
+
+    TensorFlow allows it unless told otherwise; here it is forbidden, so that scores do not depend on the device, but
+    for a training with `training.precision=tf32`. Other devices compute in float32 in either case.
+    """
+    tf.config.experimental.enable_tensor_float_32_execution(allowed)
+
+
 def has_bfloat16() -> bool:
     """Return whether the device in use has bfloat16 instructions: assumed of any GPU, read from the flags of a CPU."""
-    if tf.config.get_visible_devices("GPU"):
+    if has_gpu():
         return True
     try:
         flags = Path("/proc/cpuinfo").read_text("utf-8", "replace").split()
@@ -113,7 +127,8 @@ def _logical(devices: str, cluster: Cluster | None) -> tuple[tf.distribute.Strat
 
 
 def _restrict_to(gpus: list[tf.config.PhysicalDevice]) -> None:
-    """Restrict this process to these GPUs, their memory allocated as needed."""
+    """Restrict this process to these GPUs, their memory allocated as needed, their float32 products exact."""
     tf.config.set_visible_devices(gpus[0] if len(gpus) == 1 else gpus, "GPU")
+    allow_tf32(False)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

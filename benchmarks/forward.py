@@ -102,18 +102,17 @@ def _ours(network: str, precision: str, folder: Path, frames: np.ndarray, landma
 def _pytorch(network: str, precision: str, folder: Path, frames: np.ndarray, landmarks: np.ndarray):
     import torch
 
-    from benchmarks.forward_pytorch import build
+    from affwildnet.experiments.networks import NETWORKS as CONFIGS
+    from benchmarks.sides.pytorch_networks import Network
 
-    torch.set_num_threads(torch.get_num_threads())
     weights = dict(np.load(folder / "weights.npz"))
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    model = build(network, weights).to(dtype).to(memory_format=torch.channels_last).eval()
-    images = torch.from_numpy(frames[0]).permute(0, 3, 1, 2)  # channels last as it lies in memory
-    points = torch.from_numpy(landmarks[0]).reshape(len(images), -1).to(dtype)
+    model = Network(CONFIGS[network], weights).to(dtype).to(memory_format=torch.channels_last).eval()
+    images, points = torch.from_numpy(frames), torch.from_numpy(landmarks)
 
     def compute() -> np.ndarray:
         with torch.inference_mode():
-            return model(((images.float() - 128) / 128).to(dtype), points).float().numpy()
+            return model(images, points).float().numpy()
 
     return compute
 

@@ -17,10 +17,15 @@ def show(title: str, rows: list[dict], output: Path | None, **facts) -> None:
     for name, value in facts.items():
         print(f"{name}: {_text(value)}")
     if output:
-        machine = {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps({"title": title, "rows": rows, **facts, "machine": machine}, indent=2) + "\n")
+        write(title, rows, output, **facts)
         print(f"written to {output}")
+
+
+def write(title: str, rows: list[dict], output: Path, **facts) -> None:
+    """Write a table as JSON."""
+    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({"title": title, "rows": rows, **facts, "machine": machine}, indent=2) + "\n")
 
 
 def _text(value) -> str:

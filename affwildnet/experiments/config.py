@@ -150,8 +150,10 @@ class TrainingConfig:
       flip: whether to mirror half of the windows, with left and right landmarks exchanged.
       colour_jitter: largest relative change of a window's brightness and contrast; 0 means none.
       landmark_jitter: standard deviation of the noise on each landmark, as a share of the crop's side; 0 means none.
-      precision: "float32", "mixed_bfloat16" or "mixed_float16".
-      jit_compile: whether to compile the step with XLA.
+      precision: "float32"; "tf32", float32 whose products GPUs with tensor cores round to TF32; "mixed_bfloat16" or
+        "mixed_float16".
+      jit_compile: whether XLA compiles the step: "auto" is true on one GPU, unless cuDNN runs a GRU there (see
+        `model.reset_after`).
       seed: of the initial weights, the order of the data and the augmentation.
       log_steps: steps between two lines of progress.
       checkpoint_steps: steps between two checkpoints.
@@ -181,7 +183,7 @@ class TrainingConfig:
     colour_jitter: float = 0.0
     landmark_jitter: float = 0.0
     precision: str = "float32"
-    jit_compile: bool = False
+    jit_compile: str = "auto"
     seed: int = 0
     log_steps: int = 10
     checkpoint_steps: int = 500

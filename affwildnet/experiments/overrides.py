@@ -217,4 +217,6 @@ def _value(kind: Any, value: Any) -> Any:
     if isinstance(kind, types.GenericAlias) and kind.__origin__ is tuple:
         item = typing.get_args(kind)[0]
         return tuple(_value(item, part) for part in value)
+    if kind is str and isinstance(value, bool):  # `training.jit_compile` of earlier versions
+        return str(value).lower()
     return value

@@ -8,7 +8,7 @@ from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.runs.folds import Fold
 
 # Fields of training that may change within a run, as they do not make it another experiment.
-_FREE = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints")
+_FREE = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "jit_compile")
 
 
 @dataclass(frozen=True)

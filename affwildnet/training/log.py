@@ -72,7 +72,7 @@ class TrainingLog:
         values = {
             "loss": sum(outcome.loss for outcome in outcomes) / len(outcomes),
             "gradient_norm": norm,
-            "learning_rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
+            "learning_rate": outcomes[-1].learning_rate,
         }
         timed = min(len(outcomes), step - self._first_step)
         rate = timed * self._frames_per_step / max(now - self._since, 1e-9)
@@ -112,16 +112,17 @@ class NoLog:
 
 
 def norms(model: keras.Model, outcome: StepOutcome) -> dict[str, float]:
-    """Return the norms of each layer's weights and of their last gradient: `weights/LAYER`, `gradients/LAYER`."""
+    """Return the norms of each layer's weights and of their last gradient: `weights/LAYER`, `gradients/LAYER`.
+
+    Args:
+      model: of which the names are read, and nothing that a device would have to be waited for.
+      outcome: of the step; what it does not know is left out.
+    """
     squares: dict[str, float] = {}
-    gradients = outcome.gradients if len(outcome.gradients) else [None] * len(model.trainable_variables)
-    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        layer = variable.path.split("/")[0]
-        parts = {"weights": float(keras.ops.norm(keras.ops.reshape(variable, [-1])))}
-        if gradient is not None:
-            parts["gradients"] = float(gradient)
-        for kind, value in parts.items():
-            squares[f"{kind}/{layer}"] = squares.get(f"{kind}/{layer}", 0.0) + value**2
+    layers = [variable.path.split("/")[0] for variable in model.trainable_variables]
+    for kind, values in (("weights", outcome.weights), ("gradients", outcome.gradients)):
+        for layer, value in zip(layers, values, strict=True) if len(values) else ():
+            squares[f"{kind}/{layer}"] = squares.get(f"{kind}/{layer}", 0.0) + float(value) ** 2
     return {name: float(np.sqrt(square)) for name, square in squares.items()}
 
 

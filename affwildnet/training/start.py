@@ -55,7 +55,7 @@ def resumed_or_new(
         _log.info(f"resumed from {checkpoints.path_of(folder, resumed[1].step)}")
         return resumed
     keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
+    keras.config.set_dtype_policy(training_step.policy(config.precision))
     model = models.build(run.experiment.model, config.window)
     keras.config.set_dtype_policy("float32")
     begin(model, run, corpus, earlier)

@@ -1,6 +1,6 @@
 """The training step: forward, loss, gradients, update, as one compiled function under a `tf.distribute` strategy."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import keras
@@ -11,11 +11,11 @@ from affwildnet import losses
 from affwildnet.experiments import bounds
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.metrics import Moments
-from affwildnet.training import replicas
+from affwildnet.training import compilation, replicas
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = ("float32", "tf32", "mixed_bfloat16", "mixed_float16")
 
 
 def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
@@ -32,14 +32,22 @@ def check(config: TrainingConfig, devices: int = 1) -> None:
     """Raise a `UserError` for a field that cannot be used, on so many devices of all workers together."""
     bounds.check_all(config, "training")
     check_choice("training.precision", config.precision, PRECISIONS)
+    check_choice("training.jit_compile", config.jit_compile, compilation.CHOICES)
     losses.get(config.loss)
     if config.batch_size % devices:
         raise UserError(
             f"`training.batch_size` is for all devices together and must be a multiple of their number, {devices}. "
             f"Received: {config.batch_size}"
         )
-    if config.jit_compile and devices > 1:
-        raise UserError(f"`training.jit_compile` must be false on several devices. Received: true, on {devices}")
+    if config.jit_compile == compilation.ALWAYS and devices > 1:
+        raise UserError(
+            f"`training.jit_compile` must be auto or false on several devices. Received: true, on {devices}"
+        )
+
+
+def policy(precision: str) -> str:
+    """Return Keras's dtype policy for a `training.precision`: TF32 is how a GPU multiplies float32 numbers."""
+    return "float32" if precision == "tf32" else precision
 
 
 class StepOutcome(NamedTuple):
@@ -50,12 +58,16 @@ class StepOutcome(NamedTuple):
       norm: of the gradient, before it is clipped.
       moments: of the batch's labels and predictions of valence and arousal; None for expressions.
       gradients: (weights,) norms of the gradient, by the order of `model.trainable_variables`; empty where not known.
+      weights: (weights,) norms of the weights after the update, in the same order; empty where not known.
+      learning_rate: of the next step; 0 where not known.
     """
 
     loss: float
     norm: float
     moments: Moments | None = None
     gradients: np.ndarray = np.empty(0)
+    weights: np.ndarray = np.empty(0)
+    learning_rate: float = 0.0
 
 
 def penalised_weights(model: keras.Model) -> list[keras.Variable]:
@@ -102,17 +114,24 @@ class TrainStep:
         if self._several:
             replicas.part_random_states(model, strategy)
             replicas.leave_gradients(model.optimizer)
-        self._compiled = tf.function(self._run, jit_compile=config.jit_compile or None, reduce_retracing=True)
+        xla = compilation.uses_xla(config.jit_compile, model, strategy.num_replicas_in_sync)
+        self._compiled = tf.function(self._run, jit_compile=xla or None, reduce_retracing=True)
 
-    def __call__(self, batch: dict[str, tf.Tensor]) -> StepOutcome:
-        """Train on a batch of `affwildnet.data.training_batches`; return what was found on the way.
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The parts of a batch that the step reads."""
+        return (*self._inputs, "labels", "mask")
+
+    def __call__(self, batch: dict[str, tf.Tensor]) -> Callable[[], StepOutcome]:
+        """Train on a batch of `affwildnet.data.training_batches`; return a function that returns what was found.
+
+        The step is only given to the device here: a GPU may still be computing it. The returned function waits for it.
 
         Each of several workers passes its share of the batch; the outcome is that of the whole batch.
         """
         fed = ({name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"])
         found = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
-        loss, norm, gradients, *predicted = (value.numpy() for value in found)
-        return StepOutcome(float(loss), float(norm), _moments(*predicted), gradients)
+        return lambda: _outcome(*(value.numpy() for value in found))
 
     def _run(self, inputs, labels, mask):
         if not self._several:
@@ -145,11 +164,16 @@ class TrainStep:
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)
         optimizer.apply(gradients, weights)
-        return loss, norm / scale, norms / scale, labels, tf.cast(predictions, tf.float32), mask
+        after = _norms([weight.value for weight in weights]), keras.ops.convert_to_tensor(optimizer.learning_rate)
+        return loss, norm / scale, norms / scale, *after, labels, tf.cast(predictions, tf.float32), mask
 
 
-def _norms(gradients: list[tf.Tensor | None]) -> tf.Tensor:
-    return tf.stack([tf.zeros([]) if each is None else tf.sqrt(2 * tf.nn.l2_loss(each)) for each in gradients])
+def _norms(tensors: list[tf.Tensor | None]) -> tf.Tensor:
+    return tf.stack([tf.zeros([]) if each is None else tf.sqrt(2 * tf.nn.l2_loss(each)) for each in tensors])
+
+
+def _outcome(loss, norm, gradients, weights, rate, labels, predictions, mask) -> StepOutcome:
+    return StepOutcome(float(loss), float(norm), _moments(labels, predictions, mask), gradients, weights, float(rate))
 
 
 def _moments(labels: np.ndarray, predictions: np.ndarray, mask: np.ndarray) -> Moments | None:

@@ -95,7 +95,7 @@ def trained(build, config, strategy):
     """Return (steps, 2) losses and norms, the weights at the end, one behind the other, and the network."""
     model = compiled(build, config, strategy)
     step = TrainStep(model, config, strategy)
-    curve = [step(tensors(batch))[:2] for batch in batches()]
+    curve = [step(tensors(batch))()[:2] for batch in batches()]
     return np.array(curve), np.concatenate([np.ravel(keras.ops.convert_to_numpy(w)) for w in model.weights]), model
 
 

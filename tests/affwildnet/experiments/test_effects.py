@@ -81,7 +81,7 @@ OTHER = {
     "training.flip": ("true", "false"),
     "training.colour_jitter": ("0.3", "0.4"),
     "training.landmark_jitter": ("0.3", "0.4"),
-    "training.precision": ("mixed_bfloat16", "float32"),
+    "training.precision": ("mixed_bfloat16", "tf32"),
     "training.jit_compile": ("true", "false"),
     "training.seed": ("3", "4"),
     "training.log_steps": ("7", "8"),

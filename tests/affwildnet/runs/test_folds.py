@@ -163,7 +163,7 @@ def quick(monkeypatch):
             self.model = model
 
         def __call__(self, batch):
-            return StepOutcome(1.0, 1.0)
+            return lambda: StepOutcome(1.0, 1.0)
 
     def batches(corpus, config, position, share):
         opened.append(corpus)

@@ -255,7 +255,7 @@ def small(monkeypatch):
             self.model = model
 
         def __call__(self, batch):
-            return StepOutcome(1.0, 1.0)
+            return lambda: StepOutcome(1.0, 1.0)
 
     monkeypatch.setattr(models, "build", build_small)
     monkeypatch.setattr(loop, "training_batches", quick_batches)

@@ -63,7 +63,8 @@ def scripted(monkeypatch, quick_model):
         def __call__(self, batch):
             self.model.optimizer.iterations.assign_add(1)
             self._weight.assign_add(keras.ops.ones_like(self._weight))
-            return StepOutcome(*script.get(int(self.model.optimizer.iterations), (1.0, 1.0)))
+            values = script.get(int(self.model.optimizer.iterations), (1.0, 1.0))
+            return lambda: StepOutcome(*values)
 
     monkeypatch.setattr(loop.training_step, "TrainStep", Step)
     return script

@@ -72,7 +72,7 @@ def run(model, config, scale=1.0):
     layer = model.get_layer("out")
     found, norms, losses = [], [], []
     for batch in batches(scale):
-        loss, norm, *_ = step({name: tf.constant(value) for name, value in batch.items()})
+        loss, norm, *_ = step({name: tf.constant(value) for name, value in batch.items()})()
         found.append(np.concatenate([numpy(layer.kernel), numpy(layer.bias)[None]]))
         norms.append(norm)
         losses.append(loss)
@@ -123,6 +123,17 @@ def test_the_rate_falls_in_stairs(step, rate):
     assert float(optimizer.learning_rate) == pytest.approx(rate, rel=1e-6)
 
 
+def test_the_outcome_has_the_norms_of_the_new_weights_and_the_next_rate():
+    config = replace(CONFIG, decay_rate=0.5, decay_steps=1)
+    model = linear_model(config)
+    step = TrainStep(model, config, tf.distribute.get_strategy())
+    for number, batch in enumerate(batches(), start=1):
+        outcome = step({name: tf.constant(value) for name, value in batch.items()})()
+        wanted = [np.linalg.norm(numpy(weight)) for weight in model.trainable_variables]
+        np.testing.assert_allclose(outcome.weights, wanted, rtol=1e-6)
+        assert outcome.learning_rate == pytest.approx(RATE * 0.5**number)
+
+
 def test_without_decay_the_rate_is_constant():
     optimizer = make_optimizer(TrainingConfig(learning_rate=1e-4, decay_steps=1))
     optimizer.iterations.assign(10_000)
@@ -160,7 +171,7 @@ def test_an_overflowing_float16_gradient_updates_nothing():
     before = model.get_weights()
     step = TrainStep(model, config, tf.distribute.get_strategy())
     batch = {**next(batches()), "labels": np.full((2, 5, 2), 1e4, np.float32)}
-    loss, norm, *_ = step({name: tf.constant(value) for name, value in batch.items()})
+    loss, norm, *_ = step({name: tf.constant(value) for name, value in batch.items()})()
     assert np.isfinite(loss)
     assert not np.isfinite(norm)
     for mine, theirs in zip(model.get_weights(), before, strict=True):
@@ -185,7 +196,7 @@ def test_an_overflowing_float16_gradient_updates_nothing():
         ("clip_norm", float("nan"), "at least 0"),
         ("colour_jitter", -0.1, "at least 0"),
         ("landmark_jitter", -0.1, "at least 0"),
-        ("precision", "float8", "one of float32, mixed_bfloat16, mixed_float16"),
+        ("precision", "float8", "one of float32, tf32, mixed_bfloat16, mixed_float16"),
     ],
 )
 def test_bad_settings_are_named(field, value, rule):
@@ -210,7 +221,7 @@ def test_good_settings_pass():
             TrainingConfig(batch_size=6),
             r"`training\.batch_size` .* must be a multiple of their number, 4\. Received: 6$",
         ),
-        (TrainingConfig(batch_size=8, jit_compile=True), r"`training\.jit_compile` must be false on several devices"),
+        (TrainingConfig(batch_size=8, jit_compile="true"), r"`training\.jit_compile` must be auto or false on several"),
     ],
 )
 def test_settings_that_several_devices_cannot_use_are_named(config, message):
@@ -273,7 +284,7 @@ def test_the_penalty_adds_its_own_gradient_to_that_of_the_loss(clip_norm):
     model.optimizer.build(weights)
     before = [numpy(weight).copy() for weight in weights]
     batch = {"frames": frames, "labels": labels, "mask": mask}
-    found = TrainStep(model, config, tf.distribute.get_strategy())({k: tf.constant(v) for k, v in batch.items()})
+    found = TrainStep(model, config, tf.distribute.get_strategy())({k: tf.constant(v) for k, v in batch.items()})()
     assert found[:2] == (pytest.approx(float(loss), rel=1e-5), pytest.approx(norm, rel=1e-5))
     for weight, old, gradient in zip(weights, before, gradients, strict=True):
         np.testing.assert_allclose(numpy(weight), old - factor * gradient.numpy(), rtol=1e-4, atol=1e-6)
