@@ -82,7 +82,7 @@ def _pack_options(parser: Parser) -> None:
         "--delay",
         type=_delays,
         metavar="NAME:SECONDS,...",
-        help="bring annotators' labels forward by their delay; auto estimates it, and packs twice (default: none)",
+        help="bring annotators' labels forward by their delay; auto estimates it (default: none)",
     )
     add("--partition", type=Path, metavar="FILE", help="splits from a file that the command `partition` wrote")
     add(

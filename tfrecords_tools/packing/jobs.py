@@ -24,7 +24,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.layouts.tree import is_junk
 from tfrecords_tools.packing.relabelling import relabelled
-from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.packing.video_packer import PackOptions, labels_of, pack_video
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
@@ -227,13 +227,18 @@ def _from_earlier(job: Job, digest: str) -> VideoEntry | None:
 
 def _relabelled(job: Job, digest: str) -> VideoEntry | None:
     """Return the entry of the video with other labels, if it is packed already with the dataset's own."""
-    if not (job.options.chosen and job.earlier):
+    source, options = job.source, job.options
+    if not ((options.chosen or options.delays) and job.earlier):
         return None
-    unchosen = input_digest(job.source, dataclasses.replace(job.options, chosen=()))
+    unchosen, plain = (
+        input_digest(source, dataclasses.replace(options, chosen=(), **more)) for more in ({}, {"delays": ()})
+    )
     for path, entry in job.earlier:
-        if entry.input_sha256 == unchosen and _is_whole(path, entry):
-            source = job.source
-            found = relabelled(path, entry, job.records, source.annotators, job.options.chosen, source.expression)
+        if entry.input_sha256 in (unchosen, plain) and _is_whole(path, entry):
+            late = entry.input_sha256 != unchosen
+            delayed = labels_of(source, options, entry.frame_numbers.tolist()) if late else None
+            how = (source.annotators, options.chosen, source.expression, delayed)
+            found = relabelled(path, entry, job.records, *how)
             return dataclasses.replace(found, split=source.split, input_sha256=digest)
     return None
 

@@ -50,6 +50,7 @@ def pack(
     selected: str | Path | None = None,
     delays: dict[str, float] | str | None = None,
     progress: bool = False,
+    reuse: Sequence[str | Path] = (),
 ) -> Manifest:
     """Pack a dataset into the new folder `output`, which appears when it is whole; return its manifest.
 
@@ -78,9 +79,10 @@ def pack(
         videos that it does not name are left out. In the splits of `options.annotator_splits`, `options.annotators`
         come first.
       delays: seconds by which each annotator is late, by name (`label` in a dataset without single annotators): labels
-        are brought forward by them. "auto" estimates them against the landmarks, for which all is packed twice. None
-        shifts nothing.
+        are brought forward by them. "auto" estimates them against the landmarks, for which all is packed without any
+        first; faces are found once. None shifts nothing.
       progress: whether to show a progress bar.
+      reuse: packed corpora besides `output` whose files are used again where nothing has changed but labels.
 
     Raises:
       UserError: if `output` holds something already, if there are no videos, or if none could be packed.
@@ -122,20 +124,25 @@ def pack(
             "partition": partition,
             "progress": progress,
         }
+        reuse = list(map(Path, reuse))
         if delays == AUTO:
-            delays = _estimated(layout, source, staging / "undelayed", options, **again)
+            undelayed = staging / "undelayed"
+            delays = _estimated(layout, source, undelayed, options, **again)
+            reuse.append(undelayed)
         delays = dict(delays or {})
         labelling.check_delays(delays, videos)
         options = replace(options, delays=tuple(sorted(delays.items())))
         packed_before = _readable(output)
-        earlier = _by_name(output, packed_before)
         nearest = choice.nearest
         if nearest:  # the landmarks say who it is: all is packed with the dataset's own labels first
             unchosen = staging / "unchosen"
-            pack(layout, source, unchosen, options, delays=delays, overwrite=True, **again)
+            pack(layout, source, unchosen, options, delays=delays, overwrite=True, reuse=reuse, **again)
             choice = choice.resolved(unchosen)
-            for name, found in _by_name(unchosen, _readable(unchosen)).items():
-                earlier.setdefault(name, []).extend(found)
+            reuse.append(unchosen)
+        earlier = _by_name(output, packed_before)
+        for folder in reuse:
+            for video, found in _by_name(folder, _readable(folder)).items():
+                earlier.setdefault(video, []).extend(found)
         entries = []
         jobs = [
             Job(

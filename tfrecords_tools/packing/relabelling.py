@@ -1,4 +1,4 @@
-"""Labels of other annotators for a video that is packed already: its faces need not be found again."""
+"""Labels of other annotators, or brought forward, for a video that is packed already: its faces are not found again."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,7 +16,13 @@ _AT_ONCE = 512
 
 
 def relabelled(
-    path: Path, entry: VideoEntry, target: Path, names: Sequence[str], chosen: Chosen, expression: bool = False
+    path: Path,
+    entry: VideoEntry,
+    target: Path,
+    names: Sequence[str],
+    chosen: Chosen,
+    expression: bool = False,
+    delayed: Labels | None = None,
 ) -> VideoEntry:
     """Write the records of a video to `target` with the mean of the chosen annotators as their label.
 
@@ -29,6 +35,7 @@ def relabelled(
       names: of all annotators, in the records' order.
       chosen: for each dimension the annotators whose mean is the label; none keeps the label that is there.
       expression: whether the records hold an expression class.
+      delayed: labels with a row for each record, brought forward and chosen; None takes the records' annotators.
 
     Raises:
       UserError: if a record cannot be read.
@@ -42,9 +49,15 @@ def relabelled(
         for first in range(0, entry.frames, _AT_ONCE):
             indices = range(first, min(first + _AT_ONCE, entry.frames))
             for record in read_records(path.parent, dataclasses.replace(entry, file=path.name), indices, fields):
-                given = Labels(record["label"][None], None, record["annotators"][None])
-                (label,) = with_chosen(given, names, chosen).values
-                records.write({**record, "label": label})
+                if delayed is None:
+                    given = Labels(record["label"][None], None, record["annotators"][None])
+                    (label,) = with_chosen(given, names, chosen).values
+                    changed = {"label": label}
+                else:
+                    row = len(labels)
+                    label = delayed.values[row]
+                    changed = {"label": label, **({"annotators": delayed.annotators[row]} if names else {})}
+                records.write({**record, **changed})
                 labels.append(label)
     classes = entry.index["expression"] if expression else None
     return dataclasses.replace(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -115,10 +115,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
             "Small faces are found with larger frames: set `upsample` to 1."
         )
     kept = list(track.boxes)
-    own = labels_of_frames(
-        labels, source.annotators, kept, (seen.times, seen.sources), chosen=options.chosen, delays=options.delays,
-        max_hole=options.max_hole,
-    )  # fmt: skip
+    own = _labels_of(source, options, labels, kept, seen)
     records = _write(source, options, path, track, own, _frames(source, options, labels))
     return VideoEntry(
         video=source.video,
@@ -141,6 +138,22 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
         height=seen.size[1],
         container="images" if source.path.is_dir() else source.path.suffix.lower().removeprefix("."),
     )
+
+
+def labels_of(source: VideoSource, options: PackOptions, kept: Sequence[int]) -> Labels:
+    """Return the labels of the kept frames of a video, by their numbers, without looking for faces."""
+    labels = source.labels(options.max_hole)
+    seen = _Seen(_frames(source, options, labels))
+    for _ in seen:
+        pass
+    return _labels_of(source, options, labels, kept, seen)
+
+
+def _labels_of(source: VideoSource, options: PackOptions, labels: Labels, kept: Sequence[int], seen: "_Seen") -> Labels:
+    return labels_of_frames(
+        labels, source.annotators, kept, (seen.times, seen.sources), chosen=options.chosen, delays=options.delays,
+        max_hole=options.max_hole,
+    )  # fmt: skip
 
 
 def _frames(source: VideoSource, options: PackOptions, labels: Labels) -> Frames:

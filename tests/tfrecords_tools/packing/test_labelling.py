@@ -13,8 +13,10 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
+from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.labelling import labels_of_frames, rows_unused
 from tfrecords_tools.packing.pack import PackOptions, pack
+from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.study import delay_report, stats
@@ -217,8 +219,19 @@ def test_estimated_delays_are_those_behind_the_landmarks(annotated, tmp_path, mo
         looked_at.append(manifest.load(folder).delays)
         return {"raters": raters}
 
+    searched = []
+
+    def searching(source, *more):
+        searched.append(source.video)
+        return pack_video(source, *more)
+
     monkeypatch.setattr(delay_report, "report", report)
+    monkeypatch.setattr(jobs, "pack_video", searching)
     packed = pack("thesis", annotated, tmp_path / "packed", options(), delays="auto")
     assert looked_at == [{}]  # estimated where nothing was shifted
     assert packed.delays == RATERS
     assert [path.name for path in tmp_path.iterdir()] == ["packed"]
+    assert sorted(searched) == names(annotated)  # faces are found once
+    afresh = pack("thesis", annotated, tmp_path / "afresh", options(), delays=RATERS)
+    assert [entry.sha256 for entry in packed.videos] == [entry.sha256 for entry in afresh.videos]
+    assert [entry.to_json() for entry in packed.videos] == [entry.to_json() for entry in afresh.videos]
