@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from affwildnet.experiments import EXPERIMENTS
-from affwildnet.experiments.choices import CHOICES
+from affwildnet.experiments.field_values import NAMES
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import training_data
 from affwildnet.runs.run import Run
@@ -177,5 +177,5 @@ def test_the_names_that_are_known_early_are_those_that_there_are():
         "evaluation.aggregation": AGGREGATIONS,
         "evaluation.post_process": STEPS,
     }
-    assert {name: set(CHOICES[name]) for name in built} == {name: set(names) for name, names in built.items()}
+    assert {name: set(NAMES[name]) for name in built} == {name: set(names) for name, names in built.items()}
     assert {name: each.marker for name, each in FORMATS.items()} == MARKERS

@@ -230,7 +230,7 @@ class DataConfig:
     """What an experiment needs of its packed corpus. Training on another one is an error, unless the field says so.
 
     Attributes:
-      layout: of the dataset that the corpus was packed from, such as "aff_wild"; empty takes any.
+      layout: that reads the dataset, such as "aff_wild"; another layout of the same dataset will do; empty takes any.
       alignment: how the faces were cut out, "crop" or "procrustes"; empty takes either.
       labels: "one_annotator" where the labels of the training split must be those of a single annotator for each video;
         empty takes any.

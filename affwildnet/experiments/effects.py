@@ -23,8 +23,20 @@ OF_MEMBERS = (
 )
 
 
+class NoEffect(UserError):
+    """A field that has no effect on an experiment is overridden.
+
+    Attributes:
+      field: its name, as it was given.
+    """
+
+    def __init__(self, message: str, field: str):
+        super().__init__(message)
+        self.field = field
+
+
 def check(experiment: Experiment, name: str, called: str = "") -> None:
-    """Raise a `UserError` if a field has no effect on a run of an experiment.
+    """Raise a `NoEffect` if a field has no effect on a run of an experiment.
 
     Args:
       experiment: as it is after all overrides.
@@ -33,20 +45,22 @@ def check(experiment: Experiment, name: str, called: str = "") -> None:
     """
     needs = _NEEDS.get(name)
     if needs and (missing := needs(experiment)):
-        raise UserError(f"`{called or name}` would have no effect: {missing}. Leave it out, or change that too.")
+        raise _no_effect(called or name, missing)
 
 
 def check_stage(experiment: Experiment, name: str, field: str) -> None:
-    """Raise a `UserError` if a field of a stage has no effect, as it is after all overrides."""
+    """Raise a `NoEffect` if a field of a stage has none, as it is after all overrides."""
     if field != "frozen_normalisation":
         return
     called = f"stages.{name}.{field}"
     check(experiment, "model.normalisation_momentum", called)
     stage = next(stage for stage in experiment.training.stages if stage.name == name)
     if "*" in stage.trainable:
-        raise UserError(
-            f"`{called}` would have no effect: the stage trains all layers. Leave it out, or change that too."
-        )
+        raise _no_effect(called, "the stage trains all layers")
+
+
+def _no_effect(field: str, missing: str) -> NoEffect:
+    return NoEffect(f"`{field}` would have no effect: {missing}. Leave it out, or change that too.", field)
 
 
 def without_effect(experiment: Experiment) -> Iterator[str]:

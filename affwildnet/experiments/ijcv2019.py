@@ -19,7 +19,7 @@ TITLE = (
 )
 _ONE_ANNOTATOR = "Aff-Wild, labels of one annotator"
 _EMOTIW = "AFEW 5.0 (EmotiW 2017)"
-_LAYOUTS = {"Aff-Wild": "aff_wild", "RECOLA": "recola", "AFEW-VA": "afew_va", _EMOTIW: "afew"}
+_LAYOUTS = {"Aff-Wild": "aff_wild", "RECOLA": "recola_46", "AFEW-VA": "afew_va", _EMOTIW: "afew"}
 _LABELS = {_ONE_ANNOTATOR: "one_annotator"}
 
 # Published weights get the pixels of the paper, see `fidelity.PUBLISHED_PIXELS`.

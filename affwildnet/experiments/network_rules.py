@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
-from affwildnet.experiments import choices
+from affwildnet.experiments import field_values
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.heads import VALENCE_AROUSAL
 from tfrecords_tools.errors import UserError, check_choice
@@ -23,7 +23,7 @@ def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], h
     check_choice("recurrent", config.recurrent, sorted(["none", *cells]))
     check_choice("head", config.head, sorted(heads))
     for field in ("dropout_layers", "recurrent_dropout_is", "fusion"):
-        check_choice(field, getattr(config, field), choices.CHOICES[f"model.{field}"])
+        check_choice(field, getattr(config, field), field_values.NAMES[f"model.{field}"])
     _check_numbers(config)
     _check_landmarks(config)
     _check_recurrent(config)
@@ -33,8 +33,8 @@ def check(config: ModelConfig, backbones: Iterable[str], cells: Iterable[str], h
 
 
 def check_by_name(config: ModelConfig) -> None:
-    """Check as `check` does, against the names of `choices`: for that nothing is imported that builds a network."""
-    backbones, cells, heads = (choices.CHOICES[f"model.{field}"] for field in ("backbone", "recurrent", "head"))
+    """Check as `check` does, against the names in `field_values`: nothing that builds a network is imported."""
+    backbones, cells, heads = (field_values.NAMES[f"model.{field}"] for field in ("backbone", "recurrent", "head"))
     check(config, backbones, [name for name in cells if name != "none"], heads)
 
 

@@ -3,9 +3,10 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
-from affwildnet.experiments import bounds, choices, effects
+from affwildnet.experiments import effects, field_values
 from affwildnet.experiments.config import Experiment, Stage
 from tfrecords_tools.errors import UserError, suggestion
 
@@ -40,7 +41,7 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
         path, equals, text = assignment.partition("=")
         if not equals:
             raise UserError(f"An override must be like training.batch_size=2. Received: {assignment}")
-        given.append((path.removeprefix("training.") if path.startswith("training.stages.") else path, text))
+        given.append((_field_of(path), text))
     of_stages = [path.startswith(f"{_STAGES}.") for path, _ in given]
     names = {path for path, _ in given}
     for path, text in [*_chosen(given, of_stages, False), *_chosen(given, of_stages, True)]:
@@ -52,6 +53,29 @@ def override(experiment: Experiment, assignments: list[str]) -> Experiment:
         elif _get(experiment, path) != _get(before, path):
             effects.check(experiment, path)
     return experiment
+
+
+def with_effect(experiment: Experiment, assignments: Sequence[str]) -> list[str]:
+    """Return those of the assignments for `override` that have an effect on an experiment, of many for several.
+
+    Raises:
+      UserError: as `override` for all that is wrong with them otherwise.
+    """
+    kept = list(assignments)
+    while True:
+        try:
+            override(experiment, kept)
+            return kept
+        except effects.NoEffect as error:
+            left = [each for each in kept if _field_of(each) != error.field]
+            if left == kept:
+                raise
+            kept = left
+
+
+def _field_of(assignment: str) -> str:
+    path = assignment.partition("=")[0]
+    return path.removeprefix("training.") if path.startswith(f"training.{_STAGES}.") else path
 
 
 def _chosen(given: list[tuple[str, str]], flags: list[bool], wanted: bool) -> list[tuple[str, str]]:
@@ -87,7 +111,7 @@ def _with_stage(experiment: Experiment, path: str, text: str) -> Experiment:
     _, name, *field = path.split(".")
     if name not in names:
         there = f"the experiment's are {', '.join(names)}" if names else f"{experiment.name} has none"
-        raise UserError(f"An override must name a stage of the experiment. Received: {path}; {there}.")
+        raise effects.NoEffect(f"An override must name a stage of the experiment. Received: {path}; {there}.", path)
     kinds = {field: kind for field, kind in typing.get_type_hints(Stage).items() if field != "name"}
     if len(field) != 1 or field[0] not in kinds:
         hint = suggestion(".".join(field), kinds)
@@ -96,8 +120,7 @@ def _with_stage(experiment: Experiment, path: str, text: str) -> Experiment:
             f"{', '.join(kinds)}."
         )
     value = _pairs(text, path) if field[0] == "starts" else _parsed(kinds[field[0]], text, path)
-    for table in (bounds, choices):
-        table.check(f"stages.NAME.{field[0]}", value, path)
+    field_values.check(f"stages.NAME.{field[0]}", value, path)
     changed = tuple(
         dataclasses.replace(stage, **{field[0]: value}) if stage.name == name else stage for stage in stages
     )
@@ -129,8 +152,7 @@ def _replaced(config: Any, path: list[str], text: str, whole: str) -> Any:
         raise UserError(f"An override must name a field that can be overridden. Received: {whole}.")
     else:
         new = _parsed(kinds[path[0]], text, whole)
-        bounds.check(whole, new)
-        choices.check(whole, new)
+        field_values.check(whole, new)
     return dataclasses.replace(config, **{path[0]: new})
 
 

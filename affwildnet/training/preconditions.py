@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affwildnet.data import corpus_needs
 from affwildnet.data.corpus import Corpus
-from affwildnet.experiments import bounds, choices, network_rules
+from affwildnet.experiments import field_values, network_rules
 from affwildnet.experiments.config import Experiment
 from affwildnet.runs import checkpoint_files, record_files, training_data
 from affwildnet.runs.run import Run
@@ -33,8 +33,7 @@ def check(run: Run, workdir: Workdir, stage: str = "", accept_data: bool = False
     experiment = run.experiment
     network_rules.check_by_name(experiment.model)
     for part in ("training", "evaluation"):
-        bounds.check_all(getattr(experiment, part), part)
-        choices.check_all(getattr(experiment, part), part)
+        field_values.check_all(getattr(experiment, part), part)
     check_labels(experiment)
     runs = chosen(run, stage)
     if alone:

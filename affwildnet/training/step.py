@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet import losses
-from affwildnet.experiments import bounds
+from affwildnet.experiments import field_values
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.metrics import Moments
 from affwildnet.training import compilation, replicas
@@ -30,7 +30,7 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
 
 def check(config: TrainingConfig, devices: int = 1) -> None:
     """Raise a `UserError` for a field that cannot be used, on so many devices of all workers together."""
-    bounds.check_all(config, "training")
+    field_values.check_all(config, "training")
     check_choice("training.precision", config.precision, PRECISIONS)
     check_choice("training.jit_compile", config.jit_compile, compilation.CHOICES)
     losses.get(config.loss)

@@ -24,13 +24,12 @@ ALL = pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_every_paper_is_registered_under_its_own_name():
     papers = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)]
     others = (
-        "bounds",
-        "choices",
         "config",
         "costs",
         "departures",
         "descriptions",
         "effects",
+        "field_values",
         "fidelity",
         "heads",
         "network_rules",

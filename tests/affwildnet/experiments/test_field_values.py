@@ -7,8 +7,8 @@ import pytest
 
 from affwildnet import experiments
 from affwildnet.experiments import overrides
-from affwildnet.experiments.bounds import BOUNDS, Bounds, check_all
 from affwildnet.experiments.config import Experiment, Stage
+from affwildnet.experiments.field_values import RANGES, Range, check_all
 from tfrecords_tools.errors import UserError
 
 EXPERIMENT = experiments.get("ijcv2019/affwildnet_resnet50")
@@ -25,12 +25,12 @@ def numeric_fields():
             yield name
 
 
-def test_every_numeric_field_has_bounds():
-    assert set(numeric_fields()) == set(BOUNDS)
+def test_every_numeric_field_has_a_range():
+    assert set(numeric_fields()) == set(RANGES)
 
 
-@pytest.mark.parametrize("name", BOUNDS)
-def test_a_number_is_within_its_bounds_or_refused_in_one_line(name):
+@pytest.mark.parametrize("name", RANGES)
+def test_a_number_is_in_its_range_or_refused_in_one_line(name):
     for text in HOSTILE:
         value, message = outcome(name, text)
         if message:
@@ -41,7 +41,7 @@ def test_a_number_is_within_its_bounds_or_refused_in_one_line(name):
         for number in value if isinstance(value, tuple) else [value]:
             assert text not in ("1_0", "٣")
             assert math.isfinite(number)
-            assert not BOUNDS[name].fault(number)
+            assert not RANGES[name].fault(number)
 
 
 def outcome(name, text):
@@ -63,13 +63,13 @@ def test_a_negative_seed_is_refused():
         overrides.override(EXPERIMENT, ["training.seed=-1"])
 
 
-def test_all_experiments_are_within_the_bounds():
+def test_all_experiments_have_values_that_fields_may_have():
     for experiment in experiments.EXPERIMENTS.values():
         for part in ("model", "training", "evaluation"):
             check_all(getattr(experiment, part), part)
 
 
 def test_what_a_number_breaks_is_said():
-    bounds = Bounds(0, 5, above=True)
+    bounds = Range(0, 5, above=True)
     faults = [bounds.fault(value) for value in (0, 6, math.nan, math.inf, 3)]
     assert faults == ["above 0", "at most 5", "above 0", "at most 5", ""]
