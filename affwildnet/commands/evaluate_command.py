@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from affwildnet.commands import backend, run_options
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
-from affwildnet.evaluation.selection import Choices
+from affwildnet.evaluation.selection import Choices, Selected
 from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.export.export_checks import check_export_folder
 from affwildnet.runs.card import SAVED_MODEL
@@ -168,10 +168,8 @@ def _once(workdir: Workdir, options: argparse.Namespace) -> int:
 
     if members:
         fused_run.fuse(members, workdir, choices)
-    if options.all_folds:
-        outcome = scored_run.folds(workdir, choices, against)
-    else:
-        outcome = scored_run.once(workdir, choices, against, lambda trained: _check_outputs(trained, choices, options))
+    score = scored_run.folds if options.all_folds else scored_run.once
+    outcome = score(workdir, choices, against, lambda *opened: _check_outputs(*opened, choices, options))
     _show(outcome, options.compare)
     _write_more(outcome, options)
     return 0
@@ -235,21 +233,30 @@ def _check_export(workdir: Workdir, options: argparse.Namespace) -> None:
         )
 
 
-def _check_outputs(trained, choices, options: argparse.Namespace) -> None:
-    """See before the work is done that what is asked for can be written."""
+def _check_outputs(selected: Sequence[Selected], protocol: str, choices: Choices, options: argparse.Namespace) -> None:
+    """See before the work is done that what is asked for can be written.
+
+    Args:
+      selected: the checkpoint, or that of each fold.
+      protocol: that the report is of.
+    """
     from affwildnet.evaluation.reporting import submissions
     from affwildnet.experiments.overrides import to_json
     from affwildnet.runs import report_names
 
-    corpus, experiment = trained.corpus(choices.split), trained.experiment
+    first = selected[0]
+    folder = options.workdir if options.all_folds else first.workdir.path
+    corpora = [each.corpus(choices.split) for each in selected]
+    experiment = replace(first.experiment, protocol=protocol)
     if options.predictions:
-        stem = report_names.stem(choices.split, choices.label(trained.trained_on))
-        path = trained.workdir.path / _predictions_name(stem, options.predictions)
-        names = [entry.video for entry in corpus.videos]
-        submissions.check(options.predictions, names, experiment.model.head == "expression", corpus, path)
+        stem = report_names.stem(choices.split, choices.label(first.trained_on))
+        path = folder / _predictions_name(stem, options.predictions)
+        names = [entry.video for corpus in corpora for entry in corpus.videos]
+        submissions.check(options.predictions, names, experiment.model.head == "expression", corpora[0], path)
     if options.report:
-        report = {"experiment": experiment.name, "checkpoint": str(trained.checkpoint), "split": choices.split}
-        report |= {"protocol": experiment.protocol, "configuration": to_json(experiment)}
+        checkpoint = options.workdir if options.all_folds else first.checkpoint
+        report = {"experiment": experiment.name, "checkpoint": str(checkpoint), "split": choices.split}
+        report |= {"protocol": protocol, "configuration": to_json(experiment)}
         _check_report(options.report, report, options.overwrite)
 
 

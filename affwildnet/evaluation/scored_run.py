@@ -15,7 +15,7 @@ from affwildnet.evaluation.reporting.report import Against, PostProcessed, Repor
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.evaluation.selection import Choices, folds_in
+from affwildnet.evaluation.selection import Choices, Selected, folds_in
 from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
@@ -110,7 +110,7 @@ def once(
     workdir: Workdir | Path | str,
     choices: Choices,
     against: Workdir | Path | str | None = None,
-    before: Callable[[Trained], None] | None = None,
+    before: Callable[[Sequence[Selected], str], None] | None = None,
 ) -> Outcome:
     """Score one checkpoint of a run on one split and write a report into its working directory.
 
@@ -119,7 +119,7 @@ def once(
     Args:
       against: a working directory whose checkpoint of the same name is scored as well, on the same frames; the report
         has the difference.
-      before: called with what was opened, before anything is scored; it may raise.
+      before: called with what was opened and the protocol, before anything is scored; it may raise.
 
     Raises:
       UserError: if there is no such run, checkpoint or split, or something in them cannot be used.
@@ -128,34 +128,52 @@ def once(
     corpus = trained.corpus(choices.split)
     second = Trained(Workdir.at(against), choices) if against else None
     if second:
-        _check_same_videos(corpus, second.corpus(choices.split))
+        _check_same_videos([corpus], [second.corpus(choices.split)])
     if before:
-        before(trained)
+        before([trained], trained.experiment.protocol)
     predicted = _predicted(trained, choices.split)
     references = _references(trained, corpus)
     other = _predicted(second, choices.split) if second else None
     return _reported(predicted, choices, references, other)
 
 
-def _check_same_videos(corpus: Corpus, other: Corpus) -> None:
-    """Raise a `UserError` if two runs cannot be compared; the frames are compared when they are scored."""
-    names = [{entry.video for entry in each.videos} for each in (corpus, other)]
-    if odd := sorted(names[0] ^ names[1]):
+def _check_same_videos(own: Sequence[Corpus], others: Sequence[Corpus]) -> None:
+    """Raise a `UserError` if two runs cannot be compared; the frames are compared when they are scored.
+
+    Args:
+      own, others: the corpus of each run, or of each of its folds.
+    """
+    first, second = ({entry.video for corpus in corpora for entry in corpus.videos} for corpora in (own, others))
+    if odd := sorted(first ^ second):
         raise UserError(
-            f"`against` must be scored on the same videos. Received: {other.folder}, whose split {other.split} differs "
-            f"from that of {corpus.folder} in {len(odd)} videos, such as {odd[0]}. Name one corpus with `data_dir`."
+            f"`against` must be scored on the same videos. Received: {others[0].folder}, whose split "
+            f"{others[0].split} differs from that of {own[0].folder} in {len(odd)} videos, such as {odd[0]}. Name one "
+            "corpus with `data_dir`."
         )
 
 
-def folds(workdir: Workdir | Path | str, choices: Choices, against: Workdir | Path | str | None = None) -> Outcome:
+def folds(
+    workdir: Workdir | Path | str,
+    choices: Choices,
+    against: Workdir | Path | str | None = None,
+    before: Callable[[Sequence[Selected], str], None] | None = None,
+) -> Outcome:
     """Score the network of each fold on the fold's own part, and all parts together (ijcv2019 section 5.1.2).
 
     Args:
       against: a working directory with the same folds.
+      before: see `once`.
 
     Raises:
       UserError: as `once`, and if a fold has not been trained.
     """
+    selected = [Selected(own, choices) for own in folds_in(Workdir.at(workdir))]
+    corpora = [each.corpus(choices.split) for each in selected]
+    if against:
+        others = [Selected(own, choices).corpus(choices.split) for own in folds_in(Workdir.at(against))]
+        _check_same_videos(corpora, others)
+    if before:
+        before(selected, _protocol_of_folds(selected[0].experiment.protocol))
     other = _of_folds(Workdir.at(against), choices) if against else None
     return _reported(_of_folds(Workdir.at(workdir), choices), choices, {}, other)
 

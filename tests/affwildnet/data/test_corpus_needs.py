@@ -1,5 +1,6 @@
 """A corpus that is not what an experiment asks for ends training with the command that packs one, or is let through."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from affwildnet.runs.run import Run
 from affwildnet.training import train
 from tests.helpers.corpora import make_corpus
 from tests.helpers.trainings import TINY
+from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
 
@@ -42,6 +44,40 @@ def test_the_message_has_the_command_that_packs_and_the_fields_that_go_on(packed
     assert packing in message
     (_, fields), *_ = [message.split("--set ")]
     needs("omg2019/cnn_3rnn", packed, *fields.split(", which")[0].split())
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_the_command_that_is_printed_packs_a_corpus_that_fits(name, packed):
+    """It is read by the command's own parser, and what it asks for is what the experiment takes."""
+    other = replace(packed, layout="csv", alignment="procrustes" if not name.startswith("omg2019/") else "crop")
+    try:
+        needs(name, other)
+    except UserError as error:
+        message = str(error)
+    else:
+        assert not any(vars(experiments.get(name).data).values())
+        return
+    line = message.split("`")[1]
+    program, *arguments = shlex.split(line)
+    assert [program, *arguments[:3]] == ["python", "-m", "tfrecords_tools", "pack"]
+    options = corpus_commands._parser("x").parse_args(arguments[2:])
+    made = replace(packed, layout=options.layout, alignment=options.alignment, image_size=options.size)
+    if options.annotators:
+        made = replace(made, annotators_chosen={"train": {"valence": ["ann"], "arousal": ["bob"]}})
+    needs(name, made)
+    assert made.image_size == experiments.get(name).model.image_size
+
+
+def test_recola_is_packed_in_the_splits_of_the_paper_and_taken_in_others_too(packed):
+    with pytest.raises(UserError, match="pack --layout=recola_46 "):
+        needs("ijcv2019/recola_affwildnet", packed)
+    for layout in ("recola_46", "recola"):
+        needs("ijcv2019/recola_affwildnet", replace(packed, layout=layout))
+
+
+def test_a_field_that_is_asked_for_without_a_layout_names_that_of_the_corpus(packed):
+    with pytest.raises(UserError, match="pack --layout=aff_wild --alignment=procrustes "):
+        needs("sample/affwildnet", packed, "data.alignment=procrustes")
 
 
 def test_one_field_alone_does_not_let_the_other_through(packed):

@@ -1,11 +1,13 @@
 """Scoring a run: with settings, against another run on the same frames, and the folds of a cross-validation."""
 
 import csv
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from affwildnet.commands import evaluate_command
 from affwildnet.evaluation import scored_run
 from affwildnet.evaluation.reporting import plots, score_tables
 from affwildnet.evaluation.selection import Choices
@@ -113,6 +115,25 @@ def test_each_fold_is_scored_by_the_network_that_has_not_seen_it(folds):
             (same,) = [each for each in done.predicted.plain.videos if each.video == video.video]
             np.testing.assert_array_equal(video.predictions, same.predictions)
             assert int(video.video[1:]) % 3 + 1 == number
+
+
+def test_what_cannot_be_had_of_folds_is_found_before_they_are_scored(folds, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(Trained, "predictions", lambda *_: pytest.fail("the network was run"))
+    flags = [f"--workdir={folds.path}", "--all_folds", "--checkpoint=latest", "--gpu=-1"]
+    (tmp_path / "mine.json").write_text("{}")
+    make_corpus(tmp_path / "other", [{"frames": 8, "video": f"w{number}"} for number in range(6)])
+    for number in (1, 2, 3):
+        parts = {f"train/w{index}": f"fold-{index % 3 + 1}" for index in range(6)}
+        own = Workdir(tmp_path / "second").of_fold(number)
+        own.start(Run(replace(TINY, protocol="folds"), tmp_path / "other", fold=Fold(number, parts)))
+        shutil.copytree(folds.of_fold(number).checkpoints, own.checkpoints, dirs_exist_ok=True)
+    for flag, message in (
+        ("--predictions=omg", "The format omg needs videos named"),
+        (f"--report={tmp_path / 'mine.json'}", "`--report` must be a new file"),
+        (f"--against={tmp_path / 'second'}", "`--against` must be scored on the same videos"),
+    ):
+        assert evaluate_command.main([*flags, flag]) == 2
+        assert message in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_a_fold_that_is_missing_is_named(folds, tmp_path):
