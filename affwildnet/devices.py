@@ -88,6 +88,11 @@ def allow_tf32(allowed: bool) -> None:
     tf.config.experimental.enable_tensor_float_32_execution(allowed)
 
 
+def count_gpus() -> int:
+    """Return the number of GPUs that TensorFlow finds."""
+    return len(tf.config.list_physical_devices("GPU"))
+
+
 def has_bfloat16() -> bool:
     """Return whether the device in use has bfloat16 instructions: assumed of any GPU, read from the flags of a CPU."""
     if has_gpu():

@@ -79,25 +79,26 @@ def _reproduce(options: argparse.Namespace) -> int:
         print(table_listing.listing())
         return 0
     from affwildnet.experiments.tables import get_table
-    from affwildnet.reproduce import row_jobs, schedule
+    from affwildnet.reproduce import command_listing, gpu_pairs, row_jobs
 
     table = get_table(options.table)
-    pairs = schedule.parse_pairs(options.pairs)
+    pairs = gpu_pairs.parse(options.pairs)
     frames = _frames(options.figure_frames)
     request = _request(options, table)
     jobs = row_jobs.plan(request)
     if options.dry_run:
-        print("\n".join(row_jobs.listed(jobs)))
+        print("\n".join(command_listing.listed(jobs, pairs)))
         return 0
-    from affwildnet.reproduce import reproducing
+    gpu_pairs.check(pairs)
+    from affwildnet.reproduce import job_runs, reproducing, wanted_figures
 
-    wanted = reproducing.Figures(options.figure_video, frames) if options.figures else None
+    wanted = wanted_figures.Figures(options.figure_video, frames) if options.figures else None
     states = reproducing.reproduce(request, jobs, pairs, wanted)
-    return 0 if all(state == schedule.DONE for state in states.values()) else 1
+    return 0 if all(state == job_runs.DONE for state in states.values()) else 1
 
 
 def _request(options: argparse.Namespace, table):
-    from affwildnet.reproduce import row_jobs, starting_weights
+    from affwildnet.reproduce import starting_weights, table_request
 
     for name in ("data_dir", "workdir"):
         if getattr(options, name) is None:
@@ -107,7 +108,9 @@ def _request(options: argparse.Namespace, table):
         starting_weights.parse("corpus", options.corpus, ("aff_wild", "aff_wild2", "recola", "afew_va")),
     )
     only = tuple(filter(None, options.rows.split(",")))
-    return row_jobs.Request(table, options.data_dir, options.workdir, tuple(options.set), given, only, options.patience)
+    return table_request.Request(
+        table, options.data_dir, options.workdir, tuple(options.set), given, only, options.patience
+    )
 
 
 def _frames(text: str) -> tuple[int, int] | None:

@@ -1,7 +1,6 @@
 """One job on one pair of GPUs: its processes, what they have done, and what they said when they failed."""
 
 import ctypes
-import json
 import os
 import signal
 import subprocess
@@ -11,30 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from affwildnet.reproduce.row_jobs import EVAL_GPU, TRAIN_GPU, Job, Step
+from affwildnet.reproduce.gpu_pairs import VARIABLE, Pair, visible
+from affwildnet.reproduce.row_jobs import Job, Step
 from affwildnet.runs.json_files import read_json, write_json
 from tfrecords_tools.errors import UserError
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
-_GPU = (TRAIN_GPU, EVAL_GPU)
 _PR_SET_PDEATHSIG = 1
 # A trainer that is asked to stop saves a checkpoint first.
 _STOP_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The GPU to train on and the one to evaluate on; -1 is the CPU."""
-
-    train: int = -1
-    evaluate: int = -1
-
-
 class DoneSteps:
     """Which steps of a job are done, kept in its folder, so that a killed command goes on.
 
-    A step counts as done while its command line, but for the GPUs, is the one that was run and its output is there.
-    Once one is run anew, all after it are.
+    A step counts as done while its command line is the one that was run and its output is there. Once one is run anew,
+    all after it are.
     """
 
     def __init__(self, folder: Path):
@@ -42,23 +33,32 @@ class DoneSteps:
 
     def has(self, step: Step) -> bool:
         """Return whether a step is done."""
-        if step.output is not None and not step.output.exists():
+        if _missing(step):
             return False
-        return self._held().get(step.title) == _without_gpus(step)
+        return self._held().get(step.title) == _lines(step)
+
+    def check(self) -> None:
+        """Raise a `UserError` if the note of what is done cannot be read."""
+        self._held()
 
     def add(self, step: Step, earlier: Sequence[Step]) -> None:
         """Note that a step is done; forget those that are not among the earlier ones."""
         held = self._held()
         kept = {each.title: held[each.title] for each in earlier if each.title in held}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._path, {**kept, step.title: _without_gpus(step)})
+        write_json(self._path, {**kept, step.title: _lines(step)})
 
     def _held(self) -> dict:
         return read_json(self._path) or {}
 
 
-def _without_gpus(step: Step) -> list[list[str]]:
-    return [[part for part in line if part not in _GPU] for line in (step.command, step.beside)]
+def _missing(step: Step) -> list[Path]:
+    """Return the files that are there once a step is done, and are not."""
+    return [path for path in (step.output, step.chosen) if path is not None and not path.exists()]
+
+
+def _lines(step: Step) -> list[list[str]]:
+    return [list(step.command), list(step.beside)]
 
 
 @dataclass
@@ -107,8 +107,9 @@ class JobRun:
             self._end("main")
         elif main.poll() == 0 and (beside is None or beside.poll() == 0):
             step = self.current
-            if step.output is not None and not step.output.exists():
-                self._fail(f"{step.title} ended well, but did not write {step.output}")
+            if missing := _missing(step):
+                skipped = "".join(f": {line}" for line in _lines_with("skipped: ", self._logs.get("beside"))[-1:])
+                self._fail(f"{step.title} ended well, but did not write {missing[0]}{skipped}")
                 return
             self._done.add(step, self.job.steps[: self.step])
             self._next()
@@ -140,10 +141,10 @@ class JobRun:
         logs.mkdir(parents=True, exist_ok=True)
         suffix = "-watch" if role == "beside" else ""
         path = self._logs[role] = logs / f"{self.step + 1}-{step.title.replace(' ', '_')}{suffix}.txt"
-        numbers = {TRAIN_GPU: f"--gpu={self.pair.train}", EVAL_GPU: f"--gpu={self.pair.evaluate}"}
         with path.open("ab") as log:
             self._processes[role] = subprocess.Popen(
-                [numbers.get(part, part) for part in command],
+                list(command),
+                env={**os.environ, VARIABLE: visible(self.pair.evaluate if role == "beside" else self.pair.train)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -189,20 +190,27 @@ def _die_with(parent: int):
 
 def _last_line(log: Path) -> str:
     """Return the last error of a log, or its last line."""
-    lines = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or [""])[-1].removeprefix("error: ")
+    lines = _lines_with("error: ", log) or _lines_with("", log)
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _lines_with(begin: str, log: Path | None) -> list[str]:
+    """Return the rests of the lines of a log that begin so."""
+    lines = log.read_text("utf-8", errors="replace").splitlines() if log is not None else []
+    return [line.removeprefix(begin) for line in lines if line.startswith(begin)]
 
 
 def check_folder(job: Job, folder: Path) -> None:
     """Raise a `UserError` if a job's folder holds the run of another experiment."""
+    DoneSteps(folder / job.name).check()
     path = folder / job.name / "experiment.json"
-    try:
-        held = json.loads(path.read_text("utf-8"))["experiment"]["name"]
-    except FileNotFoundError:
+    found = read_json(path)
+    if found is None:
         return
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: must be readable. Received: other contents. Use another --workdir.") from None
+    experiment = found.get("experiment")
+    held = experiment.get("name") if isinstance(experiment, dict) else None
+    if not isinstance(held, str):
+        raise UserError(f"{path}: must name an experiment. Received: none. Use another --workdir.")
     if held not in (job.experiment.name, "decision_fusion"):
         raise UserError(
             f"{path.parent}: must hold {job.experiment.name}. Received: a run of {held}. Use another --workdir."

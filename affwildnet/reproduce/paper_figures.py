@@ -7,6 +7,7 @@ training     thesis figures 6.1 and 6.2: CCC on validation of all rows over the 
 """
 
 import itertools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,62 +17,58 @@ from matplotlib.axes import Axes
 
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.plotting import LABEL, PREDICTION, save
-from affwildnet.reproduce.row_jobs import short
-from affwildnet.reproduce.row_order import predictions_of
+from affwildnet.reproduce import row_reports
 from affwildnet.reproduce.row_results import Results, RowResult
+from affwildnet.reproduce.table_request import short
+from affwildnet.reproduce.wanted_figures import Figures
 from affwildnet.runs.json_files import read_lines
-from tfrecords_tools.errors import UserError, suggestion
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
+
+_log = logging.getLogger(__name__)
 
 FOLDER = "figures"
 _BINS = 40
 _SIZE = (12, 5)
 
 
-def draw(results: Results, video: str = "", frames: tuple[int, int] | None = None) -> list[tuple[str, Path]]:
+def draw(results: Results, figures: Figures) -> list[tuple[str, Path]]:
     """Draw the figures of a table's rows into its working directory; return captions and files.
 
-    Args:
-      video: whose curves are drawn; "" is the longest.
-      frames: first and last frame of the curves; None is all.
-
-    Raises:
-      UserError: if no row has scores of that video.
+    A row whose predictions cannot be read has none, and one that was not scored on the wanted video no curves.
     """
     folder = results.request.workdir / FOLDER
-    scored, seen = [], set()
+    scored: dict[Path, tuple[RowResult, Evaluation]] = {}
     for each in results.rows:
-        if each.report and each.path not in seen and "accuracy" not in each.report:
-            seen.add(each.path)
-            scored.append(each)
+        if each.report and each.path not in scored and "accuracy" not in each.report:
+            try:
+                scored[each.path] = each, row_reports.predictions(each.path, each.report)
+            except UserError as error:
+                _log.warning(f"no figures of {each.row.row}: {error}")
     if not scored:
         return []
     folder.mkdir(exist_ok=True)
     found = []
-    for each in scored:
-        evaluation, _, _ = predictions_of(each)
-        name = f"{short(each.row.experiment)}-{each.row.checkpoint}"
-        found.append(_curves(each, _chosen(evaluation, video), frames, folder / f"{name}-curves.png"))
+    for path, (each, evaluation) in scored.items():
+        name = f"{short(each.row.experiment)}-{path.stem.removeprefix('report-')}"
+        if video := _chosen(evaluation, figures.video):
+            found.append(_curves(each, video, figures.frames, folder / f"{name}-curves.png"))
         found.append(_histogram(each, evaluation, folder / f"{name}-histogram.png"))
-    if scored[0].report["protocol"] == "utterances":
-        found.append(_utterances(Path(scored[0].report["corpus"]["folder"]), folder / "utterances.png"))
-    if training := _training(scored, folder / "training.png"):
+    rows = [each for each, _ in scored.values()]
+    if rows[0].report["protocol"] == "utterances":
+        found.append(_utterances(Path(rows[0].report["corpus"]["folder"]), folder / "utterances.png"))
+    if training := _training(rows, folder / "training.png"):
         found.append(training)
     return found
 
 
-def _chosen(evaluation: Evaluation, video: str) -> VideoPredictions:
+def _chosen(evaluation: Evaluation, video: str) -> VideoPredictions | None:
+    """Return the video of a name, the longest for ""; None if it was not scored."""
     if not video:
         return max(evaluation.videos, key=lambda each: len(each.frames))
-    names = [each.video for each in evaluation.videos]
-    if video not in names:
-        raise UserError(
-            f"`figure_video` must be a video of the split {evaluation.split}. Received: {video}."
-            f"{suggestion(video, names)}"
-        )
-    return evaluation.videos[names.index(video)]
+    return next((each for each in evaluation.videos if each.video == video), None)
 
 
 def _words(result: RowResult) -> str:
@@ -82,11 +79,6 @@ def _curves(result: RowResult, video: VideoPredictions, frames: tuple[int, int] 
     """Draw the labels and the predictions of a part of a video."""
     first, last = frames or (int(video.frames[0]), int(video.frames[-1]))
     inside = (video.frames >= first) & (video.frames <= last)
-    if not inside.any():
-        raise UserError(
-            f"`figure_frames` must hold frames of {video.video}, {video.frames[0]} to {video.frames[-1]}. Received: "
-            f"{first} to {last}."
-        )
     figure, axes = pyplot.subplots(len(DIMENSIONS), 1, figsize=_SIZE, sharex=True, layout="constrained")
     for index, (axis, name) in enumerate(zip(axes, DIMENSIONS, strict=True)):
         axis.plot(video.frames[inside], video.labels[inside, index], color=LABEL, label="label")
@@ -131,20 +123,26 @@ def _training(scored: Sequence[RowResult], path: Path) -> tuple[str, Path] | Non
     """Draw the mean CCC and MSE on validation of all rows over the steps; None without scored checkpoints."""
     curves = {}
     for each in scored:
-        lines = [line for line in read_lines(each.path.parent / "metrics.jsonl") if "ccc" in line]
-        if lines:
-            curves[_words(each)] = lines
+        lines = read_lines(each.path.parent / "metrics.jsonl")
+        own = [(line["step"], _mean(line, "ccc"), _mean(line, "mse")) for line in lines]
+        if any(np.isfinite(ccc) for _, ccc, _ in own):
+            curves[_words(each)] = np.array(own).T
     if not curves:
         return None
     figure, axes = pyplot.subplots(1, 2, figsize=_SIZE, layout="constrained")
     styles = itertools.cycle(("-", "--", "-.", ":"))
-    for name, lines in curves.items():
+    for name, (steps, *metrics) in curves.items():
         style = next(styles)
-        for axis, metric in zip(axes, ("ccc", "mse"), strict=True):
-            values = [np.nan if line[metric]["mean"] is None else line[metric]["mean"] for line in lines]
-            axis.plot([line["step"] for line in lines], values, style, label=name)
+        for axis, values in zip(axes, metrics, strict=True):
+            axis.plot(steps, values, style, label=name)
     for axis, title in zip(axes, ("CCC, mean", "MSE, mean"), strict=True):
         axis.set(title=title, xlabel="step")
     axes[0].legend(fontsize="small")
     save(figure, path)
     return "On validation, over the steps", path
+
+
+def _mean(line: dict, metric: str) -> float:
+    scores = line.get(metric)
+    value = scores.get("mean") if isinstance(scores, dict) else None
+    return value if isinstance(value, int | float) else np.nan

@@ -1,6 +1,8 @@
 """How far each row is, and how long the rest will take."""
 
 import json
+import math
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -26,10 +28,7 @@ class Progress:
         """Show the state of each job in a few words, and the time left."""
         lines = [f"{name:<{self._width}}  {state}" for name, state in states.items()]
         if self._terminal:
-            lines += [f"time left: {left}"] if left else []
-            up = f"\x1b[{self._drawn}A" if self._drawn else ""
-            print(up + "".join(f"\x1b[2K{line[:200]}\n" for line in lines), end="", flush=True)
-            self._drawn = len(lines)
+            self._draw(lines, [state.partition(":")[0] == RUNNING for state in states.values()], left)
             return
         now = time.monotonic()
         for name, line in zip(states, lines, strict=True):
@@ -38,6 +37,19 @@ class Progress:
             if kind != before or (kind == RUNNING and now - when > EVERY_SECONDS):
                 self._said[name] = (kind, now)
                 print(f"{line}{f', about {left} left in all' if left and kind == RUNNING else ''}", flush=True)
+
+    def _draw(self, lines: list[str], run: list[bool], left: str) -> None:
+        """Draw the lines over those before; where the terminal is too low for all, those that run come first."""
+        columns, rows = shutil.get_terminal_size()
+        room = max(1, rows - 2)
+        if len(lines) > room:
+            first = sorted(range(len(lines)), key=lambda index: not run[index])[: room - 1]
+            kept = [lines[index] for index in sorted(first)]
+            lines = [*kept, f"and {len(lines) - len(kept)} more"]
+        lines = [*lines, f"time left: {left}"] if left else lines
+        up = f"\x1b[{self._drawn}A\x1b[J" if self._drawn else ""
+        print(up + "".join(f"{line[: columns - 1]}\n" for line in lines), end="", flush=True)
+        self._drawn = len(lines)
 
 
 def described(run: JobRun) -> str:
@@ -101,9 +113,15 @@ def _tail(path: Path) -> list[dict]:
     for line in lines:
         try:
             found.append(json.loads(line))
-        except ValueError:  # cut off at the beginning, or being written
+        except (ValueError, RecursionError):  # cut off at the beginning, being written, or damaged
             continue
     return [line for line in found if isinstance(line, dict) and isinstance(line.get("step"), int)]
+
+
+def _rank(line: dict) -> float | None:
+    ranking = line.get("ranking")
+    rank = ranking.get("mean") if isinstance(ranking, dict) else None
+    return rank if isinstance(rank, int | float) and math.isfinite(rank) else None
 
 
 def _step(folder: Path) -> int:
@@ -122,7 +140,7 @@ def _first_step(folder: Path) -> int:
 
 def _best(folder: Path) -> float | None:
     logs = _logs(folder, "metrics.jsonl")
-    ranks = [line.get("ranking", {}).get("mean") for line in _tail(logs[-1])] if logs else []
+    ranks = map(_rank, _tail(logs[-1])) if logs else ()
     return max((rank for rank in ranks if rank is not None), default=None)
 
 

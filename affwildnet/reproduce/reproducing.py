@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from affwildnet.reproduce import row_jobs, row_order, row_results, schedule, table_files
-from affwildnet.reproduce.job_runs import DONE, DoneSteps, Pair, check_folder
-from affwildnet.reproduce.row_jobs import Job, Request
+from affwildnet.reproduce.gpu_pairs import Pair
+from affwildnet.reproduce.job_runs import DONE, DoneSteps, check_folder
+from affwildnet.reproduce.row_jobs import Job
 from affwildnet.reproduce.row_order import Order
 from affwildnet.reproduce.row_results import Results
+from affwildnet.reproduce.table_request import Request
+from affwildnet.reproduce.wanted_figures import Figures
 from affwildnet.runs.json_files import read_json, write_json
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files.locks import hold
@@ -18,19 +21,6 @@ _log = logging.getLogger(__name__)
 
 # In the table's working directory: what it is of.
 NOTE = "reproduction.json"
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Which figures are wanted.
-
-    Attributes:
-      video: whose curves; "" is the longest.
-      frames: first and last of them; None is all.
-    """
-
-    video: str = ""
-    frames: tuple[int, int] | None = None
 
 
 def reproduce(
@@ -44,10 +34,13 @@ def reproduce(
       figures: the papers' figures to draw; None draws none.
 
     Raises:
-      UserError: if the working directory is of another table, corpus or settings, or another process works there.
+      UserError: if the working directory is of another table or corpus, another process works there, or the figures
+        are of a video that no split has.
     """
     folder = request.workdir
     _check(request, jobs)
+    if figures is not None:
+        figures.check(request)
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder / ".reproduce.lock", f"reproduces a table in {folder}"):
         write_json(folder / NOTE, _note(request))
@@ -73,7 +66,7 @@ def _write(request: Request, jobs: Sequence[Job], states: dict[str, str], figure
     if figures is not None:
         from affwildnet.reproduce import paper_figures
 
-        drawn = paper_figures.draw(results, figures.video, figures.frames)
+        drawn = paper_figures.draw(results, figures)
     return table_files.write(results, _order(results), drawn)
 
 

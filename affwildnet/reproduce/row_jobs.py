@@ -1,28 +1,32 @@
 """What has to be run for a table: a job for each network, in order, each step a command line."""
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from affwildnet.data import corpus_needs
 from affwildnet.evaluation.reporting.published_corpora import FOLDS, dataset_of
 from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import Experiment
-from affwildnet.experiments.overrides import override
-from affwildnet.experiments.published import Published, Table
+from affwildnet.experiments.overrides import override, with_effect
+from affwildnet.experiments.published import Published
 from affwildnet.reproduce import starting_weights
-from affwildnet.reproduce.starting_weights import CHAINS, Given
-from affwildnet.runs import best, folds, report_names
+from affwildnet.reproduce.starting_weights import CHAINS
+from affwildnet.reproduce.table_request import (
+    SIFT_SVR,
+    Request,
+    experiments_of,
+    report_of,
+    scored_with,
+    short,
+    split_of,
+)
+from affwildnet.runs import best, folds
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError, suggestion
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest
-
-# In a command line, where the numbers of a pair of GPUs go.
-TRAIN_GPU, EVAL_GPU = "--gpu=TRAIN", "--gpu=EVAL"
-SIFT_SVR = "baselines/sift_svr"
-_PLAIN = "evaluation.post_process="
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,10 @@ class Step:
 
     Attributes:
       title: such as "train" or "score best_mean".
-      command: the command line.
-      beside: that of the watcher; empty where there is none.
+      command: the command line, for the GPU to train on.
+      beside: that of the watcher, for the GPU to evaluate on; empty where there is none.
       output: a file that is there once the step is done; None where none says so.
+      chosen: the checkpoint that the watcher chooses, which is there too then.
       logs_in: the working directory whose training log says how far it is; None for a step that is short.
     """
 
@@ -41,6 +46,7 @@ class Step:
     command: tuple[str, ...]
     beside: tuple[str, ...] = ()
     output: Path | None = None
+    chosen: Path | None = None
     logs_in: Path | None = None
 
 
@@ -67,44 +73,12 @@ class Job:
     misfit: str = ""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for.
-
-    Attributes:
-      table: to be reproduced.
-      data_dir: folder of the packed corpus; None where it is not known yet, for a listing.
-      workdir: the table's.
-      settings: overridden fields of every row, such as "model.width=0.1".
-      given: weights, and other corpora.
-      only: short names of the experiments to run; empty runs all.
-      patience: checkpoints without a better one after which a row's training ends; None is what the experiment says.
-    """
-
-    table: Table
-    data_dir: Path
-    workdir: Path
-    settings: tuple[str, ...] = ()
-    given: Given = field(default_factory=Given)
-    only: tuple[str, ...] = ()
-    patience: int | None = None
-
-
-def short(experiment: str) -> str:
-    """Return the name of an experiment without its paper."""
-    return experiment.split("/")[-1]
-
-
-def experiments_of(table: Table) -> list[str]:
-    """Return the names of the experiments of a table's rows, each once, in the table's order."""
-    return list(dict.fromkeys(row.experiment for row in (*table.rows, *table.beside) if row.experiment))
-
-
 def plan(request: Request) -> list[Job]:
     """Return the jobs of a table, those that others start from before them.
 
     Raises:
-      UserError: if a name of `only` is not one of the table's, or the corpus fits none of its rows.
+      UserError: if a name of `only` is not one of the table's, a setting has no effect on any row, or the corpus fits
+        none.
     """
     names = experiments_of(request.table)
     shorts = [short(name) for name in names]
@@ -114,17 +88,26 @@ def plan(request: Request) -> list[Job]:
                 f"`rows` must name experiments of {request.table.name}: {', '.join(shorts)}. Received: {name}."
                 f"{suggestion(name, shorts)}"
             )
+    names = [name for name in names if not request.only or short(name) in request.only]
+    _check_settings(request, [EXPERIMENTS[name] for name in names if name != SIFT_SVR])
     jobs: dict[str, Job] = {}
     for name in names:
-        if not request.only or short(name) in request.only:
-            for job in _Planner(request).jobs(name):
-                known = jobs.get(job.name)
-                jobs[job.name] = replace(job, rows=job.rows or known.rows) if known else job
+        for job in _Planner(request).jobs(name):
+            known = jobs.get(job.name)
+            jobs[job.name] = replace(job, rows=job.rows or known.rows) if known else job
     found = list(jobs.values())
     own = [job for job in found if job.rows and job.name != short(SIFT_SVR)]
     if own and all(job.misfit for job in own):
         raise UserError(own[0].misfit)
     return found
+
+
+def _check_settings(request: Request, experiments: Sequence[Experiment]) -> None:
+    """Raise a `UserError` if a setting has no effect on any of the experiments."""
+    kept = [request.settings_of(experiment) for experiment in experiments]
+    for setting in request.settings:
+        if experiments and not any(setting in own for own in kept):
+            override(experiments[0], [setting])  # says why
 
 
 @dataclass(frozen=True)
@@ -137,16 +120,20 @@ class _Planner:
         """Return the job of an experiment, and before it those that it starts from."""
         if name == SIFT_SVR:
             return [self._sift_svr()]
-        experiment = override(EXPERIMENTS[name], list(self.request.settings))
+        experiment = self.request.run_of(name)
         rows = tuple(row.row for row in self.request.table.rows if row.experiment == name)
         if experiment.model.fusion == "decision" and experiment.model.members:
             return self._fused(experiment, rows)
         data_dir, packed, lacking = self._corpus(experiment, rows)
         before, init, more, missing, after = self._start(experiment, short(name))
-        job = self._trained(experiment, short(name), rows, data_dir, [*init, *more], packed)
+        settings = [*self._settings(experiment), *init, *more]
+        job = self._trained(experiment, short(name), rows, data_dir, settings)
         steps = (*before[1], *job.steps)
         misfit = lacking[0] if lacking and packed is None and "--corpus=" not in lacking[0] else ""
         return [*before[0], replace(job, steps=steps, lacking=(*lacking, *missing), after=after, misfit=misfit)]
+
+    def _settings(self, experiment: Experiment) -> list[str]:
+        return self.request.settings_of(EXPERIMENTS[experiment.name])
 
     def _corpus(self, experiment: Experiment, rows: Sequence[str]) -> tuple[Path, Manifest | None, list[str]]:
         """Return the folder of an experiment's corpus, its manifest, and what is wrong with it."""
@@ -177,7 +164,10 @@ class _Planner:
         narrow = experiment.model.width < 1
         keep = [f"training.init_skip={','.join((*training.init_skip, '*normalise*'))}"]
         if named in given.weights:
-            steps, path = self._imported(experiment, name, given.weights[named])
+            file = given.weights[named]
+            if training.pretrained in CHAINS and (missing := starting_weights.missing_checkpoint(file, name)):
+                return ([], []), [], [], [missing], ()
+            steps, path = self._imported(experiment, name, file / f"{name}.keras" if file.is_dir() else file)
             return ([], steps), [f"training.init={path}"], keep, [], ()
         if training.pretrained in CHAINS and named in given.corpora:
             return self._chained(experiment, name, given.corpora[named])
@@ -185,13 +175,13 @@ class _Planner:
             if not training.stages:
                 return ([], []), [], [], [], ()
             path = self.request.workdir / "weights" / f"random-{name}.keras"
-            command = _python("affwildnet.reproduce.random_weights", experiment.name, path, *self.request.settings)
+            command = _python("affwildnet.reproduce.random_weights", experiment.name, path, *self._settings(experiment))
             return ([], [Step("random weights", command, output=path)]), [f"training.init={path}"], keep, [], ()
         other = f" or --corpus={named}=DIR" if training.pretrained in CHAINS else ""
         return ([], []), [], [], [f"weights of {training.pretrained}: --weights={named}=FILE{other}"], ()
 
     def _imported(self, experiment: Experiment, name: str, path: Path) -> tuple[list[Step], Path]:
-        if path.suffix == ".keras" or experiment.training.pretrained in CHAINS:
+        if path.suffix == ".keras":
             return [], path
         source = starting_weights.source_of(experiment, path)
         output = self.request.workdir / "weights" / f"{path.stem}-{name}.keras"
@@ -202,10 +192,12 @@ class _Planner:
         """Return what `_start` does, with the run on the other corpus that this one starts from."""
         first, fields = starting_weights.upstream(experiment)
         own = f"pretrained-{CHAINS[experiment.training.pretrained]}-{short(first.name)}"
-        first = override(first, [*self.request.settings, *fields])
-        packed, lacking = _fits(first, folder)
+        first = EXPERIMENTS[first.name]  # without the settings of the row
+        settings = with_effect(first, [*self.request.settings, *fields])
+        first = override(first, settings)
+        _, lacking = _fits(first, folder)
         before, init, more, missing, _ = self._start(first, own)
-        job = self._trained(first, own, (), folder, [*fields, *init, *more], packed)
+        job = self._trained(first, own, (), folder, [*settings, *init, *more])
         job = replace(job, steps=(*before[1], *job.steps), lacking=(*lacking, *missing))
         checkpoint = best.path_of(Workdir(self.request.workdir / own))
         keep = (
@@ -219,13 +211,15 @@ class _Planner:
         name: str,
         rows: tuple[str, ...],
         data_dir: Path,
-        fields: Sequence[str],
-        packed: Manifest | None,
+        settings: Sequence[str],
     ) -> Job:
-        """Return the job that trains, watches and scores an experiment, fold by fold where its protocol has folds."""
+        """Return the job that trains, watches and scores an experiment, fold by fold where its protocol has folds.
+
+        Args:
+          settings: overridden fields.
+        """
         folder = self.request.workdir / name
         common = [f"--experiment={experiment.name}", f"--data_dir={data_dir}"]
-        settings = [*self.request.settings, *fields]
         steps = []
         if experiment.protocol == "folds":
             file = data_dir / folds.FILE_NAME
@@ -238,7 +232,10 @@ class _Planner:
                 own = folder / f"fold-{number}"
                 steps.append(self._training(f"train fold {number}", [*common, *fold], folder, own, settings))
         else:
-            steps.append(self._training("train", common, folder, folder, settings))
+            stages = experiment.training.stages
+            last = folder / stages[-1].name if stages else folder
+            step = self._training("train", common, folder, folder, settings)
+            steps.append(replace(step, chosen=best.path_of(Workdir(last))))
         scored = [row for row in self.request.table.rows if row.row in rows]
         seen = set()
         for row in scored:
@@ -250,18 +247,16 @@ class _Planner:
 
     def _training(self, title: str, flags: Sequence[str], folder: Path, own: Path, settings: Sequence[str]) -> Step:
         set_ = ["--set", *settings] if settings else []
-        train = _affwildnet("train", *flags, f"--workdir={folder}", TRAIN_GPU, *set_)
+        train = _affwildnet("train", *flags, f"--workdir={folder}", *set_)
         patience = [] if self.request.patience is None else [f"--patience={self.request.patience}"]
-        watch = _affwildnet("evaluate", f"--workdir={own}", "--watch", *patience, EVAL_GPU)
-        return Step(title, train, watch, output=own / "finished.json", logs_in=own)
+        watch = _affwildnet("evaluate", f"--workdir={own}", "--watch", *patience)
+        return Step(title, train, watch, own / "finished.json", best.path_of(Workdir(own)), own)
 
     def _scoring(self, row: Published, experiment: Experiment, folder: Path, path: Path) -> Step:
         flags = [f"--workdir={folder}", f"--split={split_of(row)}", f"--checkpoint={row.checkpoint}"]
         flags += ["--all_folds"] if experiment.protocol == "folds" else []
-        flags += ["--set", *_scored_with(row, experiment)] if _scored_with(row, experiment) else []
-        return Step(
-            f"score {path.stem.removeprefix('report-')}", _affwildnet("evaluate", *flags, EVAL_GPU), output=path
-        )
+        flags += ["--set", *scored_with(row, experiment)] if scored_with(row, experiment) else []
+        return Step(f"score {path.stem.removeprefix('report-')}", _affwildnet("evaluate", *flags), output=path)
 
     def _fused(self, experiment: Experiment, rows: tuple[str, ...]) -> list[Job]:
         """Return the job of a decision fusion, after those of its members (omg2019 eq. 1)."""
@@ -319,45 +314,9 @@ def _fits(experiment: Experiment, folder: Path) -> tuple[Manifest | None, list[s
     return packed, []
 
 
-def split_of(row: Published) -> str:
-    """Return the split that a published row is of."""
-    return "validation" if "validation set" in row.corpus else "test"
-
-
-def report_of(row: Published, experiment: Experiment, workdir: Path) -> Path:
-    """Return the path of the report of a row of a table."""
-    if row.experiment == SIFT_SVR:
-        return workdir / short(SIFT_SVR) / "sift_svr" / "report-test.json"
-    folder = workdir / short(row.experiment)
-    if experiment.training.stages:  # the last one is what is scored
-        folder /= experiment.training.stages[-1].name
-    name = report_names.stem(split_of(row), report_names.label(row.checkpoint, _scored_with(row, experiment)))
-    return folder / f"{name}.json"
-
-
-def _scored_with(row: Published, experiment: Experiment) -> list[str]:
-    """Return the fields of evaluation that a row is scored with other than the experiment's."""
-    without = row.post_processing is False and EXPERIMENTS[experiment.name].evaluation.post_process
-    return [_PLAIN] if without else []
-
-
 def _affwildnet(*arguments: str) -> tuple[str, ...]:
     return _python("affwildnet", *arguments)
 
 
 def _python(module: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *map(str, arguments))
-
-
-def listed(jobs: Iterable[Job]) -> list[str]:
-    """Return the command lines of jobs as a shell takes them, a comment above those of each."""
-    import shlex
-
-    lines = []
-    for job in jobs:
-        lines.append(f"# {job.name}{f' (for {chr(44).join(job.rows)})' if job.rows else ''}")
-        lines += [f"# lacks {each}" for each in job.lacking]
-        for step in job.steps:
-            lines.append(shlex.join(step.command))
-            lines += [f"{shlex.join(step.beside)}   # beside it"] if step.beside else []
-    return lines

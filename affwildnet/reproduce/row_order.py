@@ -1,26 +1,23 @@
 """Whether the paper's order of a table's rows holds here, by a bootstrap that draws the same videos for all rows."""
 
-import csv
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from affwildnet.evaluation.scoring import protocols
-from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
-from affwildnet.experiments.config import EvaluationConfig
-from affwildnet.experiments.overrides import from_json
+from affwildnet.reproduce import row_reports
 from affwildnet.reproduce.row_results import RowResult
-from tfrecords_tools.files.spreadsheet_cells import unquoted
-from tfrecords_tools.records import manifest
-from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.records.schema import DIMENSIONS
 
 # What a row ranks by: the first of these that the table prints for all of them, the larger the better.
 _MEASURES = (("ccc", "mean"), ("pearson", "mean"), ("accuracy", "total"), ("mse", "mean"))
 _SMALLER_IS_BETTER = ("mse",)
 RESAMPLES = 1000
+# By how much scores of the predictions, which have six digits in their file, may differ from those of the report.
+_DIGITS = 1e-4
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,10 @@ def order(results: Sequence[RowResult]) -> Order:
     values = [sign * _own(each, *measure) for each in scored]
     if not np.isfinite(values).all():
         return Order(reason="a score is not defined")
-    draws, over, unit = _draws(scored, *measure)
+    try:
+        draws, over, unit = _draws(scored, *measure)
+    except UserError as error:
+        return Order(reason=str(error).removesuffix("."))
     names = [each.row.row for each in scored]
     pairs, kept = [], np.ones(RESAMPLES, bool)
     for (one, other), (first, second) in zip(
@@ -137,59 +137,26 @@ def _own(result: RowResult, metric: str, name: str) -> float:
 
 
 def _draws(results: Sequence[RowResult], metric: str, name: str) -> tuple[np.ndarray | None, int, str]:
-    """Return (rows, resamples) scores on the same resamples, how much was drawn from, and what it is."""
-    drawn, over, unit = [], 0, "videos"
+    """Return (rows, resamples) scores on the same resamples, how much was drawn from, and what it is.
+
+    Raises:
+      UserError: if the predictions of a row cannot be read, or are not those of its report.
+    """
+    drawn, over, unit, videos = [], 0, "videos", None
     for each in results:
-        evaluation, protocol, config = predictions_of(each)
-        spread = protocols.resampled(evaluation, protocol, config, RESAMPLES)
+        evaluation = row_reports.predictions(each.path, each.report)
+        scored = each.experiment.protocol, each.experiment.evaluation
+        found = protocols.score(evaluation, *scored, resamples=0).scores[metric][name]
+        own = [(video.video, len(video.frames)) for video in evaluation.videos]
+        videos = videos or own
+        if found is None or abs(found - _own(each, metric, name)) > _DIGITS or own != videos:
+            raise UserError(
+                f"{each.path.with_suffix('.csv')}: must hold the predictions of {each.path.name}. Received: others. "
+                "Delete the report to have the row scored again."
+            )
+        spread = protocols.resampled(evaluation, *scored, RESAMPLES)
         over, unit = each.report["interval"]["number"], each.report["interval"]["over"]
         if spread is None:
             return None, over, unit
         drawn.append(spread[metric][name])
     return np.array(drawn), over, unit
-
-
-def predictions_of(result: RowResult) -> tuple[Evaluation, str, EvaluationConfig]:
-    """Return the predictions that a report is of, as its CSV holds them, with its protocol and settings."""
-    report = result.report
-    evaluation = read_predictions(result.path.with_suffix(".csv"), report["split"], subjects(report))
-    steps = (report.get("post_processing") or {}).get("chosen", {})
-    smoothing = steps.get("smoothing", {})
-    radii = tuple(smoothing.get(dimension, 0) for dimension in DIMENSIONS)
-    config = from_json(report["configuration"].get("evaluation", {}), EvaluationConfig)
-    more = {"folds": tuple(report["folds"]), "smoothing": radii}
-    return Evaluation.of(report["split"], evaluation, **more), report["protocol"], config
-
-
-def subjects(report: dict) -> dict[str, str]:
-    """Return the subject of each video of the corpus that a report is of."""
-    packed = manifest.load(Path(report["corpus"]["folder"]))
-    folds = bool(report["folds"])
-    return {entry.video: entry.subject for entry in packed.videos if folds or entry.split == report["split"]}
-
-
-def read_predictions(path: Path, split: str, subject_of: dict[str, str]) -> list[VideoPredictions]:
-    """Return the videos of a report's CSV, in its order."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    classes = "label" in rows[0]
-    found = []
-    for cell, group in itertools.groupby(rows, key=lambda row: row["video"]):
-        video, own = unquoted(cell), list(group)
-        names = EXPRESSIONS if classes else DIMENSIONS
-        predictions = np.array([[row[name] for name in names] for row in own], np.float32)
-        if classes:
-            labels = np.array([_one_hot(row["label"]) for row in own], np.float32)
-        else:
-            cells = [[row[f"{name}_label"] or "nan" for name in DIMENSIONS] for row in own]
-            labels = np.array(cells, np.float32)
-        frames = np.array([row["frame"] for row in own], np.int64)
-        times = np.array([row["time"] for row in own], np.float32)
-        found.append(VideoPredictions(video, subject_of.get(video, video), frames, times, labels, predictions))
-    return found
-
-
-def _one_hot(label: str) -> np.ndarray:
-    if not label:
-        return np.full(len(EXPRESSIONS), np.nan)
-    return np.eye(len(EXPRESSIONS))[EXPRESSIONS.index(label)]

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from affwildnet.experiments import EXPERIMENTS
-from affwildnet.experiments.overrides import override
+from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.published import Published
+from affwildnet.reproduce import row_reports
 from affwildnet.reproduce.job_runs import DONE
-from affwildnet.reproduce.row_jobs import SIFT_SVR, Job, Request, report_of, short
-from affwildnet.runs.json_files import read_json
+from affwildnet.reproduce.row_jobs import Job
+from affwildnet.reproduce.table_request import SIFT_SVR, Request, report_of, short
+from tfrecords_tools.errors import UserError
 
 # What the tables of ijcv2019 call an expression, and the records.
 _NAMES = {"happy": "happiness", "sad": "sadness"}
@@ -35,6 +36,7 @@ class RowResult:
       report: what `report-<split>.json` holds; None without scores.
       path: of the report.
       printed: whether the row stands in the paper's table; the others are of its text.
+      experiment: as it was run; None for a baseline and for other groups.
     """
 
     row: Published
@@ -42,6 +44,7 @@ class RowResult:
     report: dict[str, Any] | None = None
     path: Path | None = None
     printed: bool = True
+    experiment: Experiment | None = None
 
     @property
     def rehearsal(self) -> tuple[str, ...]:
@@ -52,7 +55,7 @@ class RowResult:
     def comparison(self) -> dict[str, list[str]]:
         """What `differs`, what is the `same`, and what is `unknown`, as the report has it."""
         for each in (self.report or {}).get("published", []):
-            if all(each[name] == getattr(self.row, name) for name in ("source", "table", "row")):
+            if all(each.get(name) == getattr(self.row, name) for name in ("source", "table", "row")):
                 return {kind: each[kind] for kind in ("differs", "same", "unknown")}
         return {"differs": [], "same": [], "unknown": []}
 
@@ -62,8 +65,8 @@ class RowResult:
             return Value()
         name = _NAMES.get(name, name)
         if self.row.region:
-            own = next((each for each in self.report["regions"] if each["region"] == self.row.region), None)
-            return Value(own[metric].get(name)) if own else Value()
+            own = next((each for each in self.report.get("regions", []) if each.get("region") == self.row.region), None)
+            return Value(own.get(metric, {}).get(name)) if own else Value()
         score = self.report.get(metric, {}).get(name)
         ends = self.report.get("intervals", {}).get(metric, {}).get(name)
         return Value(score, *ends) if ends else Value(score)
@@ -117,12 +120,14 @@ def _result(row: Published, request: Request, states: dict[str, str], printed: b
     if not row.experiment:
         return RowResult(row, printed=printed)
     state = states.get(short(row.experiment), "not asked for")
-    if row.experiment == SIFT_SVR:
-        path = report_of(row, None, request.workdir)
-    else:
-        experiment = override(EXPERIMENTS[row.experiment], list(request.settings))
-        path = report_of(row, experiment, request.workdir)
+    sift = row.experiment == SIFT_SVR
+    experiment = None if sift else request.run_of(row.experiment)
+    path = report_of(row, experiment, request.workdir)
     if state != DONE:
         return RowResult(row, state, printed=printed)
-    report = read_json(path)
-    return RowResult(row, state if report else f"its report, {path}, is missing", report, path, printed)
+    try:
+        report = row_reports.load(path)
+    except UserError as error:
+        return RowResult(row, str(error), printed=printed)
+    state = state if report else f"its report, {path}, is missing"
+    return RowResult(row, state, report, path, printed, experiment)

@@ -7,38 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from affwildnet.reproduce import progress_lines
-from affwildnet.reproduce.job_runs import DONE, FAILED, RUNNING, JobRun, Pair
+from affwildnet.reproduce.gpu_pairs import Pair
+from affwildnet.reproduce.job_runs import DONE, FAILED, RUNNING, JobRun
 from affwildnet.reproduce.progress_lines import Progress
 from affwildnet.reproduce.row_jobs import Job
-from tfrecords_tools.errors import UserError
 
 POLL_SECONDS = 0.5
 LACKS, BLOCKED = "lacks", "not run"
-
-
-def parse_pairs(text: str) -> list[Pair]:
-    """Return the pairs of GPUs of a text like "0:1,2:3"; "" is the CPU alone.
-
-    Raises:
-      UserError: for a text of another form, or a GPU that comes twice. The CPU, -1, may.
-    """
-    if not text:
-        return [Pair()]
-    pairs, seen = [], set()
-    for part in text.split(","):
-        numbers = part.split(":")
-        try:
-            train, evaluate = (int(number) for number in numbers)
-        except ValueError:
-            raise UserError(f"`pairs` must be like 0:1,2:3, TRAIN:EVAL with commas between. Received: {text}") from None
-        for number in (train, evaluate):
-            if number < -1:
-                raise UserError(f"`pairs` must name GPUs from 0 on, or -1 for the CPU. Received: {number} in {text}")
-            if number >= 0 and number in seen:
-                raise UserError(f"`pairs` must name each GPU once. Received: {number} twice in {text}")
-            seen.add(number)
-        pairs.append(Pair(train, evaluate))
-    return pairs
 
 
 def run(

@@ -99,6 +99,19 @@ def source_of(experiment: Experiment, path: Path) -> str:
     return source
 
 
+def missing_checkpoint(path: Path, name: str) -> str:
+    """Return what is wrong with the weights of a run on another corpus: a `.keras` file, or a folder of one a network.
+
+    Args:
+      path: as it was given.
+      name: of the network's job, and of its file in such a folder.
+    """
+    file = path / f"{name}.keras" if path.is_dir() else path
+    if file.suffix != ".keras":
+        return f"weights that are a .keras file, not {file}"
+    return "" if file.is_file() else f"its weights: {file} is not there"
+
+
 def upstream(experiment: Experiment) -> tuple[Experiment, list[str]]:
     """Return whose run on the other corpus a row starts from, and the fields that make it one of that corpus.
 

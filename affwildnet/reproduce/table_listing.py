@@ -1,14 +1,15 @@
 """Every table of the papers: its rows, what they need, what they cost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from affwildnet.evaluation.reporting.published_corpora import dataset_of
 from affwildnet.experiments import EXPERIMENTS, PAPERS, costs
+from affwildnet.experiments.config import Experiment
+from affwildnet.experiments.overrides import override
 from affwildnet.experiments.published import Table
 from affwildnet.experiments.tables import TABLES
 from affwildnet.reproduce import starting_weights
-from affwildnet.reproduce.row_jobs import SIFT_SVR, experiments_of, short
 from affwildnet.reproduce.starting_weights import CHAINS
+from affwildnet.reproduce.table_request import SIFT_SVR, experiments_of, short
 
 
 def listing() -> str:
@@ -25,7 +26,8 @@ def _described(table: Table) -> Iterator[str]:
     names = experiments_of(table)
     others = sum(not row.experiment for row in table.rows)
     yield f"{table.name}: {table.title}"
-    yield f"  {len(table.rows)} rows, {len(names)} to run{f', {others} of other groups' if others else ''}"
+    beside = f", {len(table.beside)} of the text" if table.beside else ""
+    yield f"  {len(table.rows)} rows{beside}, {len(names)} to run{f', {others} of other groups' if others else ''}"
     yield f"  corpus: {'; '.join(_corpora(table))}"
     if needs := _needs(names):
         yield f"  needs: {', '.join(needs)}"
@@ -41,22 +43,28 @@ def _described(table: Table) -> Iterator[str]:
 def _corpora(table: Table) -> list[str]:
     found = {}
     for row in table.rows:
-        if row.experiment and (dataset := dataset_of(row.corpus)):
-            found[f"{row.corpus} (layout {dataset.layout})"] = None
+        if row.experiment:
+            found[f"{row.corpus} (layout {EXPERIMENTS[row.experiment].data.layout})"] = None
     return list(found)
 
 
-def _needs(names: list[str]) -> list[str]:
+def _needs(names: Sequence[str]) -> list[str]:
     """Return the flags of what the rows of some experiments start from, each once."""
-    found = {}
-    for name in names:
-        if name == SIFT_SVR or not EXPERIMENTS[name].training.pretrained:
-            continue
-        experiment = EXPERIMENTS[name]
-        named = starting_weights.name_of(experiment)
+    found: dict[str, None] = {}
+    for experiment in (EXPERIMENTS[name] for name in names if name != SIFT_SVR):
+        if experiment.training.pretrained and experiment.training.pretrained not in CHAINS:
+            found[_weights(experiment)] = None
+    # By the corpus that networks are pre-trained on: what they start from there.
+    before: dict[str, dict[str, None]] = {}
+    for experiment in (EXPERIMENTS[name] for name in names if name != SIFT_SVR):
         if experiment.training.pretrained in CHAINS:
-            first, _ = starting_weights.upstream(experiment)
-            found[f"--corpus={named}=DIR (pre-training of {short(first.name)}) or --weights={named}=FILE"] = None
-        else:
-            found[f"--weights={named}=FILE"] = None
+            first, fields = starting_weights.upstream(experiment)
+            own = before.setdefault(starting_weights.name_of(experiment), {})
+            own[_weights(override(first, fields))] = None
+    for corpus, flags in before.items():
+        found[f"--corpus={corpus}=DIR to pre-train on (with {', '.join(flags)}) or --weights={corpus}=FILE"] = None
     return list(found)
+
+
+def _weights(experiment: Experiment) -> str:
+    return f"--weights={starting_weights.name_of(experiment)}=FILE"

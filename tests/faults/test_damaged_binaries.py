@@ -9,9 +9,11 @@ import pytest
 
 from tests.faults import scene
 from tests.faults.commands import LONG
-from tests.faults.mutations import OK, REFUSED, WRONG, mutated
+from tests.faults.mutations import OK, REFUSED, WRONG, assert_harmless, mutated
 from tests.helpers.annotated_clips import write_clip
 from tests.helpers.layout_trees import lay
+from tests.helpers.thesis_records import record, write
+from tfrecords_tools.layouts import thesis_records
 
 VIDEOS = 250 if LONG else 12
 CHECKPOINTS = 24 if LONG else 6
@@ -69,3 +71,28 @@ def test_damaged_checkpoints_are_not_gone_on_from(commands, tmp_path):
         assert same, f"case {case}: other weights from a damaged {name}"
         shutil.rmtree(workdir)
     print("checkpoints:", dict(counted))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True], ids=["one record", "the file"])
+def test_damaged_records_of_the_thesis(whole, tmp_path):
+    """Damaged in the file, whose checksums then do not fit, and inside a record, whose checksum does."""
+    path, file = tmp_path / "damaged", tmp_path / "raw" / "v.tfrecords"
+    write(file, [record(number, "v") for number in (3, 4)])
+    (video,), _ = thesis_records.find_videos(file.parent)
+    path.write_bytes(file.read_bytes() if whole else record(5, "v"))
+
+    def read():
+        if whole:
+            file.write_bytes(path.read_bytes())
+        else:
+            write(file, [record(3, "v"), path.read_bytes()])
+        return video.read_labels(), [(frame.number, frame.image) for frame in video.frames()]
+
+    def is_right(found):
+        labels, frames = found
+        values = labels.values[np.isfinite(labels.values)]
+        numbers = [number for number, _ in frames]
+        return (abs(values) <= 1).all() and numbers == sorted(set(numbers)) and len(labels.values) == numbers[-1]
+
+    assert_harmless(path, read, is_right, cases=60)

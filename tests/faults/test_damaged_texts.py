@@ -14,7 +14,9 @@ from tests.faults import scene
 from tests.faults.mutations import assert_harmless
 from tests.helpers.layout_trees import lay, numbered_images
 from tfrecords_tools import layouts
+from tfrecords_tools.files.tables import LONGEST
 from tfrecords_tools.layouts.labels import Labels
+from tfrecords_tools.layouts.video_notes import SIDES
 from tfrecords_tools.records import manifest
 from tfrecords_tools.study import agreement, partition_file
 
@@ -92,8 +94,9 @@ DATASETS = {
             "annotations/r/arousal/a.txt": TIMES,
             "annotations/r/valence/a.json": json.dumps({"clock": "media", "input": "mouse"}),
             "annotations/r/arousal/a.json": json.dumps({"clock": "media", "input": "mouse"}),
+            "videos.csv": "video,subject,gender,which,start,end\na,anna,female,left,0.5,12\n",
         },
-        ("annotations/r/valence/a.txt", "annotations/r/valence/a.json"),
+        ("annotations/r/valence/a.txt", "annotations/r/valence/a.json", "videos.csv"),
     ),
 }
 FILES = [(layout, name) for layout, (_, names) in DATASETS.items() for name in names]
@@ -109,6 +112,8 @@ def test_damaged_annotations(layout, name, tmp_path):
         videos, _ = layouts.LAYOUTS[layout].find_videos(tmp_path)
         found = []
         for video in videos:
+            assert all(time is None or 0 <= time <= LONGEST for time in (video.start, video.end))
+            assert video.which in SIDES
             found.append(video.read_labels())
             if video.read_faces is not None:
                 found.append(video.read_faces())

@@ -10,9 +10,11 @@ from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import DataConfig
 from affwildnet.experiments.overrides import override
 from affwildnet.experiments.tables import TABLES, get_table
-from affwildnet.reproduce import row_jobs, starting_weights
-from affwildnet.reproduce.row_jobs import EVAL_GPU, SIFT_SVR, TRAIN_GPU, Request, plan, short
+from affwildnet.reproduce import starting_weights, table_request
+from affwildnet.reproduce.row_jobs import plan
 from affwildnet.reproduce.starting_weights import CHAINS, Given
+from affwildnet.reproduce.table_listing import listing
+from affwildnet.reproduce.table_request import SIFT_SVR, Request, short
 from tests.helpers.corpora import make_corpus
 from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.errors import UserError
@@ -50,12 +52,12 @@ def packed(tmp_path_factory):
 def request(name, packed, tmp_path, **more):
     """Everything that a table needs: its corpora, and a file for all that its networks start from."""
     table = get_table(name)
-    experiments = [EXPERIMENTS[each] for each in row_jobs.experiments_of(table) if each != SIFT_SVR]
+    experiments = [EXPERIMENTS[each] for each in table_request.experiments_of(table) if each != SIFT_SVR]
     # That of one annotator fits all rows.
     data = max((each.data for each in experiments), key=lambda each: bool(each.labels))
     size = experiments[0].model.image_size
     main = packed(data, size)
-    corpora = {each.data.layout: packed(each.data, size) for each in experiments}
+    corpora = {manifest.dataset_of(each.data.layout): packed(each.data, size) for each in experiments}
     for layout in CHAINS.values():
         corpora[layout] = packed(replace(data, layout=layout, labels=""), size)
     weights = {}
@@ -75,7 +77,7 @@ def test_every_row_of_every_table_is_run_by_commands_that_are_taken(name, packed
             job = jobs[short(row.experiment)]
             assert row.row in job.rows
             experiment = EXPERIMENTS.get(row.experiment)
-            assert row_jobs.report_of(row, experiment, asked.workdir) in [step.output for step in job.steps]
+            assert table_request.report_of(row, experiment, asked.workdir) in [step.output for step in job.steps]
     for job in jobs.values():
         assert job.lacking == ()
         assert set(job.after) <= jobs.keys()
@@ -83,7 +85,6 @@ def test_every_row_of_every_table_is_run_by_commands_that_are_taken(name, packed
             for line in filter(None, (step.command, step.beside)):
                 module, command, *arguments = line[2:]
                 assert module == "affwildnet"
-                arguments = ["--gpu=0" if part in (TRAIN_GPU, EVAL_GPU) else part for part in arguments]
                 if command == "partition":
                     assert Path(arguments[0]) in {asked.data_dir, *asked.given.corpora.values()}
                     continue
@@ -185,6 +186,53 @@ def test_a_narrow_network_needs_no_weights_but_a_file_where_its_stages_start_fro
         assert started_from(job) == [str(job.steps[0].output)]
 
 
+def test_a_setting_is_of_the_rows_that_it_has_an_effect_on(packed, tmp_path):
+    given = ("model.width=0.1", "model.recurrent_units=64,64")
+    asked = request("ijcv2019/9", packed, tmp_path, settings=given)
+    for job in plan(asked):
+        for step in job.steps:
+            if step.logs_in:
+                recurrent = job.experiment.model.recurrent != "none"
+                assert ("model.recurrent_units=64,64" in step.command) == recurrent
+    with pytest.raises(UserError, match=r"`model\.recurrent_units` would have no effect: the network is not recurrent"):
+        plan(replace(asked, only=("vggface",)))
+    # Those of omg2019 are pre-trained by frames, where sequences have none.
+    asked = request("omg2019/8", packed, tmp_path, settings=("evaluation.sequence=40",))
+    jobs = {job.name: job for job in plan(asked)}
+    lines = {name: next(step.command for step in job.steps if step.logs_in) for name, job in jobs.items()}
+    assert "evaluation.sequence=40" in lines["cnn_3rnn"]
+    assert "evaluation.sequence=40" not in lines["pretrained-aff_wild2-cnn_3rnn"]
+    # A stage that some rows have.
+    asked = request("thesis2018/6.4", packed, tmp_path, settings=("stages.c2.steps=9",))
+    taken = {job.name for job in plan(asked) if any("stages.c2.steps=9" in step.command for step in job.steps)}
+    assert taken == {job.name for job in plan(asked) if job.name.endswith(("c2", "c3"))}
+    with pytest.raises(UserError, match=r"Received: stages\.c9\.steps"):
+        plan(replace(asked, settings=("stages.c9.steps=9",)))
+
+
+def test_checkpoints_of_another_corpus_are_a_file_or_a_folder_with_one_for_each_network(packed, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "cnn_3rnn.keras").touch()
+    jobs = {job.name: job for job in plan(request("omg2019/8", packed, tmp_path, given=Given({"aff_wild2": folder})))}
+    assert started_from(jobs["cnn_3rnn"]) == [str(folder / "cnn_3rnn.keras")]
+    assert jobs["model_fusion_rnn"].lacking == (f"its weights: {folder / 'model_fusion_rnn.keras'} is not there",)
+    (tmp_path / "x.h5").touch()
+    jobs = plan(request("omg2019/8", packed, tmp_path, given=Given({"aff_wild2": tmp_path / "x.h5"})))
+    assert jobs[0].lacking == (f"weights that are a .keras file, not {tmp_path / 'x.h5'}",)
+
+
+def test_the_list_says_what_each_table_needs_once():
+    listed = listing()
+    assert listed.count("--corpus=aff_wild2=DIR to pre-train on") == 6
+    assert (
+        "needs: --weights=imagenet_resnet50=FILE, --corpus=aff_wild=DIR to pre-train on (with --weights=vgg_face=FILE)"
+        in listed
+    )
+    assert "RECOLA, test set (layout recola_46)" in listed
+    assert all(f"\n{name}: " in listed for name in TABLES)
+
+
 def test_scratch_starts_from_nothing(packed, tmp_path):
     jobs = {job.name: job for job in plan(request("omg2019/4", packed, tmp_path))}
     assert started_from(jobs["cnn_1rnn_scratch"]) == []
@@ -239,7 +287,7 @@ def test_a_file_that_no_source_reads_is_one_line(tmp_path):
 def test_every_network_of_a_table_starts_from_something_that_has_a_name():
     known = starting_weights.names()
     for table in TABLES.values():
-        for name in row_jobs.experiments_of(table):
+        for name in table_request.experiments_of(table):
             if name != SIFT_SVR and EXPERIMENTS[name].training.pretrained:
                 assert starting_weights.name_of(EXPERIMENTS[name]) in known
     assert corpus_commands.COMMANDS  # `partition` among them

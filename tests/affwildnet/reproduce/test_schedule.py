@@ -6,15 +6,16 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from affwildnet.experiments.config import Experiment
 from affwildnet.reproduce import job_runs, schedule
-from affwildnet.reproduce.job_runs import DONE, DoneSteps, Pair, check_folder
-from affwildnet.reproduce.row_jobs import EVAL_GPU, TRAIN_GPU, Job, Step
-from affwildnet.reproduce.schedule import parse_pairs
+from affwildnet.reproduce.gpu_pairs import Pair
+from affwildnet.reproduce.job_runs import DONE, DoneSteps, check_folder
+from affwildnet.reproduce.row_jobs import Job, Step
 from affwildnet.runs.json_files import write_json
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
@@ -32,6 +33,8 @@ def program(code, *arguments):
 CPU = (Pair(),)
 # Notes its arguments in a file, one line a call.
 NOTE = "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '\\n')"
+# Notes which GPUs it sees.
+GPUS = "import os, sys; open(sys.argv[1], 'a').write(os.environ['CUDA_VISIBLE_DEVICES'] + '\\n')"
 
 
 def job(name, *steps, **more):
@@ -39,9 +42,9 @@ def job(name, *steps, **more):
 
 
 def noting(folder, title, output=None):
-    """A step that notes that it ran, and which GPU it was given."""
+    """A step that notes that it ran, and which GPU it sees."""
     path = folder / f"{title}.txt"
-    return Step(title, program(NOTE, path, TRAIN_GPU), output=output or path)
+    return Step(title, program(GPUS, path), output=output or path)
 
 
 def ran(folder, title):
@@ -55,15 +58,29 @@ def run(jobs, folder, pairs=CPU, finished=lambda states: None):
 
 def test_steps_run_in_order_on_the_pair_s_gpus_and_are_not_run_again(tmp_path):
     def steps():
-        beside = program(NOTE, tmp_path / "watch.txt", EVAL_GPU)
+        beside = program(GPUS, tmp_path / "watch.txt")
         return [replace(noting(tmp_path, "train"), beside=beside), noting(tmp_path, "score")]
 
     assert run([job("a", *steps())], tmp_path, [Pair(2, 3)]) == {"a": DONE}
-    assert ran(tmp_path, "train") == ["--gpu=2"]
-    assert ran(tmp_path, "watch") == ["--gpu=3"]
+    assert ran(tmp_path, "train") == ran(tmp_path, "score") == ["2"]
+    assert ran(tmp_path, "watch") == ["3"]
     # On other GPUs it is still the same run.
     assert run([job("a", *steps())], tmp_path, [Pair(0, 1)]) == {"a": DONE}
-    assert ran(tmp_path, "train") == ["--gpu=2"]
+    assert ran(tmp_path, "train") == ["2"]
+
+
+def test_without_gpus_each_process_sees_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert run([job("a", noting(tmp_path, "train"))], tmp_path) == {"a": DONE}
+    assert ran(tmp_path, "train") == ["-1"]
+
+
+def test_gpus_are_numbered_among_those_that_the_command_sees(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-6f")
+    step = replace(noting(tmp_path, "train"), beside=program(GPUS, tmp_path / "watch.txt"))
+    assert run([job("a", step)], tmp_path, [Pair(0, 1)]) == {"a": DONE}
+    assert ran(tmp_path, "train") == ["4"]
+    assert ran(tmp_path, "watch") == ["GPU-6f"]
 
 
 def test_a_step_that_has_changed_is_run_again_with_all_after_it(tmp_path):
@@ -89,6 +106,13 @@ def test_a_failed_row_does_not_stop_the_others_and_says_why(tmp_path):
     assert states["c"] == "not run: it starts from a, which failed"
     assert ran(tmp_path, "c") == []
     assert len(seen) == 2
+
+
+def test_a_watcher_that_chooses_no_checkpoint_fails_with_what_it_skipped(tmp_path):
+    beside = program("print('skipped: a.keras: no CCC')")
+    step = replace(noting(tmp_path, "train"), beside=beside, chosen=tmp_path / "best_mean.keras")
+    state = run([job("a", step)], tmp_path)["a"]
+    assert state == f"failed: train ended well, but did not write {tmp_path}/best_mean.keras: a.keras: no CCC"
 
 
 def test_a_trainer_that_fails_ends_its_watcher(tmp_path):
@@ -124,7 +148,29 @@ def test_what_lacks_something_is_not_run_nor_what_starts_from_it(tmp_path):
     assert states["c"] == DONE
 
 
-def test_as_many_run_at_once_as_there_are_pairs(tmp_path):
+# Notes when it began and ended, in seconds, and which GPU it saw.
+BEGUN = (
+    "import os, sys, time\nbegan = time.monotonic()\ntime.sleep(0.2)\nopen(sys.argv[1], 'a').write("
+    "f\"{os.environ['CUDA_VISIBLE_DEVICES']} {began} {time.monotonic()}\\n\")"
+)
+
+
+@pytest.mark.parametrize(("number", "pairs"), [(5, 2), (2, 3), (3, 1)])
+def test_as_many_run_at_once_as_there_are_pairs_each_on_one_of_its_own(number, pairs, tmp_path):
+    times = tmp_path / "times.txt"
+    jobs = [job(str(index), Step("train", program(BEGUN, times))) for index in range(number)]
+    assert set(run(jobs, tmp_path, [Pair(2 * index, -1) for index in range(pairs)]).values()) == {DONE}
+    spans = [(gpu, float(began), float(ended)) for gpu, began, ended in map(str.split, times.read_text().splitlines())]
+    assert len(spans) == number
+    at_once = [sum(began <= now < ended for _, began, ended in spans) for _, now, _ in spans]
+    assert max(at_once) <= min(number, pairs)
+    for gpu in {gpu for gpu, _, _ in spans}:
+        own = sorted((began, ended) for each, began, ended in spans if each == gpu)
+        assert all(ended <= began for (_, ended), (began, _) in pairwise(own))
+    assert len({gpu for gpu, _, _ in spans}) == min(number, pairs)
+
+
+def test_two_pairs_run_two_rows_at_the_same_time(tmp_path):
     # Each waits until the other one is there.
     meets = (
         "import pathlib, sys, time\nown, other = map(pathlib.Path, sys.argv[1:])\nown.touch()\n"
@@ -156,7 +202,7 @@ def test_a_note_of_what_is_done_that_cannot_be_read_is_one_line(tmp_path):
 def test_the_processes_of_a_killed_command_die_with_it(tmp_path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom affwildnet.reproduce import schedule\n"
-        "from affwildnet.reproduce.job_runs import Pair\nfrom affwildnet.reproduce.row_jobs import Job, Step\n"
+        "from affwildnet.reproduce.gpu_pairs import Pair\nfrom affwildnet.reproduce.row_jobs import Job, Step\n"
         "from affwildnet.experiments.config import Experiment\n"
         "wait = (sys.executable, '-c', 'import os, sys, time; open(sys.argv[1], \"w\").write(str(os.getpid())); "
         "time.sleep(60)', sys.argv[1])\n"
@@ -189,29 +235,6 @@ def test_the_folder_of_another_experiment_is_refused(tmp_path):
     write_json(tmp_path / "a" / "experiment.json", {"experiment": {"name": "tests/other"}})
     with pytest.raises(UserError, match=r"must hold tests/a\. Received: a run of tests/other"):
         check_folder(job("a"), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "pairs"),
-    [("", [Pair()]), ("0:1", [Pair(0, 1)]), ("0:1,2:3", [Pair(0, 1), Pair(2, 3)]), ("0:-1,1:-1", [Pair(0), Pair(1)])],
-)
-def test_pairs(text, pairs):
-    assert parse_pairs(text) == pairs
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("0:0", "must name each GPU once. Received: 0 twice"),
-        ("0:1,1:2", "must name each GPU once. Received: 1 twice"),
-        ("0", "must be like 0:1,2:3"),
-        ("a:b", "must be like 0:1,2:3"),
-        ("0:-2", "must name GPUs from 0 on"),
-    ],
-)
-def test_pairs_that_are_none_are_one_line(text, message):
-    with pytest.raises(UserError, match=message):
-        parse_pairs(text)
 
 
 def test_the_last_line_of_a_log_is_its_error(tmp_path):

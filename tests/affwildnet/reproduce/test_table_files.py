@@ -8,66 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affwildnet.data import Corpus
-from affwildnet.evaluation.reporting import plots, report_files
-from affwildnet.evaluation.reporting.assembly import Source, assemble
-from affwildnet.evaluation.scoring import intervals, protocols
-from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
-from affwildnet.experiments import EXPERIMENTS
-from affwildnet.experiments.overrides import override
+from affwildnet.evaluation.scoring import intervals
 from affwildnet.experiments.tables import get_table
 from affwildnet.reproduce import paper_figures, row_order, row_results, table_files
 from affwildnet.reproduce.job_runs import DONE
-from affwildnet.reproduce.row_jobs import Request
-from tests.helpers.corpora import label_of, make_corpus
+from affwildnet.reproduce.wanted_figures import Figures
 from tests.helpers.evaluations import by_definition
+from tests.helpers.scored_table import NOISE, SETTINGS, VIDEOS, drawn, gathered
 from tfrecords_tools.errors import UserError
-
-VIDEOS, FRAMES = 9, 12
-# How far each network is off, by name: the table's order is AffWildNet, VGG-Face, VGG-16.
-NOISE = {"affwildnet_vggface": 0.05, "vggface": 0.4, "vgg16": 0.35}
-SETTINGS = ("model.width=0.5", "training.steps=7")
 
 
 @pytest.fixture(scope="module")
 def predictions():
     """Labels and predictions of each network, (videos, frames, 2)."""
-    rng = np.random.default_rng(0)
-    labels = np.array([[label_of(video, frame + 1) for frame in range(FRAMES)] for video in range(VIDEOS)])
-    own = {name: labels + noise * rng.standard_normal(labels.shape) for name, noise in NOISE.items()}
-    return labels.astype(np.float32), {name: values.astype(np.float32) for name, values in own.items()}
+    return drawn()
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, predictions):
     """Table 9 of ijcv2019, with three of its rows scored on a corpus of nine videos."""
-    root = tmp_path_factory.mktemp("table")
-    make_corpus(root / "corpus", [{"frames": FRAMES, "split": "test"} for _ in range(VIDEOS)])
-    corpus = Corpus.open(root / "corpus", "test")
-    labels, own = predictions
-    request = Request(get_table("ijcv2019/9"), root / "corpus", root / "run", SETTINGS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "draw", lambda *_: {})
-        for name, values in own.items():
-            experiment = override(EXPERIMENTS[f"ijcv2019/{name}"], list(SETTINGS))
-            videos = [
-                VideoPredictions(
-                    f"v{index}", f"v{index}", np.arange(1, FRAMES + 1), np.arange(FRAMES) / 30, labels[index], each
-                )
-                for index, each in enumerate(values)
-            ]
-            evaluation = Evaluation.of("test", videos)
-            scored = protocols.score(evaluation, "frames", experiment.evaluation, 200)
-            folder = request.workdir / name
-            folder.mkdir(parents=True)
-            report = assemble(Source(experiment, corpus, folder / "best.keras", 7), evaluation, scored)
-            report_files.write(report, evaluation, corpus, folder)
-    states = {
-        **dict.fromkeys(NOISE, DONE),
-        "resnet50": "lacks: weights of ImageNet",
-        "vggface_lstm": "failed: train: x",
-    }
-    return row_results.gather(request, (), states)
+    return gathered(tmp_path_factory.mktemp("table"), *predictions)
 
 
 def test_each_row_has_the_scores_of_its_report(results, predictions):
@@ -202,12 +162,20 @@ def test_other_groups_rows_stand_in_the_table_without_a_score(results):
 
 @pytest.mark.slow
 def test_figures_are_of_a_chosen_video_and_its_frames(results):
-    found = paper_figures.draw(results, "v3", (2, 9))
+    wanted = Figures("v3", (2, 9))
+    wanted.check(results.request)
+    found = paper_figures.draw(results, wanted)
     captions = [caption for caption, _ in found]
     assert "AffWildNet (rehearsal): predictions and labels of v3, frames 2 to 9" in captions
     assert len(found) == 2 * len(NOISE)
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for _, path in found)
-    with pytest.raises(UserError, match=r"must be a video of the split test\. Received: w3\."):
-        paper_figures.draw(results, "w3")
-    with pytest.raises(UserError, match=r"must hold frames of v3, 1 to 12\. Received: 20 to 30"):
-        paper_figures.draw(results, "v3", (20, 30))
+
+
+def test_figures_of_a_video_or_frames_that_are_not_there_are_refused_before_anything_is_run(results):
+    for figures, message in (
+        (Figures("w3"), r"must be a video of the split test\. Received: w3\."),
+        (Figures("v3", (20, 30)), r"must hold frames of v3, 1 to 12\. Received: 20 to 30"),
+        (Figures("", (13, 30)), r"must hold frames of v\d, 1 to 12\. Received: 13 to 30"),
+    ):
+        with pytest.raises(UserError, match=message):
+            figures.check(results.request)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.helpers.layout_trees import assert_codes, labels_of, lay
+from tests.helpers.thesis_records import crop, record, write
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
@@ -12,33 +12,6 @@ from tfrecords_tools.layouts.labels import match
 from tfrecords_tools.layouts.thesis_records import find_videos
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.records.reader import read_records
-
-
-def crop(number):
-    """A crop of one brightness in all pixels but the first rows, whose red, green and blue differ."""
-    pixels = np.full((96, 96, 3), number, np.float32)
-    pixels[:8] = 250, 120, 10
-    return pixels
-
-
-def record(number, video="52-30-p1", pixels=None, valence=None, arousal=None, name=None, without=()):
-    features = {
-        "frameNo": tf.train.Feature(bytes_list=tf.train.BytesList(value=[(name or f"{video}/{number:05d}").encode()])),
-        "frame": tf.train.Feature(
-            bytes_list=tf.train.BytesList(value=[(crop(number) if pixels is None else pixels).tobytes()])
-        ),
-        "valence": tf.train.Feature(int64_list=tf.train.Int64List(value=[number if valence is None else valence])),
-        "arousal": tf.train.Feature(int64_list=tf.train.Int64List(value=[-number if arousal is None else arousal])),
-    }
-    kept = {key: feature for key, feature in features.items() if key not in without}
-    return tf.train.Example(features=tf.train.Features(feature=kept)).SerializeToString()
-
-
-def write(path, records):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for each in records:
-            writer.write(each)
 
 
 def test_frames_labels_and_splits_are_those_of_the_records(tmp_path):
