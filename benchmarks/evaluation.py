@@ -24,6 +24,7 @@ from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.experiments.networks import NETWORKS
 from benchmarks.results import show
+from tfrecords_tools.files import folder_at
 
 
 def scoring(model: keras.Model, corpus: Corpus, config: EvaluationConfig) -> Callable[[], np.ndarray]:
@@ -57,7 +58,7 @@ def _seconds(run: Callable) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--data_dir", type=folder_at, required=True)
     parser.add_argument("--split", default="validation")
     parser.add_argument("--network", choices=NETWORKS, default="affwildnet_vggface")
     parser.add_argument("--width", type=float, default=1.0)

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results import show
+from tfrecords_tools.files import folder_at
 
 NETWORKS = ("affwildnet_vggface", "cnn_m")
 
@@ -145,7 +146,7 @@ def measure(network: str, precision: str, frames: int, rounds: int, folder: Path
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", type=Path)
+    parser.add_argument("--data_dir", type=folder_at)
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--precisions", nargs="+", default=("float32", "bfloat16"))
     parser.add_argument("--frames", type=int, default=80)

@@ -22,6 +22,7 @@ import tensorflow as tf
 from affwildnet.data import Corpus, training_batches
 from affwildnet.experiments.config import TrainingConfig
 from benchmarks.results import show
+from tfrecords_tools.files import folder_at
 from tfrecords_tools.records.reader import read_records
 
 WINDOW, BATCH = 80, 2
@@ -109,7 +110,7 @@ def _decode_with_tensorflow(window: list[bytes]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--data_dir", type=folder_at, required=True)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each measurement")
     parser.add_argument("--rounds", type=int, default=3)

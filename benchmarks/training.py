@@ -23,6 +23,7 @@ from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from affwildnet.training.step import make_optimizer
 from benchmarks.results import show
+from tfrecords_tools.files import folder_at
 
 
 def bare_seconds(experiment, corpus: Corpus, steps: int) -> float:
@@ -68,7 +69,7 @@ def loop_seconds(experiment, data_dir: Path, steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--data_dir", type=folder_at, required=True)
     parser.add_argument("--experiment", default="sample/affwildnet")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--steps", type=int, default=20)

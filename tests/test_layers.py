@@ -21,6 +21,7 @@ LAYERS = (
         "tfrecords_tools.loopback",
         "tfrecords_tools.quiet",
         "tfrecords_tools.version",
+        "tfrecords_tools.worker_processes",
     ),
     ("tfrecords_tools.video",),
     ("tfrecords_tools.faces", "tfrecords_tools.records"),

@@ -109,6 +109,10 @@ def test_lists_come_at_once(command):
         (["-m", "tfrecords_tools", "pack", "--runner=x"], "`--runner` must be one of beam, local."),
         (["-m", "tfrecords_tools", "partition", "x", "--output=y"], "One of `--fractions`, `--folds` must be given."),
         (["-m", "tfrecords_tools", "verify"], "`CORPUS` must be given."),
+        (
+            ["-m", "tfrecords_tools", "pack", "--layout=omg", "--source=x", "--output=gs://bucket/corpus"],
+            "`--output` must be on this computer, where files can be locked and renamed. Received: gs://bucket/corpus.",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

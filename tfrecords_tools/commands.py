@@ -16,9 +16,11 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tfrecords_tools.errors import UserError, exit_status, suggestion
+from tfrecords_tools.files import folder_at, is_remote
 from tfrecords_tools.version import VERSION
 
 PACKAGES = ("tfrecords_tools", "affwildnet")
@@ -59,6 +61,7 @@ def run(
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with the nearest flag where one is unknown, and that knows `--version`.
 
+    A value of the type `Path` is on this computer, one of the type `corpus` may be in a bucket too.
     Flags are not abbreviated. Words that are no flag's value are an error, but with `extra` they extend the list of
     that name, if they are like name=value.
     """
@@ -68,6 +71,7 @@ class Parser(argparse.ArgumentParser):
         settings.setdefault("allow_abbrev", False)
         super().__init__(*args, **settings)
         self._extra = extra
+        self.register("type", Path, _local)
         self.set_defaults(parser=self)
         self.add_argument(
             "--version", action="version", version=f"affwildnet {VERSION}", help="show the version and exit"
@@ -194,6 +198,23 @@ def positive(text: str) -> float:
     if number <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
     return number
+
+
+def corpus(text: str) -> Path:
+    """Return the folder of a packed corpus, or a file in it, here or at a URL: a type of `add_argument`."""
+    try:
+        return folder_at(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(f"cannot be used. {error}") from None
+
+
+def _local(text: str) -> Path:
+    if text and is_remote(text):
+        raise argparse.ArgumentTypeError(
+            f"must be on this computer, where files can be locked and renamed. Received: {text}. Name a local path; "
+            "only packed corpora are read from elsewhere."
+        )
+    return folder_at(text)
 
 
 def _not_one_of(names: Iterable[str], name: str) -> str:

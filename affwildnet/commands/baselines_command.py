@@ -11,7 +11,7 @@ from affwildnet.runs import folds
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import preconditions
-from tfrecords_tools.commands import Names, Parser, run, whole
+from tfrecords_tools.commands import Names, Parser, corpus, run, whole
 from tfrecords_tools.files import check_place
 from tfrecords_tools.records import schema
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet baselin
 def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog), extra="set")
     add = parser.add_argument
-    add("--data_dir", type=Path, required=True, metavar="DIR", help="the packed corpus")
+    add("--data_dir", type=corpus, required=True, metavar="DIR", help="the packed corpus")
     add(
         "--workdir",
         type=Path,

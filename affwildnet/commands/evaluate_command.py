@@ -16,7 +16,7 @@ from affwildnet.export.export_checks import check_export_folder
 from affwildnet.runs.card import SAVED_MODEL
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
-from tfrecords_tools.commands import Parser, Switch, real, run, whole
+from tfrecords_tools.commands import Parser, Switch, corpus, real, run, whole
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import check_place
 from tfrecords_tools.records import schema
@@ -68,7 +68,7 @@ def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog))
     add = parser.add_argument
     add("--workdir", type=Path, required=True, metavar="DIR", help="the run's folder")
-    add("--data_dir", type=Path, metavar="DIR", help="the packed corpus (default: the one it was trained on)")
+    add("--data_dir", type=corpus, metavar="DIR", help="the packed corpus (default: the one it was trained on)")
     add("--split", choices=schema.SPLITS, help="what to score (default: validation; with --all_folds test)")
     add(
         "--checkpoint",

@@ -7,7 +7,7 @@ from pathlib import Path
 from affwildnet.commands import backend
 from affwildnet.export import export_checks
 from affwildnet.export.export_checks import MARKERS
-from tfrecords_tools.commands import Names, Parser, Switch, run
+from tfrecords_tools.commands import Names, Parser, Switch, corpus, run
 from tfrecords_tools.records import schema
 
 DESCRIPTION = "Export a trained network for other programs."
@@ -49,7 +49,12 @@ def _parser(prog: str) -> Parser:
         metavar="NAMES",
         help=f"with commas between them: {', '.join(NAMES)} (default: saved_model)",
     )
-    add("--data_dir", type=Path, metavar="DIR", help="packed corpus on which the formats are scored beside the network")
+    add(
+        "--data_dir",
+        type=corpus,
+        metavar="DIR",
+        help="packed corpus on which the formats are scored beside the network",
+    )
     add("--split", choices=schema.SPLITS, default="test", help="the part of it (default: test)")
     add("--overwrite", action=Switch, help="replace exports of other networks")
     return parser

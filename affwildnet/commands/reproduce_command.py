@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affwildnet.commands import run_options
-from tfrecords_tools.commands import Parser, Switch, run, whole
+from tfrecords_tools.commands import Parser, Switch, corpus, run, whole
 from tfrecords_tools.errors import UserError
 
 DESCRIPTION = """\
@@ -30,7 +30,7 @@ def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog), extra="set")
     parser.add_argument("table", metavar="TABLE", help="a table such as ijcv2019/9, or list")
     add = parser.add_argument
-    add("--data_dir", type=Path, metavar="DIR", help="the packed corpus of the table")
+    add("--data_dir", type=corpus, metavar="DIR", help="the packed corpus of the table")
     add("--workdir", type=Path, metavar="DIR", help="where runs and table go; one for each table")
     add("--rows", default="", metavar="NAMES", help="experiments to run, with commas between them (default: all)")
     add(

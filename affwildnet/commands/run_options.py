@@ -1,9 +1,8 @@
 """The options that several commands share: the fields of an experiment, the fold, the devices."""
 
 import argparse
-from pathlib import Path
 
-from tfrecords_tools.commands import Parser, whole
+from tfrecords_tools.commands import Parser, corpus, whole
 
 FIELDS = "`python -m affwildnet.experiments --fields` lists them"
 
@@ -33,7 +32,7 @@ def add_fold(parser: Parser) -> None:
     )
     group.add_argument(
         "--fold_file",
-        type=Path,
+        type=corpus,
         metavar="FILE",
         help="with --fold: where the folds are (default: folds.json in --data_dir)",
     )

@@ -14,7 +14,7 @@ from affwildnet.runs import folds
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import preconditions
-from tfrecords_tools.commands import Parser, Switch, run
+from tfrecords_tools.commands import Parser, Switch, corpus, run
 from tfrecords_tools.errors import UserError
 
 DESCRIPTION = """\
@@ -46,7 +46,7 @@ def _parser(prog: str) -> Parser:
     parser = Parser(prog=prog, description=DESCRIPTION, epilog=EXAMPLES.format(prog=prog), extra="set")
     add = parser.add_argument
     add("--experiment", metavar="NAME", help="`python -m affwildnet.experiments` lists them (default: the workdir's)")
-    add("--data_dir", type=Path, metavar="DIR", help="the packed corpus (default: the workdir's)")
+    add("--data_dir", type=corpus, metavar="DIR", help="the packed corpus (default: the workdir's)")
     add("--workdir", type=Path, required=True, metavar="DIR", help="where checkpoints and logs go")
     add("--stage", default="", metavar="NAME", help="the one stage to train (default: all, in order)")
     add("--accept_data", action=Switch, help="go on although the training videos have changed; the reports say so")

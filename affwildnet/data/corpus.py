@@ -15,6 +15,7 @@ from affwildnet.experiments.heads import EXPRESSION, OUTPUTS, VALENCE_AROUSAL
 from affwildnet.runs.folds import Fold
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import file_names, folder_at
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.schema import EXPRESSIONS
@@ -76,7 +77,7 @@ class Corpus:
           UserError: if there is no corpus, if the split is empty or a file is missing, if the crops have another size,
             if the records hold no such labels, or if the folds are not those of this corpus.
         """
-        folder = Path(folder)
+        folder = folder_at(folder)
         check_choice("model.head", target, OUTPUTS)
         packed = manifest.load(folder)
         if image_size is not None and packed.image_size != image_size:
@@ -91,8 +92,9 @@ class Corpus:
                 f"csv with a column `expression` write. Received: layout {packed.layout}, without them."
             )
         videos = tuple(fold.videos(packed, split, folder) if fold else packed.split(split))
+        held = file_names(folder)
         for entry in videos:
-            if not (folder / entry.file).is_file():
+            if entry.file not in held:
                 raise UserError(f"{folder / entry.file}: missing. Pack the corpus again, or copy it whole.")
         return cls(folder, split, packed, videos, target)
 
@@ -155,11 +157,10 @@ class Corpus:
         Raises:
           UserError: if one is not such an index, or a file cannot be read.
         """
-        from tfrecords_tools.records.reader import check_size, read_columns
+        from tfrecords_tools.records.reader import check_sizes, read_columns
 
         if self.manifest.has_labels:
-            for entry in self.videos:
-                check_size(self.folder / entry.file, entry)
+            check_sizes(self.folder, self.videos)
             return np.concatenate([entry.index["expression"] for entry in self.videos]).astype(np.int64)
         found = []
         for entry in self.videos:

@@ -24,6 +24,7 @@ from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.errors.room import needing
+from tfrecords_tools.files import folder_at
 from tfrecords_tools.records.schema import SPLITS
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def evaluate(
     check_choice("split", split, SPLITS)
     if resamples < 0:
         raise UserError(f"`resamples` must be at least 0. Received: {resamples}")
-    folder = None if data_dir is None else Path(data_dir)
+    folder = None if data_dir is None else folder_at(data_dir)
     return once(workdir, Choices(split, checkpoint, folder, settings, resamples)).report
 
 

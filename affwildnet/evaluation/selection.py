@@ -16,6 +16,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import folder_at
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -47,7 +48,7 @@ class Choices:
         Args:
           trained_on: folder of the corpus that the network was trained on.
         """
-        other = None if self.data_dir is None else Path(self.data_dir).resolve()
+        other = None if self.data_dir is None else folder_at(self.data_dir).resolve()
         corpus = "" if other in (None, trained_on.resolve()) else other.name
         return report_names.label(self.checkpoint, self.settings, corpus)
 

@@ -19,6 +19,7 @@ from affwildnet.runs import best, checkpoints
 from affwildnet.runs.card import Card
 from tfrecords_tools.errors import count
 from tfrecords_tools.errors.room import needing
+from tfrecords_tools.files import folder_at
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def export_model(
       PosixPath('runs/demo/exported/onnx')
     """
     folders = export_checks.folders_of(output, [formats] if isinstance(formats, str) else formats)
-    data_dir = None if data_dir is None else Path(data_dir)
+    data_dir = None if data_dir is None else folder_at(data_dir)
     path = None if isinstance(model, keras.Model) else best.model_file(Path(model))
     if path is not None and card is None:
         card = export_checks.card_of(path, data_dir)

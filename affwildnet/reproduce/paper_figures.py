@@ -23,6 +23,7 @@ from affwildnet.reproduce.table_request import short
 from affwildnet.reproduce.wanted_figures import Figures
 from affwildnet.runs.json_files import read_lines
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import folder_at
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
@@ -58,7 +59,7 @@ def draw(results: Results, figures: Figures) -> list[tuple[str, Path]]:
         found.append(_histogram(each, evaluation, folder / f"{name}-histogram.png"))
     rows = [each for each, _ in scored.values()]
     if rows[0].report["protocol"] == "utterances":
-        found.append(_utterances(Path(rows[0].report["corpus"]["folder"]), folder / "utterances.png"))
+        found.append(_utterances(folder_at(rows[0].report["corpus"]["folder"]), folder / "utterances.png"))
     if training := _training(rows, folder / "training.png"):
         found.append(training)
     return found

@@ -8,6 +8,7 @@ from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import Experiment
 from affwildnet.weights import SOURCES
 from tfrecords_tools.errors import UserError, suggestion
+from tfrecords_tools.files import folder_at
 
 # What the papers' networks start from, by `TrainingConfig.pretrained`: the name that `--weights` gives a file by, and
 # for each ending of the file the source that imports it. ImageNet's are of one backbone each.
@@ -68,9 +69,9 @@ def parse(kind: str, given: Iterable[str], known: Iterable[str]) -> dict[str, Pa
             raise UserError(f"`{kind}` must name one of {', '.join(known)}. Received: {name}.{suggestion(name, known)}")
         if name in found:
             raise UserError(f"`{kind}` must name each of them once. Received: {name} twice.")
-        if not Path(path).exists():
+        if not folder_at(path).exists():
             raise UserError(f"`{kind}` must name what is there. Received: {path}, which is not.")
-        found[name] = Path(path)
+        found[name] = folder_at(path)
     return found
 
 

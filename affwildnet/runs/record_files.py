@@ -6,13 +6,13 @@ or its time is another than when a run last looked. The size is always compared.
 changed with their time put back, which `python -m tfrecords_tools verify` finds.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
+from tfrecords_tools.files import sha256_of, statuses
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import VideoEntry
 
@@ -33,9 +33,10 @@ def check(folder: Path, entries: Iterable[VideoEntry], known: Stamps | None = No
       UserError: if a file has another size than its records, or was written to since and holds something else.
     """
     packed_at = (folder / manifest.FILE_NAME).stat().st_mtime_ns
-    found, touched = {}, []
-    for entry in entries:
-        status = (folder / entry.file).stat()
+    found, touched, entries = {}, [], list(entries)
+    for entry, status in zip(entries, statuses(folder / entry.file for entry in entries), strict=True):
+        if isinstance(status, OSError):
+            raise status
         found[entry.file] = stamp = (status.st_size, status.st_mtime_ns)
         if status.st_size != entry.file_bytes:
             raise _changed(folder / entry.file, f"{status.st_size:,} bytes in place of {entry.file_bytes:,}")
@@ -45,9 +46,8 @@ def check(folder: Path, entries: Iterable[VideoEntry], known: Stamps | None = No
     if touched:
         _log.info(f"{folder}: {counted(len(touched), 'file')} written to since packing; comparing the contents")
     for entry in touched:
-        with (folder / entry.file).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
-                raise _changed(folder / entry.file, "other contents")
+        if sha256_of(folder / entry.file) != entry.sha256:
+            raise _changed(folder / entry.file, "other contents")
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from affwildnet.experiments import overrides
 from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.runs.folds import Fold
+from tfrecords_tools.files import folder_at
 
 # Fields of training that may change within a run, as they do not make it another experiment.
 _FREE = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "jit_compile")
@@ -35,7 +36,7 @@ class Run:
     fold: Fold | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "data_dir", Path(self.data_dir))  # a str is as good
+        object.__setattr__(self, "data_dir", folder_at(self.data_dir))  # a str is as good
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -81,7 +82,7 @@ class Run:
         stage, fold = fields.get("stage"), fields.get("fold")
         return cls(
             overrides.from_json(fields["experiment"]),
-            Path(fields["data_dir"]),
+            folder_at(fields["data_dir"]),
             overrides.from_json(stage, Stage) if stage else None,
             Fold(**fold) if fold else None,
         )

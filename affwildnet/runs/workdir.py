@@ -30,6 +30,7 @@ from pathlib import Path
 from affwildnet.runs.json_files import read_json, read_lines, write_json
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import local_path
 from tfrecords_tools.files.locks import check_free, hold
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Workdir:
     path: Path
 
     def __post_init__(self):
-        object.__setattr__(self, "path", Path(self.path))  # a str is as good
+        object.__setattr__(self, "path", local_path(self.path))  # a str is as good
 
     @classmethod
     def at(cls, place: "Workdir | Path | str") -> "Workdir":

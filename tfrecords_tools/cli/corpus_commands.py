@@ -127,7 +127,15 @@ def _pack_options(parser: Parser) -> None:
 
 def _verify_options(parser: Parser) -> None:
     study_commands.corpus_options(parser)
-    parser.add_argument("--upgrade", action=Switch, help="first bring a corpus of an earlier version to today's")
+    add = parser.add_argument
+    add("--upgrade", action=Switch, help="first bring a corpus of an earlier version to today's")
+    add("--workers", type=whole(least=1), metavar="N", help="processes (default: by its size, at most one a core)")
+    add(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="what was checked, for the same command after a kill (default: .verified.jsonl in the corpus)",
+    )
 
 
 def _inspect_options(parser: Parser) -> None:
@@ -276,13 +284,15 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    import_tensorflow()
-    from tfrecords_tools.records.upgrade import upgrade
     from tfrecords_tools.records.verify import verify
 
-    if options.upgrade and upgrade(options.folder, progress=True):
-        print(f"{options.folder}: upgraded to schema version {schema.SCHEMA_VERSION}")
-    problems = verify(options.folder, progress=True)
+    if options.upgrade:
+        import_tensorflow()
+        from tfrecords_tools.records.upgrade import upgrade
+
+        if upgrade(options.folder, progress=True):
+            print(f"{options.folder}: upgraded to schema version {schema.SCHEMA_VERSION}")
+    problems = verify(options.folder, progress=True, workers=options.workers, journal=options.journal)
     for problem in problems:
         print(problem)
     found = count(len(problems), "problem") if problems else "every record is as the manifest says"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tfrecords_tools.commands import Parser, Switch, whole
+from tfrecords_tools.commands import Parser, Switch, corpus, whole
 from tfrecords_tools.quiet import import_tensorflow
 
 
 def corpus_options(parser: Parser) -> None:
     """Add the corpus that a command is about."""
-    parser.add_argument("folder", type=Path, metavar="CORPUS", help="the packed corpus")
+    parser.add_argument("folder", type=corpus, metavar="CORPUS", help="the packed corpus")
 
 
 def stats_options(parser: Parser) -> None:

@@ -1,5 +1,18 @@
-"""Files that appear whole or not at all: single ones, exchanged folders, locks, and text tables."""
+"""Files that appear whole or not at all: single ones, exchanged folders, locks; text tables; folders in a bucket."""
 
+from tfrecords_tools.files.digests import sha256_of
+from tfrecords_tools.files.remote_paths import file_names, folder_at, is_remote, local_path, statuses
 from tfrecords_tools.files.whole_files import check_new_folder, check_place, sync, whole
 
-__all__ = ["check_new_folder", "check_place", "sync", "whole"]
+__all__ = [
+    "check_new_folder",
+    "check_place",
+    "file_names",
+    "folder_at",
+    "is_remote",
+    "local_path",
+    "sha256_of",
+    "statuses",
+    "sync",
+    "whole",
+]

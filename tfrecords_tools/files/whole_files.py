@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files.remote_paths import RemotePath
 
 
 def check_new_folder(folder: Path, besides: str = "") -> None:
@@ -41,6 +42,8 @@ def whole(path: Path) -> Iterator[Path]:
     On an error within, nothing is left of it, and what stood at `path` stays. The file is on the disk before it gets
     its name, so that a power cut leaves the old one or the new one.
     """
+    if isinstance(path, RemotePath):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
     partial = path.with_name(f".partial-{path.name}")
     try:
         yield partial

@@ -5,12 +5,10 @@ A runner is a function `(jobs, workers, beam_options) -> results`, with the resu
 
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
+from multiprocessing import get_context
 
 import cv2
 
@@ -18,6 +16,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.jobs import Job
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.worker_processes import end_with_parent
 
 Result = VideoEntry | LeftOut
 
@@ -121,13 +120,7 @@ def _without_result(job: Job) -> None:
 
 def _begin_worker() -> None:
     _one_thread()
-    # A process that was killed cannot end its workers, which would go on writing.
-    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _one_thread() -> None:

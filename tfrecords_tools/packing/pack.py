@@ -14,7 +14,7 @@ from tqdm import tqdm
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.errors.room import needing
 from tfrecords_tools.faces.face_settings import GIVEN
-from tfrecords_tools.files import check_new_folder, exchange
+from tfrecords_tools.files import check_new_folder, exchange, local_path
 from tfrecords_tools.files.exchange import Exchange, check_writable, recover
 from tfrecords_tools.files.locks import hold
 from tfrecords_tools.layouts import LAYOUTS, Layout
@@ -92,7 +92,7 @@ def pack(
         layout = LAYOUTS[layout]
     name = _checked_name(layout.name if name is None else name)
     check_choice("runner", runner, sorted(RUNNERS))
-    source, output = Path(source), Path(output).absolute()  # "." has no name
+    source, output = local_path(source), local_path(output).absolute()  # "." has no name
     check_output(output, overwrite)
     options = PackOptions() if options is None else options
     videos, left_out = named(*layout.find_videos(source))

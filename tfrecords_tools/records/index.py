@@ -5,13 +5,14 @@ at once: only the pages that are used are read.
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import is_remote, sha256_of, whole
 
 FILE_NAME = "index.npy"
 
@@ -60,11 +61,11 @@ def save(videos: Sequence[np.ndarray], path: Path) -> str:
     with whole(path) as partial:
         with partial.open("wb") as file:
             np.save(file, together, allow_pickle=False)
-        return _sha256(partial)
+        return sha256_of(partial)
 
 
 def load(path: Path, sha256: str) -> np.ndarray:
-    """Map an index into memory.
+    """Map an index into memory; one that lies in a bucket is copied into it.
 
     Args:
       path: of the file.
@@ -77,8 +78,7 @@ def load(path: Path, sha256: str) -> np.ndarray:
       UserError: if the file cannot be read or is another one.
     """
     try:
-        same = _sha256(path) == sha256
-        found = np.load(path, mmap_mode="r", allow_pickle=False) if same else np.empty(0, ROW)
+        same, found = (_copied if is_remote(path) else _mapped)(path, sha256)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
@@ -89,9 +89,23 @@ def load(path: Path, sha256: str) -> np.ndarray:
     return found.view(np.ndarray)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _mapped(path: Path, sha256: str) -> tuple[bool, np.ndarray]:
+    """Return whether a file is the right one, and its rows, mapped."""
+    same = sha256_of(path) == sha256
+    return same, np.load(path, mmap_mode="r", allow_pickle=False) if same else np.empty(0, ROW)
+
+
+def _copied(path: Path, sha256: str) -> tuple[bool, np.ndarray]:
+    """Return whether a file is the right one, and its rows; it is read once."""
+    data = path.read_bytes()
+    same = hashlib.sha256(data).hexdigest() == sha256
+    if not same:
+        return False, np.empty(0, ROW)
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not of NumPy's format 1.0")
+    _, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return True, np.frombuffer(data, dtype, offset=file.tell())
 
 
 def check(index: np.ndarray, file_bytes: Sequence[int], frames: Sequence[int], expressions: int) -> None:

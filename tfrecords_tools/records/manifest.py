@@ -11,7 +11,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import folder_at, is_remote, local_path, whole
 from tfrecords_tools.files.exchange import interrupted
 from tfrecords_tools.records import index as records_index
 from tfrecords_tools.records import schema
@@ -257,7 +257,7 @@ def save(manifest: Manifest, folder: str | Path) -> None:
     """
     if not manifest.has_labels:
         raise ValueError(f"A manifest must have the rows of version {schema.SCHEMA_VERSION}. Upgrade it first.")
-    folder = Path(folder)
+    folder = local_path(folder)
     sha256 = records_index.save([entry.index for entry in manifest.videos], folder / records_index.FILE_NAME)
     lists = {
         "videos": [entry.to_json() for entry in manifest.videos],
@@ -281,11 +281,14 @@ def load(folder: str | Path) -> Manifest:
       UserError: if there is none, or not one of this schema version; or if packing was killed while it put the files
         in their places.
     """
-    path = Path(folder) / FILE_NAME
-    if interrupted(Path(folder)):
+    folder = folder_at(folder)
+    path = folder / FILE_NAME
+    if interrupted(folder):
+        how = f"`python -m tfrecords_tools verify {folder}` completes it, and so does packing again."
+        if is_remote(folder):
+            how = "complete it by `verify` where it was packed, and copy it again."
         raise UserError(
-            f"{folder}: not all files are in place, packing was killed while it replaced them. Nothing is lost: "
-            f"`python -m tfrecords_tools verify {folder}` completes it, and so does packing again."
+            f"{folder}: not all files are in place, packing was killed while it replaced them. Nothing is lost: {how}"
         )
     try:
         fields = json.loads(path.read_text("utf-8"))
@@ -304,7 +307,7 @@ def load(folder: str | Path) -> Manifest:
     try:
         listed = fields.pop("videos")
         if version == schema.SCHEMA_VERSION:
-            videos = _with_rows(listed, Path(folder) / records_index.FILE_NAME, fields.pop("index_sha256"))
+            videos = _with_rows(listed, folder / records_index.FILE_NAME, fields.pop("index_sha256"))
         else:
             videos = tuple(entry_from(entry, former_rows(entry)) for entry in listed)
         left_out = tuple(LeftOut(**entry) for entry in fields.pop("left_out"))

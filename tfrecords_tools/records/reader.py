@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import folder_at, statuses
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 
@@ -79,7 +80,7 @@ def open_corpus(folder: str | Path) -> PackedCorpus:
     Raises:
       UserError: if there is no packed corpus in the folder.
     """
-    folder = Path(folder)
+    folder = folder_at(folder)
     return PackedCorpus(folder, manifest.load(folder))
 
 
@@ -98,7 +99,7 @@ def read_records(
     """
     # Read by offset: a contact sheet of 48 faces must not cost a pass over the corpus.
     indices = range(entry.frames) if indices is None else indices
-    path, offsets = Path(folder) / entry.file, [*entry.offsets.tolist(), entry.file_bytes]
+    path, offsets = folder_at(folder) / entry.file, [*entry.offsets.tolist(), entry.file_bytes]
     check_size(path, entry)
     records, index = [], 0
     try:
@@ -121,17 +122,20 @@ def read_records(
 
 def check_size(path: Path, entry: VideoEntry) -> None:
     """Raise a `UserError` unless a video's file is there and as large as the sum of its records."""
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}). Pack the corpus again, or copy it whole."
-        ) from None
-    if size != entry.file_bytes:
-        raise UserError(
-            f"{path}: must have {entry.file_bytes} bytes, as the manifest says. Received: {size}. "
-            "Pack the corpus again, or copy it whole."
-        )
+    check_sizes(path.parent, [entry])
+
+
+def check_sizes(folder: Path, entries: Sequence[VideoEntry]) -> None:
+    """Raise a `UserError` unless the files of videos are there and as large as the sums of their records."""
+    paths = [folder / entry.file for entry in entries]
+    for path, entry, status in zip(paths, entries, statuses(paths), strict=True):
+        if isinstance(status, OSError):
+            raise UserError(f"{path}: cannot be read ({status.strerror}). Pack the corpus again, or copy it whole.")
+        if status.st_size != entry.file_bytes:
+            raise UserError(
+                f"{path}: must have {entry.file_bytes} bytes, as the manifest says. Received: {status.st_size}. "
+                "Pack the corpus again, or copy it whole."
+            )
 
 
 def read_columns(
@@ -149,7 +153,7 @@ def read_columns(
       UserError: naming the file, if it is missing, corrupt, without one of the fields, or of another length than the
         manifest says.
     """
-    path = Path(folder) / entry.file
+    path = folder_at(folder) / entry.file
     check_size(path, entry)
     fields = {name: fields[name] for name in names}
     records = tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_RECORDS_AT_ONCE)
@@ -183,15 +187,16 @@ def read_labels(folder: str | Path, packed: Manifest, entries: Sequence[VideoEnt
     Raises:
       UserError: as `read_columns`, or if a label is infinite.
     """
-    found = []
+    folder, found = folder_at(folder), []
+    if packed.has_labels:
+        check_sizes(folder, entries)
     for entry in entries:
         if packed.has_labels:
-            check_size(Path(folder) / entry.file, entry)
             labels = entry.index["label"].astype(np.float64)
         else:
             labels = read_columns(folder, entry, ["label"], packed.fields)["label"].astype(np.float64)
         if np.isinf(labels).any():
-            raise UserError(f"{Path(folder) / entry.file}: a label is infinite. Pack the corpus again.")
+            raise UserError(f"{folder / entry.file}: a label is infinite. Pack the corpus again.")
         labels[~schema.is_labelled(labels)] = np.nan
         found.append(labels)
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from tfrecords_tools.files import local_path
 from tfrecords_tools.files.exchange import Exchange
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
@@ -25,7 +26,7 @@ def upgrade(folder: str | Path, progress: bool = False) -> bool:
     Raises:
       UserError: if there is no readable corpus, or nothing can be written there.
     """
-    folder = Path(folder)
+    folder = local_path(folder)
     packed = manifest.load(folder)
     if packed.has_labels:
         return False

@@ -1,30 +1,46 @@
 """Re-read every record of a packed corpus against its manifest, and name what is wrong."""
 
-import hashlib
+import logging
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
+import cv2
 from tqdm import tqdm
 
+from tfrecords_tools.errors import count as counted
+from tfrecords_tools.files import folder_at, is_remote, sha256_of
 from tfrecords_tools.files.exchange import interrupted, recover
-from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import manifest, verify_journal
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.reader import decode, decode_face
-from tfrecords_tools.records.writer import FRAMING_BYTES
+from tfrecords_tools.records.verify_journal import Checked, Journal
+from tfrecords_tools.worker_processes import Crash, results
 
-LONGEST = 1e7  # seconds, a third of a year
-REACH = 1e6  # pixels
-LANDMARKS_REACH = 100.0  # sides of the crop
-BEYOND = 1e-4  # by which a float32 mean may be beyond the range of labels
+_log = logging.getLogger(__name__)
+# A process takes as long to start as it takes to read so many.
+FRAMES_OF_A_WORKER = 20_000
 
 
-def verify(folder: str | Path, progress: bool = False) -> list[str]:
+@dataclass(frozen=True)
+class _File:
+    """A file to check, with the manifest that describes it, but for the other videos."""
+
+    folder: Path
+    entry: VideoEntry
+    packed: Manifest
+    before: Checked | None
+
+
+def verify(
+    folder: str | Path, progress: bool = False, workers: int | None = None, journal: str | Path | None = None
+) -> list[str]:
     """Return a line for each thing that is wrong: none where every record is as the manifest says.
 
-    Where packing was killed while it put its files in their places, that is completed first.
+    Where packing was killed while it put its files in their places, that is completed first. What a verification that
+    was killed had checked is not checked again, as long as the files are the same, see `verify_journal`.
 
     Example:
         >>> verify("data/sample_packed")
@@ -33,19 +49,31 @@ def verify(folder: str | Path, progress: bool = False) -> list[str]:
     Args:
       folder: of the packed corpus.
       progress: whether to show a progress bar.
+      workers: number of processes; None is one for `FRAMES_OF_A_WORKER` frames, and at most one a core. One is this
+        process itself.
+      journal: file that keeps what was checked until all is; None is `.verified.jsonl` in the corpus, and none where
+        that cannot be written.
 
     Raises:
       UserError: if there is no readable manifest.
     """
-    folder = Path(folder)
-    if interrupted(folder):
+    folder = folder_at(folder)
+    if not is_remote(folder) and interrupted(folder):
         recover(folder)
     packed = manifest.load(folder)
-    problems = []
-    for entry in tqdm(packed.videos, unit="video", desc="verifying", file=sys.stderr, disable=not progress):
-        problems += [
-            f"{entry.file} ({entry.split}, {entry.video}): {problem}" for problem in _file(folder, entry, packed)
-        ]
+    here = None if is_remote(folder) else folder / verify_journal.FILE_NAME
+    kept = Journal(here if journal is None else Path(journal))
+    complete = False
+    try:
+        found = _problems(folder, packed, kept, progress, workers)
+        complete = True
+    finally:
+        kept.close(complete)
+    problems = [
+        f"{entry.file} ({entry.split}, {entry.video}): {problem}"
+        for entry, own in zip(packed.videos, found, strict=True)
+        for problem in own
+    ]
     listed = {entry.file for entry in packed.videos}
     for path in sorted(folder.glob("*.tfrecord-*")):
         if path.name not in listed:
@@ -59,78 +87,79 @@ def verify(folder: str | Path, progress: bool = False) -> list[str]:
     return problems
 
 
-def _file(folder: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
-    path = folder / entry.file
+def _problems(
+    folder: Path, packed: Manifest, kept: Journal, progress: bool, workers: int | None
+) -> list[Sequence[str]]:
+    """Return what is wrong with the file of each video."""
+    bare = replace(packed, videos=(), left_out=())
+    files = [_File(folder, entry, bare, kept.known.get(entry.file)) for entry in packed.videos]
+    if before := sum(file.before is not None for file in files):
+        _log.info(f"{folder}: {counted(before, 'file')} checked before; comparing their contents, and reading the rest")
+    frames = sum(entry.frames for entry in packed.videos)
+    if workers is None:
+        workers = max(1, min(os.cpu_count() or 1, frames // FRAMES_OF_A_WORKER))
+    found: list[Sequence[str]] = [()] * len(files)
+    with tqdm(
+        total=frames, unit="frame", unit_scale=True, desc="verifying", file=sys.stderr, disable=not progress
+    ) as bar:
+        for index, checked in (_in_processes if workers > 1 else _in_this_process)(files, kept, workers):
+            if isinstance(checked, Crash):
+                found[index] = (f"reading it ends the process ({checked.ending}); it cannot be checked",)
+            else:
+                found[index] = checked.problems
+                kept.note(checked)
+            bar.update(files[index].entry.frames)
+    return found
+
+
+def _in_processes(files: Sequence[_File], kept: Journal, workers: int) -> Iterator[tuple[int, Checked | Crash]]:
+    yield from results(_checked, files, workers, _begin)
+
+
+def _in_this_process(files: Sequence[_File], kept: Journal, workers: int) -> Iterator[tuple[int, Checked | Crash]]:
+    import_tensorflow()
+    for index, file in enumerate(files):
+        name = file.entry.file
+        if name in kept.suspects:  # it was the last one of a process that ended: it can end nothing else here
+            for _, checked in results(_checked, [file], 1, _begin):
+                yield index, checked
+            continue
+        kept.begin(name)
+        try:
+            checked = _checked(file)
+        except BaseException:
+            kept.stop(name)
+            raise
+        yield index, checked
+
+
+def _begin() -> None:
+    """Have a worker use one core."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    cv2.setNumThreads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def _checked(file: _File) -> Checked:
+    from tfrecords_tools.records import record_checks
+
+    entry, before = file.entry, file.before
+    path = file.folder / entry.file
+    against = verify_journal.digest_of(entry, file.packed)
     if not path.is_file():
-        yield "the file is missing"
-        return
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
-            yield "its sha256 is not the one in the manifest"
-    sizes, frames, labels, expressions, number = [], [], [], [], 0
-    sound, before = True, -np.inf
-    try:
-        for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
-            sizes.append(len(data) + FRAMING_BYTES)
-            record, problem = decode(data, packed.fields)
-            if problem is None:
-                problem = _record(record, entry, packed)
-                if problem is None and record["timestamp"] < before:
-                    problem = f"the timestamp falls from {before:g} to {record['timestamp']:g} seconds"
-                before = record["timestamp"]
-                frames.append(int(record["frame"]))
-                labels.append(record["label"])
-                expressions.append(record.get("expression", -1))
-            if problem is not None:
-                sound = False
-                yield f"record {number}: {problem}"
-    except tf.errors.DataLossError:
-        yield f"record {number + 1}: corrupt or cut off; nothing after it can be read"
-    if number != entry.frames:
-        yield f"{number} records, the manifest says {entry.frames}"
-    elif not np.array_equal(sizes, entry.record_bytes):
-        yield "the sizes of the records are not those of the manifest"
-    elif not np.array_equal(frames, entry.frame_numbers):
-        yield "the frame numbers are not those of the manifest"
-    elif not np.array_equal(schema.is_labelled(np.array(labels)), entry.index["labelled"]):
-        yield "the labelled frames are not those of the manifest"
-    elif sound and packed.has_labels and not np.array_equal(labels, entry.index["label"], equal_nan=True):
-        yield "the labels are not those of the index"
-    elif sound and packed.has_labels and not np.array_equal(expressions, entry.index["expression"]):
-        yield "the expressions are not those of the index"
-
-
-def _record(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
-    face = decode_face(record)
-    side = packed.image_size
-    video, subject = (record[name].decode("utf-8", "replace") for name in ("video", "subject"))
-    if video != entry.video:
-        return f"belongs to the video {video}, the manifest says {entry.video}"
-    if subject != entry.subject:
-        return f"shows the subject {subject}, the manifest says {entry.subject}"
-    if face is None or face.shape != (side, side, 3):
-        return f"the face must be a JPEG of {side}x{side}, it is {'no image' if face is None else face.shape}"
-    if not abs(record["timestamp"]) <= LONGEST:
-        return f"the timestamp must be finite, in seconds, it is {record['timestamp']:g}"
-    left, top, right, bottom = record["box"]
-    if not (np.abs(record["box"]).max() <= REACH and left < right and top < bottom):
-        return f"the box must be finite, and have left before right and top before bottom, it is {record['box']}"
-    if not np.isfinite(record["landmarks"]).all():
-        return "a landmark is not finite"
-    if np.abs(record["landmarks"]).max() > LANDMARKS_REACH:
-        return f"a landmark is more than {LANDMARKS_REACH:g} sides of the crop away"
-    if not np.ptp(record["landmarks"], axis=0).max() > 0:
-        return "all landmarks are in one place"
-    ranges = np.array([packed.label_range[name] for name in schema.DIMENSIONS])
-    for name in ("label", "annotators"):
-        values = record.get(name, np.full(len(ranges), np.nan))
-        if np.isinf(values).any():
-            return "a label is infinite"
-        if ((values < ranges[:, 0] - BEYOND) | (values > ranges[:, 1] + BEYOND)).any():
-            limits = " and ".join(
-                f"{dimension} {low:g} to {high:g}" for dimension, (low, high) in packed.label_range.items()
-            )
-            return f"a label is beyond its range, {limits}"
-    if not -1 <= record.get("expression", -1) < len(schema.EXPRESSIONS):
-        return f"the expression must be from -1 to {len(schema.EXPRESSIONS) - 1}, it is {record['expression']}"
-    return None
+        return Checked(entry.file, 0, 0, "", against, ("the file is missing",))
+    status = path.stat()
+    sha256 = sha256_of(path)
+    same = Checked(entry.file, status.st_size, status.st_mtime_ns, sha256, against, ())
+    if before is not None and replace(before, problems=()) == same:
+        return before
+    if sha256 != entry.sha256:
+        found = ["its sha256 is not the one in the manifest"]
+    elif record_checks.are_sound(path, entry, file.packed):
+        return same
+    else:
+        found = []
+    return replace(same, problems=(*found, *record_checks.problems_of_records(path, entry, file.packed)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import folder_at, whole
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -161,7 +161,7 @@ def write(found: dict, folder: str | Path) -> list[Path]:
     """
     from tfrecords_tools.study import figures
 
-    folder = Path(folder)
+    folder = folder_at(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "agreement.json"]
     with whole(paths[0]) as partial:

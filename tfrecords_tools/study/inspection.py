@@ -6,7 +6,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import folder_at, whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_labels, read_records
@@ -63,7 +63,7 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
 
     from tfrecords_tools.study.glyphs import make_legible
 
-    folder, packed = Path(folder), manifest.load(folder)
+    folder, packed = folder_at(folder), manifest.load(folder)
     figure, axes = pyplot.subplots(
         rows, columns, figsize=(columns * 1.6, rows * 1.95), layout="constrained", squeeze=False
     )
@@ -83,7 +83,7 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
         label = "v {:+.2f}  a {:+.2f}".format(*record["label"]) if schema.is_labelled(record["label"]) else "no label"
         axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2, parse_math=False)
     make_legible(figure)
-    with whole(Path(path)) as partial:
+    with whole(folder_at(path)) as partial:
         figure.savefig(partial, dpi=130, format="png")
     pyplot.close(figure)
 

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import folder_at, local_path, whole
 
 
 def save(found: dict, path: str | Path) -> None:
     """Write the parts that `partition_report.partition` found, whole or not at all."""
-    path = Path(path)
+    path = local_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
@@ -22,7 +22,7 @@ def load(path: str | Path) -> dict[str, str]:
       UserError: if the file is not one that `save` wrote.
     """
     try:
-        videos = json.loads(Path(path).read_text("utf-8"))["videos"]
+        videos = json.loads(folder_at(path).read_text("utf-8"))["videos"]
         if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
             raise ValueError("`videos` is not a part by video")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import folder_at, whole
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_labels
@@ -157,7 +157,7 @@ def write(numbers: dict, folder: str | Path) -> list[Path]:
     """Write `stats.json`, `stats-labels.png` and `stats-plane.png`; return their paths."""
     from tfrecords_tools.study import figures
 
-    folder = Path(folder)
+    folder = folder_at(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("stats.json", "stats-labels.png", "stats-plane.png")]
     with whole(paths[0]) as partial:

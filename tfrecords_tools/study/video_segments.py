@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import folder_at
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_columns, read_records
@@ -43,7 +44,7 @@ def find(folder: str | Path, video: str, first: int = 1, frames: int | None = No
     Raises:
       UserError: if there is no such video or two splits have it, or no frame of it lies there.
     """
-    folder = Path(folder)
+    folder = folder_at(folder)
     packed = manifest.load(folder)
     names = {f"{entry.split}/{entry.video}": entry for entry in packed.videos}
     bare = [entry for entry in packed.videos if entry.video == video]
