@@ -12,8 +12,8 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
 from tfrecords_tools.faces.causal_following import CausalFollower
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
-from tfrecords_tools.faces.tracking import EVERY, TrackedFrame, follow_faces
-from tfrecords_tools.faces.tracks import SHORTEST, jumps
+from tfrecords_tools.faces.tracking import EVERY, follow_faces
+from tfrecords_tools.faces.tracks import SHORTEST, TrackedFrame, jumps
 from tfrecords_tools.video.reading import Frame
 
 FACES = ("one", "all")

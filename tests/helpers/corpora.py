@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.records import index, manifest, schema
+from tfrecords_tools.records.face_encoding import encode_face
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.writer import VideoRecords, encode_face
+from tfrecords_tools.records.writer import VideoRecords
 
 FPS = 30.0
 BITS = 16  # of an identity: 4 for the video, 12 for the frame

@@ -6,8 +6,9 @@ import numpy as np
 
 from tests.helpers.corpora import FPS, face_of, landmarks_of, make_corpus
 from tfrecords_tools.records import manifest, schema
+from tfrecords_tools.records.face_encoding import encode_face
 from tfrecords_tools.records.index import rows
-from tfrecords_tools.records.writer import VideoRecords, encode_face
+from tfrecords_tools.records.writer import VideoRecords
 
 
 def make_rated_corpus(folder, ratings, names, landmarks=None, selected=None):

@@ -50,7 +50,8 @@ def write_records(source, options, path):
         signal.raise_signal(signal.SIGSEGV)
     # These bring in TensorFlow.
     from tests.helpers.corpora import face_of, landmarks_of
-    from tfrecords_tools.records.writer import VideoRecords, encode_face
+    from tfrecords_tools.records.face_encoding import encode_face
+    from tfrecords_tools.records.writer import VideoRecords
 
     labels = source.read_labels().values
     with VideoRecords(path) as records:

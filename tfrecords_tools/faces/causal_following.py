@@ -7,8 +7,8 @@ import numpy as np
 
 from tfrecords_tools.faces.association import RECENT, SAME_PLACE, Seen, associate, histogram, similarity
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
-from tfrecords_tools.faces.tracking import AGREE, CONTINUES, EVERY, TAKEN, UNSEEN, TrackedFrame, apart, moved
-from tfrecords_tools.faces.tracks import jumps
+from tfrecords_tools.faces.tracking import AGREE, CONTINUES, EVERY, TAKEN, UNSEEN, apart, moved
+from tfrecords_tools.faces.tracks import TrackedFrame, jumps
 from tfrecords_tools.video.reading import Frame
 
 SOUGHT = 5  # frames from one that is searched whole to the next where there is no face

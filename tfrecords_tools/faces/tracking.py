@@ -1,7 +1,6 @@
 """Find all faces of a video as tracks, with few whole frames searched by the detector."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from tfrecords_tools.faces.association import SAME_PLACE, Seen, associate, histogram, similarity
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.face_settings import FaceSettings
-from tfrecords_tools.faces.tracks import Track
+from tfrecords_tools.faces.tracks import Track, TrackedFrame, tracks_of
 from tfrecords_tools.video.reading import Frame
 
 EVERY = FaceSettings.every
@@ -17,21 +16,6 @@ AGREE = 0.15  # sides of the box; dlib's boxes lie on a grid of 0.1 of their sid
 UNSEEN = 5  # frames, the most between two searched ones: a head that nods can turn round in more
 TAKEN = 0.5  # overlap from which a box that is found belongs to another face
 CONTINUES = 0.3  # overlap from which a face found near a box is the one that is searched for
-
-
-@dataclass(frozen=True)
-class TrackedFrame:
-    """One frame with all faces in it.
-
-    Attributes:
-      frame: of the video.
-      boxes: by the number of the track, in source pixels.
-      landmarks: (68, 2) float32 in source pixels, by the number of the track.
-    """
-
-    frame: Frame
-    boxes: dict[int, Box] = field(default_factory=dict)
-    landmarks: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 def track_faces(
@@ -43,16 +27,9 @@ def track_faces(
 ) -> list[Track]:
     """Return the faces of a video, by first appearance and from left to right.
 
-    Arguments and method are those of `follow_faces`. Hold the boxes and landmarks of all faces, some 700 bytes for each
-    face and frame.
+    Arguments and method are those of `follow_faces`, memory is that of `tracks_of`.
     """
-    tracks: dict[int, Track] = {}
-    for followed in follow_faces(frames, detector, predictor, every, agree):
-        for number, box in followed.boxes.items():
-            track = tracks.setdefault(number, Track(number))
-            track.boxes[followed.frame.number] = box
-            track.landmarks[followed.frame.number] = followed.landmarks[number]
-    return [tracks[number] for number in sorted(tracks)]
+    return tracks_of(follow_faces(frames, detector, predictor, every, agree))
 
 
 def follow_faces(

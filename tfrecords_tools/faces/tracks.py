@@ -1,6 +1,6 @@
 """A track, one face across the frames of a video: the choice of one of several, the removal of false detections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -48,22 +48,53 @@ class Track:
         )  # fmt: skip
 
 
-def given_track(frames: Iterable[Frame], faces: Faces, predictor: Landmarks) -> Track:
-    """Return the track of the faces that come with a dataset; predict landmarks in the boxes that have none.
+@dataclass(frozen=True)
+class TrackedFrame:
+    """One frame with all faces in it.
+
+    Attributes:
+      frame: of the video.
+      boxes: by the number of the track, in source pixels.
+      landmarks: (68, 2) float32 in source pixels, by the number of the track.
+    """
+
+    frame: Frame
+    boxes: dict[int, Box] = field(default_factory=dict)
+    landmarks: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+def tracks_of(frames: Iterable[TrackedFrame]) -> list[Track]:
+    """Return the tracks of a video, by their numbers.
+
+    Hold the boxes and landmarks of all faces, some 700 bytes for each face and frame.
+    """
+    tracks: dict[int, Track] = {}
+    for each in frames:
+        for number, box in each.boxes.items():
+            track = tracks.setdefault(number, Track(number))
+            track.boxes[each.frame.number] = box
+            track.landmarks[each.frame.number] = each.landmarks[number]
+    return [tracks[number] for number in sorted(tracks)]
+
+
+def follow_given(frames: Iterable[Frame], faces: Faces, predictor: Landmarks) -> Iterator[TrackedFrame]:
+    """Yield frames with the face that comes with a dataset, as track 1; predict landmarks in boxes that have none.
 
     Boxes belong to the frames' numbers in the source video, whatever rate the frames are converted to. A frame has no
     face where the box hardly meets it, or where the landmarks are none, see `given_faces.is_face`.
     """
-    track = Track(1)
     for frame in frames:
         box = faces.boxes.get(frame.source)
-        if box is not None:
-            box, landmarks = in_square_pixels(box, faces.landmarks.get(frame.source), frame.scale)
-            if not is_face(box, landmarks, (frame.image.shape[1], frame.image.shape[0])):
-                continue
-            track.boxes[frame.number] = box
-            track.landmarks[frame.number] = predictor.predict(frame.image, box) if landmarks is None else landmarks
-    return track
+        if box is None:
+            yield TrackedFrame(frame)
+            continue
+        box, landmarks = in_square_pixels(box, faces.landmarks.get(frame.source), frame.scale)
+        if not is_face(box, landmarks, (frame.image.shape[1], frame.image.shape[0])):
+            yield TrackedFrame(frame)
+            continue
+        yield TrackedFrame(
+            frame, {1: box}, {1: predictor.predict(frame.image, box) if landmarks is None else landmarks}
+        )  # fmt: skip
 
 
 def choose_track(tracks: list[Track], which: str | int = "longest", faces: Faces | None = None) -> Track:

@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, choose_annotators, match, mean_of, nearest
+from tfrecords_tools.layouts.labels import (
+    END_TOLERANCE,
+    MAX_HOLE,
+    Labels,
+    NumberedLabels,
+    choose_annotators,
+    match,
+    mean_of,
+    nearest,
+)
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records.manifest import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -155,3 +164,36 @@ def rows_unused(labels: Labels, end: float, frames: int, source: VideoSource) ->
             f"seconds, the last at {last:g}. {advice}"
         )
     return unused
+
+
+def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
+    """Raise a `UserError` if the number of labels and of decoded frames of the video `path` differ by too much.
+
+    Players and decoders differ by a frame at the end of many files: labels beyond the video are not used, and frames
+    beyond the annotation have no label. A larger difference means that the two do not belong together.
+    """
+    difference = labels - frames
+    if abs(difference) > tolerance:
+        kind = "longer" if difference > 0 else "shorter"
+        raise UserError(
+            f"{path}: the annotation is {abs(difference)} frames {kind} than the video ({labels} labels, {frames} "
+            f"frames decoded). At most {tolerance} may differ. Correct either, or raise `length_tolerance`."
+        )
+
+
+def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
+    """Raise a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
+
+    Frames that do not decode count, wherever they are: the tolerance is for the end.
+
+    Rows that count frames are checked by `check_length`, except where their number may differ: crops are missing where
+    there is no face, also at the end, so labels may go on; frames may go on where each row has its frame's number. An
+    annotation with its own clock, or without any row, fits every video.
+    """
+    count = len(labels.values)
+    if labels.times is not None or count == 0:
+        return
+    may_go_on = source.cropped and count > frames
+    may_end = isinstance(labels, NumberedLabels) and count < frames
+    if not (may_go_on or may_end):
+        check_length(count, frames, tolerance, source.path)

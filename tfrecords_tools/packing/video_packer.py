@@ -2,9 +2,9 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
@@ -13,12 +13,21 @@ from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings
 from tfrecords_tools.faces.given_faces import in_square_pixels
-from tfrecords_tools.faces.tracking import EVERY, track_faces
-from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, remove_jumps
+from tfrecords_tools.faces.tracking import EVERY, follow_faces
+from tfrecords_tools.faces.tracks import (
+    Faces,
+    Track,
+    TrackedFrame,
+    choose_track,
+    follow_given,
+    remove_jumps,
+    tracks_of,
+)
 from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.annotator_choice import RELABELLED
-from tfrecords_tools.packing.labelling import Chosen, labels_of_frames, rows_unused
+from tfrecords_tools.packing.kept_crops import Crop, KeptCrops, cut_again, cut_out
+from tfrecords_tools.packing.labelling import Chosen, check_fits, labels_of_frames, rows_unused
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
 from tfrecords_tools.records.manifest import VideoEntry
@@ -34,7 +43,7 @@ class PackOptions:
       aligner: how the face is cut out.
       upsample: times a frame is doubled before detection; each finds faces half as large, at four times the cost.
       length_tolerance: by how many frames an annotation may be longer or shorter than its video.
-      every: frames from one that is searched whole to the next, see `tracking.track_faces`.
+      every: frames from one that is searched whole to the next, see `tracking.follow_faces`.
       fps: fixed rate that frames are converted to; None keeps those of the video.
       detect: detect faces even where they come with the dataset, and use those only to choose between several.
       detector: what finds faces, one of `face_settings.DETECTORS`.
@@ -96,27 +105,30 @@ def _finder(
 def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
     """Pack one video to `path`, and return its entry; leave nothing there on an error.
 
-    Decode the video twice, which costs little compared with finding faces: once for the tracks of all faces, one of
-    which is chosen, and once to cut out the crops.
+    The video is decoded once: the crops of all faces are kept until one of the tracks is chosen. Of a video with
+    more of them than `KeptCrops` holds, those of that track are cut out of its frames decoded again.
 
     Raises:
       UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
     labels = source.labels(options.max_hole)
     seen = _Seen(_frames(source, options, labels))
-    found = _track(source, options, seen)
-    track, removed = found.track, found.removed
-    if source.end is None:
-        check_fits(labels, seen.frames.count, options.length_tolerance, source)
-    unused = rows_unused(labels, max(seen.times.values(), default=0.0), len(seen.times), source)
-    if not track.boxes:
-        raise UserError(
-            f"{source.path}: a face must be found in at least one frame. Received: none in {len(seen.times)} frames. "
-            "Small faces are found with larger frames: set `upsample` to 1."
-        )
-    kept = list(track.boxes)
-    own = _labels_of(source, options, labels, kept, seen)
-    records = _write(source, options, path, track, own, _frames(source, options, labels))
+    cut = partial(cut_out, _aligner(source, options))
+    with KeptCrops(cut, path.parent) as crops:
+        found = _track(source, options, seen, crops)
+        track, removed = found.track, found.removed
+        if source.end is None:
+            check_fits(labels, seen.frames.count, options.length_tolerance, source)
+        unused = rows_unused(labels, max(seen.times.values(), default=0.0), len(seen.times), source)
+        if not track.boxes:
+            raise UserError(
+                f"{source.path}: a face must be found in at least one frame. Received: none in {len(seen.times)} "
+                "frames. Small faces are found with larger frames: set `upsample` to 1."
+            )
+        kept = list(track.boxes)
+        own = _labels_of(source, options, labels, kept, seen)
+        chosen = crops.of(track) if crops.complete else cut_again(_frames(source, options, labels), track, cut)
+        records = _write(source, path, track, own, seen.times, chosen)
     return VideoEntry(
         video=source.video,
         split=source.split,
@@ -221,16 +233,17 @@ class _Found:
     landmarks: str
 
 
-def _track(source: VideoSource, options: PackOptions, frames: _Seen) -> _Found:
+def _track(source: VideoSource, options: PackOptions, frames: _Seen, crops: KeptCrops) -> _Found:
     predictor = _predictor(options)
     if source.cropped:
-        return _Found(_whole_images(frames, predictor), 0, GIVEN, options.landmarks)
+        track = _only(crops.keep(_follow_whole(frames, predictor)))
+        return _Found(track, 0, GIVEN, options.landmarks)
     faces = source.read_faces() if source.read_faces is not None else None
     if not finds_faces(source, options):
-        track = given_track(frames, faces, predictor)
+        track = _only(crops.keep(follow_given(frames, faces, predictor)))
         all_given = all(frames.sources[number] in faces.landmarks for number in track.boxes)
         return _Found(track, 0, GIVEN, GIVEN if all_given else options.landmarks)
-    tracks = track_faces(frames, _detector(options), predictor, options.every)
+    tracks = tracks_of(crops.keep(follow_faces(frames, _detector(options), predictor, options.every)))
     if not tracks:
         return _Found(Track(1), 0, options.detector, options.landmarks)
     try:
@@ -257,42 +270,50 @@ def _predictor(options: PackOptions) -> Landmarks:
     return options.finder.predictor
 
 
-def _whole_images(frames: _Seen, predictor: Landmarks) -> Track:
-    track = Track(1)
+def _only(frames: Iterable[TrackedFrame]) -> Track:
+    """Return the one track of frames that have no other, without boxes where no frame has a face."""
+    return next(iter(tracks_of(frames)), Track(1))
+
+
+def _follow_whole(frames: Iterable[Frame], predictor: Landmarks) -> Iterator[TrackedFrame]:
+    """Yield frames that are crops of a face, with the whole image as its box."""
     for frame in frames:
         height, width = frame.image.shape[:2]
-        track.boxes[frame.number] = box = Box(0, 0, width, height)
-        track.landmarks[frame.number] = predictor.predict(frame.image, box)
-    return track
+        box = Box(0, 0, width, height)
+        yield TrackedFrame(frame, {1: box}, {1: predictor.predict(frame.image, box)})
+
+
+def _aligner(source: VideoSource, options: PackOptions) -> Aligner:
+    # A crop has nothing around it by which it could be widened.
+    return dataclasses.replace(options.aligner, margin=0) if source.cropped else options.aligner
 
 
 def _write(
-    source: VideoSource, options: PackOptions, path: Path, track: Track, labels: Labels, frames: Iterable[Frame]
+    source: VideoSource,
+    path: Path,
+    track: Track,
+    labels: Labels,
+    times: dict[int, float],
+    crops: Iterable[tuple[int, Callable[[], Crop]]],
 ):
     """Write a record for each frame of the track with its row of `labels`; return the `VideoRecords`."""
     # TensorFlow takes seconds to import, and only processes that write need it.
     import_tensorflow()
-    from tfrecords_tools.records.writer import VideoRecords, encode_face
+    from tfrecords_tools.records.writer import VideoRecords
 
-    # A crop has nothing around it by which it could be widened.
-    aligner = dataclasses.replace(options.aligner, margin=0) if source.cropped else options.aligner
-    rows = {number: row for row, number in enumerate(track.boxes)}
     with VideoRecords(path, schema.fields(len(source.annotators), source.expression)) as records:
-        for frame in frames:
-            row = rows.get(frame.number)
-            if row is None:
-                continue
-            box = track.boxes[frame.number]
+        for row, (number, crop) in enumerate(crops):
+            box = track.boxes[number]
             try:
-                face, points = aligner(frame.image, box, track.landmarks[frame.number])
+                jpeg, points = crop()
             except UserError as error:
-                raise UserError(f"{source.path}, frame {frame.number}: {error}") from None
+                raise UserError(f"{source.path}, frame {number}: {error}") from None
             record = {
                 "video": source.video,
                 "subject": source.subject,
-                "frame": frame.number,
-                "timestamp": frame.timestamp,
-                "face": encode_face(face),
+                "frame": number,
+                "timestamp": times[number],
+                "face": jpeg,
                 "box": (box.left, box.top, box.right, box.bottom),
                 "landmarks": points,
                 "label": labels.values[row],
@@ -303,36 +324,3 @@ def _write(
                 record["expression"] = labels.expression[row]
             records.write(record)
     return records
-
-
-def check_length(labels: int, frames: int, tolerance: int, path: Path) -> None:
-    """Raise a `UserError` if the number of labels and of decoded frames of the video `path` differ by too much.
-
-    Players and decoders differ by a frame at the end of many files: labels beyond the video are not used, and frames
-    beyond the annotation have no label. A larger difference means that the two do not belong together.
-    """
-    difference = labels - frames
-    if abs(difference) > tolerance:
-        kind = "longer" if difference > 0 else "shorter"
-        raise UserError(
-            f"{path}: the annotation is {abs(difference)} frames {kind} than the video ({labels} labels, {frames} "
-            f"frames decoded). At most {tolerance} may differ. Correct either, or raise `length_tolerance`."
-        )
-
-
-def check_fits(labels: Labels, frames: int, tolerance: int, source: VideoSource) -> None:
-    """Raise a `UserError` if `labels` cannot be those of a video of which the last frame has the number `frames`.
-
-    Frames that do not decode count, wherever they are: the tolerance is for the end.
-
-    Rows that count frames are checked by `check_length`, except where their number may differ: crops are missing where
-    there is no face, also at the end, so labels may go on; frames may go on where each row has its frame's number. An
-    annotation with its own clock, or without any row, fits every video.
-    """
-    count = len(labels.values)
-    if labels.times is not None or count == 0:
-        return
-    may_go_on = source.cropped and count > frames
-    may_end = isinstance(labels, NumberedLabels) and count < frames
-    if not (may_go_on or may_end):
-        check_length(count, frames, tolerance, source.path)

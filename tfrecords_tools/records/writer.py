@@ -4,7 +4,6 @@ import hashlib
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -15,15 +14,6 @@ from tfrecords_tools.records import schema
 # checksum (4).
 HEADER_BYTES = 12
 FRAMING_BYTES = HEADER_BYTES + 4
-
-
-def encode_face(face: np.ndarray) -> bytes:
-    """Return the JPEG of a (size, size, 3) uint8 RGB face."""
-    flags = [cv2.IMWRITE_JPEG_QUALITY, schema.JPEG_QUALITY]
-    encoded, jpeg = cv2.imencode(".jpg", cv2.cvtColor(face, cv2.COLOR_RGB2BGR), flags)
-    if not encoded:
-        raise RuntimeError(f"A face of shape {face.shape} could not be encoded as JPEG.")
-    return jpeg.tobytes()
 
 
 def encode(record: dict, fields: dict[str, schema.Field] = schema.FIELDS) -> bytes:

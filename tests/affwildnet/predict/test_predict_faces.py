@@ -9,8 +9,8 @@ from affwildnet.predict.face_stream import HELD, OneFace, face_stream, without_j
 from affwildnet.predict.frame_faces import REMEMBERED, Face, FrameFaces, Recent
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.tracking import TrackedFrame, follow_faces, track_faces
-from tfrecords_tools.faces.tracks import Track, remove_jumps
+from tfrecords_tools.faces.tracking import follow_faces, track_faces
+from tfrecords_tools.faces.tracks import Track, TrackedFrame, remove_jumps
 from tfrecords_tools.video.reading import Frame
 
 COLOURS = ((200, 30, 30), (30, 30, 200), (30, 200, 30))

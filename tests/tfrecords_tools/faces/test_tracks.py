@@ -5,7 +5,7 @@ import pytest
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
-from tfrecords_tools.faces.tracks import Faces, Track, choose_track, given_track, jumps, remove_jumps
+from tfrecords_tools.faces.tracks import Faces, Track, choose_track, follow_given, jumps, remove_jumps, tracks_of
 from tfrecords_tools.video.reading import Frame
 
 
@@ -146,13 +146,13 @@ def test_what_comes_with_a_dataset_may_be_no_face(kind, given, landmarks):
         def predict(self, image, box):
             return grid(50)
 
-    track = given_track([Frame(1, 0.0, np.zeros((200, 200, 3)), 1)], faces, Predictor())
-    assert (1 in track.boxes) == kind.startswith("a face")
+    (frame,) = follow_given([Frame(1, 0.0, np.zeros((200, 200, 3)), 1)], faces, Predictor())
+    assert (1 in frame.boxes) == kind.startswith("a face")
 
 
 def test_given_faces_lie_in_square_pixels_where_the_frame_was_scaled():
     frames = [Frame(1, 0.0, np.zeros((360, 640, 3)), 1, (640 / 450, 1.0))]
-    track = given_track(frames, Faces({1: Box(90, 40, 180, 130)}, {1: grid(100)}), None)
+    (track,) = tracks_of(follow_given(frames, Faces({1: Box(90, 40, 180, 130)}, {1: grid(100)}), None))
     assert track.boxes[1] == Box(pytest.approx(128), 40, pytest.approx(256), 130)
     # Whole numbers are the centres of pixels, of which the first begins half a pixel before.
     np.testing.assert_allclose(track.landmarks[1][:, 0], (grid(100)[:, 0] + 0.5) * 640 / 450 - 0.5, rtol=1e-6)
@@ -168,6 +168,6 @@ def test_given_boxes_follow_their_images_through_a_conversion():
     frames = [
         Frame(number, 0.0, np.zeros((200, 200, 3)), source) for number, source in ((1, 1), (2, 1), (3, 2), (4, 3))
     ]
-    given = given_track(frames, faces, Predictor())
+    (given,) = tracks_of(follow_given(frames, faces, Predictor()))
     assert given.boxes == {1: box(10), 2: box(10), 3: box(20)}
     assert [float(given.landmarks[n][0, 0]) for n in (1, 2, 3)] == [-40, -40, 0]

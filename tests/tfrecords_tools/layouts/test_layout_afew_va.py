@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.layout_trees import by_frame, faces_of, frames_seen, labels_of, lay, numbered_images
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.afew_va import find_videos
-from tfrecords_tools.packing.video_packer import check_fits
+from tfrecords_tools.packing.labelling import check_fits
 
 POINTS = [[100.0 + (7 * i) % 68, 50.0 + i / 2] for i in range(68)]
 

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.layout_trees import assert_codes, by_frame, code, faces_of, labels_of, lay
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.aff_wild import find_videos
-from tfrecords_tools.packing.video_packer import check_fits
+from tfrecords_tools.packing.labelling import check_fits
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.layout_trees import assert_codes, by_frame, code, frames_seen, labels_of, lay, numbered_images
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.aff_wild2 import find_videos
-from tfrecords_tools.packing.video_packer import check_fits
+from tfrecords_tools.packing.labelling import check_fits
 
 OLD, NEW = "annotations/VA_Set", "annotations/VA_Estimation_Challenge"
 

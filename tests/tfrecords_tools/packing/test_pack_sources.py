@@ -18,7 +18,7 @@ from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing import video_packer
+from tfrecords_tools.packing import kept_crops, video_packer
 from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
@@ -181,6 +181,18 @@ def test_between_start_and_end(video, options, tmp_path):
     assert [round(100 * float(record["label"][0])) for record in records] == [6, 7, 8, 9, 10]
 
 
+def test_a_video_is_decoded_once_or_twice_to_the_same_records(video, options, tmp_path, monkeypatch):
+    read_frames, read = video_packer.read_frames, []
+    monkeypatch.setattr(video_packer, "read_frames", lambda *which, **how: read.append(1) or read_frames(*which, **how))
+    source = VideoSource("v", "train", "s", video, numbered)
+    _, once, _ = packed(source, options, tmp_path / "once")
+    assert len(read) == 1
+    monkeypatch.setattr(kept_crops, "MOST", 10_000)  # bytes, fewer than its crops have
+    _, twice, _ = packed(source, options, tmp_path / "twice")
+    assert len(read) == 3
+    assert once.sha256 == twice.sha256
+
+
 def test_a_split_from_elsewhere(video, options, tmp_path):
     source = VideoSource("v", "train", "s", video, numbered)
     corpus, entry, _ = packed(source, options, tmp_path, partition={"train/v": "test", "train/gone": "train"})
@@ -215,14 +227,14 @@ def test_a_false_detection_does_not_displace_the_face(video, options, tmp_path, 
 
 
 def test_what_jumps_is_removed_and_counted(video, options, tmp_path, monkeypatch):
-    track_faces = video_packer.track_faces
+    tracks_of = video_packer.tracks_of
 
     def with_a_jump(*arguments):
-        tracks = track_faces(*arguments)
+        tracks = tracks_of(*arguments)
         tracks[0].boxes[4] = Box(10, 150, 90, 230)
         return tracks
 
-    monkeypatch.setattr(video_packer, "track_faces", with_a_jump)
+    monkeypatch.setattr(video_packer, "tracks_of", with_a_jump)
     source = VideoSource("v", "train", "s", video, numbered)
     _, entry, records = packed(source, options, tmp_path)
     # The segment on one side of the jump is shorter than one that is believed.
