@@ -157,6 +157,7 @@ def test_the_curves_of_a_camera_are_those_of_predict(predictor, tmp_path):
         assert page.errors == []
         assert not page.is_visible("#problem")
         assert "frames/s" in page.inner_text("#speed")
+        assert "largest at first is followed" in page.inner_text("#which")
     count = len(lines)
     assert count >= FRAMES
     sent = given.numbers[:count]

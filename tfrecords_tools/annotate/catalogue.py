@@ -1,6 +1,7 @@
 """What there is to annotate in a folder, what each rater has done of it, and where everything lies.
 
-SOURCE/videos/[<split>/]<name>.mp4                          the clips, at any depth
+SOURCE/videos/[<split>/]<name>.mp4                          the clips, at any depth; without a folder of that name
+SOURCE/[<split>/]<name>.mp4                                 those of a flat folder
 SOURCE/annotations/<rater>/<dimension>/<name>.txt           finished annotations, as the layout `thesis` reads them
 SOURCE/annotations/<rater>/<dimension>/<name>.json          how and when each was made
 SOURCE/videos.csv                                           if there is one: who is seen in which video
@@ -71,19 +72,20 @@ class Catalogue:
 
     Attributes:
       source: the folder.
+      videos: the folder of the clips, see `tree.clips_folder`.
       clips: by number, in the order of their names.
       left_out: names that stand for two files, with the reason.
     """
 
     def __init__(self, source: Path):
-        """Raise a `UserError` if there is no video below `source/videos`."""
-        self.source = source
-        found, self.left_out = tree.by_name(tree.files(source / "videos", VIDEO_SUFFIXES))
+        """Raise a `UserError` if there is no video below `source/videos`, or below `source` without such a folder."""
+        self.source, self.videos = source, tree.clips_folder(source)
+        found, self.left_out = tree.by_name(tree.files(self.videos, VIDEO_SUFFIXES))
         for name in [name for name in found if len(os.fsencode(name)) > LONGEST_NAME]:
             self.left_out[name] = f"a name must have at most {LONGEST_NAME} bytes. Rename {found.pop(name)}."
         if not found:
             raise UserError(
-                f"{source / 'videos'}: must hold videos to annotate ({', '.join(VIDEO_SUFFIXES)}). Received: none. "
+                f"{self.videos}: must hold videos to annotate ({', '.join(VIDEO_SUFFIXES)}). Received: none. "
                 "Put the clips there; folders named train, validation and test within are their splits."
             )
         # A video with two persons is annotated twice, once for each (thesis section 3.1).

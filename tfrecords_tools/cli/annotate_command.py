@@ -11,7 +11,13 @@ from tfrecords_tools.errors import UserError, count
 def add_options(parser: Parser) -> None:
     """Add the options of the command."""
     add = parser.add_argument
-    add("--source", type=Path, required=True, metavar="DIR", help="folder with the clips in DIR/videos")
+    add(
+        "--source",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with the clips, in DIR/videos or in DIR",
+    )
     add("--rater", default="", metavar="NAME", help="the name that the page proposes")
     add("--predictions", type=Path, metavar="DIR", help="tables of the command `predict`, to show on request")
     add("--lead", action=Switch, help="compare all raters, and select whose mean is the label")
@@ -35,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     if options.rater:
         check_rater(options.rater)
     if not options.source.is_dir():
-        raise UserError(f"`--source` must be a folder with the clips in videos/. Received: {options.source}")
+        raise UserError(f"`--source` must be a folder with clips. Received: {options.source}")
     catalogue = Catalogue(options.source)
     ghosts = None if options.predictions is None else Ghosts(options.predictions, catalogue)
     server = AnnotationServer(
@@ -47,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
             "and annotate",
             file=sys.stderr,
         )
-    print(f"{count(len(catalogue.clips), 'video')} in {options.source / 'videos'}")
+    print(f"{count(len(catalogue.clips), 'video')} in {catalogue.videos}")
     server.loopback.serve(
         not options.no_browser, lambda address: print(f"{address}\nCtrl-C ends; nothing is lost.", flush=True)
     )

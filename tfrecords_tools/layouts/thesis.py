@@ -1,6 +1,7 @@
 """The database of the thesis (chapter 3): videos of 30 frames a second, raters' labels with a clock of their own.
 
-    videos/[<split>/]<name>.mp4                                  at any depth
+    videos/[<split>/]<name>.mp4                                  at any depth; or, of a flat folder:
+    [<split>/]<name>.mp4
     faces/[<split>/]<name>/00001.jpg                             face crops, used where a name has them
     annotations/[<rater>/]{valence,arousal}/<name>.txt           of a rater: rows of seconds and value, or
     annotations/<name>.txt                                       merged: rows of frame, valence, arousal
@@ -50,13 +51,13 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
       UserError: if there are neither videos nor crops.
     """
     crops, twice = tree.by_name(tree.folders_of_images(source / "faces"))
-    files, again = tree.by_name(tree.files(source / "videos", VIDEO_SUFFIXES))
+    files, again = tree.by_name(tree.files(tree.clips_folder(source), VIDEO_SUFFIXES))
     twice |= {name: reason for name, reason in again.items() if name not in crops}
     paths = files | crops
     if not paths and not twice:
         raise UserError(
-            f"{source}: no videos. The layout thesis needs videos/<name>.mp4 or faces/<name>/00001.jpg, and "
-            "annotations/<rater>/{valence,arousal}/<name>.txt or annotations/<name>.txt."
+            f"{source}: no videos. The layout thesis needs videos/<name>.mp4, <name>.mp4 or faces/<name>/00001.jpg, "
+            "and annotations/<rater>/{valence,arousal}/<name>.txt or annotations/<name>.txt."
         )
     merged = {path.stem: path for path in sorted((source / "annotations").glob("*.txt"))}
     raters = _raters(source / "annotations")

@@ -30,6 +30,12 @@ def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     )
 
 
+def clips_folder(source: Path) -> Path:
+    """Return where the videos of an annotated folder lie: in `videos`, or in a flat folder itself."""
+    folder = source / "videos"
+    return folder if folder.is_dir() else source
+
+
 def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
     """Return the path of each name (a file's stem, or a folder's name), and a reason for each name that occurs twice.
 

@@ -27,7 +27,10 @@ show(
     element("div", { class: "row" },
       element("button", { class: "primary", id: "camera", onclick: openCamera }, "Webcam"),
       element("button", { id: "file", onclick: () => file.click() }, "File"),
-      element("button", { id: "stop", onclick: stop }, "Stop"), save, file)),
+      element("button", { id: "stop", onclick: stop }, "Stop"), save, file),
+    element("p", { class: "note", id: "which" },
+      "Of several faces, the one that is largest at first is followed. Once it has been away for more than a second, " +
+      "the largest of the others takes its place.")),
   curves,
 );
 draw({ width: 1, height: 1 });

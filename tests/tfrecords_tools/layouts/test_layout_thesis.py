@@ -7,7 +7,7 @@ from tests.helpers.layout_trees import assert_codes, by_frame, frames_seen, labe
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.labels import match
 from tfrecords_tools.layouts.thesis import find_videos
-from tfrecords_tools.packing.video_packer import check_fits
+from tfrecords_tools.packing.labelling import check_fits
 
 # Table 3.3 of the thesis: seconds and value.
 TABLE = [(0.010, 121), (0.030, 122), (0.041, 123), (0.057, 124), (0.089, 125), (0.102, 126), (0.119, 127)]
