@@ -8,7 +8,6 @@ import contextlib
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,9 +22,10 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
 from tfrecords_tools.layouts.labels import no_labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing import video_packer
+from tfrecords_tools.packing import kept_crops
 from tfrecords_tools.packing.video_packer import PackOptions, pack_video
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.video.reading import Frames
 
 FRAMES = 1_200_000  # Aff-Wild has 1,224,100 (ijcv2019 table 2)
 # The thesis's extension took five days on four computers for finding and cropping the faces (thesis section 3.3).
@@ -52,22 +52,6 @@ class FunctionTimes:
 
         self._patches.enter_context(mock.patch.object(owner, name, timed))
 
-    def watch_frames(self, owner: object, name: str, phase: str) -> None:
-        """Add the time that a generator needs to a phase."""
-        generate: Callable[..., Iterator] = getattr(owner, name)
-
-        def timed(*arguments, **more):
-            frames = generate(*arguments, **more)
-            while True:
-                began = time.perf_counter()
-                frame = next(frames, None)
-                self.seconds[phase] += time.perf_counter() - began
-                if frame is None:
-                    return
-                yield frame
-
-        self._patches.enter_context(mock.patch.object(owner, name, timed))
-
     def close(self) -> None:
         """Put the functions back."""
         self._patches.close()
@@ -78,14 +62,14 @@ def by_phase(videos: list[VideoSource], options: PackOptions) -> tuple[dict[str,
     from tfrecords_tools.records import writer
 
     times = FunctionTimes()
-    times.watch_frames(video_packer, "read_frames", "decode, twice")
+    times.watch(Frames, "__next__", "decode")
     detector = type(options.finder.detector)
     times.watch(detector, "detect", "detect in the whole image")
     times.watch(detector, "detect_near", "detect near a face")
     times.watch(LandmarkPredictor, "predict", "landmarks")
     times.watch(tracking, "histogram", "appearance")
     times.watch(Aligner, "__call__", "crop")
-    times.watch(writer, "encode_face", "JPEG")
+    times.watch(kept_crops, "encode_face", "JPEG")
     times.watch(writer.VideoRecords, "write", "records")
     try:
         whole, frames = run(videos, options)

@@ -4,11 +4,12 @@
 
 Networks have their full size and random weights: their predictions mean nothing, but cost the same.
 
-Frames per second are those of `python -m affwildnet.predict` without an overlay, with the network compiled beforehand;
-the shares are of that time. A step is the network with states on one frame. In turns with it runs the same network up
-to the input of its first recurrent layer, its CNN (the whole of a network without recurrence). Memory is the peak of a
-process of its own that predicts from the first video at half its size, played forwards and backwards for as many
-minutes at 25 frames a second, with a network of a few thousand weights.
+Frames per second are those of `python -m affwildnet.predict`, with the network compiled beforehand; the shares are of
+that time. The plain command, `--look_ahead` and `--overlay` take turns; what they cost is the median over the rounds. A
+step is the network with states on one frame. In turns with it runs the same network up to the input of its first
+recurrent layer, its CNN (the whole of a network without recurrence). Memory is the peak of a process of its own that
+predicts from the first video at half its size, played forwards and backwards for as many minutes at 25 frames a second,
+with a network of a few thousand weights.
 """
 
 import argparse
@@ -43,6 +44,7 @@ from tfrecords_tools.records.schema import LANDMARKS
 from tfrecords_tools.video.reading import Frame, read_frames
 
 LOOPED = 60  # frames
+WAYS = {"plain": {}, "look_ahead": {"look_ahead": True}, "overlay": {"overlay": True}}
 
 
 def built(name: str, precision: str) -> keras.Model:
@@ -52,8 +54,10 @@ def built(name: str, precision: str) -> keras.Model:
     return model if precision == "float32" else with_precision(model, precision, has_bfloat16())
 
 
-def speed(name: str, precision: str, model: keras.Model, videos: list[Path], seconds: float | None) -> list[dict]:
-    """Return a row for each video."""
+def speed(
+    name: str, precision: str, model: keras.Model, videos: list[Path], seconds: float | None, rounds: int
+) -> list[dict]:
+    """Return a row for each video and each of `WAYS`, which take turns."""
     network = KerasNetwork(model)
     predictor = Predictor(network, Aligner(network.image_size))
     warm_up(predictor)
@@ -61,13 +65,22 @@ def speed(name: str, precision: str, model: keras.Model, videos: list[Path], sec
     with tempfile.TemporaryDirectory() as folder:
         for video in videos:
             (source,) = find_sources(video)
-            options = PredictOptions(Path(folder), progress=False, overwrite=True, seconds=seconds)
-            done = predict_source(source, predictor, options)
-            shares = {f"{phase} %": 100 * done.shares[phase] for phase in (*PHASES, "other")}
-            rows.append({
-                "network": name, "precision": precision, "video": video.name, "frames": done.frames,
-                "frames/s": done.frames / done.seconds, **shares,
-            })  # fmt: skip
+            found = {way: [] for way in WAYS}
+            for _ in range(rounds):
+                for way, asked in WAYS.items():
+                    options = PredictOptions(Path(folder), progress=False, overwrite=True, seconds=seconds, **asked)
+                    predictor.reset()
+                    found[way].append(predict_source(source, predictor, options))
+            plain = [done.seconds for done in found["plain"]]
+            for way, turns in found.items():
+                ratios = [done.seconds / base for done, base in zip(turns, plain, strict=True)]
+                shares = {f"{phase} %": 100 * turns[0].shares[phase] for phase in (*PHASES, "other")}
+                rows.append({
+                    "network": name, "precision": precision, "video": video.name, "way": way,
+                    "frames": turns[0].frames,
+                    "frames/s": statistics.median(done.frames / done.seconds for done in turns),
+                    "times plain": statistics.median(ratios), **shares,
+                })  # fmt: skip
     return rows
 
 
@@ -145,7 +158,8 @@ def main() -> None:
     parser.add_argument("--networks", nargs="*", default=["affwildnet_vggface", "cnn_m"], help="of the IJCV paper")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--seconds", type=float, help="predict only the first so many seconds")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=40, help="of the step")
+    parser.add_argument("--turns", type=int, default=3, help="of each way to predict a video")
     parser.add_argument("--minutes", nargs="*", type=float, default=[1, 60], help="lengths of the looped video")
     parser.add_argument("--overlay", action="store_true", help="measure memory with an overlay")
     parser.add_argument("--output", type=Path)
@@ -157,7 +171,7 @@ def main() -> None:
     speeds, steps = [], []
     for name, precision in itertools.product(options.networks, options.precisions):
         model = built(name, precision)
-        speeds += speed(name, precision, model, options.videos, options.seconds)
+        speeds += speed(name, precision, model, options.videos, options.seconds, options.turns)
         steps.append(step_cost(name, precision, model, options.rounds))
         keras.backend.clear_session()
     memories = [memory(options.videos[0], minutes, options.overlay) for minutes in options.minutes]

@@ -12,6 +12,7 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector
 from tfrecords_tools.faces.causal_following import CausalFollower
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
+from tfrecords_tools.faces.recognition import FaceRecogniser
 from tfrecords_tools.faces.tracking import EVERY, follow_faces
 from tfrecords_tools.faces.tracks import SHORTEST, TrackedFrame, jumps
 from tfrecords_tools.video.reading import Frame
@@ -32,6 +33,7 @@ def face_stream(
     look_ahead: bool = False,
     keep_images: bool = False,
     times: PhaseTimes | None = None,
+    recogniser: FaceRecogniser | None = None,
 ) -> Iterator[FrameFaces]:
     """Yield every frame with the faces to predict from, cut out.
 
@@ -46,13 +48,14 @@ def face_stream(
         frames, and by up to `HELD` more. Otherwise each frame is answered at once, see `CausalFaces`.
       keep_images: whether frames keep their images.
       times: where to add the time of each phase.
+      recogniser: tells people apart whom places and colours confuse; None does without.
     """
     times = times or PhaseTimes()
     timed = TimedDetector(detector, times), TimedLandmarks(predictor, times)
     decoded = times.decoding(frames)
     if not look_ahead:
-        return map(CausalFaces(*timed, aligner, which, every, keep_images, times).step, decoded)
-    followed = follow_faces(decoded, *timed, every, remembered=REMEMBERED)
+        return map(CausalFaces(*timed, aligner, which, every, keep_images, times, recogniser).step, decoded)
+    followed = follow_faces(decoded, *timed, every, remembered=REMEMBERED, recogniser=recogniser)
     if which == "one":
         followed = map(OneFace().of, followed)
     return without_jumps(_cut_out(each, aligner, keep_images, times) for each in followed)
@@ -74,9 +77,10 @@ class CausalFaces:
         every: int = EVERY,
         keep_images: bool = False,
         times: PhaseTimes | None = None,
+        recogniser: FaceRecogniser | None = None,
     ):
         """Begin a video; see `face_stream` for the arguments."""
-        self._follower = CausalFollower(detector, predictor, every, REMEMBERED)
+        self._follower = CausalFollower(detector, predictor, every, REMEMBERED, recogniser)
         self._chosen = OneFace() if which == "one" else None
         self._aligner, self._keep_images, self._times = aligner, keep_images, times or PhaseTimes()
         self._segments: Recent[int, _Segment] = Recent()

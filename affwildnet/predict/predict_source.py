@@ -236,6 +236,7 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         look_ahead=options.look_ahead,
         keep_images=options.overlay,
         times=times,
+        recogniser=predictor.finder.recogniser,
     )
 
     def note(table: Path) -> None:

@@ -143,7 +143,10 @@ class Predictor:
                 f"`frame` must be uint8 RGB of the shape (height, width, 3). Received: {frame.dtype} {frame.shape}."
             )
         if self._faces is None:
-            self._faces = CausalFaces(self.finder.detector, self.finder.predictor, self.aligner, every=self._every)
+            finder = self.finder
+            self._faces = CausalFaces(
+                finder.detector, finder.predictor, self.aligner, every=self._every, recogniser=finder.recogniser
+            )
         seconds = self._frames / IMAGE_FPS if seconds is None else seconds
         self._frames += 1
         found = self._faces.step(Frame(self._frames, seconds, frame, self._frames))

@@ -29,12 +29,16 @@ class Seen:
       colours: (256,) histogram, as `histogram` returns it.
       time: seconds.
       speed: x and y of the box's centre, in pixels a second.
+      look: how it looked, as `recognition.look_of` returns it; None where that is not kept.
+      description: (128,) of a look, as `FaceRecogniser.describe` returns it; None where nobody has asked for it.
     """
 
     box: Box
     colours: np.ndarray
     time: float
     speed: tuple[float, float] = (0.0, 0.0)
+    look: np.ndarray | None = None
+    description: np.ndarray | None = None
 
     def expected(self, time: float) -> Box:
         """Return the box at a time, if the face keeps its speed."""

@@ -5,9 +5,11 @@ from itertools import count
 
 import numpy as np
 
-from tfrecords_tools.faces.association import RECENT, SAME_PLACE, Seen, associate, histogram, similarity
+from tfrecords_tools.faces.association import RECENT, SAME_PLACE, Seen, histogram, similarity
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
-from tfrecords_tools.faces.tracking import AGREE, CONTINUES, EVERY, TAKEN, UNSEEN, apart, moved
+from tfrecords_tools.faces.recognition import FaceRecogniser
+from tfrecords_tools.faces.second_look import forget_looks, match_faces
+from tfrecords_tools.faces.tracking import AGREE, CONTINUES, EVERY, TAKEN, UNSEEN, apart, moved, seen_now
 from tfrecords_tools.faces.tracks import TrackedFrame, jumps
 from tfrecords_tools.video.reading import Frame
 
@@ -44,7 +46,14 @@ class CausalFollower:
         ...     boxes = follower.step(frame).boxes  # by the number of the track
     """
 
-    def __init__(self, detector: Detector, predictor: Landmarks, every: int = EVERY, remembered: int | None = None):
+    def __init__(
+        self,
+        detector: Detector,
+        predictor: Landmarks,
+        every: int = EVERY,
+        remembered: int | None = None,
+        recogniser: FaceRecogniser | None = None,
+    ):
         """Begin a video.
 
         Args:
@@ -52,7 +61,9 @@ class CausalFollower:
           predictor: finds their landmarks.
           every: frames from one that is searched whole to the next.
           remembered: how many faces, those seen last, are recognised when they come back; None is all.
+          recogniser: tells people apart whom places and colours confuse, see `second_look`; None does without.
         """
+        self._recogniser = recogniser
         self._detector, self._predictor, self._every, self._remembered = detector, predictor, every, remembered
         self._seen: dict[int, Seen] = {}
         self._present: dict[int, _Present] = {}
@@ -84,9 +95,10 @@ class CausalFollower:
     def _search(self, frame: Frame) -> None:
         """Find the faces of the whole frame, those that are new from left to right."""
         boxes = [box for box in self._detector.detect(frame.image) if box.right > box.left and box.bottom > box.top]
-        now = [Seen(box, histogram(frame.image, box), frame.timestamp) for box in boxes]
+        now = [seen_now(frame, box, self._recogniser) for box in boxes]
         known = list(self._seen)
-        faces = {index: known[row] for index, row in associate(list(self._seen.values()), now).items()}
+        matches = match_faces(list(self._seen.values()), now, self._recogniser)
+        faces = {index: known[row] for index, row in matches.items()}
         for index in sorted(range(len(now)), key=lambda index: boxes[index].left):
             if index not in faces:
                 faces[index] = next(self._next)
@@ -129,6 +141,7 @@ class CausalFollower:
             gone = sorted(self._seen.keys() - self._present.keys(), key=lambda face: (self._seen[face].time, face))
             for face in gone[: len(self._seen) - self._remembered]:
                 del self._seen[face], self._last[face]
+        forget_looks(self._seen.values())
 
 
 def _moved_with(box: Box, before: np.ndarray, after: np.ndarray) -> Box:

@@ -1,18 +1,19 @@
 """What finds faces and their landmarks, by name: the one place where packing and prediction choose it."""
 
-import importlib
+import importlib.util
 import os
 from functools import cached_property
 from typing import Any
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.faces import mediapipe_files
+from tfrecords_tools.faces import mediapipe_files, recognition
 from tfrecords_tools.faces.blaze_detector import BlazeDetector
 from tfrecords_tools.faces.boxes import Detector, Landmarks
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.face_settings import LANDMARKS, FaceSettings, detector_for
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
 from tfrecords_tools.faces.mesh_landmarks import MeshLandmarks
+from tfrecords_tools.faces.recognition import FaceRecogniser
 from tfrecords_tools.faces.yunet import YuNetDetector
 
 
@@ -82,6 +83,16 @@ class FaceFinder:
         if self.landmarks_name == "mesh":
             return MeshLandmarks()
         return _with_dlib(LandmarkPredictor, find_model(self.landmark_model))
+
+    @cached_property
+    def recogniser(self) -> FaceRecogniser | None:
+        """What tells people apart whom places and colours confuse; None where its model, or dlib, is not installed."""
+        return FaceRecogniser(recognition.find_model(), self.predictor) if self.recognises else None
+
+    @cached_property
+    def recognises(self) -> bool:
+        """Whether there is a `recogniser`."""
+        return recognition.find_model() is not None and importlib.util.find_spec("dlib") is not None
 
     def check_installed(self, detects: bool = True) -> None:
         """Raise a `UserError` unless the models are installed; load none that takes a second.

@@ -5,9 +5,11 @@ from itertools import count
 
 import numpy as np
 
-from tfrecords_tools.faces.association import SAME_PLACE, Seen, associate, histogram, similarity
+from tfrecords_tools.faces.association import SAME_PLACE, Seen, histogram, similarity
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
 from tfrecords_tools.faces.face_settings import FaceSettings
+from tfrecords_tools.faces.recognition import FaceRecogniser, look_of
+from tfrecords_tools.faces.second_look import forget_looks, match_faces
 from tfrecords_tools.faces.tracks import Track, TrackedFrame, tracks_of
 from tfrecords_tools.video.reading import Frame
 
@@ -39,6 +41,7 @@ def follow_faces(
     every: int = EVERY,
     agree: float = AGREE,
     remembered: int | None = None,
+    recogniser: FaceRecogniser | None = None,
 ) -> Iterator[TrackedFrame]:
     """Yield every frame with its faces, `every` frames late; tracks are numbered in the order of `track_faces`.
 
@@ -56,8 +59,9 @@ def follow_faces(
       every: frames from one that is searched whole to the next; 1 searches every frame.
       agree: how far apart the sides of two boxes may be, in sides of the box, where those between are interpolated.
       remembered: how many faces, those seen last, are recognised when they come back; None is all.
+      recogniser: tells people apart whom places and colours confuse, see `second_look`; None does without.
     """
-    follower = _Follower(detector, predictor, agree, remembered)
+    follower = _Follower(detector, predictor, agree, remembered, recogniser)
     segment: list[Frame] = []
     for frame in frames:
         segment.append(frame)
@@ -71,8 +75,16 @@ def follow_faces(
 class _Follower:
     """The faces up to the last frame that was searched whole, by keys that rise in the order of detection."""
 
-    def __init__(self, detector: Detector, predictor: Landmarks, agree: float, remembered: int | None):
+    def __init__(
+        self,
+        detector: Detector,
+        predictor: Landmarks,
+        agree: float,
+        remembered: int | None,
+        recogniser: FaceRecogniser | None,
+    ):
         self._detector, self._predictor, self._agree, self._remembered = detector, predictor, agree, remembered
+        self._recogniser = recogniser
         self._seen: dict[int, Seen] = {}
         self._numbers: dict[int, int] = {}
         self._next_face, self._next_number = count(), count(1)
@@ -86,12 +98,12 @@ class _Follower:
         begun, self.begun = self.begun, True
         first, last = segment[0], segment[-1]
         now = [
-            Seen(box, histogram(last.image, box), last.timestamp)
+            seen_now(last, box, self._recogniser)
             for box in self._detector.detect(last.image)
             if box.right > box.left and box.bottom > box.top
         ]
         known = list(self._seen)
-        faces = {index: known[row] for index, row in associate(list(self._seen.values()), now).items()}
+        faces = {index: known[row] for index, row in self._matches(now)}
         for index, seen in enumerate(now):
             if index not in faces:
                 faces[index] = next(self._next_face)
@@ -111,6 +123,9 @@ class _Follower:
         done = [self._followed(frame) for frame in (segment[1:] if begun else segment)]
         self._forget(last)
         return done
+
+    def _matches(self, now: list[Seen]) -> Iterable[tuple[int, int]]:
+        return match_faces(list(self._seen.values()), now, self._recogniser).items()
 
     def _number(self) -> None:
         """Number the faces that are new in this segment."""
@@ -135,6 +150,7 @@ class _Follower:
             gone = sorted(self._seen.keys() - there, key=lambda face: (self._seen[face].time, face))
             for face in gone[: len(self._seen) - self._remembered]:
                 del self._seen[face], self._numbers[face]
+        forget_looks(self._seen.values())
 
     def _keep(self, segment: list[Frame], face: int, found: dict[int, Box]) -> None:
         boxes = self._boxes.setdefault(face, {})
@@ -211,9 +227,15 @@ def _blend(one: Box, other: Box, share: float) -> Box:
     return Box(*((1 - share) * _sides(one) + share * _sides(other)).tolist(), one.roll + share * turn)
 
 
+def seen_now(frame: Frame, box: Box, recogniser: FaceRecogniser | None) -> Seen:
+    """Return a face as it is seen in a frame that is searched whole."""
+    look = None if recogniser is None else look_of(frame.image, box)
+    return Seen(box, histogram(frame.image, box), frame.timestamp, look=look)
+
+
 def moved(before: Seen, now: Seen) -> Seen:
+    """Return a face as it is seen now, with its speed, and with the look it had where that is not known now."""
+    look = before.look if now.look is None else now.look
     passed = now.time - before.time
-    if passed <= 0:
-        return now
-    x, y = np.subtract(now.box.centre, before.box.centre) / passed
-    return Seen(now.box, now.colours, now.time, (float(x), float(y)))
+    x, y = np.subtract(now.box.centre, before.box.centre) / passed if passed > 0 else now.speed
+    return Seen(now.box, now.colours, now.time, (float(x), float(y)), look, before.description)

@@ -23,14 +23,15 @@ def still_needed(sources: Sequence[VideoSource], results: Iterable[VideoEntry | 
         if isinstance(finished.get((source.split, source.video)), VideoEntry)
     ]
     left = [source for source in sources if (source.split, source.video) not in finished]
-    before = sum(_size(source.path) for source, _ in packed)
+    before = sum(size_of(source.path) for source, _ in packed)
     if not before or not left:
         return None
     ratio = sum(entry.file_bytes for _, entry in packed) / before
-    return round(ratio * sum(_size(source.path) for source in left))
+    return round(ratio * sum(size_of(source.path) for source in left))
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Return the bytes of a video file, or of a folder of images; 0 where they cannot be read."""
     try:
         files = [each for each in path.iterdir() if each.is_file()] if path.is_dir() else [path]
         return sum(each.stat().st_size for each in files)

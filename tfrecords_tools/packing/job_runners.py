@@ -14,6 +14,7 @@ import cv2
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.packing import jobs
+from tfrecords_tools.packing.disk_room import size_of
 from tfrecords_tools.packing.jobs import Job
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 from tfrecords_tools.worker_processes import end_with_parent
@@ -40,7 +41,8 @@ def _in_this_process(todo: Sequence[Job]) -> Iterator[Result]:
 
 
 def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
-    remaining = list(todo)
+    # The largest first, so that at the end no worker is busy for long while the others have nothing left to do.
+    remaining = sorted(todo, key=lambda job: -size_of(job.source.path))
     while remaining:
         yield from _until_a_crash(remaining, workers)
         # One of those that ran has ended its process: each of them runs alone, so that it can end nothing else.

@@ -29,7 +29,7 @@ from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
-PACKING_VERSION = 3
+PACKING_VERSION = 4
 # Nothing can be written: that is no video's fault, and packing the others is of no use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -176,6 +176,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
     digest = hashlib.sha256()
     described = {
         "versions": (PACKING_VERSION, schema.RECORD_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
+        "recognises": options.finder.recognises,
         "options": options.deciding(),
         "source": {
             key: value

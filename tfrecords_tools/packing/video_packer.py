@@ -243,7 +243,10 @@ def _track(source: VideoSource, options: PackOptions, frames: _Seen, crops: Kept
         track = _only(crops.keep(follow_given(frames, faces, predictor)))
         all_given = all(frames.sources[number] in faces.landmarks for number in track.boxes)
         return _Found(track, 0, GIVEN, GIVEN if all_given else options.landmarks)
-    tracks = tracks_of(crops.keep(follow_faces(frames, _detector(options), predictor, options.every)))
+    followed = follow_faces(
+        frames, _detector(options), predictor, options.every, recogniser=options.finder.recogniser
+    )  # fmt: skip
+    tracks = tracks_of(crops.keep(followed))
     if not tracks:
         return _Found(Track(1), 0, options.detector, options.landmarks)
     try:
