@@ -5,6 +5,7 @@ The image of a frame carries the frame's number, so that a test sees which frame
 
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 BITS, BLOCK = 7, 32
 SIZE = (BITS * BLOCK, 64)
 TICKS = Fraction(1, 90_000)
-WITH_PERIODS = ("mpeg4", "mjpeg")  # codecs whose clock ticks once a frame
+WITH_PERIODS = ("mpeg4", "mjpeg", "mpeg2video")  # codecs whose clock ticks once a frame
 
 
 def numbered(number):
@@ -34,7 +35,7 @@ def at(fps, frames, start=0.0):
 
 
 def write_video(path, times, *, codec="libx264", fps=30, without=(), reordered=0, group=1, sound=False, aspect=None,
-                draw=numbered):  # fmt: skip
+                draw=numbered, options=None):  # fmt: skip
     """Write a video whose frame k, from 1, is shown at `times[k - 1]` seconds.
 
     Args:
@@ -44,6 +45,7 @@ def write_video(path, times, *, codec="libx264", fps=30, without=(), reordered=0
       sound: whether there is silence from 0 seconds on.
       aspect: width of a pixel in its heights.
       draw: returns the image of a frame by its number.
+      options: of the encoder.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
@@ -51,10 +53,10 @@ def write_video(path, times, *, codec="libx264", fps=30, without=(), reordered=0
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.gop_size = group
-        stream.options = {"bf": str(reordered)} if codec != "mjpeg" else {}
+        stream.options = ({"bf": str(reordered)} if codec != "mjpeg" else {}) | (options or {})
         if aspect:
             stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = Fraction(aspect)
-        clock = Fraction(1, fps) if codec in WITH_PERIODS else TICKS
+        clock = Fraction(1, fps) if codec in WITH_PERIODS or Path(path).suffix == ".avi" else TICKS
         stream.codec_context.time_base = stream.time_base = clock
         audio = container.add_stream("aac", rate=48_000) if sound else None
         packets = []

@@ -87,7 +87,9 @@ class FaceFinder:
     @cached_property
     def recogniser(self) -> FaceRecogniser | None:
         """What tells people apart whom places and colours confuse; None where its model, or dlib, is not installed."""
-        return FaceRecogniser(recognition.find_model(), self.predictor) if self.recognises else None
+        if not self.recognises:
+            return None
+        return FaceRecogniser(recognition.find_model(), lambda image, box: self.predictor.predict(image, box))
 
     @cached_property
     def recognises(self) -> bool:

@@ -4,13 +4,14 @@ The network is dlib's ResNet for face recognition, beside the 68-point model in 
 it some 60 ms, so that it is asked for few faces of a video, and for none of most videos.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from tfrecords_tools.faces.boxes import Box, Landmarks
+from tfrecords_tools.faces.boxes import Box
 from tfrecords_tools.faces.model_files import check_sha256, in_package
 from tfrecords_tools.faces.region import Region
 
@@ -64,14 +65,14 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 class FaceRecogniser:
     """Describes faces by 128 numbers, whose distance is below 0.6 for most pairs of faces of one person."""
 
-    def __init__(self, model: Path, predictor: Landmarks):
+    def __init__(self, model: Path, landmarks: Callable[[np.ndarray, Box], np.ndarray]):
         """Note the network, which is loaded when it is first asked.
 
         Args:
           model: its path.
-          predictor: finds the landmarks by which a face is brought upright.
+          landmarks: returns those by which a face is brought upright, as `Landmarks.predict` does.
         """
-        self._model, self._predictor = model, predictor
+        self._model, self._landmarks = model, landmarks
 
     @cached_property
     def _network(self):
@@ -85,7 +86,7 @@ class FaceRecogniser:
 
         margin = SIDE * (1 - 1 / AROUND) / 2
         box = Box(margin, margin, SIDE - margin, SIDE - margin)
-        points = [dlib.point(round(float(x)), round(float(y))) for x, y in self._predictor.predict(look, box)]
+        points = [dlib.point(round(float(x)), round(float(y))) for x, y in self._landmarks(look, box)]
         corners = (round(side) for side in (box.left, box.top, box.right, box.bottom))
         shape = dlib.full_object_detection(dlib.rectangle(*corners), points)
         return np.array(self._network.compute_face_descriptor(look, shape))

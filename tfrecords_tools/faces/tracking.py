@@ -184,8 +184,9 @@ class _Follower:
             self._between(segment, face, found, begin, middle)
             self._between(segment, face, found, middle, end)
         else:
-            self._search(segment, face, found, begin, range(begin + 1, middle))
-            self._search(segment, face, found, end, range(end - 1, middle, -1))
+            self._search(segment, face, found, begin, range(begin + 1, middle + 1))
+            last = middle + 1 if middle in found else middle
+            self._search(segment, face, found, end, range(end - 1, last - 1, -1))
 
     def _search(self, segment: list[Frame], face: int, found: dict[int, Box], begin: int, places: range) -> None:
         expected = found[begin]

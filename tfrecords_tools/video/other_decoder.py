@@ -1,6 +1,7 @@
-"""Frames of videos that OpenCV opens and has no decoder for, as it has none for AV1: decoded by PyAV."""
+"""Frames of videos that OpenCV opens and cannot read: AV1, and frames of two fields. PyAV decodes them."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,16 @@ def decode(path: Path, line: Timeline, numbering: Numbering) -> Iterator[tuple[i
             if place is not None:
                 turns = round(float(getattr(frame, "rotation", 0) or 0) / 90) % 4
                 yield *place, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+
+
+def is_interlaced(path: Path, count: int) -> bool:
+    """Return whether the last of the first `count` frames of a video consists of two fields."""
+    import av
+
+    with av.open(str(path), metadata_errors="ignore") as container:
+        container.streams.video[0].thread_count = 1
+        *_, last = islice(_frames(av, container.demux(container.streams.video[0])), count)
+        return bool(last.interlaced_frame)
 
 
 def _frames(av, packets) -> Iterator:

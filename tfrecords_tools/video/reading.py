@@ -10,8 +10,8 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video.images import IMAGE_FPS, check_name, image_files, read_image
-from tfrecords_tools.video.other_decoder import decode
-from tfrecords_tools.video.timeline import read_timeline
+from tfrecords_tools.video.other_decoder import decode, is_interlaced
+from tfrecords_tools.video.timeline import MOST_LEADING, Numbering, Timeline, read_timeline
 
 # The errors below report broken files; the decoder's own messages would hide them.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -24,6 +24,8 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 # Widths of a pixel, in its heights, that are believed: others come from a damaged header.
 _PIXELS = (0.25, 4.0)
+# Frames that are the same as the one before, of which it is checked whether they are.
+_DOUBTS = 3
 # Calls without a frame, after which a video ends whose packets are not known.
 _PATIENCE = 64
 
@@ -174,6 +176,7 @@ class _Video:
     def __init__(self, path: Path, begin: float | None, *rows: int | bool | None):
         self._path, self._begin, self._rows = path, begin, rows
         self._numbering = None
+        self._not_by_opencv = False
 
     @property
     def lost(self) -> int:
@@ -188,31 +191,14 @@ class _Video:
         line = read_timeline(self._path)
         self._numbering = numbering = line.numbering(*self._rows)
         scale = _scale(capture)
-        failures, most = 0, numbering.remaining or _PATIENCE
-        try:
-            # A damaged packet is one call without a frame, and the end is no call with one any more.
-            while failures <= most:
-                if not capture.grab():
-                    failures += 1
-                    continue
-                # The container's own time: the frame number divided by the mean rate is wrong where the rate varies.
-                place = numbering.add(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, failures)
-                if place is None:
-                    continue
-                number, timestamp = place
-                if self._begin is None or timestamp >= self._begin:
-                    decoded, image = capture.retrieve()
-                    if not decoded:
-                        numbering.decoded -= 1
-                        continue
-                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                    yield Frame(number, timestamp, _square(image, scale), number, scale)
-        finally:
-            capture.release()
-        if numbering.decoded == 0 and len(line.times):
+        last = 0
+        for number, timestamp, image in self._by_opencv(capture, line, numbering):
+            last = number
+            yield Frame(number, timestamp, _square(image, scale), number, scale)
+        if self._not_by_opencv or (numbering.decoded == 0 and len(line.times)):
             self._numbering = numbering = line.numbering(*self._rows)
             for number, timestamp, image in decode(self._path, line, numbering):
-                if self._begin is None or timestamp >= self._begin:
+                if number > last and (self._begin is None or timestamp >= self._begin):
                     yield Frame(number, timestamp, _square(image, scale), number, scale)
         numbering.end()
         if numbering.decoded == 0:
@@ -221,6 +207,49 @@ class _Video:
                 f"{self._path}: no frame of this video{coding} decodes. Check that it plays, convert it to H.264, or "
                 "remove it."
             )
+
+    def _by_opencv(
+        self, capture: cv2.VideoCapture, line: Timeline, numbering: Numbering
+    ) -> Iterator[tuple[int, float, np.ndarray]]:
+        """Yield number, seconds and image of each frame, up to one with two fields, which OpenCV cannot convert."""
+        failures, most = 0, numbering.remaining or _PATIENCE
+        before, doubts, waiting = None, _DOUBTS, []
+        try:
+            if self._not_by_opencv or line.interlaced:
+                self._not_by_opencv = True
+                return
+            # A damaged packet is one call without a frame, and the end is no call with one any more.
+            while failures <= most:
+                if not capture.grab():
+                    failures += 1
+                    continue
+                # The container's own time: the frame number divided by the mean rate is wrong where the rate varies.
+                shown = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                if not shown and line.counts_dropped and numbering.number and numbering.remaining <= MOST_LEADING:
+                    # The frames that wait in the decoder at the end of an AVI have no time.
+                    decoded, image = capture.retrieve()
+                    waiting += [image] if decoded else []
+                    continue
+                place = numbering.add(shown, failures)
+                if place is None or (self._begin is not None and place[1] < self._begin):
+                    continue
+                decoded, image = capture.retrieve()
+                if not decoded:
+                    numbering.decoded -= 1
+                    continue
+                if doubts and before is not None and _same(image, before):
+                    # It returns the frame before in the place of one that it cannot convert, and says nothing.
+                    doubts -= 1
+                    if self._begin is None and is_interlaced(self._path, numbering.decoded):
+                        self._not_by_opencv = True
+                        return
+                before = image
+                yield *place, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            for place, image in zip(numbering.add_last(len(waiting)), waiting, strict=True):
+                if self._begin is None or place[1] >= self._begin:
+                    yield *place, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        finally:
+            capture.release()
 
 
 class _Images:
@@ -255,6 +284,10 @@ def _square(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
         return image
     height, width = image.shape[:2]
     return cv2.resize(image, (round(width * scale[0]), round(height * scale[1])), interpolation=cv2.INTER_LINEAR)
+
+
+def _same(image: np.ndarray, other: np.ndarray) -> bool:
+    return image.shape == other.shape and np.array_equal(image[::32], other[::32]) and np.array_equal(image, other)
 
 
 def _rate(capture: cv2.VideoCapture) -> float:

@@ -24,13 +24,14 @@ import numpy as np
 from tfrecords_tools.errors import UserError
 
 INSTALL = 'PyAV reads the times of videos: pip install -e ".[faces]"'
+_UNKNOWN, _PROGRESSIVE = 0, 1  # orders of fields, as FFmpeg numbers them
 # Clocks of these begin anywhere: their zero is the first thing that is shown or heard, as in players.
 _WITHOUT_ZERO = ("mpegts", "mpeg")
 # Share of the period by which times may lie beside its grid: they are rounded, to milliseconds in Matroska.
 _BESIDE = 0.25
 LONGEST_GAP = 6  # periods, in a file that does not count its frames
 MOST_MISSING = 0.1  # share of the coded frames, in such a file
-MOST_ODD = 0.1  # share of the packets of an AVI whose guessed times are not in order
+_LATEST = 2  # periods by which a decoder's times of an AVI may begin late
 MOST_LEADING = 16  # frames, as many as a decoder reorders
 # Share of the usual gap within which a packet that gives no frame is part of another one, as hidden ones of VP8 are.
 _PART = 0.3
@@ -49,6 +50,7 @@ class Timeline:
       end: seconds at which the last frame has been shown, by the container; 0 where it does not say.
       counts_dropped: whether that count includes frames that were dropped and have no packet, as in an AVI.
       codec: name of the video's coding, "" where it is not known.
+      interlaced: whether its frames consist of two fields, which are shown one after the other.
       guessed_delay: seconds from the coding of a frame to its showing, where they are guessed from the first packets:
         in an AVI.
     """
@@ -62,6 +64,7 @@ class Timeline:
     guessed_delay: float = 0.0
     counts_dropped: bool = False
     codec: str = ""
+    interlaced: bool = False
 
     def steps(self) -> np.ndarray | None:
         """Return (n - 1,) the periods from one coded frame to the next, None where they are not whole."""
@@ -131,6 +134,7 @@ class Numbering:
         self._times = timeline.times
         self._usual = float(np.median(np.diff(self._times))) if len(self._times) > 1 else timeline.period
         self._place, self._time = -1, -np.inf  # of the last frame
+        self._late = 0.0  # seconds by which the decoder's times are late
         self.number = self.decoded = 0
 
     @property
@@ -155,6 +159,11 @@ class Numbering:
         if failed and not self.number:  # what the delay was guessed from was damaged
             self._times = self._times - self._line.guessed_delay
         seconds = shown + self._line.start
+        if self._line.counts_dropped and self._line.codec == "h264" and not (failed or self.number):
+            # An AVI has no times: where H.264 is shown in another order than coded, the decoder's guesses begin late.
+            late = seconds - float(self._times[0]) if len(self._times) else 0.0
+            self._late = late if 0 < late <= _LATEST * self._line.period + 1e-6 else 0.0
+        seconds -= self._late
         place = self._place_of(seconds)
         if place is None:
             if shown and self._place >= 0 and self._is_late(seconds):
@@ -169,6 +178,22 @@ class Numbering:
         self.decoded += 1
         self._time = float(seconds)
         return self.number, self._time
+
+    def add_last(self, count: int) -> list[tuple[int, float]]:
+        """Return the numbers and times of the last frames that decode, whose times the decoder does not know.
+
+        They are the last ones that are coded: what is missing before them is damaged.
+        """
+        found = []
+        for left in range(count, 0, -1):
+            place = max(self._place + 1, len(self._times) - left)
+            if place >= len(self._times):
+                found.append(self.add(0.0))
+                continue
+            self.number, self._place, self._time = self._number_at(place), place, float(self._times[place])
+            self.decoded += 1
+            found.append((self.number, self._time))
+        return found
 
     def end(self) -> None:
         """Count the coded frames after the last one that decoded, and those that the file lacks at its end."""
@@ -247,9 +272,22 @@ def read_timeline(path: Path) -> Timeline:
                 delay if container.format.name == "avi" else 0.0,
                 container.format.name == "avi",
                 stream.codec_context.codec.canonical_name,
+                _is_interlaced(av, container, stream),
             )
     except (av.FFmpegError, OSError, ValueError):
         return Timeline()
+
+
+def _is_interlaced(av, container, stream) -> bool:
+    """Return whether a stream says, or its first frame, that frames consist of two fields."""
+    order = stream.codec_context.field_order
+    if order != _UNKNOWN:
+        return order != _PROGRESSIVE
+    try:
+        container.seek(0)
+        return any(frame.interlaced_frame for frame, _ in zip(container.decode(stream), range(1), strict=False))
+    except (av.FFmpegError, OSError, ValueError):
+        return False
 
 
 def file_zero(container) -> float:
@@ -291,12 +329,15 @@ def _packet_times(av, container, stream) -> tuple[np.ndarray, float, int]:
                 found.append((packet.pts, packet.dts, packet.is_keyframe))
     except (av.FFmpegError, OSError, ValueError):
         pass  # the packets before the damage
-    # An AVI has no times, and those that are guessed go wrong by damaged packets: where frames are shown in the order
-    # of coding, that says them.
-    odd = sum(shown not in (None, coded) for shown, coded, _ in found)
-    in_order = odd <= (MOST_ODD * len(found) if container.format.name == "avi" else 0)
+    # An AVI has no times, and those that are guessed go wrong by damaged and dropped packets: where frames are shown in
+    # the order of coding, that says them.
+    in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
     ticks = [coded if in_order and coded is not None else shown for shown, coded, _ in found]
-    times = np.unique(np.array([tick for tick in ticks if tick is not None], np.int64))
+    known = [tick for tick in ticks if tick is not None]
+    times = np.unique(np.array(known, np.int64))
+    if container.format.name in _WITHOUT_ZERO and len(times) < len(known):
+        # Several frames share one of the stream's packets, and then only the first has a time; the others' are guessed.
+        return np.empty(0), 0.0, 0
     if not found or ticks[0] is None:
         return times * float(stream.time_base), 0.0, unshown
     if found[0][2] and (leading := int((times < ticks[0]).sum())) <= MOST_LEADING:
