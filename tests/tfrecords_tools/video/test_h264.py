@@ -84,7 +84,13 @@ def loud_from(path):
         return stream.codec_context.name, loud[0], loud[-1]
 
 
-@pytest.mark.parametrize(("codec", "container", "result"), [("aac", "mp4", "aac"), ("pcm_s16le", "mov", "aac")])
+@pytest.mark.parametrize(
+    ("codec", "container", "result"),
+    [
+        ("aac", "mp4", "aac"), ("pcm_s16le", "mov", "aac"), ("mp3", "avi", "mp3float"), ("mp2", "mkv", "aac"),
+        ("mp2", "mpg", "aac"),
+    ],
+)  # fmt: skip
 def test_the_sound_is_copied_at_its_time_up_to_the_last_frame(codec, container, result, tmp_path):
     source = write_tone(tmp_path / f"s.{container}", codec, seconds=2.0, start=0.5)
     video = write(tmp_path / "v.mp4", [number / 25 for number in range(30)], sound=source)
@@ -94,6 +100,21 @@ def test_the_sound_is_copied_at_its_time_up_to_the_last_frame(codec, container, 
     assert end == pytest.approx(1.2, abs=0.1)
     assert video.remarks == []
     assert len(list(read_frames(tmp_path / "v.mp4"))) == 30
+
+
+def test_sound_with_a_gap_goes_on_at_its_time(tmp_path):
+    whole, gap = write_tone(tmp_path / "whole.mkv", "mp2", seconds=2.0, start=1.0), tmp_path / "gap.mkv"
+    with av.open(str(whole)) as source, av.open(str(gap), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            kind, index = packet.stream.type, packet.stream.index
+            if packet.dts is not None and not (kind == "audio" and 0.3 < packet.pts * packet.time_base < 0.8):
+                packet.stream = streams[index]
+                target.mux(packet)
+    video = write(tmp_path / "v.mp4", [number / 25 for number in range(40)], sound=gap)
+    _, begin, end = loud_from(tmp_path / "v.mp4")
+    assert (begin, end) == (pytest.approx(1.0, abs=0.08), pytest.approx(1.6, abs=0.1))
+    assert video.remarks == []
 
 
 def test_a_source_without_sound_or_with_none_that_can_be_read_gives_a_video(tmp_path):
