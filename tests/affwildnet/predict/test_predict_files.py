@@ -196,7 +196,7 @@ def test_an_overlay_that_fails_ends_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(predict_source, "face_stream", lambda *_, **options: iter(frames))
     monkeypatch.setattr(predict_source, "with_predictions", lambda stream, *_: stream)
     source = FrameSource("made", "made.mp4", lambda: iter(()), lambda: 10.0, lambda: 5)
-    finder = SimpleNamespace(detector=None, predictor=None)
+    finder = SimpleNamespace(detector=None, predictor=None, recogniser=None)
     predictor = SimpleNamespace(network=network, aligner=None, finder=finder, path=None, settings=dict)
     options = predict_source.PredictOptions(tmp_path, overlay=True, progress=False)
 

@@ -35,7 +35,8 @@ def follow(*frames, every=0.04):
     detector = SimpleNamespace(
         detect=lambda image: boxes, detect_near=lambda image, near: [box for box in boxes if box.overlap(near) > 0]
     )
-    finder = SimpleNamespace(detector=detector, predictor=SimpleNamespace(predict=lambda image, box: corners(box)))
+    predict = SimpleNamespace(predict=lambda image, box: corners(box))
+    finder = SimpleNamespace(detector=detector, predictor=predict, recogniser=None)
     predictor = Predictor(Counting(), lambda image, box, landmarks: (np.zeros(1), np.zeros(1)), finder)
     for boxes in frames:
         image = np.full((120, 320, 3), 255, np.uint8)
