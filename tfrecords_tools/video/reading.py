@@ -287,7 +287,8 @@ def _square(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def _same(image: np.ndarray, other: np.ndarray) -> bool:
-    return image.shape == other.shape and np.array_equal(image[::32], other[::32]) and np.array_equal(image, other)
+    row = len(image) // 2  # tells most frames apart
+    return image.shape == other.shape and np.array_equal(image[row], other[row]) and np.array_equal(image, other)
 
 
 def _rate(capture: cv2.VideoCapture) -> float:

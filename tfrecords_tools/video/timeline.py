@@ -31,6 +31,7 @@ _WITHOUT_ZERO = ("mpegts", "mpeg")
 _BESIDE = 0.25
 LONGEST_GAP = 6  # periods, in a file that does not count its frames
 MOST_MISSING = 0.1  # share of the coded frames, in such a file
+_MOMENT = 1e-4  # seconds, between frames for which the container has the same time
 _LATEST = 2  # periods by which a decoder's times of an AVI may begin late
 MOST_LEADING = 16  # frames, as many as a decoder reorders
 # Share of the usual gap within which a packet that gives no frame is part of another one, as hidden ones of VP8 are.
@@ -223,7 +224,8 @@ class Numbering:
         if not np.isfinite(seconds) or not len(self._times):
             return None
         after = int(np.searchsorted(self._times, seconds))
-        near = [place for place in (after - 1, after) if self._place < place < len(self._times)]
+        # The next one may have the same time.
+        near = [place for place in (after - 1, after, self._place + 1) if self._place < place < len(self._times)]
         place = min(near, key=lambda place: abs(self._times[place] - seconds), default=None)
         if place is None or abs(self._times[place] - seconds) > min(0.002, self._usual / 2) + 1e-6:
             return None
@@ -333,15 +335,22 @@ def _packet_times(av, container, stream) -> tuple[np.ndarray, float, int]:
     # the order of coding, that says them.
     in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
     ticks = [coded if in_order and coded is not None else shown for shown, coded, _ in found]
-    known = [tick for tick in ticks if tick is not None]
-    times = np.unique(np.array(known, np.int64))
-    if container.format.name in _WITHOUT_ZERO and len(times) < len(known):
+    times = np.sort(np.array([tick for tick in ticks if tick is not None], np.int64))
+    if container.format.name == "avi":
+        times = np.unique(times)
+    if container.format.name in _WITHOUT_ZERO and (np.diff(times) == 0).any():
         # Several frames share one of the stream's packets, and then only the first has a time; the others' are guessed.
         return np.empty(0), 0.0, 0
     if not found or ticks[0] is None:
-        return times * float(stream.time_base), 0.0, unshown
+        return _apart(times, stream), 0.0, unshown
     if found[0][2] and (leading := int((times < ticks[0]).sum())) <= MOST_LEADING:
         times, unshown = times[leading:], unshown + leading
     delays = {None if None in (tick, coded) else tick - coded for tick, (_, coded, _) in zip(ticks, found, strict=True)}
     delay = max(0, delays.pop()) if len(delays) == 1 and None not in delays else 0  # frames that are not reordered
-    return times * float(stream.time_base), delay * float(stream.time_base), unshown
+    return _apart(times, stream), delay * float(stream.time_base), unshown
+
+
+def _apart(ticks: np.ndarray, stream) -> np.ndarray:
+    """Return the seconds of sorted times; those that occur twice, as rounding makes them, lie a moment apart."""
+    repeated = np.arange(len(ticks)) - np.searchsorted(ticks, ticks)
+    return ticks * float(stream.time_base) + repeated * _MOMENT

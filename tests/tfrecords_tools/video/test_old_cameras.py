@@ -63,6 +63,14 @@ def test_the_last_frames_of_an_avi_are_the_last_ones_whatever_is_damaged_before(
     assert (frames.lost, frames.count) == (1, COUNT)
 
 
+def test_two_frames_of_one_time_are_two_frames(tmp_path):
+    # Matroska has times in milliseconds.
+    times = [0, 0.04, 0.0401, 0.08, 0.08, 0.0802, 0.12]
+    found, frames = read(write_video(tmp_path / "clip.mkv", times, draw=tall))
+    assert found == [(number, number) for number in range(1, len(times) + 1)]
+    assert (frames.lost, frames.count) == (0, len(times))
+
+
 def test_frames_that_share_a_packet_of_an_mpeg_stream_are_all_there(tmp_path):
     path = write(tmp_path / "clip.mpg", "mpeg2video", group=12, frames=60)
     found, frames = read(path)
