@@ -237,10 +237,10 @@ class _Video:
                 if not decoded:
                     numbering.decoded -= 1
                     continue
-                if doubts and before is not None and _same(image, before):
-                    # It returns the frame before in the place of one that it cannot convert, and says nothing.
+                if doubts and (not image.any() if before is None else _same(image, before)):
+                    # It returns the frame before, or black, in the place of one that it cannot convert.
                     doubts -= 1
-                    if self._begin is None and is_interlaced(self._path, numbering.decoded):
+                    if is_interlaced(self._path, numbering.decoded):
                         self._not_by_opencv = True
                         return
                 before = image
