@@ -69,7 +69,7 @@ def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
     source = FrameSource(
         "made", "made", lambda: Frames(SimpleNamespace(lost=11), iter(frames)), lambda: 25.0, lambda: 20
     )
-    models = SimpleNamespace(detector=None, predictor=None)
+    models = SimpleNamespace(detector=None, predictor=None, recogniser=None)
     predictor = SimpleNamespace(network=Summing(), aligner=None, finder=models, path=None, settings=dict)
     options = PredictOptions(tmp_path, which, every=7, progress=False)
     found = predict_source.predict_source(source, predictor, options)
