@@ -84,7 +84,7 @@ def scripted(monkeypatch):
         scores = dict.fromkeys(("ccc", "pearson", "mse"), values)
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
     monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
     monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none

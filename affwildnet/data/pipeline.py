@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from affwildnet.data import augmentation
 from affwildnet.data.corpus import Corpus
+from affwildnet.data.feature_cache import FeatureCache
 from affwildnet.data.windows import (
     FIRST,
     LENGTH,
@@ -27,6 +28,7 @@ from affwildnet.data.windows import (
 )
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from affwildnet.experiments.heads import EXPRESSION, VALENCE_AROUSAL
+from affwildnet.models.signature import FEATURES
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.reader import parse_at
@@ -50,7 +52,11 @@ WHOLE = Share(0, 1)
 
 
 def training_batches(
-    corpus: Corpus, config: TrainingConfig, start: Position = START, share: Share = WHOLE
+    corpus: Corpus,
+    config: TrainingConfig,
+    start: Position = START,
+    share: Share = WHOLE,
+    cache: FeatureCache | None = None,
 ) -> tf.data.Dataset:
     """Return the endless batches of a run from `start` on, determined by `config.seed`.
 
@@ -63,7 +69,8 @@ def training_batches(
     - `mask`: (B, T) float32, 1 where there is a label;
     - `frame`: (B, T) int64 frame numbers, and `timestamp`: (B, T) float32 seconds;
     - `video`: (B,) int64 indices in the corpus;
-    - `epoch` and `window`: (B,) int64, which make up the position.
+    - `epoch` and `window`: (B,) int64, which make up the position;
+    - with a cache, what `_features` adds.
 
     Logged are how many videos are too short for a window, and how `config.balance` changes the quadrants' shares.
 
@@ -73,6 +80,7 @@ def training_batches(
       start: the first window to read.
       share: the rows of each batch that this worker reads, in their order: the workers' rows one after the other are
         the batch of a single worker.
+      cache: features of the frames.
 
     Raises:
       UserError: if the split holds no window of `config.window` frames, if `config.balance` cannot be met, or if the
@@ -102,7 +110,7 @@ def training_batches(
             yield np.concatenate([np.full((len(plan), 1), epoch), first + np.arange(len(plan))[:, None], plan], axis=1)
 
     def load(row):
-        example = _load_window(row[2:], *tables, config.window, corpus.manifest.image_size, corpus.target)
+        example = _load_window(row[2:], corpus, tables, config.window, cache)
         example = augmentation.augment(
             example, (config.seed, row[0], row[1]), config.flip, config.colour_jitter, config.landmark_jitter
         )
@@ -116,7 +124,7 @@ def training_batches(
     return _batch(dataset, load, own)
 
 
-def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Dataset:
+def evaluation_batches(corpus: Corpus, config: EvaluationConfig, cache: FeatureCache | None = None) -> tf.data.Dataset:
     """Return batches in which every record of the split stands once, or more often with `config.overlap`.
 
     Keys are as in `training_batches`. The ends of short windows are padded with zeros: there `frame` and `mask` are 0.
@@ -131,20 +139,26 @@ def evaluation_batches(corpus: Corpus, config: EvaluationConfig) -> tf.data.Data
             "`evaluation.overlap` must be 0 with `evaluation.carry_state`: a frame that is passed twice would change "
             f"the state twice. Received: overlap={config.overlap}. Choose one of the two."
         )
+    plan = (sequence_plan if config.carry_state else evaluation_plan)(corpus, config)
+    return planned_batches(corpus, plan, config.window, config.batch_size, cache)
+
+
+def planned_batches(
+    corpus: Corpus, plan: np.ndarray, window: int, batch_size: int, cache: FeatureCache | None = None
+) -> tf.data.Dataset:
+    """Return the batches of a plan, (n, 3) as in `windows`, n a multiple of `batch_size`; keys as in training."""
 
     @tf.function(input_signature=[tf.TensorSpec([3], tf.int64)])  # traced once for both of its uses
-    def window(row):
-        return _load_window(row, *tables, config.window, corpus.manifest.image_size, corpus.target)
+    def read(row):
+        return _load_window(row, corpus, tables, window, cache)
 
     def load(row):
-        return tf.cond(row[LENGTH] > 0, lambda: window(row), lambda: {**nothing, "video": row[VIDEO]})
+        return tf.cond(row[LENGTH] > 0, lambda: read(row), lambda: {**nothing, "video": row[VIDEO]})
 
-    plan = (sequence_plan if config.carry_state else evaluation_plan)(corpus, config)
     tables = _tables(corpus)
-    outputs = window.get_concrete_function().structured_outputs
+    outputs = read.get_concrete_function().structured_outputs
     nothing = {name: tf.zeros(spec.shape, spec.dtype) for name, spec in outputs.items()}
-    rows = tf.data.Dataset.from_tensor_slices(plan)
-    return _batch(rows, load, config.batch_size)
+    return _batch(tf.data.Dataset.from_tensor_slices(plan), load, batch_size)
 
 
 def _batch(rows: tf.data.Dataset, load, batch_size: int) -> tf.data.Dataset:
@@ -156,16 +170,55 @@ def _tables(corpus: Corpus) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return tf.constant(corpus.files), tf.constant(corpus.first_record), tf.constant(corpus.record_offsets)
 
 
-def _load_window(row, files, first_record, offsets, window: int, size: int, target: str) -> dict[str, tf.Tensor]:
-    video, length = row[VIDEO], row[LENGTH]
-    label = _LABEL[target]
-    fields = {name: _FIELDS[name] for name in (*_READ, label)}
-    parsed = parse_at(files[video], offsets[first_record[video] + row[FIRST]], length, fields)
-    frames = _decode(parsed.pop("face"), window, size)
-    parsed["labels"], labelled = _labels(parsed.pop(label), target)
+def _load_window(
+    row, corpus: Corpus, tables: tuple[tf.Tensor, ...], window: int, cache: FeatureCache | None
+) -> dict[str, tf.Tensor]:
+    files, first_record, offsets = tables
+    video, length, size = row[VIDEO], row[LENGTH], corpus.manifest.image_size
+    label = _LABEL[corpus.target]
+
+    def read(*names):
+        return parse_at(
+            files[video],
+            offsets[first_record[video] + row[FIRST]],
+            length,
+            {name: _FIELDS[name] for name in names},
+        )
+
+    def faces():
+        return _decode(read("face")["face"], window, size)
+
+    more = {}
+    if cache is None:
+        parsed = read(*_READ, label)
+        frames = _decode(parsed.pop("face"), window, size)
+    else:
+        parsed = read(*(name for name in _READ if name != "face"), label)
+        more = _features(row, window, cache)
+        all_there = tf.reduce_all(more["cached"][:length])
+        frames = tf.cond(all_there, lambda: tf.zeros((window, size, size, 3), tf.uint8), faces)
+    parsed["labels"], labelled = _labels(parsed.pop(label), corpus.target)
     parsed["mask"] = tf.cast(labelled, tf.float32)
     example = {name: _pad(value, window) for name, value in parsed.items()}
-    return {**example, "frames": frames, "video": video}
+    return {**example, **more, "frames": frames, "video": video}
+
+
+def _features(row, window: int, cache: FeatureCache) -> dict[str, tf.Tensor]:
+    """Return what a window with a cache has besides.
+
+    - `frame_features`: (T, W) of the cache's type, 0 where there are none;
+    - `cached`: (T,) bool, where there are. Where all are, `frames` are not decoded but zeros;
+    - `first`: () int64, the window's first record in its video.
+    """
+    kind = tf.as_dtype(cache.dtype)
+    features, cached = tf.numpy_function(
+        lambda *row: cache.read(*row, window), [row[VIDEO], row[FIRST], row[LENGTH]], (kind, tf.bool)
+    )
+    return {
+        FEATURES: tf.ensure_shape(features, (window, cache.width)),
+        "cached": tf.ensure_shape(cached, (window,)),
+        "first": row[FIRST],
+    }
 
 
 def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:

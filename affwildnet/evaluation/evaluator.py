@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from affwildnet.data import Corpus, evaluation_batches
 from affwildnet.data.corpus import CorpusError
+from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.models.folding import fold, refold
@@ -32,7 +33,13 @@ class Evaluator:
     with `config.carry_state`, each video is one sequence, across gaps in its frames as well.
     """
 
-    def __init__(self, corpus: Corpus, config: EvaluationConfig, strategy: tf.distribute.Strategy | None = None):
+    def __init__(
+        self,
+        corpus: Corpus,
+        config: EvaluationConfig,
+        strategy: tf.distribute.Strategy | None = None,
+        features: Callable[[keras.Model, Corpus], FrozenFeatures | None] | None = None,
+    ):
         """Plan the windows.
 
         Args:
@@ -40,6 +47,8 @@ class Evaluator:
           config: how it is cut into windows, and whether states are carried.
           strategy: its devices share each batch, whose size is rounded up to a multiple of their number. Build or load
             the network in its scope, or all devices read the weights of one. None is the current strategy.
+          features: returns what the frozen part of a network computes, kept from one checkpoint to the next; on one
+            device only.
 
         Raises:
           UserError: if no frame of the split has a label, or the fields of `config` do not fit together.
@@ -51,7 +60,11 @@ class Evaluator:
         self._strategy = strategy or tf.distribute.get_strategy()
         devices = self._strategy.num_replicas_in_sync
         rounded = -(-config.batch_size // devices) * devices
-        self._batches = evaluation_batches(corpus, replace(config, batch_size=rounded))
+        self._config = replace(config, batch_size=rounded)
+        self._batches = evaluation_batches(corpus, self._config)
+        self._features_of = features if devices == 1 else None
+        self._features: FrozenFeatures | None = None
+        self._model: keras.Model | None = None
         self._forward: _Forward | None = None
 
     def __call__(self, model: keras.Model) -> Evaluation:
@@ -62,13 +75,12 @@ class Evaluator:
             outputs is not that of the labels, or the network has states that cannot be carried.
         """
         self._check_outputs(model)
-        if self._forward is None or self._forward.model is not model:  # compiled once for all checkpoints of a run
-            self._forward = _Forward(model, self._strategy, self._carry_state)
+        self._prepare(model)
         windows: list[list[tuple[np.ndarray, ...]]] = [[] for _ in self._corpus.videos]
         frames = sum(entry.frames for entry in self._corpus.videos)
         try:
             with tqdm(total=frames, unit="frame", desc="scoring", unit_scale=True, leave=False, disable=None) as shown:
-                for batch, predictions in self._forward.over(self._batches):
+                for batch, predictions in self._forward.over(self._batches, self._features):
                     rows = (batch[name] for name in _KEPT)
                     for video, *window in zip(*rows, predictions, strict=True):
                         windows[video].append(_real_frames(*window))
@@ -84,6 +96,18 @@ class Evaluator:
         ]
         self._check(videos)
         return Evaluation.of(self._corpus.split, videos, self._corpus.frames_labelled)
+
+    def _prepare(self, model: keras.Model) -> None:
+        """Compile a network, once for all checkpoints of a run, which are loaded into it one after the other."""
+        if self._model is model and (self._features is None or self._features.is_still_of()):
+            return
+        self._features = self._features_of(model, self._corpus) if self._features_of else None
+        network, cache = model, None
+        if self._features is not None:
+            network, cache = self._features.network, self._features.cache
+        if cache is not None:
+            self._batches = evaluation_batches(self._corpus, self._config, cache)
+        self._model, self._forward = model, _Forward(network, self._strategy, self._carry_state)
 
     def _check_outputs(self, model: keras.Model) -> None:
         wanted, outputs = self._batches.element_spec["labels"].shape[-1], model.outputs[0].shape[-1]
@@ -136,7 +160,9 @@ class _Forward:
             run, input_signature=signature if self._devices == 1 else None, reduce_retracing=self._devices > 1
         )
 
-    def over(self, batches: tf.data.Dataset) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+    def over(
+        self, batches: tf.data.Dataset, features: FrozenFeatures | None
+    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         """Yield the parts of each batch that `_KEPT` names, without padding, and the predictions (B, T, D).
 
         A device is waited for only when the next batch is on its way there.
@@ -145,7 +171,7 @@ class _Forward:
         padded, frames = batches.element_spec["frame"].shape
         many = batches.cardinality() >= WORTH_COMPILING
         carried, waiting = self._nothing_yet(padded // self._devices), None
-        for batch in batches:
+        for batch in features.over(batches) if features else batches:
             batch = self._without_padding(batch)
             whole = many and batch["frame"].shape == (padded, frames)
             inputs = {name: batch[name] for name in (*self._names, "video")}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import keras
 
+from affwildnet.data import Corpus
 from affwildnet.data.corpus import CorpusError
+from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.evaluation import waiting, watched_data
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
@@ -88,9 +90,9 @@ class Watcher:
 
     def __init__(self, run: Run, workdir: Workdir, patience: int = 0):
         self._data = WatchedData(run, workdir, SPLIT)
-        self._evaluator = Evaluator(self._data.corpus, run.experiment.evaluation)
         self._experiment = run.experiment
         self._workdir = workdir
+        self._evaluator = Evaluator(self._data.corpus, run.experiment.evaluation, features=self._features)
         self._patience = patience
         # Networks of their own for valence and arousal: the best mean is made of the best of each, see `best_each`.
         self._separate = run.experiment.model.separate
@@ -189,6 +191,14 @@ class Watcher:
         note = f"  best {', '.join(beaten)}" if beaten else ""
         took = time.monotonic() - began
         _log.info(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}")
+
+    def _features(self, model: keras.Model, corpus: Corpus) -> FrozenFeatures | None:
+        """Return what the frozen layers of a stage compute, which is the same for all its checkpoints."""
+        folder = self._workdir.features(corpus.split)
+        found = FrozenFeatures.of(model, corpus, folder, self._experiment.training)
+        if found is not None:
+            _log.info(found.cache.summary())
+        return found
 
     def _pass_over(self, path: Path, state: tuple, reason: str) -> None:
         _log.warning(f"skipped: {path}: {reason}")

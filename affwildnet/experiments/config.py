@@ -154,6 +154,12 @@ class TrainingConfig:
         "mixed_float16".
       jit_compile: whether XLA compiles the step: "auto" is true on one GPU, unless cuDNN runs a GRU there (see
         `model.reset_after`).
+      cache: whether what the frozen layers below the trained ones compute of each frame is kept on the disk, beside the
+        run, and read from the second epoch on: "off", or "float32", which gives the same results, or "float16" or
+        "bfloat16", which take half the room and round. It goes with stages that freeze the backbone, without `flip` and
+        `colour_jitter`, on one device.
+      cache_gb: gigabytes (10^9 bytes) that this may take for a split; the frames that find no place are computed in
+        every epoch.
       seed: of the initial weights, the order of the data and the augmentation.
       log_steps: steps between two lines of progress.
       checkpoint_steps: steps between two checkpoints.
@@ -184,6 +190,8 @@ class TrainingConfig:
     landmark_jitter: float = 0.0
     precision: str = "float32"
     jit_compile: str = "auto"
+    cache: str = "off"
+    cache_gb: float = 25.0
     seed: int = 0
     log_steps: int = 10
     checkpoint_steps: int = 500

@@ -17,6 +17,7 @@ _OF_THE_RUN = (
     "training.checkpoint_minutes",
     "training.keep_checkpoints",
     "training.jit_compile",
+    "training.cache_gb",
     "evaluation.batch_size",
     "evaluation.patience",
     "evaluation.post_process",  # compared by what was done

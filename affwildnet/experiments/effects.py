@@ -172,6 +172,28 @@ def _l2(experiment: Experiment) -> str:
     return _unless(trained, "no stage trains a convolution or a hidden layer")
 
 
+def _cache(experiment: Experiment) -> str:
+    """Why no stage can read what its frozen layers compute from a cache; "" if one may."""
+    training = experiment.training
+    for field in ("flip", "colour_jitter"):
+        if getattr(training, field):
+            return f"`training.{field}` changes the pixels in every epoch, and so what is computed of them"
+    freezing = [stage for stage in training.stages if "*" not in stage.trainable]
+    if not freezing:
+        return "all layers are trained; it is for experiments with a stage that freezes the backbone"
+    by_batch = all(stage.frozen_normalisation == "training" for stage in freezing)
+    if by_batch and experiment.model.backbones & set(NORMALISED):
+        return (
+            "the frozen layers normalise by each batch's statistics, so that what they compute of a frame depends on "
+            f"the others; `stages.{freezing[0].name}.frozen_normalisation` inference does not"
+        )
+    return ""
+
+
+def _cache_gb(experiment: Experiment) -> str:
+    return _unless(experiment.training.cache != "off", "`training.cache` is off")
+
+
 def _momentum(model: ModelConfig) -> str:
     return _unless(model.backbone in NORMALISED, f"the backbone {model.backbone} has no batch normalisation")
 
@@ -199,6 +221,8 @@ _NEEDS: dict[str, Needs] = {
     "training.init_skip": _training(lambda training: _unless(training.init, "there is no `training.init`")),
     "training.decay_steps": _training(lambda training: _unless(training.decay_rate != 1, "`training.decay_rate` is 1")),
     "training.l2": _l2,
+    "training.cache": _cache,
+    "training.cache_gb": _cache_gb,
     "training.distinct_videos": _training(lambda training: _unless(training.batch_size > 1, "a batch has one window")),
     "training.landmark_jitter": _model(_landmarks),
     "evaluation.window_rule": _scored_rule,

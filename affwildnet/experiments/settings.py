@@ -65,6 +65,7 @@ UNITS = {
     "training.balance": "shares",
     "training.colour_jitter": "share",
     "training.landmark_jitter": "share of the crop's side",
+    "training.cache_gb": "gigabytes",
     "training.seed": "",
     "training.log_steps": "steps",
     "training.checkpoint_steps": "steps",

@@ -9,7 +9,7 @@ import keras
 
 from affwildnet.export import description
 from affwildnet.export.export_checks import check_export_folder
-from affwildnet.export.network_digest import digest
+from affwildnet.models.network_digest import digest
 from affwildnet.runs.card import ASSET, SAVED_MODEL, Card
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors.failures import is_full_disk

@@ -14,7 +14,7 @@ from affwildnet.export import description
 from affwildnet.export.export_checks import check_onnx
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import functions_of, in_float32
-from affwildnet.export.network_digest import digest
+from affwildnet.models.network_digest import digest
 from affwildnet.runs.card import Card
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from affwildnet.export import description
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import functions_of
-from affwildnet.export.network_digest import digest
+from affwildnet.models.network_digest import digest
 from affwildnet.models.signature import SEQUENCE, STEP
 from affwildnet.runs.card import ASSET, SAVED_MODEL, Card
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from affwildnet.export import description, saved_model
 from affwildnet.export.export_folders import replacing
 from affwildnet.export.exported_functions import ExportedFunctions, functions_of, in_float32
-from affwildnet.export.network_digest import digest
 from affwildnet.models import signature
+from affwildnet.models.network_digest import digest
 from affwildnet.runs.card import Card
 
 MARKER = description.FILE

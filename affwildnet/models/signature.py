@@ -13,6 +13,8 @@ from tfrecords_tools.records import schema
 
 FRAMES, LANDMARKS = "frames", "landmarks"
 INPUTS = (FRAMES, LANDMARKS)
+# What the trained part of a network takes in the place of frames, see `frozen_part`: (B, T, W) float32.
+FEATURES = "frame_features"
 
 # The signatures of a SavedModel: one for whole sequences, and one that also takes and returns the states.
 SEQUENCE, STEP = "serving_default", "step"

@@ -9,7 +9,12 @@ from affwildnet.runs.folds import Fold
 from tfrecords_tools.files import folder_at
 
 # Fields of training that may change within a run, as they do not make it another experiment.
-_FREE = ("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints", "jit_compile")
+_FREE = (
+    *("steps", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints"),
+    *("jit_compile", "cache_gb"),
+)
+# By field and value: the value that it is as good as. A cache that rounds nothing is as good as none.
+_AS_GOOD_AS = {("cache", "float32"): "off"}
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,17 @@ def _of_experiments(held: Experiment, wanted: Experiment) -> list[str]:
     for part in ("model", "training"):
         before, now = vars(getattr(held, part)), vars(getattr(wanted, part))
         for field in now:
-            if before[field] != now[field] and field not in (*_FREE, "stages"):
+            if field not in (*_FREE, "stages") and _as_good(field, before[field]) != _as_good(field, now[field]):
                 found.append(f"{part}.{field} is {before[field]} there, not {now[field]}")
     # What differs within a stage is found in its own working directory.
     before, now = (", ".join(stage.name for stage in each.training.stages) for each in (held, wanted))
     if bool(before) != bool(now):
         found.append(f"training.stages is {before or 'empty'} there, not {now or 'empty'}")
     return found
+
+
+def _as_good(field: str, value: object) -> object:
+    return _AS_GOOD_AS.get((field, value), value) if field == "cache" else value
 
 
 def _of_stages(held: Stage | None, wanted: Stage | None) -> list[str]:

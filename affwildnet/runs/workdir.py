@@ -7,6 +7,7 @@
     training.jsonl            a line per logged step
     metrics.jsonl             a line per scored checkpoint
     tensorboard/              event files
+    features/<split>/         from the trainer and the evaluator: what frozen layers compute of each frame
     stop.json                 from the evaluator: stop training
     finished.json             from the trainer: no more checkpoints will come
     report-<split>.*          from the evaluator
@@ -84,6 +85,10 @@ class Workdir:
     @property
     def finished(self) -> Path:
         return self.path / "finished.json"
+
+    def features(self, split: str) -> Path:
+        """Return the folder for the features of a split's frames. It may be deleted whenever nobody trains here."""
+        return self.path / "features" / split
 
     def tensorboard(self, name: str) -> str:
         return str(self.path / "tensorboard" / name)

@@ -29,15 +29,21 @@ def freeze(model: keras.Model, stage: Stage, names: list[str]) -> None:
     Raises:
       UserError: if none of the layers that the stage trains can be trained.
     """
-    trained = trained_by(stage, names)
-    normalising = [name for name in names if name not in trained and _normalises(model.get_layer(name), stage)]
-    for name in names:
-        model.get_layer(name).trainable = name in trained or name in normalising
+    trained, normalising = mark(model, stage, names)
     if not any(model.get_layer(name).trainable_variables for name in trained):
         raise UserError(f"Stage {stage.name}: `trainable` must match layers that can be trained. Received: {trained}")
     how = f" ({len(normalising)} of them normalise by the batch's statistics)" if normalising else ""
     frozen = summary([name for name in names if name not in trained])
     _log.info(f"trained: {summary(trained)}; frozen: {frozen}{how}")
+
+
+def mark(model: keras.Model, stage: Stage, names: list[str]) -> tuple[list[str], list[str]]:
+    """Set which layers are `trainable` as `freeze` does, and return which are trained and which normalise batches."""
+    trained = trained_by(stage, names)
+    normalising = [name for name in names if name not in trained and _normalises(model.get_layer(name), stage)]
+    for name in names:
+        model.get_layer(name).trainable = name in trained or name in normalising
+    return trained, normalising
 
 
 def held_weights(model: keras.Model, stage: Stage | None) -> list[keras.Variable]:

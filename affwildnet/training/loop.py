@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from affwildnet.data import Corpus, Position, training_batches
+from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.devices import allow_tf32, has_gpu
 from affwildnet.runs import checkpoints
 from affwildnet.runs.card import Card
@@ -19,7 +20,7 @@ from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir, versions
-from affwildnet.training import compilation
+from affwildnet.training import compilation, feature_caching
 from affwildnet.training import step as training_step
 from affwildnet.training.freezing import held_weights
 from affwildnet.training.gpu_input import Batch, copied_ahead
@@ -59,6 +60,7 @@ class Trainer:
         self._config = run.experiment.training
         self._reads_late = has_gpu()
         self._unread: _Unread | None = None
+        self._features: FrozenFeatures | None = None
 
     def to_the_end(self, model: keras.Model, state: TrainingState, received: list[int]) -> int:
         """Train until there is a reason to stop; return the exit status.
@@ -76,7 +78,8 @@ class Trainer:
         held = held_weights(model, self._run.stage)
         allow_tf32(config.precision == "tf32")
         strategy = tf.distribute.get_strategy()
-        self._train_step = training_step.TrainStep(model, config, strategy, held)
+        self._features = features = feature_caching.of_run(self._run, self._corpus, self._workdir, model)
+        self._train_step = training_step.TrainStep(model, config, strategy, held, features and features.network)
         if has_gpu():
             _log.info(compilation.summary(config.jit_compile, model, strategy.num_replicas_in_sync))
         frames = config.batch_size * config.window
@@ -85,6 +88,8 @@ class Trainer:
         self._saved_at = time.monotonic()
         self._packed = _stamp(self._corpus)
         for batch in self._batches():
+            if features and int(batch["epoch"].numpy()[-1]) > self._position.epoch:
+                feature_caching.fill(features, self._run, lambda: not (received or self._workdir.stop.exists()))
             self._train_on(batch)
             notes = workers.gathered([received[0] if received else 0, self._workdir.stop.exists()])
             number, reason = int(notes[:, 0].max()), self._reason_to_stop(bool(notes[0, 1]))
@@ -104,7 +109,10 @@ class Trainer:
 
     def _batches(self) -> Iterable[Batch]:
         place = self._workers.index, self._workers.number
-        batches = training_batches(self._corpus, self._config, self._position, place)
+        features = self._features
+        batches = training_batches(self._corpus, self._config, self._position, place, features and features.cache)
+        if features:
+            batches = features.over(batches)
         if not has_gpu() or tf.distribute.get_strategy().num_replicas_in_sync > 1:
             return batches
         return copied_ahead(batches, self._train_step.inputs, "GPU:0")

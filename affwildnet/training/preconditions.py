@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affwildnet.data import corpus_needs
 from affwildnet.data.corpus import Corpus
-from affwildnet.experiments import field_values, network_rules
+from affwildnet.experiments import effects, field_values, network_rules
 from affwildnet.experiments.config import Experiment
 from affwildnet.runs import checkpoint_files, record_files, training_data
 from affwildnet.runs.run import Run
@@ -35,6 +35,8 @@ def check(run: Run, workdir: Workdir, stage: str = "", accept_data: bool = False
     for part in ("training", "evaluation"):
         field_values.check_all(getattr(experiment, part), part)
     check_labels(experiment)
+    if experiment.training.cache != "off":
+        effects.check(experiment, "training.cache")
     runs = chosen(run, stage)
     if alone:
         memory.check_batch(experiment)

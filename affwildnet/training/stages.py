@@ -15,7 +15,7 @@ from affwildnet.runs import best, checkpoints, folds
 from affwildnet.runs.json_files import read_json, read_lines
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
-from affwildnet.training import memory, one_run, patterns, preconditions, weight_copies
+from affwildnet.training import feature_caching, memory, one_run, patterns, preconditions, weight_copies
 from affwildnet.training import step as training_step
 from affwildnet.training.freezing import FROZEN_NORMALISATION
 from affwildnet.training.start import Earlier, check_backbone
@@ -62,6 +62,7 @@ def train(run: Run, workdir: Workdir | Path | str, stage: str = "", accept_data:
             f"{run.experiment.name} is scored by folds: make them with {folds.how_to_make(run.data_dir)} and train "
             "each of them with --fold=1 and so on. This run trains on the split train."
         )
+    feature_caching.check(run.experiment, strategy.num_replicas_in_sync)
     memory.check(run.experiment, strategy.num_replicas_in_sync)
     chosen = preconditions.chosen(run, stage)
     if not run.stages:
@@ -105,6 +106,7 @@ def _check_stages(run: Run, devices: int) -> None:
         check_backbone(model, patterns.sources_of(layers, own), own)
         patterns.trained_by(stage, layers)
         earlier.append(stage.name)
+    feature_caching.check_stages(model, [run.of_stage(stage) for stage in run.stages], layers)
 
 
 def _train_stage(run: Run, workdir: Workdir, accept_data: bool) -> int:

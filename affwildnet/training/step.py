@@ -93,6 +93,7 @@ class TrainStep:
         config: TrainingConfig,
         strategy: tf.distribute.Strategy,
         held: Collection[keras.Variable] = (),
+        network: keras.Model | None = None,
     ):
         """Prepare the step.
 
@@ -101,14 +102,16 @@ class TrainStep:
           config: of the training.
           strategy: the devices.
           held: trainable weights that stay as they are all the same, see `freezing.held_weights`.
+          network: what computes the predictions, with the weights of `model`: the part of it that is trained, where the
+            batches hold what the rest computes; None is the whole.
         """
-        self.model = model
+        self.model, self._network = model, network or model
         still, penalised = ({id(weight) for weight in weights} for weights in (held, penalised_weights(model)))
         self._weights = [weight for weight in model.trainable_variables if id(weight) not in still]
         self._penalised = [config.l2 if id(weight) in penalised else 0.0 for weight in self._weights]
         self._loss = losses.get(config.loss)
         self._clip_norm = config.clip_norm
-        self._inputs = [tensor.name for tensor in model.inputs]
+        self._inputs = [tensor.name for tensor in self._network.inputs]
         self._strategy = strategy
         self._several = strategy.num_replicas_in_sync > 1
         if self._several:
@@ -144,7 +147,7 @@ class TrainStep:
         optimizer = self.model.optimizer
         scale = optimizer.scale_loss(tf.ones([]))  # 1, or float16's loss scale, which the optimizer divides out
         with tf.GradientTape() as tape:
-            predictions = self.model(inputs, training=True)
+            predictions = self._network(inputs, training=True)
             if self._several:
                 labels, predictions, mask = replicas.whole_batch(labels, predictions, mask)
             loss = self._loss(labels, predictions, mask)

@@ -35,7 +35,7 @@ def build_small(config, window=80):
     return keras.Model([frames, landmarks], layers.Dense(2, name="valence_arousal")(x))
 
 
-def quick_batches(corpus, config, position, share):
+def quick_batches(corpus, config, position, share, cache=None):
     """In the place of `training_batches`: batches without frames, from a position in the data on."""
     for window in itertools.count(position.window, config.batch_size):
         windows = tf.range(window, window + config.batch_size)

@@ -72,7 +72,7 @@ def scripted(monkeypatch):
             scores, values = {"accuracy": {"fear": None, "total": valence}}, {"mean": valence}
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config: evaluate)
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
     monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
     monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none
@@ -370,7 +370,7 @@ def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, tiny_folder, t
 
 def test_the_experiments_protocol_decides(workdir, tiny_folder, trainer, monkeypatch):
     evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
-    monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config: lambda model: evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config, features: lambda model: evaluation)
     monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # whose faces are of other videos
     planned(workdir, 10, 0.1)
     finish(workdir)

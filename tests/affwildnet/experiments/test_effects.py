@@ -26,8 +26,10 @@ from affwildnet.experiments.effects import NORMALISED, check, without_effect
 from affwildnet.experiments.overrides import names, names_of_stages, override
 from affwildnet.models.backbones import BACKBONES
 from affwildnet.models.cloning import weightless
+from affwildnet.models.frozen_part import boundary
 from affwildnet.training import patterns
 from affwildnet.training import step as training_step
+from affwildnet.training.freezing import held_weights, mark
 from tests.affwildnet.data.test_windows import corpus_of
 from tests.helpers.networks import DEEP
 from tfrecords_tools.errors import UserError
@@ -83,6 +85,8 @@ OTHER = {
     "training.landmark_jitter": ("0.3", "0.4"),
     "training.precision": ("mixed_bfloat16", "tf32"),
     "training.jit_compile": ("true", "false"),
+    "training.cache": ("float16", "float32"),
+    "training.cache_gb": ("3", "4"),
     "training.seed": ("3", "4"),
     "training.log_steps": ("7", "8"),
     "training.checkpoint_steps": ("7", "8"),
@@ -213,6 +217,17 @@ def trained(experiment, penalised=True):
     ]
 
 
+def cached(experiment, stage):
+    """What of a stage's frozen layers is kept on the disk, and how."""
+    training, model = experiment.training, experiment.model
+    if training.cache == "off" or training.flip or training.colour_jitter:
+        return []
+    built = weightless(lambda: models.build(replace(model, width=0.1 * model.width), min(training.window, 9)))
+    mark(built, stage, [layer.name for layer in built.layers if layer.weights])
+    shapes = [] if held_weights(built, stage) else [list(tensor.shape) for tensor in boundary(built)]
+    return shapes and [shapes, training.cache, training.cache_gb]
+
+
 def staged(experiment, weighted):
     found = []
     from affwildnet.runs.run import Run
@@ -223,7 +238,9 @@ def staged(experiment, weighted):
         which = patterns.trained_by(stage, list(weighted))
         bn = stage.frozen_normalisation if any(name.endswith("_bn") and name not in which for name in weighted) else ""
         penalised = any(name.startswith(("conv", "fc")) and "gru" not in name for name in which)
-        found.append([stage.name, sources, which, bn, trained(own.experiment, penalised)])
+        found.append([
+            stage.name, sources, which, bn, trained(own.experiment, penalised), cached(experiment, stage)
+        ])  # fmt: skip
     return found
 
 

@@ -159,13 +159,13 @@ def quick(monkeypatch):
     opened = []
 
     class Step:
-        def __init__(self, model, config, strategy, held=()):
+        def __init__(self, model, config, strategy, held=(), network=None):
             self.model = model
 
         def __call__(self, batch):
             return lambda: StepOutcome(1.0, 1.0)
 
-    def batches(corpus, config, position, share):
+    def batches(corpus, config, position, share, cache=None):
         opened.append(corpus)
         return quick_batches(corpus, config, position, share)
 

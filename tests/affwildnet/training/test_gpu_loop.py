@@ -44,7 +44,7 @@ def reads(monkeypatch):
         inputs = ("frames", "labels", "mask")
         script: ClassVar[dict] = {}
 
-        def __init__(self, model, config, strategy, held=()):
+        def __init__(self, model, config, strategy, held=(), network=None):
             self.model = model
 
         def __call__(self, batch):

@@ -251,7 +251,7 @@ def small(monkeypatch):
     """Train the small network with steps that change nothing."""
 
     class Step:
-        def __init__(self, model, config, strategy, held=()):
+        def __init__(self, model, config, strategy, held=(), network=None):
             self.model = model
 
         def __call__(self, batch):

@@ -16,7 +16,7 @@ def seen(monkeypatch):
     windows = []
 
     class Step:
-        def __init__(self, model, config, strategy, held=()):
+        def __init__(self, model, config, strategy, held=(), network=None):
             self.model = model
 
         def __call__(self, batch):

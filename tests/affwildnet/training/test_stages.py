@@ -68,7 +68,7 @@ class QuickStep:
     events: ClassVar[dict] = {}
     began: ClassVar[list] = []
 
-    def __init__(self, model, config, strategy, held=()):
+    def __init__(self, model, config, strategy, held=(), network=None):
         self.model, self.rate, self.steps = model, config.learning_rate, 0
         self.began.append((self.rate, {layer.name: weights(model, layer.name) for layer in model.layers}))
 

@@ -56,7 +56,7 @@ def scripted(monkeypatch, quick_model):
     script = {}
 
     class Step:
-        def __init__(self, model, config, strategy, held=()):
+        def __init__(self, model, config, strategy, held=(), network=None):
             self.model = model
             self._weight = model.trainable_variables[0]
 
