@@ -49,6 +49,7 @@ class FeatureCache:
         self._bytes = files[0].bytes_of_a_row
         ends = np.cumsum([entry.frames * self._bytes for entry in corpus.videos])
         self._files = {video: files[video] for video in np.flatnonzero(ends <= most_gb * GB).tolist()}
+        self._stamps = {video: _stamp(corpus.folder / corpus.videos[video].file) for video in self._files}
         self.computed = np.zeros(corpus.first_record[-1], bool)
         self._lock, self._said = threading.Lock(), set()
         self._writes = True
@@ -108,9 +109,14 @@ class FeatureCache:
     def write(self, video: int, records: np.ndarray, values: np.ndarray) -> None:
         """Keep features (n, W) of records of a video, by their rising numbers in it, if they have a place.
 
-        A disk that is full or cannot be written is logged once, and nothing more is written.
+        A disk that is full or cannot be written is logged once, and nothing more is written. Nor is anything of records
+        whose file has been written to since the cache was opened: they may be others than those that the name says.
         """
         if video not in self._files or not self._writes:
+            return
+        records_file = self.corpus.folder / self.corpus.videos[video].file
+        if _stamp(records_file) != self._stamps[video]:
+            self._say(f"{records_file}: was written to since the run began; its features are not kept")
             return
         try:
             self._files[video].write(records, values)
@@ -131,3 +137,12 @@ class FeatureCache:
                 return
             self._said.add(message)
         _log.warning(message)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is written to or replaced; None while it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

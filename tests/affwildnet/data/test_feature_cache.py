@@ -1,6 +1,7 @@
 """Features on the disk: what was written is read, and whatever happened to a file, nothing else ever is."""
 
 import errno
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -114,6 +115,21 @@ def test_a_full_disk_ends_the_writing_and_not_the_reading(tmp_path, corpus, show
     assert ".npy: cannot be written (No space left on device, " in lines[0]
     assert lines[0].endswith("Features that are not there yet are computed in every epoch from now on")
     assert cache.read(0, 0, 9, 9)[1].tolist() == [True] * 5 + [False] * 4
+
+
+def test_nothing_is_kept_of_records_that_were_written_to_meanwhile(tmp_path, corpus, shown):
+    cache = opened(tmp_path, corpus)
+    path = corpus.folder / corpus.videos[0].file
+    before = path.stat()
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    try:
+        for _ in range(2):
+            cache.write(0, np.arange(5), values_of(0, range(5)))
+        cache.write(1, np.arange(5), values_of(1, range(5)))
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert shown() == f"{path}: was written to since the run began; its features are not kept\n"
+    assert [bool(cache.read(video, 0, 5, 5)[1].any()) for video in (0, 1)] == [False, True]
 
 
 def test_records_that_were_packed_again_have_a_file_of_their_own(tmp_path, corpus):
