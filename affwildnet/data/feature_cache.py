@@ -14,6 +14,7 @@ import numpy as np
 from affwildnet.data.corpus import Corpus
 from affwildnet.data.feature_file import FeatureFile
 from tfrecords_tools.errors import room
+from tfrecords_tools.files import statuses
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class FeatureCache:
         self._bytes = files[0].bytes_of_a_row
         ends = np.cumsum([entry.frames * self._bytes for entry in corpus.videos])
         self._files = {video: files[video] for video in np.flatnonzero(ends <= most_gb * GB).tolist()}
-        self._stamps = {video: _stamp(corpus.folder / corpus.videos[video].file) for video in self._files}
+        found = statuses(corpus.folder / corpus.videos[video].file for video in self._files)
+        self._stamps = {video: _stamp(status) for video, status in zip(self._files, found, strict=True)}
         self.computed = np.zeros(corpus.first_record[-1], bool)
         self._lock, self._said = threading.Lock(), set()
         self._writes = True
@@ -115,7 +117,7 @@ class FeatureCache:
         if video not in self._files or not self._writes:
             return
         records_file = self.corpus.folder / self.corpus.videos[video].file
-        if _stamp(records_file) != self._stamps[video]:
+        if _stamp(next(statuses([records_file]))) != self._stamps[video]:
             self._say(f"{records_file}: was written to since the run began; its features are not kept")
             return
         try:
@@ -139,10 +141,6 @@ class FeatureCache:
         _log.warning(message)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is written to or replaced; None while it is gone."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _stamp(status) -> tuple[int, int, int] | None:
+    """Return what of a file's status changes when it is written to or replaced; None where there is an error."""
+    return None if isinstance(status, OSError) else (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -228,9 +228,9 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(tiny_folder, workdir, c
     ("experiment", "message"),
     [
         (tiny(batch_size=0), r"`training\.batch_size` must be at least 1\. Received: 0"),
-        (tiny(loss="cc"), "`loss` must be one of"),
+        (tiny(loss="cc"), r"`training\.loss` must be one of"),
         (tiny(window=31), r"a labelled window of 31 consecutive frames.*at most 30 frames\. Lower `training\.window`"),
-        (tiny(window_rule="loose"), "`window_rule` must be one of"),
+        (tiny(window_rule="loose"), r"`training\.window_rule` must be one of"),
         (tiny(max_gap=0), r"`training\.max_gap` must be at least 1"),
         (replace(TINY, model=replace(TINY.model, backbone="vgg")), "`backbone` must be one of"),
         (replace(TINY, model=replace(TINY.model, image_size=64)), "takes crops of 64x64. Received: crops of 32x32"),
