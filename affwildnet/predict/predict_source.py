@@ -180,6 +180,7 @@ def _create_output(options: PredictOptions) -> None:
 def _todo(sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions) -> list[bool]:
     """Return for each source whether it is to be predicted; raise a `UserError` if that would replace something."""
     names: dict[str, FrameSource] = {}
+    read = {source.path.resolve() for source in sources if source.path is not None}
     todo = []
     for source in sources:
         if names.setdefault(source.name, source) is not source:
@@ -190,6 +191,8 @@ def _todo(sources: Sequence[FrameSource], predictor: Predictor, options: Predict
         wanted, of = list(options.paths(source).values()), options.provenance_path(source)
         existing = [path for path in (*wanted, of) if path.exists()]
         what = None
+        if lost := next((path for path in existing if path.resolve() in read), None):
+            raise UserError(f"{lost}: is predicted from, and would be replaced. Choose another `output`.")
         if existing:
             what = prediction_provenance.difference(of, options.provenance(source, predictor), wanted[0])
             if what is not None and not options.overwrite:
