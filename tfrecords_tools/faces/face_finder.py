@@ -107,6 +107,8 @@ class FaceFinder:
             _with_dlib(importlib.import_module, "dlib")
         if "yunet" in needed:
             _ = self.detector
+        if detects:
+            recognition.find_model()  # which is checked if it is there
 
 
 def _with_dlib(make, *arguments):
