@@ -42,7 +42,7 @@ def write_video(path, times, *, codec="libx264", fps=30, without=(), reordered=0
       without: places of packets, from 0, that are not written.
       reordered: number of B-frames in a row.
       group: frames from one key frame to the next; 1 makes each frame decodable alone.
-      sound: whether there is silence from 0 seconds on.
+      sound: whether there is silence from 0 seconds on, or its codec.
       aspect: width of a pixel in its heights.
       draw: returns the image of a frame by its number.
       options: of the encoder.
@@ -58,7 +58,7 @@ def write_video(path, times, *, codec="libx264", fps=30, without=(), reordered=0
             stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         clock = Fraction(1, fps) if codec in WITH_PERIODS or Path(path).suffix == ".avi" else TICKS
         stream.codec_context.time_base = stream.time_base = clock
-        audio = container.add_stream("aac", rate=48_000) if sound else None
+        audio = container.add_stream("aac" if sound is True else sound, rate=48_000) if sound else None
         packets = []
         for number, time in enumerate(times, start=1):
             frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")

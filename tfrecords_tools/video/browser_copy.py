@@ -4,13 +4,16 @@ PyAV (extra `[annotate]`) does it; no FFmpeg program is needed. The source is ne
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
-from tfrecords_tools.video.h264 import TIME_BASE, add_video
+from tfrecords_tools.video.h264 import H264Writer
+from tfrecords_tools.video.reading import frame_rate, read_frames
 from tfrecords_tools.video.timeline import file_zero
 
 # What Chromium, Firefox and Safari play as it is.
@@ -73,7 +76,8 @@ def times(path: Path) -> list[float]:
 def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda share: None) -> None:
     """Write `copy`, an MP4 that browsers play, with the same times of frames; it appears whole or not at all.
 
-    Pixels become square, a rotation in the container's data is carried out, sound becomes AAC.
+    Frames, times and numbers are those that packing reads: pixels are square, the frame is upright, lost frames leave a
+    gap. Sound that browsers do not play becomes AAC.
 
     Args:
       progress: called with the share that is done, from 0 to 1.
@@ -81,66 +85,31 @@ def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda
     Raises:
       UserError: if the video cannot be read, or the copy cannot be written.
     """
-    av = _av()
+    av, length = _av(), facts(path).seconds
     copy.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with (
-            whole(copy) as partial,
-            av.open(str(path), metadata_errors="ignore") as source,
-            av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as target,
-        ):
-            _copy(av, source, target, progress)
+        with ExitStack() as stack:
+            writer = size = None
+            for frame in read_frames(path):
+                if writer is None:
+                    height, width = (max(2, side // 2 * 2) for side in frame.image.shape[:2])  # as H.264 wants them
+                    size = (width, height)
+                    writer = stack.enter_context(H264Writer(copy, size, frame_rate(path), sound=path))
+                writer.write(_fitted(frame.image, size), frame.timestamp)
+                if length:
+                    progress(min(1.0, frame.timestamp / length))
     except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"{path}: cannot be converted for the browser ({error}).") from None
-
-
-def _copy(av, source, target, progress: Callable[[float], None]) -> None:
-    stream = source.streams.video[0]
-    stream.thread_type = "AUTO"
-    sound = next(iter(source.streams.audio), None)
-    length = float(source.duration or 0) / av.time_base
-    video, audio, last, zero = None, None, -1, file_zero(source)
-    if sound is not None:
-        audio = target.add_stream("aac", rate=sound.rate or 48_000)
-    for frame in source.decode(*[each for each in (stream, sound) if each is not None]):
-        if isinstance(frame, av.AudioFrame):
-            if frame.pts is not None:
-                frame.pts -= round(zero / frame.time_base)
-            target.mux(audio.encode(frame))
-            continue
-        upright = _upright(av, frame, stream)
-        if video is None:
-            rate = min(max(round(stream.average_rate or 30), 1), 1000)
-            video = add_video(target, (upright.width, upright.height), rate)
-        if frame.time is None:
-            continue
-        seconds = float(frame.time) - zero
-        pts = max(last + 1, round(seconds / float(TIME_BASE)))
-        upright.pts, upright.time_base, last = pts, TIME_BASE, pts
-        target.mux(video.encode(upright))
-        if length:
-            progress(min(1.0, max(0.0, seconds) / length))
-    if video is None:
-        raise ValueError("no frame of it decodes")
-    target.mux(video.encode(None))
-    if audio is not None:
-        target.mux(audio.encode(None))
     progress(1.0)
 
 
-def _upright(av, frame, stream):
-    """Return the frame with square pixels, turned as the container says, its sides even as H.264 wants them."""
-    ratio = stream.sample_aspect_ratio or Fraction(1)
-    width = round(frame.width * ratio) if ratio > 1 else frame.width
-    height = round(frame.height / ratio) if ratio < 1 else frame.height
-    turns = round(_rotation(frame) / 90) % 4
-    if not turns:
-        return frame.reformat(width=max(2, width // 2 * 2), height=max(2, height // 2 * 2), format="yuv420p")
-    import numpy as np
-
-    image = np.rot90(frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), turns)
-    turned = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-    return turned.reformat(width=max(2, turned.width // 2 * 2), height=max(2, turned.height // 2 * 2), format="yuv420p")
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a frame without its last row or column, if that is odd, or scaled where the video changes its size."""
+    width, height = size
+    cut = image[:height, :width]
+    return cut if abs(image.shape[0] - height) < 2 and cut.shape[:2] == (height, width) else cv2.resize(image, size)
 
 
 def _rotation(frame) -> float:

@@ -21,19 +21,18 @@ _OPTIONS = {"movflags": "faststart", "movie_timescale": str(TIME_BASE.denominato
 _FULL = 1 << 20
 
 
-def add_video(container, size: tuple[int, int], rate: int, preset: str = "veryfast"):
+def add_video(container, size: tuple[int, int], rate: int):
     """Add a stream of H.264 to a container of PyAV and return it; its frames' times are multiples of `TIME_BASE`.
 
     Args:
       container: open for writing.
       size: (width, height) in pixels, both even.
       rate: about how many frames a second, for the encoder.
-      preset: of x264: how much work the size of the file is worth.
     """
     stream = container.add_stream("libx264", rate=rate)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
-    stream.options = {"preset": preset, "crf": "20", "bf": "0"}
+    stream.options = {"preset": "superfast", "crf": "20", "bf": "0"}
     stream.codec_context.time_base = stream.time_base = TIME_BASE
     return stream
 
@@ -84,7 +83,7 @@ class H264Writer:
             except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
                 raise UserError(f"{path}: the video cannot be written ({error.strerror}). Check its folder.") from None
             stack.callback(self._close)
-            self._video = add_video(self._container, size, round(min(max(rate, 1), 1000)), "superfast")
+            self._video = add_video(self._container, size, round(min(max(rate, 1), 1000)))
             self._sound = None if sound is None else stack.enter_context(Sound(sound, self._container, sound_start))
             self._open = stack.pop_all()
 

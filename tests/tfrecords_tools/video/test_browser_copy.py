@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.annotated_clips import write_clip
-from tests.helpers.awkward_videos import at, write_video
+from tests.helpers.awkward_videos import at, number_in, write_video
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.video import browser_copy
 from tfrecords_tools.video.reading import read_frames
@@ -77,3 +77,28 @@ def test_the_times_of_a_copy_are_those_that_packing_reads(tmp_path):
         packed = [frame.timestamp for frame in read_frames(path)]
         assert browser_copy.times(copy) == pytest.approx(packed, abs=1e-3)
         assert packed[0] == pytest.approx(0 if name == "clip.ts" else 1.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("fields.mts", "libx264", {"x264-params": "tff=1"}),
+        ("reordered.avi", "libx264", {}),
+        ("twice.mkv", "libx264", {}),
+    ],
+)
+def test_the_copy_has_all_frames_that_packing_reads(name, codec, options, tmp_path):
+    times = [0, 0.04, 0.0401, 0.08] if name == "twice.mkv" else at(25, 30)
+    path = write_video(tmp_path / name, times, codec=codec, fps=25, group=12, reordered=2, options=options)
+    browser_copy.transcode(path, tmp_path / "copy.mp4")
+    packed, shown = ([(f.number, number_in(f.image)) for f in read_frames(p)] for p in (path, tmp_path / "copy.mp4"))
+    assert packed == shown == [(number, number) for number in range(1, len(times) + 1)]
+
+
+def test_the_sound_of_a_disc_is_copied(tmp_path):
+    # PyAV's own conversion of AC-3 in a VOB ends the process.
+    path = write_video(tmp_path / "disc.vob", at(25, 30), codec="mpeg2video", fps=25, sound="ac3")
+    browser_copy.transcode(path, tmp_path / "copy.mp4")
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert sum(frame.samples for frame in container.decode(audio=0)) == pytest.approx(48_000 * 1.2, rel=0.1)
