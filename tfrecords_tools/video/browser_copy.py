@@ -56,6 +56,8 @@ def facts(path: Path) -> VideoFacts:
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise UserError(f"{path}: must hold a video. Received: a file without one.")
+            if stream.codec_context is None:
+                raise UserError(f"{path}: the coding of this video is not known. Convert it to H.264.")
             seconds = float(container.duration or 0) / av.time_base
             if not seconds and stream.duration:
                 seconds = float(stream.duration * stream.time_base)

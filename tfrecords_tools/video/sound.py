@@ -46,6 +46,8 @@ class Sound:
             sound = next(iter(self._source.streams.audio), None)
             if sound is None:
                 return
+            if sound.codec_context is None:
+                raise ValueError("its coding is not known")
             self._zero, self._sound = file_zero(self._source) + start, sound
             self._copied = sound.codec_context.codec.canonical_name in COPIED
             if self._copied:

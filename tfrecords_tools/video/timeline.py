@@ -257,9 +257,9 @@ def read_timeline(path: Path) -> Timeline:
         raise UserError(f"This needs PyAV. {INSTALL}") from None
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams.video:
+            stream = next(iter(container.streams.video), None)
+            if stream is None or stream.codec_context is None:  # no video, or of a coding that is not known
                 return Timeline()
-            stream = container.streams.video[0]
             zero = file_zero(container)
             times, delay, unshown = _packet_times(av, container, stream)
             start = 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base)

@@ -68,6 +68,15 @@ def test_what_is_no_video_is_said_in_a_line(data, tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bad.mp4"]
 
 
+def test_a_coding_that_is_not_known_is_said(tmp_path):
+    path = write_clip(tmp_path / "new.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(UserError, match=r"new\.mp4: the coding of this video is not known"):
+        browser_copy.facts(path)
+    with pytest.raises(UserError, match=r"new\.mp4: "):
+        list(read_frames(path))
+
+
 def test_the_times_of_a_copy_are_those_that_packing_reads(tmp_path):
     # The clock of an MPEG stream begins anywhere, that of an MP4 at zero.
     for name, start in (("clip.ts", 100.0), ("clip.mp4", 1.5)):

@@ -122,9 +122,12 @@ def test_a_source_without_sound_or_with_none_that_can_be_read_gives_a_video(tmp_
     write(silent, [0.0, 0.04])
     assert write(tmp_path / "a.mp4", [0.0, 0.04], sound=silent).remarks == []
     (tmp_path / "bad.mp4").write_bytes(b"no video")
-    (remark,) = write(tmp_path / "b.mp4", [0.0, 0.04], sound=tmp_path / "bad.mp4").remarks
-    assert "cannot be copied" in remark
-    for name in ("a", "b"):
+    unknown = write_tone(tmp_path / "unknown.mov", "pcm_s16le", seconds=0.2)
+    unknown.write_bytes(unknown.read_bytes().replace(b"sowt", b"zzzz"))
+    for name, source in (("b", tmp_path / "bad.mp4"), ("c", unknown)):
+        (remark,) = write(tmp_path / f"{name}.mp4", [0.0, 0.04], sound=source).remarks
+        assert "cannot be copied" in remark
+    for name in ("a", "b", "c"):
         with av.open(str(tmp_path / f"{name}.mp4")) as container:
             assert [stream.type for stream in container.streams] == ["video"]
 
