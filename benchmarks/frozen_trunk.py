@@ -3,11 +3,13 @@
     python -m benchmarks.frozen_trunk [--network=attention] [--cache=float32] [--output=build/frozen_trunk.json]
 
 The networks are those of thesis case c0 in full size, on random crops of 96 pixels. A step is what the trainer's loop
-does from one batch to the next: reading, decoding, computing, updating. The three take turns, and each ratio is the
-median over the rounds of one turn's frames/s to those of the turn from frames beside it.
+does from one batch to the next: reading, decoding, computing, updating. All take turns, and each ratio is the median
+over the rounds of one turn's frames/s to those of the turn from frames beside it. The limit is the step
+of what is trained on one batch of features in memory.
 """
 
 import argparse
+import itertools
 import shutil
 import statistics
 import tempfile
@@ -28,8 +30,9 @@ from affwildnet.training.freezing import mark
 from affwildnet.training.step import TrainStep, make_optimizer
 from benchmarks.results import show
 from tfrecords_tools.records import index, manifest
+from tfrecords_tools.records.face_encoding import encode_face
 from tfrecords_tools.records.manifest import Manifest, VideoEntry
-from tfrecords_tools.records.writer import VideoRecords, encode_face
+from tfrecords_tools.records.writer import VideoRecords
 
 NETWORKS = {"attention": "thesis2018/vggface_attention_c0", "gru": "thesis2018/vggface_gru_c0"}
 FRAMES = 240  # of each of the videos, of which a batch holds 80 each
@@ -88,7 +91,7 @@ def measure(name: str, kind: str, rounds: int, width: float, folder: Path) -> li
     filled.fill(config, lambda: True, most=1.0)
     strategy = tf.distribute.get_strategy()
     whole, above = TrainStep(model, config, strategy), TrainStep(model, config, strategy, (), filled.network)
-    times: dict[str, list[float]] = {"from frames": [], "the cache fills": [], "from the cache": []}
+    times: dict[str, list[float]] = {"from frames": [], "the cache fills": [], "from the cache": [], "limit": []}
     for _ in range(rounds):
         times["from frames"].append(step_seconds(whole, iter(training_batches(corpus, config)), 2))
         shutil.rmtree(filling.cache.folder)
@@ -99,6 +102,8 @@ def measure(name: str, kind: str, rounds: int, width: float, folder: Path) -> li
         times["from the cache"].append(
             step_seconds(above, filled.over(training_batches(corpus, config, cache=filled.cache)), 30)
         )
+        batch = next(filled.over(training_batches(corpus, config, cache=filled.cache)))
+        times["limit"].append(step_seconds(above, itertools.repeat(batch), 30))
     frames = config.batch_size * config.window
     rows = []
     for turn, seconds in times.items():
