@@ -62,6 +62,7 @@ class Benchmark:
 BENCHMARKS = {
     "reading": Benchmark("reading", 2, "--data_dir=DATA --seconds=3"),
     "training": Benchmark("training", 3, "--data_dir=DATA"),
+    "frozen_trunk": Benchmark("frozen_trunk", 5, "--rounds=2"),
     "evaluation": Benchmark("evaluation", 4, "--data_dir=DATA --rounds=3"),
     "forward": Benchmark("forward", 4, "--rounds=3", ("torch",)),
     "step": Benchmark("step", 7, "--rounds=2", ("torch",)),
