@@ -1,9 +1,9 @@
 """The devices that a user names, and TF_CONFIG, by their form: whether they are there is asked of TensorFlow later."""
 
-import json
 from dataclasses import dataclass
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import json_text
 
 FORMS = "all, numbers of GPUs such as 0,1, or cpu:2 for that many devices on the CPU"
 EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
@@ -52,7 +52,7 @@ class Cluster:
         if not text.strip():
             return None
         try:
-            config = json.loads(text)
+            config = json_text.loads(text)
         except ValueError as error:
             raise _bad_cluster(f"which is not JSON ({error})", text) from None
         parts = config if isinstance(config, dict) else {}

@@ -71,6 +71,7 @@ def measure(folder: Path) -> dict[str, float]:
     from affwildnet.data.balance import PAPER_SHARES
     from affwildnet.experiments.config import TrainingConfig
     from tfrecords_tools.study import partition_report, stats
+    from tfrecords_tools.study.partition import shares_of_splits
 
     tf.constant(0)
     found = {"seconds: load": _seconds(lambda: manifest.load(folder))}
@@ -89,7 +90,7 @@ def measure(folder: Path) -> dict[str, float]:
     balanced = replace(config, balance=PAPER_SHARES)
     found["balanced start"] = _seconds(lambda: next(iter(training_batches(Corpus.open(folder, "train"), balanced))))
     found["stats"] = _seconds(lambda: stats.statistics(folder))
-    wanted = partition_report.splits((0.6, 0.2, 0.2))
+    wanted = shares_of_splits((0.6, 0.2, 0.2))
     found["partition"] = _seconds(lambda: partition_report.partition(folder, wanted))
     return found
 

@@ -34,7 +34,8 @@ from affwildnet.devices import has_bfloat16
 from affwildnet.models.precision import PRECISIONS, with_precision
 from affwildnet.predict import Predictor
 from affwildnet.predict.frame_sources import FrameSource
-from affwildnet.predict.predict_source import PredictOptions, predict_source, warm_up
+from affwildnet.predict.predict_options import PredictOptions
+from affwildnet.predict.predict_source import predict_source, warm_up
 from affwildnet.predict.source_search import find_sources
 from affwildnet.predict.stateful_networks import KerasNetwork
 from affwildnet.predict.timing import PHASES

@@ -16,6 +16,7 @@ PACKAGES = ("affwildnet", "tfrecords_tools")
 LAYERS = (
     (
         "tfrecords_tools.commands",
+        "tfrecords_tools.crash_guard",
         "tfrecords_tools.errors",
         "tfrecords_tools.files",
         "tfrecords_tools.loopback",

@@ -12,7 +12,8 @@ import pytest
 
 from affwildnet.predict import Predictor
 from affwildnet.predict.live_server import LiveServer
-from affwildnet.predict.predict_source import PredictOptions, predict_source, warm_up
+from affwildnet.predict.predict_options import PredictOptions
+from affwildnet.predict.predict_source import predict_source, warm_up
 from affwildnet.predict.source_search import find_sources
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfrecords_tools import crash_guard
 from tfrecords_tools.errors import UserError, exit_status, suggestion
 from tfrecords_tools.files import folder_at, is_remote
+from tfrecords_tools.files.number_text import number
 from tfrecords_tools.version import VERSION
 
 PACKAGES = ("tfrecords_tools", "affwildnet")
@@ -49,13 +51,25 @@ def run(
     def parsed() -> int | None:
         options = parser.parse_args(arguments)
         show_log()
-        try:
-            return command(options)
-        except UserError as error:
-            raise UserError(options.parser.with_flags(str(error))) from error
+        return _flagged(options, command)
 
     given = sys.argv[1:] if arguments is None else arguments
     return exit_status(parsed, verbose=True if "--verbose" in given else None)
+
+
+def guarded(
+    options: argparse.Namespace, command: Callable[[argparse.Namespace], int | None], again: Callable[[int], bool]
+) -> int:
+    """Run what is left of a command as `crash_guard.guarded` does, with errors as `run` shows them."""
+    verbose = True if getattr(options, "verbose", False) else None
+    return crash_guard.guarded(lambda: _flagged(options, command), again, verbose)
+
+
+def _flagged(options: argparse.Namespace, command: Callable[[argparse.Namespace], int | None]) -> int | None:
+    try:
+        return command(options)
+    except UserError as error:
+        raise UserError(options.parser.with_flags(str(error))) from error
 
 
 class Parser(argparse.ArgumentParser):
@@ -194,10 +208,10 @@ def real(least: float | None = None, most: float | None = None) -> Callable[[str
 
 def positive(text: str) -> float:
     """Return a finite number above 0: a type of `add_argument`."""
-    number = real()(text)
-    if number <= 0:
+    found = real()(text)
+    if found <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return number
+    return found
 
 
 def corpus(text: str) -> Path:
@@ -231,13 +245,13 @@ def _numbers(kind: type, what: str, least: float | None, most: float | None) -> 
 
     def parsed(text: str) -> Any:
         try:
-            number = kind(text)
+            found = number(text, kind)
         except ValueError:
             raise argparse.ArgumentTypeError(f"must be {what}. Received: {text}") from None
         low, high = -math.inf if least is None else least, math.inf if most is None else most
-        if not (math.isfinite(number) and low <= number <= high):
+        if not (math.isfinite(found) and low <= found <= high):
             raise argparse.ArgumentTypeError(f"must be {bounds}. Received: {text}")
-        return number
+        return found
 
     return parsed
 

@@ -9,7 +9,6 @@ import asyncio
 import errno
 import hmac
 import ipaddress
-import json
 import logging
 import secrets
 import socket
@@ -18,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import json_text
 
 INSTALL = 'The page is served by aiohttp: pip install -e ".[annotate]"'
 SHARED = Path(__file__).with_name("shared_page")
@@ -179,7 +179,7 @@ def is_loopback(host: str) -> bool:
 
 async def read_json(request) -> dict:
     """Return the JSON object that a request carries; raise a `ValueError` if it is none."""
-    found = json.loads(await request.text())
+    found = json_text.loads(await request.text())
     if not isinstance(found, dict):
         raise ValueError("must be an object")
     return found

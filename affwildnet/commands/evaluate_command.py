@@ -146,6 +146,7 @@ def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
     run = workdir.open()
     if not run.stages:
         workdir.check_free("watcher")
+        workdir.check_scores()
         check_place(workdir.path)
         data = WatchedData(replace(run, data_dir=options.data_dir or run.data_dir), workdir, "validation")
         data.check(read_lines(workdir.metrics))

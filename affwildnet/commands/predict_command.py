@@ -5,13 +5,21 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affwildnet.commands import backend, run_options
 from affwildnet.runs import best, card, checkpoint_files
 from tfrecords_tools.cli import face_options
-from tfrecords_tools.commands import Parser, Switch, positive, run, whole
+from tfrecords_tools.commands import Parser, Switch, guarded, positive, run, whole
 from tfrecords_tools.errors import UserError, debugging, line_and_status
 from tfrecords_tools.files import check_place
+
+if TYPE_CHECKING:
+    from affwildnet.predict.frame_sources import FrameSource
+    from affwildnet.predict.predict_options import PredictOptions
+    from affwildnet.predict.predictor import Predictor
+    from affwildnet.predict.source_progress import SourceProgress
+    from tfrecords_tools.faces.face_finder import FaceFinder
 
 DESCRIPTION = """\
 Predict valence and arousal for every frame of videos, of each video in a folder, of a folder of images, or from a
@@ -85,20 +93,12 @@ def _predict(options: argparse.Namespace) -> int:
             f"Received: {' and '.join(given) or 'none'}."
         )
     backend.check()
-    _check_model(Path(options.model), options.precision)
+    network = _check_model(Path(options.model), options.precision)
     check_place(options.output)
     from affwildnet.predict.frame_sources import camera
+    from affwildnet.predict.predict_options import PredictOptions
+    from affwildnet.predict.source_progress import SourceProgress
     from affwildnet.predict.source_search import find_sources
-
-    if options.camera is not None:
-        sources = [camera(options.camera)]
-    else:
-        sources = find_sources(options.paths, options.image_fps, lambda line: print(line, file=sys.stderr))
-    backend.start_tensorflow()
-    from affwildnet.devices import choose_device
-
-    print(choose_device(options.gpu), flush=True)
-    from affwildnet.predict.predict_source import PredictOptions, predict_all
 
     outputs = PredictOptions(
         options.output,
@@ -109,36 +109,115 @@ def _predict(options: argparse.Namespace) -> int:
         options.overwrite,
         options.seconds,
     )
+    if options.camera is not None:
+        progress = SourceProgress([camera(options.camera)], options.output)
+        return _predict_all(options, outputs, progress) or _ended(progress)
+    sources = find_sources(options.paths, options.image_fps, lambda line: print(line, file=sys.stderr))
+    _check_outputs(options, outputs, network, sources)
+    progress = SourceProgress(sources, options.output)
+    status = guarded(
+        options,
+        lambda options: _predict_all(options, outputs, progress),
+        lambda number: _left_out(options, progress, progress.crashed(number)),
+    )
+    return status or _ended(progress)
+
+
+def _predict_all(options: argparse.Namespace, outputs: "PredictOptions", progress: "SourceProgress") -> int:
+    """Predict from the sources that are waiting, and note how each of them ended."""
+    backend.start_tensorflow()
+    from affwildnet.devices import choose_device
+
+    print(choose_device(options.gpu), flush=True)
+    from affwildnet.predict.predict_source import predict_all
+    from affwildnet.predict.source_progress import Stage
+
     predictor = _load(options)
-    failed = incomplete = 0
-    for source, outcome in predict_all(sources, predictor, outputs):
+    for source, outcome in predict_all(progress.sources, predictor, outputs, progress):
         if isinstance(outcome, Exception):
-            failed += 1
-            if getattr(options, "verbose", False) or debugging():
-                traceback.print_exception(outcome)
-            print(options.parser.with_flags(line_and_status(outcome)[0]), file=sys.stderr, flush=True)
-        else:
-            print(options.parser.with_flags(outcome.summary(source.where)), flush=True)
-            if (error := getattr(outcome, "overlay_error", None)) is not None:
-                incomplete += 1
-                line = line_and_status(error)[0].removeprefix("error: ")
-                print(f"error: the overlay of {source.where} was not written: {line}", file=sys.stderr, flush=True)
-    if len(sources) > 1:
-        print(f"{len(sources) - failed} of {len(sources)} videos predicted" + (f", {failed} failed" if failed else ""))
-    return 1 if failed or incomplete else 0
+            progress.end(source, Stage.FAILED)
+            _show(options, outcome)
+            continue
+        progress.end(source, Stage.DONE)
+        print(options.parser.with_flags(outcome.summary(source.where)), flush=True)
+        if (error := getattr(outcome, "overlay_error", None)) is not None:
+            progress.end(source, Stage.INCOMPLETE)
+            line = line_and_status(error)[0].removeprefix("error: ")
+            print(f"error: the overlay of {source.where} was not written: {line}", file=sys.stderr, flush=True)
+    return 0
 
 
-def _check_model(model: Path, precision: str | None) -> None:
-    """Raise a `UserError` if there is no network to predict with, or its file is not whole by its table of contents."""
-    if not card.is_saved_model(model):
-        checkpoint_files.check_archive(best.model_file(model))
-    elif precision is not None:
-        raise UserError(f"{model}: the precision of a SavedModel is fixed. `precision` needs a .keras file.")
+def _left_out(options: argparse.Namespace, progress: "SourceProgress", error: UserError | None) -> bool:
+    """Show what has become of a source at which a library crashed; return whether there was one."""
+    if error is None:
+        return False
+    print(file=sys.stderr)  # the bar of its progress has been left standing
+    if len(progress.sources) == 1:
+        raise error
+    _show(options, error)
+    return True
 
 
-def _load(options: argparse.Namespace):
-    from affwildnet.predict.predictor import Predictor
+def _show(options: argparse.Namespace, error: Exception) -> None:
+    if getattr(options, "verbose", False) or debugging():
+        traceback.print_exception(error)
+    print(options.parser.with_flags(line_and_status(error)[0]), file=sys.stderr, flush=True)
+
+
+def _ended(progress: "SourceProgress") -> int:
+    """Show how many sources were predicted, where there are several; return the exit status."""
+    from affwildnet.predict.source_progress import Stage
+
+    number, failed = len(progress.sources), progress.count(Stage.FAILED)
+    if number > 1:
+        print(f"{number - failed} of {number} videos predicted" + (f", {failed} failed" if failed else ""))
+    return 1 if failed or progress.count(Stage.INCOMPLETE) else 0
+
+
+def _check_model(model: Path, precision: str | None) -> Path:
+    """Return the file or folder of a network.
+
+    Raises:
+      UserError: if there is no network to predict with, or its file is not whole by its table of contents.
+    """
+    if card.is_saved_model(model):
+        if precision is not None:
+            raise UserError(f"{model}: the precision of a SavedModel is fixed. `precision` needs a .keras file.")
+        return model
+    path = best.model_file(model)
+    checkpoint_files.check_archive(path)
+    return path
+
+
+def _check_outputs(
+    options: argparse.Namespace, outputs: "PredictOptions", network: Path, sources: Sequence["FrameSource"]
+) -> None:
+    """Raise a `UserError` if faces cannot be found as asked, or files of something else would be replaced."""
+    from affwildnet.predict import network_faces
+    from affwildnet.predict.predict_options import outstanding
+
+    own = card.read(network)
+    finder, _ = network_faces.finder_for(own, _finder(options))
+    finder.check_installed()
+    if own is not None:  # else the network itself must say how large its crops are
+        aligner, _ = network_faces.aligner_for(network, own.image_size, own, options.alignment, options.margin)
+        outstanding(sources, outputs, network, network_faces.settings(aligner, finder, options.precision))
+
+
+def _finder(options: argparse.Namespace) -> "FaceFinder":
     from tfrecords_tools.faces.face_finder import FaceFinder
+
+    return FaceFinder(
+        options.detector,
+        options.landmarks,
+        upsample=options.upsample,
+        yunet_model=options.yunet_model,
+        landmark_model=options.landmark_model,
+    )
+
+
+def _load(options: argparse.Namespace) -> "Predictor":
+    from affwildnet.predict.predictor import Predictor
 
     predictor = Predictor.load(
         options.model,
@@ -146,13 +225,7 @@ def _load(options: argparse.Namespace):
         margin=options.margin,
         precision=options.precision,
         every=options.every,
-        finder=FaceFinder(
-            options.detector,
-            options.landmarks,
-            upsample=options.upsample,
-            yunet_model=options.yunet_model,
-            landmark_model=options.landmark_model,
-        ),
+        finder=_finder(options),
     )
     print(predictor.description, flush=True)
     return predictor

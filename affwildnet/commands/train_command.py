@@ -62,7 +62,9 @@ def _train(options: argparse.Namespace) -> int:
     check_flags(options.gpu, options.devices, cluster)
     new, workdir = _run(options), Workdir(options.workdir)
     own = workdir.of_fold(new.fold.number) if new.fold else workdir
-    if not cluster:  # among several workers one may begin before the others
+    if cluster:  # one worker may have begun to write before the others look
+        preconditions.check_inputs(new, options.stage, alone=False)
+    else:
         preconditions.check(new, own, options.stage, options.accept_data, alone=not options.devices)
     backend.start_tensorflow()
     from affwildnet.devices import choose_strategy

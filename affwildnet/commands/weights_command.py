@@ -102,8 +102,11 @@ def _import(options: argparse.Namespace) -> None:
 def _check_output(path: Path) -> None:
     if path.suffix != ".keras":
         raise UserError(f"`--output` must be the name of a .keras file. Received: {path}")
-    if path.exists():
-        raise UserError(f"`--output` must be a new file. Received: {path}, which exists. Delete it, or name another.")
+    for file in (path, path.with_suffix(".json")):  # the second says what is in the first
+        if file.exists():
+            raise UserError(
+                f"`--output` must be a new file. Received: {path}, and {file} exists. Delete it, or name another."
+            )
     if not path.parent.is_dir():
         raise UserError(f"`--output` must be in a folder that exists. Received: {path}")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from affwildnet.data.corpus import Corpus, CorpusError
 from affwildnet.evaluation.selection import trained_on_now
+from affwildnet.runs import record_files
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import fingerprint
 from affwildnet.runs.workdir import Workdir
@@ -25,18 +26,24 @@ class WatchedData:
         self.fingerprint = fingerprint(self.corpus.videos)
         self._run, self._workdir, self._split = run, workdir, split
         self._seen: tuple[int, int] | None = None
+        self._files: record_files.Stamps | None = None
 
     def check(self, scored: Iterable[dict]) -> None:
         """Raise a `CorpusError` if the corpus is not that of the run, or of the checkpoints scored before.
 
-        It is looked at again where its manifest was written since, so that this may be called for each checkpoint.
+        It is looked at again where its manifest or a file was written since, so that this may be called for each
+        checkpoint.
 
         Args:
           scored: lines of `metrics.jsonl`; those of an earlier version do not say on what.
         """
         status = (self.corpus.folder / manifest.FILE_NAME).stat()
-        if self._seen == (status.st_mtime_ns, status.st_ino):
-            return
+        if self._seen != (status.st_mtime_ns, status.st_ino):
+            self._check_manifest(scored)
+            self._seen = (status.st_mtime_ns, status.st_ino)
+        self._files = record_files.check(self.corpus.folder, self.corpus.videos, self._files)
+
+    def _check_manifest(self, scored: Iterable[dict]) -> None:
         now = fingerprint(Corpus.of_run(self._run, self._split).videos)
         if self._seen is not None and now != self.fingerprint:
             raise CorpusError(
@@ -52,4 +59,3 @@ class WatchedData:
             )
         if self._run.data_dir.resolve() == self._workdir.open().data_dir.resolve():
             trained_on_now(self._workdir, self._run, self._split)
-        self._seen = (status.st_mtime_ns, status.st_ino)

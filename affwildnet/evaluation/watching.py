@@ -1,6 +1,7 @@
 """Watching a run beside its trainer: score each new checkpoint on validation, keep the best, say when to stop."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -117,6 +118,7 @@ class Watcher:
 
     def _watch(self, timeout_minutes: float) -> int:
         waiting_since = time.monotonic()
+        self._workdir.check_scores()
         self._data.check(self._scored)
         if self._separate:
             best_each.compose(self._workdir)  # which a killed watcher may not have come to
@@ -229,7 +231,7 @@ class Watcher:
 
 def _top(lines: list[dict], measure: str) -> int:
     """Return the index of the first line that is the best by a measure."""
-    return max(range(len(lines)), key=lambda index: best.ranking(lines[index])[measure])
+    return max(range(len(lines)), key=lambda index: best.ranking(lines[index]).get(measure, -math.inf))
 
 
 def _summary(scores: dict) -> str:

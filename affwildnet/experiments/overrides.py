@@ -9,6 +9,7 @@ from typing import Any
 from affwildnet.experiments import effects, field_values
 from affwildnet.experiments.config import Experiment, Stage
 from tfrecords_tools.errors import UserError, suggestion
+from tfrecords_tools.files.number_text import number
 
 # What an experiment is, not how it is run.
 _FIXED = ("name", "title", "published", "notes", "training.stages")
@@ -206,9 +207,7 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
 
 
 def _one(kind: type, text: str) -> Any:
-    if kind in (int, float) and ("_" in text or not text.isascii()):  # Python reads 1_0 as 10
-        raise ValueError
-    return kind(text)
+    return number(text, kind) if kind in (int, float) else kind(text)
 
 
 def to_json(experiment: Experiment) -> dict:

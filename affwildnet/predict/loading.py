@@ -1,12 +1,13 @@
 """Loading a network to predict with, and the aligner that cuts out its crops."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from affwildnet.devices import has_bfloat16
 from affwildnet.models.folding import fold
 from affwildnet.models.precision import PRECISIONS, with_precision
+from affwildnet.predict.network_faces import aligner_for
 from affwildnet.predict.stateful_networks import KerasNetwork, SavedModelNetwork, StatefulNetwork
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs import card as network_card
@@ -68,34 +69,10 @@ def load_network(
             keras_model = with_precision(keras_model, precision, has_bfloat16())
         network = KerasNetwork(fold(keras_model))
     card = network_card.read(path)
-    aligner, crops = _aligner(path, network.image_size, card, alignment, margin)
+    if card is not None:
+        card.check_size(path, network.image_size)
+    aligner, crops = aligner_for(path, network.image_size, card, alignment, margin)
     if card is not None and card.corpus.startswith(_SAMPLE):
         crops += "\nnote: it was trained on the sample corpus, and knows two drawn portraits only: no other face"
     in_precision = f", {precision}" if precision else ""
     return LoadedNetwork(network, aligner, f"model: {path}{in_precision}\n{crops}", path, card)
-
-
-def _aligner(
-    path: Path, size: int, card: Card | None, alignment: str | None, margin: float | None
-) -> tuple[Aligner, str]:
-    """Return the aligner, and a line on where it comes from."""
-    given = {name: value for name, value in (("alignment", alignment), ("margin", margin)) if value is not None}
-    if card is None:
-        aligner = replace(Aligner(size), **given)
-        assumed = [f"{name} {value}" for name, value in vars(aligner).items() if name not in (*given, "size")]
-        if assumed:
-            return aligner, f"faces: {path.name} does not say how they were cut out; assumed: {', '.join(assumed)}"
-        return aligner, f"faces: {_named(aligner)}, as given"
-    for name, value in given.items():
-        own = getattr(card, name)
-        if value != own:
-            raise UserError(
-                f"`{name}` must be {own}, as in the corpus that {path} was trained on. Received: {value}. Leave it out."
-            )
-    aligner = replace(card.aligner, size=size)
-    return aligner, f"faces: {_named(aligner)}, as in the corpus that it was trained on"
-
-
-def _named(aligner: Aligner) -> str:
-    margin = f", margin {aligner.margin:g}" if aligner.alignment == "crop" else ""
-    return f"{aligner.size}x{aligner.size}, {aligner.alignment}{margin}"

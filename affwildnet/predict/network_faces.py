@@ -1,7 +1,12 @@
-"""How faces are found for a network: as in the corpus that it was trained on, unless something else is asked for."""
+"""How faces are found and cut out for a network: as in its corpus, unless something else is asked for."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.faces.face_settings import DETECTORS, GIVEN, LANDMARKS, FaceSettings
 
@@ -48,3 +53,44 @@ def _own(card: Card | None, field: str, known: tuple[str, ...], default: str) ->
     if card is not None:
         return FORMER, "as in earlier versions, since the card does not say"
     return default, "assumed"
+
+
+def aligner_for(
+    path: Path, size: int, card: Card | None, alignment: str | None, margin: float | None
+) -> tuple[Aligner, str]:
+    """Return what cuts out crops for a network, and a line on where it comes from.
+
+    Args:
+      path: of the network, for messages.
+      size: side of its crops in pixels.
+      card: of the network; None without one.
+      alignment, margin: what was asked for; None leaves it to the card.
+
+    Raises:
+      UserError: if what was asked for is not what the card says.
+    """
+    given = {name: value for name, value in (("alignment", alignment), ("margin", margin)) if value is not None}
+    if card is None:
+        aligner = replace(Aligner(size), **given)
+        assumed = [f"{name} {value}" for name, value in vars(aligner).items() if name not in (*given, "size")]
+        if assumed:
+            return aligner, f"faces: {path.name} does not say how they were cut out; assumed: {', '.join(assumed)}"
+        return aligner, f"faces: {_named(aligner)}, as given"
+    for name, value in given.items():
+        own = getattr(card, name)
+        if value != own:
+            raise UserError(
+                f"`{name}` must be {own}, as in the corpus that {path} was trained on. Received: {value}. Leave it out."
+            )
+    aligner = replace(card.aligner, size=size)
+    return aligner, f"faces: {_named(aligner)}, as in the corpus that it was trained on"
+
+
+def _named(aligner: Aligner) -> str:
+    margin = f", margin {aligner.margin:g}" if aligner.alignment == "crop" else ""
+    return f"{aligner.size}x{aligner.size}, {aligner.alignment}{margin}"
+
+
+def settings(aligner: Aligner, finder: FaceFinder, precision: str | None) -> dict[str, Any]:
+    """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""
+    return {"precision": precision, **vars(aligner), **finder.settings()}

@@ -1,7 +1,7 @@
 """Predicting from a video, images or a camera: a table, a plot and, if wanted, a video with the predictions."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,72 +11,22 @@ from tqdm import tqdm
 
 from affwildnet.predict import prediction_provenance, prediction_table
 from affwildnet.predict.curve_plot import plot_curves
-from affwildnet.predict.face_stream import FACES, face_stream
+from affwildnet.predict.face_stream import face_stream
 from affwildnet.predict.frame_faces import FrameFaces
 from affwildnet.predict.frame_sources import FrameSource, until
 from affwildnet.predict.overlay import Overlay
-from affwildnet.predict.prediction_provenance import Provenance
+from affwildnet.predict.predict_options import PredictOptions, outstanding
 from affwildnet.predict.predictor import Predictor
+from affwildnet.predict.source_progress import SourceProgress
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import CHUNK, with_predictions
-from tfrecords_tools.errors import UserError, check_choice, count
+from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.errors.failures import is_full_disk
-from tfrecords_tools.faces.tracking import EVERY
+from tfrecords_tools.errors.room import needing
 from tfrecords_tools.records.schema import LANDMARKS
+from tfrecords_tools.video.images import IMAGE_FPS
 
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """How to predict from a source, and what to write.
-
-    Attributes:
-      output: folder of the files.
-      faces: "one" face at a time, or "all".
-      every: every how many frames the whole frame is searched for faces.
-      look_ahead: whether faces are followed as in packing, which looks ahead, instead of frame by frame.
-      overlay: whether to write a video with the predictions drawn into it.
-      overwrite: whether to replace files that are of something else; those of the same prediction stay.
-      seconds: predict only the first so many seconds; None is all.
-      progress: whether to show a progress bar.
-    """
-
-    output: Path
-    faces: str = "one"
-    every: int = EVERY
-    look_ahead: bool = False
-    overlay: bool = False
-    overwrite: bool = False
-    seconds: float | None = None
-    progress: bool = True
-
-    def __post_init__(self):
-        check_choice("faces", self.faces, FACES)
-        if self.every < 1:
-            raise UserError(f"`every` must be at least 1. Received: {self.every}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UserError(f"`seconds` must be above 0. Received: {self.seconds:g}")
-
-    def paths(self, source: FrameSource) -> dict[str, Path]:
-        """Return the files that are written for a source, by what they hold."""
-        found = {"table": self.output / f"{source.name}.csv", "curves": self.output / f"{source.name}.png"}
-        return {**found, **({"overlay": self.overlay_path(source)} if self.overlay else {})}
-
-    def overlay_path(self, source: FrameSource) -> Path:
-        """Return the video with the predictions of a source, whether or not it is asked for."""
-        return self.output / f"{source.name}-overlay.mp4"
-
-    def provenance_path(self, source: FrameSource) -> Path:
-        """Return the file that says what the files of a source are of."""
-        return self.output / f"{source.name}.json"
-
-    def provenance(self, source: FrameSource, predictor: Predictor) -> Provenance:
-        """Return what the files of a source are of: the same for the same video, network and options."""
-        options = {"faces": self.faces, "every": self.every, "look_ahead": self.look_ahead, "seconds": self.seconds}
-        if source.path is not None and source.path.is_dir():
-            options["image_fps"] = source.fps()
-        return prediction_provenance.provenance(
-            source.path, predictor.path, predictor.settings(), options, source.where
-        )
+_PLOT = 100_000  # bytes, about, of a plot of any length
 
 
 @dataclass(frozen=True)
@@ -142,23 +92,31 @@ class DoneAlready:
 
 
 def predict_all(
-    sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions
+    sources: Sequence[FrameSource],
+    predictor: Predictor,
+    options: PredictOptions,
+    progress: SourceProgress | None = None,
 ) -> Iterator[tuple[FrameSource, SourceResult | DoneAlready | Exception]]:
-    """Yield each source with its result, or with the error that it could not be read for.
+    """Yield each source that was not predicted yet with its result, or with the error that it could not be read for.
 
     A source that was predicted before is not predicted again. Nothing is read if a file of something else would be
     replaced: of another video of that name, another network or other options. An error of the only source is raised
     instead; so is a full disk.
 
+    Args:
+      progress: of these sources; None where none was begun.
+
     Raises:
       UserError: if files would be replaced, the output folder cannot be created, or the only source not be read.
     """
     _create_output(options)
-    todo = _todo(sources, predictor, options)
-    if any(todo):
+    found = outstanding(sources, options, predictor.path, predictor.settings())
+    todo = {source for source, is_outstanding in zip(sources, found, strict=True) if is_outstanding}
+    if todo:
         warm_up(predictor)
-    for source, outstanding in zip(sources, todo, strict=True):
-        if not outstanding:
+    progress = progress or SourceProgress(sources, options.output)
+    for source in progress.waiting():
+        if source not in todo:
             yield source, DoneAlready(options.paths(source))
             continue
         try:
@@ -175,32 +133,6 @@ def _create_output(options: PredictOptions) -> None:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{options.output}: cannot be created ({error.strerror}). Choose another `output`.") from None
-
-
-def _todo(sources: Sequence[FrameSource], predictor: Predictor, options: PredictOptions) -> list[bool]:
-    """Return for each source whether it is to be predicted; raise a `UserError` if that would replace something."""
-    names: dict[str, FrameSource] = {}
-    read = {source.path.resolve() for source in sources if source.path is not None}
-    todo = []
-    for source in sources:
-        if names.setdefault(source.name, source) is not source:
-            raise UserError(
-                f"{source.where}: its files would have the names of those of {names[source.name].where}. Predict them "
-                "into different folders."
-            )
-        wanted, of = list(options.paths(source).values()), options.provenance_path(source)
-        existing = [path for path in (*wanted, of) if path.exists()]
-        what = None
-        if lost := next((path for path in existing if path.resolve() in read), None):
-            raise UserError(f"{lost}: is predicted from, and would be replaced. Choose another `output`.")
-        if existing:
-            what = prediction_provenance.difference(of, options.provenance(source, predictor), wanted[0])
-            if what is not None and not options.overwrite:
-                raise UserError(
-                    f"{existing[0]}: exists already, {what}. Replace it with `overwrite`, or choose another `output`."
-                )
-        todo.append(what is not None or not all(path.exists() for path in wanted))
-    return todo
 
 
 def warm_up(predictor: Predictor) -> None:
@@ -243,17 +175,20 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
     )
 
     def note(table: Path) -> None:
-        of, path = options.provenance(source, predictor), options.provenance_path(source)
+        of, path = options.provenance(source, predictor.path, predictor.settings()), options.provenance_path(source)
         if path.exists() and prediction_provenance.difference(path, of, paths["table"]) is not None:
             options.overlay_path(source).unlink(missing_ok=True)  # of what the table was of until now
         prediction_provenance.write(path, of, table)
 
     number, with_face, removed, tracks = 0, 0, 0, set()
+    shown = expected if options.seconds is None else round(options.seconds * (source.fps() or IMAGE_FPS))
+    room = _Room(paths, shown)
     overlay = None
     if options.overlay:
         sound = source.path if source.path is not None and source.path.is_file() else None
-        overlay = _FailingAlone(Overlay(paths["overlay"], source.fps(), sound))
+        overlay = _FailingAlone(Overlay(paths["overlay"], source.fps(), sound), room)
     with ExitStack() as stack:
+        stack.enter_context(needing(room.needed))
         if overlay is not None:
             stack.enter_context(overlay)  # gets its name after the table, which stands whatever becomes of it
         table = stack.enter_context(prediction_table.writing(paths["table"], options.faces == "all", note))
@@ -266,9 +201,10 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
                 table.write(frame)
                 if overlay is not None:
                     overlay.write(frame)
+                room.measure(number)
         if not number:
             raise UserError(f"{source.where}: must hold at least one frame. Received: none.")
-    with times.of("writing"):
+    with times.of("writing"), needing(_PLOT):
         plot_curves(paths["table"], source.name, paths["curves"])
     remarks, error = ([], None) if overlay is None else (overlay.remarks, overlay.error)
     if error is not None:
@@ -279,6 +215,24 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
     )
 
 
+class _Room:
+    """About how much room the files of a source need, by what its first frames took."""
+
+    def __init__(self, paths: Mapping[str, Path], frames: int | None):
+        self._partial = [path.with_name(f".partial-{path.name}") for path in paths.values()]
+        self._frames, self._seen, self._written = frames, 0, 0
+
+    def measure(self, frames: int) -> None:
+        """Note how large the files are after so many frames."""
+        self._seen, self._written = frames, sum(path.stat().st_size for path in self._partial if path.exists())
+
+    def needed(self) -> int | None:
+        """Return the bytes of the whole files; None where that is not known."""
+        if not (self._frames and self._seen):
+            return None
+        return round(self._written / self._seen * max(self._frames, self._seen)) + _PLOT
+
+
 class _FailingAlone:
     """An overlay whose errors end it alone: they are kept, and nothing is left of its file.
 
@@ -286,8 +240,8 @@ class _FailingAlone:
       error: what it could not be written for, None where it could.
     """
 
-    def __init__(self, overlay: Overlay):
-        self._overlay, self.error = overlay, None
+    def __init__(self, overlay: Overlay, room: _Room):
+        self._overlay, self._room, self.error = overlay, room, None
 
     @property
     def remarks(self) -> list[str]:
@@ -296,7 +250,8 @@ class _FailingAlone:
     def write(self, frame: FrameFaces) -> None:
         if self.error is None:
             try:
-                self._overlay.write(frame)
+                with needing(self._room.needed):
+                    self._overlay.write(frame)
             except Exception as error:
                 self.error = error
                 self._end(error)
@@ -310,6 +265,7 @@ class _FailingAlone:
 
     def _end(self, error: BaseException | None) -> None:
         try:
-            self._overlay.__exit__(None if error is None else type(error), error, None)
+            with needing(self._room.needed):
+                self._overlay.__exit__(None if error is None else type(error), error, None)
         except Exception as at_the_end:
             self.error = self.error or at_the_end

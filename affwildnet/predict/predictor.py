@@ -10,7 +10,7 @@ import numpy as np
 from affwildnet.predict.face_stream import CausalFaces
 from affwildnet.predict.frame_faces import Recent
 from affwildnet.predict.loading import load_network
-from affwildnet.predict.network_faces import finder_for
+from affwildnet.predict.network_faces import finder_for, settings
 from affwildnet.predict.stateful_networks import StatefulNetwork, States
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
@@ -109,7 +109,7 @@ class Predictor:
 
     def settings(self) -> dict[str, Any]:
         """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""
-        return {"precision": self._precision, **vars(self.aligner), **self.finder.settings()}
+        return settings(self.aligner, self.finder, self._precision)
 
     def for_another_video(self) -> "Predictor":
         """Return a predictor with the same models, and nothing seen yet."""

@@ -1,6 +1,5 @@
 """How far each row is, and how long the rest will take."""
 
-import json
 import math
 import shutil
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from affwildnet.reproduce.job_runs import RUNNING, WAITING, JobRun
 from affwildnet.reproduce.row_jobs import Job
+from tfrecords_tools.files import json_text
 
 # Between two lines of a row, where lines cannot be drawn over each other.
 EVERY_SECONDS = 60.0
@@ -112,8 +112,8 @@ def _tail(path: Path) -> list[dict]:
     found = []
     for line in lines:
         try:
-            found.append(json.loads(line))
-        except (ValueError, RecursionError):  # cut off at the beginning, being written, or damaged
+            found.append(json_text.loads(line))
+        except ValueError:  # cut off at the beginning, being written, or damaged
             continue
     return [line for line in found if isinstance(line, dict) and isinstance(line.get("step"), int)]
 

@@ -1,5 +1,6 @@
 """The best checkpoints of a run: copies in `best/` that the trainer never touches."""
 
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ def path_of(workdir: Workdir, name: str = MEAN) -> Path:
 
 def ranking(line: dict) -> dict[str, float]:
     """Return what a line of `metrics.jsonl` ranks by, for each of `MEASURES`; empty for a checkpoint not scored."""
-    return line.get("ranking") or line.get("ccc") or {}  # lines from before there were protocols have no ranking
+    found = line.get("ranking") or line.get("ccc")  # lines from before there were protocols have no ranking
+    return found if isinstance(found, dict) else {}
 
 
 def hold(path: Path, workdir: Workdir) -> Path:
@@ -83,7 +85,7 @@ def keep(
         if (
             measure in measures
             and measure in own
-            and all(own[measure] > ranking(line)[measure] for line in earlier if ranking(line))
+            and all(own[measure] > ranking(line).get(measure, -math.inf) for line in earlier)
         ):
             path = path_of(workdir, name)
             partial = workdir.best / f".partial-{path.name}"

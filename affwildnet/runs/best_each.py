@@ -4,7 +4,6 @@ Such networks share no weight (cvprw2017 section 4.1), so that the one with the 
 valence and the best for arousal, which are seldom of one step.
 """
 
-import json
 from pathlib import Path
 
 from affwildnet.models.layer_prefixes import dimension_prefix
@@ -12,6 +11,7 @@ from affwildnet.models.layer_weights import set_weights_of
 from affwildnet.runs import best, card, checkpoints
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.files import json_text
 from tfrecords_tools.records.schema import DIMENSIONS
 
 
@@ -44,7 +44,7 @@ def compose(workdir: Workdir) -> bool:
 
 def _state(path: Path) -> dict:
     try:
-        found = json.loads(checkpoints.state_path(path).read_text("utf-8"))
+        found = json_text.loads(checkpoints.state_path(path).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,14 +8,18 @@ enough to predict from a video.
 import dataclasses
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.face_settings import FaceSettings
+from tfrecords_tools.files import json_text
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
+from tfrecords_tools.records.manifest_checks import check_crops, check_faces, check_ranges
 
 if TYPE_CHECKING:
     from tfrecords_tools.faces.alignment import Aligner
@@ -53,6 +57,18 @@ class Card:
     provenance: dict = field(default_factory=dict)
     detector: str = ""
     landmarks: str = ""
+
+    def check_size(self, path: Path, size: int) -> None:
+        """Raise a `UserError` unless the network at a path takes crops of the card's size.
+
+        Args:
+          size: side of the crops that the network takes, in pixels.
+        """
+        if self.image_size != size:
+            raise UserError(
+                f"{path}: its card must be the network's own. Received: one with crops of {self.image_size} pixels, for "
+                f"a network that takes {size}."
+            )
 
     @property
     def aligner(self) -> "Aligner":
@@ -105,22 +121,31 @@ def read(path: Path) -> Card | None:
 
 
 def _from_file(path: Path, data: bytes) -> Card:
-    try:
+    with _readable(path):
         return from_json(data.decode())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: its card must be readable. Received: {type(error).__name__}: {error}.") from None
 
 
 def _read_asset(path: Path) -> Card | None:
     try:
-        fields = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        fields = json_text.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
         return None
-    fields = fields.get("card", fields)  # earlier exports nest the card
-    if "image_size" not in fields or "alignment" not in fields:
-        return None
-    own = {field.name: fields[field.name] for field in dataclasses.fields(Card) if field.name in fields}
-    return from_json(json.dumps({"ranges": {}, **own}))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: must be readable JSON. Received: {error}. Export the network again.") from None
+    with _readable(path):
+        fields = fields.get("card", fields)  # earlier exports nest the card
+        if "image_size" not in fields or "alignment" not in fields:
+            return None
+        own = {field.name: fields[field.name] for field in dataclasses.fields(Card) if field.name in fields}
+        return from_json(json.dumps({"ranges": {}, **own}))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: its card must be readable. Received: {type(error).__name__}: {error}.") from None
 
 
 def to_json(card: Card) -> str:
@@ -129,7 +154,18 @@ def to_json(card: Card) -> str:
 
 
 def from_json(text: str) -> Card:
-    """Return the card that `to_json` wrote."""
-    fields = json.loads(text)
+    """Return the card that `to_json` wrote.
+
+    Raises:
+      AttributeError, KeyError, TypeError, ValueError: if it is none, or a value cannot be that of a card.
+    """
+    fields = json_text.loads(text)
     ranges = {name: (low, high) for name, (low, high) in fields.pop("ranges").items()}
-    return Card(ranges=ranges, **fields)
+    card = Card(ranges=ranges, **fields)
+    check_crops(card.image_size, card.alignment, card.margin, card.colour_order)
+    check_ranges(card.ranges)
+    check_faces(card.detector, card.landmarks)
+    for name in ("corpus", "experiment"):
+        if not isinstance(getattr(card, name), str):
+            raise ValueError(f"`{name}` cannot be {getattr(card, name)!r:.80}")
+    return card

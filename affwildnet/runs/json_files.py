@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tfrecords_tools.files import whole
 _log = logging.getLogger(__name__)
 
 _BLOCK = 4096
+_MOST_STEPS = 1 << 53
+# Fields of a line that hold a number, or numbers by name.
+_SCORES = ("loss", "ranking", "ccc", "pearson", "mse", "accuracy")
 
 
 def write_json(path: Path, value: dict) -> None:
@@ -56,7 +60,7 @@ def _blocks(text: str) -> int:
 def read_lines(path: Path) -> list[dict]:
     """Return the JSON lines of a file, none if there is no file; damaged lines are skipped and named.
 
-    Every line has a `step`, a whole number.
+    Every line has a `step`, a whole number, and numbers where it has scores.
     """
     try:
         lines = path.read_text("utf-8", errors="replace").split("\n")
@@ -68,8 +72,25 @@ def read_lines(path: Path) -> list[dict]:
             value = json.loads(line) if line else None
         except (ValueError, RecursionError):
             value = ...
-        if isinstance(value, dict) and isinstance(value.get("step"), int) and value["step"] >= 0:
+        if is_line(value):
             values.append(value)
         elif line:
             _log.warning(f"{path}, line {number}: cut off or damaged, skipped")
     return values
+
+
+def is_line(value: object) -> bool:
+    """Return whether a JSON value can be a line of a log: with a `step`, and numbers where it has scores."""
+    if not isinstance(value, dict) or type(value.get("step")) is not int or not 0 <= value["step"] <= _MOST_STEPS:
+        return False
+    ranking = value.get("ranking")
+    ranks = ranking.values() if isinstance(ranking, dict) else ()
+    return all(_are_numbers(value.get(name)) for name in _SCORES) and all(
+        rank is not None and math.isfinite(rank) for rank in ranks
+    )
+
+
+def _are_numbers(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(each is None or type(each) in (int, float) for each in value.values())
+    return value is None or type(value) in (int, float)

@@ -33,21 +33,31 @@ def check(folder: Path, entries: Iterable[VideoEntry], known: Stamps | None = No
       UserError: if a file has another size than its records, or was written to since and holds something else.
     """
     packed_at = (folder / manifest.FILE_NAME).stat().st_mtime_ns
-    found, touched, entries = {}, [], list(entries)
-    for entry, status in zip(entries, statuses(folder / entry.file for entry in entries), strict=True):
-        if isinstance(status, OSError):
-            raise status
-        found[entry.file] = stamp = (status.st_size, status.st_mtime_ns)
-        if status.st_size != entry.file_bytes:
-            raise _changed(folder / entry.file, f"{status.st_size:,} bytes in place of {entry.file_bytes:,}")
-        before = (known or {}).get(entry.file)
-        if entry.sha256 and stamp != before and (before is not None or status.st_mtime_ns > packed_at):
+    entries, touched = tuple(entries), []
+    found = stamps(folder, entries)
+    for entry in entries:
+        (size, written_at), before = found[entry.file], (known or {}).get(entry.file)
+        if size != entry.file_bytes:
+            raise _changed(folder / entry.file, f"{size:,} bytes in place of {entry.file_bytes:,}")
+        if entry.sha256 and (size, written_at) != before and (before is not None or written_at > packed_at):
             touched.append(entry)
     if touched:
         _log.info(f"{folder}: {counted(len(touched), 'file')} written to since packing; comparing the contents")
     for entry in touched:
         if sha256_of(folder / entry.file) != entry.sha256:
             raise _changed(folder / entry.file, "other contents")
+    return found
+
+
+def stamps(folder: Path, entries: Iterable[VideoEntry]) -> dict[str, tuple[int, int]]:
+    """Return the stamps of the files of videos as they are now; raise a `UserError` if one is gone."""
+    entries, found = tuple(entries), {}
+    for entry, status in zip(entries, statuses(folder / entry.file for entry in entries), strict=True):
+        if isinstance(status, FileNotFoundError):
+            raise UserError(f"{folder / entry.file}: missing. Pack the corpus again, or copy it whole.")
+        if isinstance(status, OSError):
+            raise status
+        found[entry.file] = status.st_size, status.st_mtime_ns
     return found
 
 

@@ -174,11 +174,26 @@ class Workdir:
             )
         return found[field]
 
+    def check_scores(self) -> None:
+        """Raise a `UserError` if scores are here of a run whose checkpoints are gone: they are not the next one's."""
+        if not self._has_checkpoint() and read_lines(self.metrics):
+            raise UserError(
+                f"{self.metrics}: must be of the checkpoints in {self.checkpoints}. Received: none there; they were of "
+                "an earlier run. Start train.py first: it sets aside what that has left."
+            )
+
     def _set_aside(self) -> None:
         """Move away what is left of a run whose checkpoints are gone: nothing of it belongs to the one that begins."""
         left = read_lines(self.metrics) or self.stop.exists() or any(self.best.glob("*.keras"))
         if self._has_checkpoint() or not left:
             return
+        try:
+            self.check_free("watcher")
+        except UserError as error:
+            raise UserError(
+                f"{self.path}: a training that begins anew needs a watcher that does. {error} End it, and start it "
+                "again once the training runs."
+            ) from None
         number = 1 + sum(1 for _ in self.path.glob("set-aside-*"))
         aside = self.path / f"set-aside-{number}"
         aside.mkdir()

@@ -14,7 +14,7 @@ import tensorflow as tf
 from affwildnet.data import Corpus, Position, training_batches
 from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.devices import allow_tf32, has_gpu
-from affwildnet.runs import checkpoints
+from affwildnet.runs import checkpoints, record_files
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
@@ -86,7 +86,7 @@ class Trainer:
         self._log = TrainingLog(self._workdir, config.steps, frames, state.step) if workers.chief else NoLog()
         self._first_step = self._saved_step = state.step
         self._saved_at = time.monotonic()
-        self._packed = _stamp(self._corpus)
+        self._packed, self._files = _stamp(self._corpus), self._files_now()
         for batch in self._batches():
             if features and int(batch["epoch"].numpy()[-1]) > self._position.epoch:
                 feature_caching.fill(features, self._run, lambda: not (received or self._workdir.stop.exists()))
@@ -163,9 +163,17 @@ class Trainer:
             checkpoints.save(*what) if self._workers.number == 1 else alone(checkpoints.save, *what)
         self._saved_at, self._saved_step = time.monotonic(), self._step
 
+    def _files_now(self) -> record_files.Stamps:
+        """Return the stamps of the files that are read."""
+        return record_files.stamps(self._corpus.folder, self._corpus.videos)
+
     def _check_corpus(self) -> None:
-        """Raise a `UserError` if the corpus was packed again while training read it."""
+        """Raise a `UserError` if the corpus was packed again while training read it, or a file's contents changed."""
         if _stamp(self._corpus) == self._packed:
+            try:
+                self._files = record_files.check(self._corpus.folder, self._corpus.videos, self._files)
+            except UserError as error:
+                raise UserError(f"{error} The checkpoint of step {self._saved_step:,} is the last before.") from None
             return
         before = TrainingData.of(self._corpus.manifest, self._corpus.folder, self._corpus.videos)
         corpus = Corpus.of_run(self._run, "train")
@@ -174,7 +182,7 @@ class Trainer:
                 f"{self._corpus.folder}: must not change while a run trains on it. Received: a corpus packed since, "
                 f"where {difference}. The checkpoint of step {self._saved_step:,} is the last of the data before."
             )
-        self._packed = _stamp(self._corpus)
+        self._packed, self._files = _stamp(self._corpus), self._files_now()
 
     def _give_up(self, step: int, loss: float, norm: float, batch: Batch) -> None:
         indices = self._workers.gathered(batch["video"].numpy()).ravel()

@@ -30,23 +30,12 @@ def check(run: Run, workdir: Workdir, stage: str = "", accept_data: bool = False
       run, workdir, stage, accept_data: see `stages.train`.
       alone: whether one device trains it: several share a batch, and its memory.
     """
-    experiment = run.experiment
-    network_rules.check_by_name(experiment.model)
-    for part in ("training", "evaluation"):
-        field_values.check_all(getattr(experiment, part), part)
-    check_labels(experiment)
-    if experiment.training.cache != "off":
-        effects.check(experiment, "training.cache")
-    runs = chosen(run, stage)
-    if alone:
-        memory.check_batch(experiment)
+    corpus = check_inputs(run, stage, alone)
     check_place(workdir.path)
-    corpus = Corpus.of_run(run, "train")
-    corpus_needs.check(experiment, corpus.manifest, corpus.folder)
     workdir.check(run)
     workdir.check_free("trainer")
     data = TrainingData.of(corpus.manifest, corpus.folder, corpus.videos)
-    for each in runs:
+    for each in chosen(run, stage):
         own = workdir.of_stage(each.stage.name) if each.stage else workdir
         own.check(each)
         if not checkpoint_files.listed(own.checkpoints):
@@ -55,6 +44,26 @@ def check(run: Run, workdir: Workdir, stage: str = "", accept_data: bool = False
             training_data.check(own, data)
         known = training_data.stored(own)
         record_files.check(corpus.folder, corpus.videos, known and known.files)
+
+
+def check_inputs(run: Run, stage: str = "", alone: bool = True) -> Corpus:
+    """Return the training split of a run; raise a `UserError` if its settings or its corpus keep it from being trained.
+
+    Nothing is looked at that another worker of the same run may be writing.
+    """
+    experiment = run.experiment
+    network_rules.check_by_name(experiment.model)
+    for part in ("training", "evaluation"):
+        field_values.check_all(getattr(experiment, part), part)
+    check_labels(experiment)
+    if experiment.training.cache != "off":
+        effects.check(experiment, "training.cache")
+    chosen(run, stage)
+    if alone:
+        memory.check_batch(experiment)
+    corpus = Corpus.of_run(run, "train")
+    corpus_needs.check(experiment, corpus.manifest, corpus.folder)
+    return corpus
 
 
 def chosen(run: Run, stage: str) -> list[Run]:

@@ -1,7 +1,6 @@
 """The server behind the page: lists, videos, traces, and a WebSocket that records."""
 
 import asyncio
-import json
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tfrecords_tools.annotate.ghosts import Ghosts
 from tfrecords_tools.annotate.rater_comparison import compare, select
 from tfrecords_tools.annotate.recording import Recorder, Writers
 from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.files import json_text
 from tfrecords_tools.loopback import LARGEST_MESSAGE, LoopbackServer, read_json, web
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -169,7 +169,7 @@ class AnnotationServer:
                     break
                 asked = None
                 try:
-                    asked = json.loads(message.data)
+                    asked = json_text.loads(message.data)
                     answer = await asyncio.to_thread(recorder.answer, asked)
                 except UserError as error:
                     answer = {"type": "error", "error": str(error)}

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tfrecords_tools.cli import annotate_command, clips_command, face_options, study_commands
-from tfrecords_tools.commands import Parser, Switch, positive, run, whole
+from tfrecords_tools.commands import Parser, Switch, guarded, positive, run, whole
 from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings, detector_for
+from tfrecords_tools.files.number_text import number
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest import Manifest
@@ -27,6 +28,7 @@ COMMANDS = {
     "partition": "divide a corpus by subject into similar splits or folds",
 }
 
+MOST_WORKERS = 1024
 MANY_FACELESS = 0.05  # share of the frames without a face, above which it is worth trying something
 # The names of `layouts.LAYOUTS` and `job_runners.RUNNERS`, which bring in OpenCV: help and errors do not wait for it.
 LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "recola_46", "thesis", "thesis_records")
@@ -111,7 +113,7 @@ def _pack_options(parser: Parser) -> None:
     add = work.add_argument
     add(
         "--workers",
-        type=whole(least=1),
+        type=whole(least=1, most=MOST_WORKERS),
         default=os.cpu_count(),
         metavar="N",
         help="videos packed at once (default: one a core)",
@@ -119,7 +121,8 @@ def _pack_options(parser: Parser) -> None:
     add("--runner", choices=RUNNERS, default="local", help="who packs: this machine, or Apache Beam (default: local)")
     add(
         "--beam_options",
-        default="",
+        type=_words,
+        default=[],
         metavar="FLAGS",
         help='flags of Beam in one string, such as "--runner=FlinkRunner"',
     )
@@ -145,6 +148,13 @@ def _inspect_options(parser: Parser) -> None:
     )
 
 
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be words as in a shell. Received: {text} ({error})") from None
+
+
 def _delays(text: str) -> dict[str, float] | str:
     if text == "auto":
         return text
@@ -152,7 +162,7 @@ def _delays(text: str) -> dict[str, float] | str:
     for part in text.split(","):
         name, _, seconds = part.rpartition(":")
         try:
-            delays[name.strip()] = float(seconds)
+            delays[name.strip()] = number(seconds)
         except ValueError:
             name = ""
         if not name.strip():
@@ -182,12 +192,19 @@ def _pack(options: argparse.Namespace) -> int:
         raise UserError(f"`--fps` must be at most 1000. Received: {options.fps:g}")
     if options.yunet_model is not None and not options.yunet_model.is_file():
         raise UserError(f"`--yunet_model` must be a file. Received: {options.yunet_model}")
+    from tfrecords_tools.packing.pack import check_output, crashed_at_a_video
+
+    check_output(options.output, options.overwrite)
+    if options.runner != "local":
+        return _pack_now(options)
+    return guarded(options, _pack_now, crashed_at_a_video(options.output))
+
+
+def _pack_now(options: argparse.Namespace) -> int:
     from tfrecords_tools.faces.alignment import Aligner
-    from tfrecords_tools.packing.pack import PackOptions, check_output, pack
+    from tfrecords_tools.packing.pack import PackOptions, pack
     from tfrecords_tools.study import partition_file
 
-    partition = None if options.partition is None else partition_file.load(options.partition)
-    check_output(options.output, options.overwrite)
     packed = pack(
         options.layout,
         options.source,
@@ -211,8 +228,8 @@ def _pack(options: argparse.Namespace) -> int:
         workers=options.workers,
         overwrite=options.overwrite,
         runner=options.runner,
-        beam_options=shlex.split(options.beam_options),
-        partition=partition,
+        beam_options=options.beam_options,
+        partition=None if options.partition is None else partition_file.load(options.partition),
         selected=options.selected,
         delays=options.delay,
         progress=True,
@@ -273,12 +290,16 @@ def _faceless(packed: Manifest) -> list[str]:
 
 
 def _inspect(options: argparse.Namespace) -> None:
+    study_commands.check(options.folder, options.sheet and options.sheet.parent)
+    if options.sheet is not None and options.sheet.is_dir():
+        raise UserError(f"`--sheet` must be a file. Received: {options.sheet}, a folder.")
     import_tensorflow()
     from tfrecords_tools.study.inspection import contact_sheet, table
 
     print(table(options.folder))
     sheet = options.sheet or options.folder / "contact_sheet.png"
     with study_commands.written(sheet.parent, options.sheet is not None, "--sheet=FILE"):
+        sheet.parent.mkdir(parents=True, exist_ok=True)
         contact_sheet(options.folder, sheet)
         print(f"contact sheet: {sheet}")
 

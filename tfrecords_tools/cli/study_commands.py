@@ -2,12 +2,21 @@
 
 import argparse
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfrecords_tools.commands import Parser, Switch, corpus, whole
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import check_place
+from tfrecords_tools.files.number_text import number
 from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.records import manifest
+
+if TYPE_CHECKING:
+    from tfrecords_tools.study.video_segments import Segment
 
 
 def corpus_options(parser: Parser) -> None:
@@ -49,10 +58,12 @@ def partition_options(parser: Parser) -> None:
     add("--genders", type=Path, metavar="FILE", help="CSV with subject,gender (default: as the corpus says)")
     add("--seed", type=whole(least=0), default=0, metavar="N", help="of all that is random (default: 0)")
     add("--output", type=Path, required=True, metavar="FILE", help="the JSON file to write")
+    add("--overwrite", action=Switch, help="replace other parts in --output")
 
 
 def stats(options: argparse.Namespace) -> None:
     """Print and write the statistics of a corpus."""
+    check(options.folder, options.output)
     import_tensorflow()
     from tfrecords_tools.study import stats, video_segments
 
@@ -63,7 +74,7 @@ def stats(options: argparse.Namespace) -> None:
     with written(options.folder, options.output is not None, "--output=DIR"):
         paths = stats.write(numbers, output)
         if segment is not None:
-            paths.append(output / f"stats-{segment.entry.split}-{segment.entry.video}.png")
+            paths.append(output / f"stats-{_file_name(segment)}.png")
             video_segments.draw_labels(segment, paths[-1])
         for path in paths:
             print(f"wrote {path}")
@@ -71,6 +82,7 @@ def stats(options: argparse.Namespace) -> None:
 
 def agreement(options: argparse.Namespace) -> None:
     """Print and write the agreement of a corpus's annotators."""
+    check(options.folder, options.output)
     import_tensorflow()
     from tfrecords_tools.study import agreement_report, video_segments
 
@@ -83,27 +95,46 @@ def agreement(options: argparse.Namespace) -> None:
         found["delay"] = delay_report.report(options.folder)
         print(f"\n{delay_report.table(found['delay'])}")
     output = options.output or options.folder
-    paths = agreement_report.write(found, output)
-    if segment is not None:
-        paths.append(output / f"agreement-{segment.entry.split}-{segment.entry.video}.png")
-        video_segments.draw_annotations(segment, agreement_report.selection(found), paths[-1])
-    for path in paths:
-        print(f"wrote {path}")
+    with written(options.folder, options.output is not None, "--output=DIR"):
+        paths = agreement_report.write(found, output)
+        if segment is not None:
+            paths.append(output / f"agreement-{_file_name(segment)}.png")
+            video_segments.draw_annotations(segment, agreement_report.selection(found), paths[-1])
+        for path in paths:
+            print(f"wrote {path}")
 
 
 def partition(options: argparse.Namespace) -> None:
     """Divide a corpus, print its parts and write them."""
-    import_tensorflow()
-    from tfrecords_tools.study import partition_file, partition_report
+    from tfrecords_tools.study import partition_file
+    from tfrecords_tools.study.partition import equal_folds, shares_of_splits
 
-    if options.folds is not None:
-        wanted = partition_report.folds(options.folds)
-    else:
-        wanted = partition_report.splits(options.fractions)
+    wanted = shares_of_splits(options.fractions) if options.folds is None else equal_folds(options.folds)
+    check(options.folder, options.output.parent)
+    if options.output.is_dir():
+        raise UserError(f"`--output` must be a file. Received: {options.output}, a folder.")
+    if options.output.exists() and not options.overwrite:
+        try:
+            partition_file.load(options.output)
+        except UserError:
+            raise UserError(
+                f"`--output` must be a new file, or one that this command wrote. Received: {options.output}, which is "
+                "something else. Replace it with `--overwrite`, or name another file."
+            ) from None
+    import_tensorflow()
+    from tfrecords_tools.study import partition_report
+
     found = partition_report.partition(options.folder, wanted, options.genders, options.seed)
     print(partition_report.table(found))
-    partition_file.save(found, options.output)
+    partition_file.save(found, options.output, options.overwrite)
     print(f"wrote {options.output}")
+
+
+def check(corpus: Path, output: Path | None) -> None:
+    """Raise a `UserError` if there is no corpus, or nothing can be written where that is asked for."""
+    manifest.load(corpus)
+    if output is not None:
+        check_place(output)
 
 
 def _segment_options(parser: Parser, purpose: str) -> None:
@@ -113,12 +144,17 @@ def _segment_options(parser: Parser, purpose: str) -> None:
     add("--frames", type=whole(least=2), metavar="N", help="of --video: so many (default: to its end)")
 
 
-def _segment(options: argparse.Namespace):
+def _segment(options: argparse.Namespace) -> "Segment | None":
     from tfrecords_tools.study import video_segments
 
     if options.video is None:
         return None
     return video_segments.find(options.folder, options.video, options.first, options.frames)
+
+
+def _file_name(segment: "Segment") -> str:
+    """Return the split and name of a video as a part of a file's name, which has neither slashes nor blanks."""
+    return re.sub(r"[^\w.-]", "_", f"{segment.entry.split}-{segment.entry.video}")
 
 
 @contextmanager
@@ -134,6 +170,6 @@ def written(folder: Path, asked: bool, flag: str) -> Iterator[None]:
 
 def _fractions(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        return [number(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be numbers with commas between. Received: {text}") from None

@@ -55,8 +55,21 @@ def is_full_disk(error: BaseException) -> bool:
     return _errno(error) in _FULL
 
 
+def disk_error(error: BaseException) -> OSError | None:
+    """Return an exception that says of a disk that it cannot be written, also TensorFlow's, as an `OSError`.
+
+    None is any other exception.
+    """
+    number = _errno(error)
+    if number not in (*_FULL, errno.EROFS):
+        return None
+    return error if isinstance(error, OSError) else OSError(number, f"{os.strerror(number)} ({_message(error)})")
+
+
 def _foreseen(error: BaseException) -> str | None:
     number = _errno(error)
+    if number == errno.EFBIG:
+        return f"{_FULL[number]}{_where(error)}. {_STANDS} Raise the limit, or write to another file system."
     if number in _FULL:
         there = room.sentence(error, _names(error))
         return f"{_FULL[number]}{_where(error)}.{there} {_STANDS} Make room and run the same command again."

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import sync, whole
+from tfrecords_tools.files import json_text, sync, whole
 from tfrecords_tools.files.locks import hold
 
 FOLDER = ".exchange"
@@ -115,7 +115,7 @@ def _complete(folder: Path) -> None:
     """Complete an exchange, of which nothing but the lock is left."""
     new, old = folder / FOLDER / "new", folder / FOLDER / "old"
     if interrupted(folder):
-        journal = json.loads((folder / FOLDER / _JOURNAL).read_text("utf-8"))
+        journal = _journal(folder)
         for name in journal["old"]:
             # A new file that is no longer in `new` stands in the folder already.
             placed = name in journal["new"] and not (new / name).exists()
@@ -130,6 +130,30 @@ def _complete(folder: Path) -> None:
     for left in (new, old):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _journal(folder: Path) -> dict[str, list[str]]:
+    """Return what is exchanged in a folder, names below it.
+
+    Raises:
+      UserError: if that is not what `Exchange.complete` wrote: nothing is moved then.
+    """
+    path = folder / FOLDER / _JOURNAL
+    try:
+        journal = json_text.loads(path.read_text("utf-8"))
+        if not all(_below(name) for part in ("old", "new") for name in journal[part]):
+            raise ValueError("a name that leads elsewhere")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path}: must say which files were being exchanged when a process was killed. Received: "
+            f"{type(error).__name__}: {error}. The old files are in {folder} and in {path.with_name('old')}, the new "
+            f"ones in {path.with_name('new')}: put together those of one kind, and delete {path.parent}."
+        ) from None
+    return journal
+
+
+def _below(name: object) -> bool:
+    return isinstance(name, str) and bool(name) and not {"", "..", "."} & set(name.split("/"))
 
 
 def _move(path: Path, to: Path) -> None:

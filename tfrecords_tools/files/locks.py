@@ -1,7 +1,6 @@
 """One process at a time in a folder: a lock file that says who holds it, and that is free when its holder has died."""
 
 import json
-import os
 import socket
 import sys
 import time
@@ -11,7 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tfrecords_tools.crash_guard import started_as
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import json_text
 
 # Seconds: for so long a process may hold a lock that only looks whether it is free.
 _PATIENCE = 0.2
@@ -46,7 +47,7 @@ def hold(path: Path, doing: str) -> Iterator[None]:
                 f"{_held(path, doing)} That is another computer: whether it still runs cannot be seen from here. If it "
                 f"does not, delete {note}."
             )
-        mine = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        mine = {"host": socket.gethostname(), "pid": started_as(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         note.write_text(json.dumps({**mine, "command": " ".join(sys.argv)[:200]}), "utf-8")
         try:
             yield
@@ -83,7 +84,7 @@ def _held(path: Path, doing: str) -> str:
 
 def _read(note: Path) -> dict:
     try:
-        found = json.loads(note.read_text("utf-8"))
+        found = json_text.loads(note.read_text("utf-8"))
         return found if {"host", "pid", "since"} <= found.keys() else {}
     except (OSError, ValueError, AttributeError):
         return {}

@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files.number_text import is_number
 
 # Seconds, more than a day: what is longer is no time of a video.
 LONGEST = 100_000.0
-
-# A number as other programs read it too.
-_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 
 # Number of a line, and its cells.
 Line = tuple[int, tuple[str, ...]]
@@ -183,14 +181,6 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: must be a readable text file. Received: no such file. Check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: must be a readable text file. Received: {error}") from None
-
-
-def is_number(text: str) -> bool:
-    """Return whether `text` spells a number, also one that is not finite.
-
-    Python itself would also take underscores, digits of other scripts and other spaces: 0_1 as 1.
-    """
-    return _NUMBER.fullmatch(text.strip(" \t")) is not None
 
 
 def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> float:

@@ -2,12 +2,21 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files.remote_paths import RemotePath
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be renamed
+    fcntl = None
+
+_PATIENCE = 2.0  # seconds that another process may take to write a short file
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)  # of file systems without locks
 
 
 def check_new_folder(folder: Path, besides: str = "") -> None:
@@ -21,7 +30,8 @@ def check_new_folder(folder: Path, besides: str = "") -> None:
                 "Delete it, or name another one."
             )
     elif os.path.lexists(folder):
-        raise UserError(f"{folder}: must be a new or empty folder. Received: a file. Name another one.")
+        what = "a link that leads nowhere" if folder.is_symlink() and not folder.exists() else "a file"
+        raise UserError(f"{folder}: must be a new or empty folder. Received: {what}. Name another one.")
 
 
 def check_place(folder: Path) -> None:
@@ -40,21 +50,71 @@ def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; what is written there gets the name `path` at the end.
 
     On an error within, nothing is left of it, and what stood at `path` stays. The file is on the disk before it gets
-    its name, so that a power cut leaves the old one or the new one.
+    its name, so that a power cut leaves the old one or the new one. One process at a time writes a file.
+
+    Raises:
+      UserError: if another process is at it, and does not end within seconds.
     """
     if isinstance(path, RemotePath):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
     partial = path.with_name(f".partial-{path.name}")
+    with _alone_at(partial, path):
+        try:
+            yield partial
+            sync(partial)
+            os.replace(partial, path)
+            sync(path.parent)
+        except BaseException as error:
+            if (
+                isinstance(error, OSError)
+                and error.errno is not None
+                and error.filename in (None, str(partial), partial)
+            ):
+                error.filename, error.filename2 = str(path), None  # an error of writing does not name its file
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _alone_at(partial: Path, path: Path) -> Iterator[None]:
+    """Hold an empty file at `partial` while the block runs, which the operating system frees however the process ends.
+
+    What another process has begun there and left is emptied.
+    """
+    if fcntl is None:
+        yield
+        return
+    until = time.monotonic() + _PATIENCE
+    while (held := _held(partial)) is None:
+        if time.monotonic() > until:
+            raise UserError(
+                f"{path}: one process at a time writes it. Received: a second one, while the first is at it."
+            )
+        time.sleep(_PATIENCE / 100)
     try:
-        yield partial
-        sync(partial)
-        os.replace(partial, path)
-        sync(path.parent)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
-            error.filename = str(path)  # an error of writing does not name its file
-        partial.unlink(missing_ok=True)
-        raise
+        yield
+    finally:
+        os.close(held)
+
+
+def _held(partial: Path) -> int | None:
+    """Return the descriptor of a file that no other process holds, now empty; None if one does."""
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The process before may have given the file its name in the meantime, or deleted it.
+        if os.path.samestat(os.fstat(descriptor), os.stat(partial)):
+            os.truncate(descriptor, 0)
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            os.close(descriptor)
+            raise
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def sync(path: Path) -> None:

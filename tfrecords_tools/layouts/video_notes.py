@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import tables
+from tfrecords_tools.files.spreadsheet_cells import unquoted
 
 FILE_NAME = "videos.csv"
 COLUMNS = ("video", "subject", "gender", "which", "start", "end")
@@ -81,7 +82,7 @@ def _rows(path: Path) -> dict[str, list[tables.TableRow]]:
     for row in tables.read_rows(path, ("video",)):
         for name in row.columns:
             check_choice(f"column of {path}", name, COLUMNS)
-        found.setdefault(row.filled("video"), []).append(row)
+        found.setdefault(unquoted(row.filled("video")), []).append(row)
     return found
 
 
@@ -105,7 +106,7 @@ def _note(video: str, row: tables.TableRow, side: str, of_two: bool) -> VideoNot
     return VideoNote(
         video + suffix,
         video,
-        row.text("subject", default="") or without_part(video) + suffix,
+        unquoted(row.text("subject", default="")) or without_part(video) + suffix,
         _choice(row, "gender", GENDERS, ""),
         side,
         start,

@@ -27,7 +27,7 @@ def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -
 
     A video that ends the process which packs it, because a library crashes, is left out with the signal as its reason;
     the others go on. One worker is this process itself: what ends it is met once, and runs alone when packing is
-    started again.
+    started again, as the command does at once.
     """
     if beam_options:
         raise UserError(f"`beam_options` must be empty unless `runner` is beam. Received: {' '.join(beam_options)}")

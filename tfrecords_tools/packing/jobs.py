@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, failures
 from tfrecords_tools.faces import recognition
 from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
@@ -31,6 +31,8 @@ from tfrecords_tools.records.manifest import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
 PACKING_VERSION = 4
+# Of the name of a file that is there while a job runs.
+BEGUN = ".begun"
 # Nothing can be written: that is no video's fault, and packing the others is of no use.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -70,7 +72,7 @@ class Job:
     @property
     def begun(self) -> Path:
         """Path of a file that is there while the job runs."""
-        return self.staging / f"{self._key}.begun"
+        return self.staging / f"{self._key}{BEGUN}"
 
     @property
     def _key(self) -> str:
@@ -100,11 +102,10 @@ def _run(job: Job) -> VideoEntry | LeftOut:
         result = _finished(job, digest) or _from_earlier(job, digest) or _relabelled(job, digest)
         if result is None:
             result = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
-    except Exception as error:
+    except Exception as raised:
+        error = failures.disk_error(raised) or raised
         if getattr(error, "errno", None) in _FULL:
-            raise
-        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's name for a full disk
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(job.records)) from None
+            raise OSError(error.errno, os.strerror(error.errno), error.filename or str(job.records)) from None
         if isinstance(error, OSError | MemoryError):
             digest = ""
         result = LeftOut(job.source.video, job.source.split, _reason(job, error))
@@ -143,6 +144,8 @@ def _reason(job: Job, error: Exception) -> str:
     line = " ".join(str(error).split())
     if isinstance(error, UserError):
         return line
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return f"{job.source.path}: {failures.line_and_status(error)[0].removeprefix('error: ')}"
     return f"{job.source.path}: {type(error).__name__}: {line[:300] or 'no message'}"
 
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import annotator_choice, labelling
 from tfrecords_tools.packing.disk_room import still_needed
 from tfrecords_tools.packing.job_runners import RUNNERS
-from tfrecords_tools.packing.jobs import Job, link_or_copy
+from tfrecords_tools.packing.jobs import BEGUN, Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, manifest, schema
@@ -217,6 +217,22 @@ def packed_files(folder: Path, packed: Manifest | None) -> list[str]:
     else:
         shards = {entry.file for entry in packed.videos}
     return sorted(names & {*shards, *_METADATA})
+
+
+def crashed_at_a_video(output: str | Path) -> Callable[[int], bool]:
+    """Return the `again` of `crash_guard.guarded` for packing into a folder: whether a video's packing has crashed.
+
+    Packing that is called again tries such a video in a process of its own, and leaves it out if it crashes there too.
+    It may be called again once for each of them.
+    """
+    staging, met = _staging(Path(output).absolute()), set()
+
+    def again(_number: int) -> bool:
+        new = set(staging.rglob(f"*{BEGUN}")) - met
+        met.update(new)
+        return bool(new)
+
+    return again
 
 
 def _staging(output: Path) -> Path:

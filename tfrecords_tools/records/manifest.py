@@ -23,6 +23,8 @@ FILE_NAME = "manifest.json"
 # Earlier manifests lack the label range: it follows from the layout, and is `schema.LABEL_RANGE` for all others.
 _FORMER_LABEL_RANGES = {"omg": {"valence": (-1.0, 1.0), "arousal": (0.0, 1.0)}}
 
+_LISTS = ("videos", "left_out", "annotators", "nearest")
+
 # Layouts that read a dataset of another layout's name: in other splits, or from other files.
 _DATASETS = {"recola_46": "recola", "thesis_records": "thesis"}
 
@@ -292,7 +294,7 @@ def load(folder: str | Path) -> Manifest:
         )
     try:
         fields = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{folder}: not a packed corpus, it has no {FILE_NAME}. "
             "Make one with `python -m tfrecords_tools pack --layout=... --source=... --output=...`."
@@ -305,6 +307,8 @@ def load(folder: str | Path) -> Manifest:
             f"{path}: the schema version must be {schema.SCHEMA_VERSION}. Received: {version}. Pack the corpus again."
         )
     try:
+        if strange := [name for name in _LISTS if not isinstance(fields.get(name, []), list)]:
+            raise ValueError(f"`{strange[0]}` is no list")
         listed = fields.pop("videos")
         if version == schema.SCHEMA_VERSION:
             videos = _with_rows(listed, folder / records_index.FILE_NAME, fields.pop("index_sha256"))

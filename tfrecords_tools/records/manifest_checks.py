@@ -9,7 +9,7 @@ import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from tfrecords_tools.faces.face_settings import DETECTORS, GIVEN, LANDMARKS
+from tfrecords_tools.faces.face_settings import ALIGNMENTS, DETECTORS, GIVEN, LANDMARKS
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.index import MOST_FRAMES
 
@@ -37,7 +37,7 @@ def check_entry(entry: "VideoEntry") -> None:
     for name in ("frames_decoded", "frames_without_face", "frames_removed", "rows_unused", "frames_lost"):
         _whole(name, getattr(entry, name), 0, MOST_FRAMES)
     _whole("file_bytes", entry.file_bytes, 1, MOST_BYTES)
-    _faces(entry)
+    check_faces(entry.detector, entry.landmarks)
     for name in ("gender", "container"):
         _text(name, getattr(entry, name), empty=True)
     for name in ("width", "height"):
@@ -54,16 +54,14 @@ def check_counts(numbers: list, records: int) -> None:
 
 def check_manifest(manifest: "Manifest") -> None:
     """Raise a `ValueError` unless a manifest, whose entries are checked already, can be that of a corpus."""
-    for name in ("name", "layout", "alignment", "colour_order"):
+    for name in ("name", "layout"):
         _text(name, getattr(manifest, name))
-    _whole("image_size", manifest.image_size, 1, 1024)
-    _real("margin", manifest.margin, 0, 1)
+    check_crops(manifest.image_size, manifest.alignment, manifest.margin, manifest.colour_order)
     _real("fps", manifest.fps, 0, 1_000_000)
     _whole("jpeg_quality", manifest.jpeg_quality, 0, 100)
     _require(isinstance(manifest.expression, bool), "expression", manifest.expression)
-    _require(manifest.colour_order == schema.COLOUR_ORDER, "colour_order", manifest.colour_order)
     _require(bool(manifest.videos), "videos", manifest.videos)
-    _faces(manifest)
+    check_faces(manifest.detector, manifest.landmarks)
     for left in manifest.left_out:
         for field in dataclasses.fields(left):
             _text(field.name, getattr(left, field.name), empty=True, longest=100_000)
@@ -73,10 +71,7 @@ def check_manifest(manifest: "Manifest") -> None:
     _once("file", [entry.file for entry in manifest.videos])
     _once("video", [(entry.split, entry.video) for entry in manifest.videos])
     _require(set(manifest.label_range) == set(schema.DIMENSIONS), "label_range", manifest.label_range)
-    for low, high in manifest.label_range.values():
-        _real("label_range", low, -1e6, 1e6)
-        _real("label_range", high, -1e6, 1e6)
-        _require(low < high, "label_range", (low, high))
+    check_ranges(manifest.label_range)
     for name, seconds in manifest.delays.items():
         _text("delays", name)
         _real("delays", seconds, -1e6, 1e6)
@@ -91,15 +86,33 @@ def check_manifest(manifest: "Manifest") -> None:
     _require(set(manifest.nearest) <= set(schema.DIMENSIONS), "nearest", manifest.nearest)
 
 
+def check_crops(image_size: int, alignment: str, margin: float, colour_order: str) -> None:
+    """Raise a `ValueError` unless crops can have been cut out so, see `alignment.Aligner`."""
+    _whole("image_size", image_size, 1, 1024)
+    _text("alignment", alignment)
+    _require(alignment in ALIGNMENTS, "alignment", alignment)
+    _real("margin", margin, 0, 1)
+    _require(colour_order == schema.COLOUR_ORDER, "colour_order", colour_order)
+
+
+def check_ranges(ranges: dict[str, tuple[float, float]]) -> None:
+    """Raise a `ValueError` unless each value, of a dimension, is a lowest and a highest label."""
+    for low, high in ranges.values():
+        _real("label_range", low, -1e6, 1e6)
+        _real("label_range", high, -1e6, 1e6)
+        _require(low < high, "label_range", (low, high))
+
+
 def _annotators(field: str, chosen: dict[str, list[str]], manifest: "Manifest") -> None:
     for names in chosen.values():
         known = isinstance(names, list) and bool(names) and set(names) <= set(manifest.annotators)
         _require(known, field, names)
 
 
-def _faces(found: "Manifest | VideoEntry") -> None:
-    _require(found.detector in ("", GIVEN, *DETECTORS), "detector", found.detector)
-    _require(found.landmarks in ("", GIVEN, *LANDMARKS), "landmarks", found.landmarks)
+def check_faces(detector: str, landmarks: str) -> None:
+    """Raise a `ValueError` unless faces and landmarks can be of these; "" is not known."""
+    _require(detector in ("", GIVEN, *DETECTORS), "detector", detector)
+    _require(landmarks in ("", GIVEN, *LANDMARKS), "landmarks", landmarks)
 
 
 def _text(name: str, value: Any, empty: bool = False, longest: int = LONGEST_TEXT) -> None:

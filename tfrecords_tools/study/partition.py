@@ -11,16 +11,40 @@ each from 0 (alike) to 1. It begins with random assignments, and improves the be
 subjects until nothing helps. It may miss the best assignment.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.schema import is_labelled
+from tfrecords_tools.records.schema import SPLITS, is_labelled
 
 CELLS = np.arange(-5, 6) / 5
 TERMS = ("labels", "genders", "frames")
 _RANDOM = 200
+
+
+def shares_of_splits(fractions: Sequence[float]) -> dict[str, float]:
+    """Return the wanted share of the frames by split: train, validation, and with three fractions test.
+
+    Raises:
+      UserError: if there are not two or three fractions above 0 that sum to 1.
+    """
+    if len(fractions) not in (2, 3) or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-6:
+        given = ",".join(f"{part:g}" for part in fractions)
+        raise UserError(f"`fractions` must be two or three above 0 that sum to 1. Received: {given}")
+    return dict(zip(SPLITS, fractions, strict=False))
+
+
+def equal_folds(number: int) -> dict[str, float]:
+    """Return equal shares for `fold-1`, `fold-2`, ...
+
+    Raises:
+      UserError: if there are fewer than two.
+    """
+    if number < 2:
+        raise UserError(f"`folds` must be at least 2. Received: {number}")
+    return {f"fold-{fold}": 1 / number for fold in range(1, number + 1)}
 
 
 @dataclass(frozen=True)

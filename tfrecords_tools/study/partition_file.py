@@ -7,12 +7,26 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import folder_at, local_path, whole
 
 
-def save(found: dict, path: str | Path) -> None:
-    """Write the parts that `partition_report.partition` found, whole or not at all."""
-    path = local_path(path)
+def save(found: dict, path: str | Path, overwrite: bool = True) -> None:
+    """Write the parts that `partition_report.partition` found, whole or not at all.
+
+    Args:
+      overwrite: whether other contents may be replaced.
+
+    Raises:
+      UserError: if they may not, and there are.
+    """
+    path, text = local_path(path), json.dumps(found, indent=1, allow_nan=False) + "\n"
+    if not overwrite and path.exists():
+        if load(path) == found["videos"]:
+            return
+        raise UserError(
+            f"{path}: exists already, with other parts. Runs may have been trained by them. Replace it with "
+            "`overwrite`, or name another file."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
-        partial.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+        partial.write_text(text, "utf-8")
 
 
 def load(path: str | Path) -> dict[str, str]:

@@ -13,29 +13,6 @@ from tfrecords_tools.study.partition import TERMS, Subjects, cells_of, distances
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of, shares
 
 
-def splits(fractions: Sequence[float]) -> dict[str, float]:
-    """Return the wanted share of the frames by split: train, validation, and with three fractions test.
-
-    Raises:
-      UserError: if there are not two or three fractions above 0 that sum to 1.
-    """
-    if len(fractions) not in (2, 3) or not all(0 < part < 1 for part in fractions) or abs(sum(fractions) - 1) > 1e-6:
-        given = ",".join(f"{part:g}" for part in fractions)
-        raise UserError(f"`fractions` must be two or three above 0 that sum to 1. Received: {given}")
-    return dict(zip(schema.SPLITS, fractions, strict=False))
-
-
-def folds(number: int) -> dict[str, float]:
-    """Return equal shares for `fold-1`, `fold-2`, ...
-
-    Raises:
-      UserError: if there are fewer than two.
-    """
-    if number < 2:
-        raise UserError(f"`folds` must be at least 2. Received: {number}")
-    return {f"fold-{fold}": 1 / number for fold in range(1, number + 1)}
-
-
 def partition(folder: str | Path, wanted: dict[str, float], genders: str | Path | None = None, seed: int = 0) -> dict:
     """Return the parts of a packed corpus, the content of `partition.json`.
 
@@ -43,7 +20,7 @@ def partition(folder: str | Path, wanted: dict[str, float], genders: str | Path 
 
     Args:
       folder: of the packed corpus.
-      wanted: share of the frames by part, see `splits` and `folds`.
+      wanted: share of the frames by part, see `partition.shares_of_splits` and `partition.equal_folds`.
       genders: CSV with the columns `subject` and `gender`; of subjects that are not in it, it is unknown. None is
         what the manifest says.
       seed: the same seed gives the same parts.

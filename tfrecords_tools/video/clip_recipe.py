@@ -24,6 +24,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import tables, whole
+from tfrecords_tools.files.spreadsheet_cells import quoted
 from tfrecords_tools.video.reading import read_frames
 
 FPS = 30.0
@@ -173,7 +174,7 @@ def _write_notes(clips: Sequence[Clip], folder: Path) -> None:
     path, header = folder / "videos.csv", ("video", *NOTES)
     if not rows:
         return
-    lines = [[row.get(column, "") for column in header] for row in rows]
+    lines = [[quoted(row.get(column, "")) for column in header] for row in rows]
     if path.is_file():
         held = [list(cells) for _, cells in tables.read_lines(path)]
         if held == [list(header), *lines]:

@@ -14,7 +14,8 @@ import pytest
 
 from affwildnet.predict import Prediction, Predictor
 from affwildnet.predict.frame_sources import FrameSource, camera
-from affwildnet.predict.predict_source import PredictOptions, predict_all, predict_source
+from affwildnet.predict.predict_options import PredictOptions
+from affwildnet.predict.predict_source import predict_all, predict_source
 from affwildnet.predict.source_search import find_sources
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model

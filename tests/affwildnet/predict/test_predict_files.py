@@ -251,7 +251,8 @@ def test_an_overlay_that_is_broken_off_leaves_nothing(tmp_path):
 
 def test_whatever_is_wrong_with_one_video_the_others_are_predicted(tmp_path, monkeypatch):
     errors = {"a": MemoryError(), "b": cv2.error("bad"), "c": KeyError("x"), "d": None}
-    sources = [SimpleNamespace(name=name, path=None) for name in errors]
+    sources = [FrameSource(name, name, None, None, None) for name in errors]
+    predictor = SimpleNamespace(path=None, settings=dict)
     monkeypatch.setattr(predict_source, "warm_up", lambda predictor: None)
 
     def predicted(source, predictor, options):
@@ -261,19 +262,9 @@ def test_whatever_is_wrong_with_one_video_the_others_are_predicted(tmp_path, mon
 
     monkeypatch.setattr(predict_source, "predict_source", predicted)
     options = predict_source.PredictOptions(tmp_path / "out")
-    found = {source.name: outcome for source, outcome in predict_source.predict_all(sources, None, options)}
+    found = {source.name: outcome for source, outcome in predict_source.predict_all(sources, predictor, options)}
     assert found == {**errors, "d": "done"}
 
     errors["b"] = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OSError, match="No space left"):  # the others would meet it too
-        list(predict_source.predict_all(sources, None, options))
-
-
-@pytest.mark.parametrize(("name", "overlay"), [("photo.png", False), ("a-overlay.mp4", True)])
-def test_what_is_predicted_from_is_never_replaced(name, overlay, tmp_path):
-    (tmp_path / name).touch()
-    paths = [tmp_path / "a.mp4", tmp_path / name]
-    sources = [FrameSource(path.stem, str(path), list, lambda: 25.0, lambda: None, path) for path in paths]
-    options = predict_source.PredictOptions(tmp_path, overlay=overlay, overwrite=True)
-    with pytest.raises(UserError, match=f"{name}: is predicted from"):
-        predict_source._todo(sources, SimpleNamespace(path=None, settings=dict), options)
+        list(predict_source.predict_all(sources, predictor, options))

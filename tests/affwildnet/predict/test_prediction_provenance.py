@@ -8,7 +8,8 @@ import pytest
 
 from affwildnet.predict import Predictor
 from affwildnet.predict.frame_sources import FrameSource
-from affwildnet.predict.predict_source import DoneAlready, PredictOptions, SourceResult, predict_all
+from affwildnet.predict.predict_options import PredictOptions
+from affwildnet.predict.predict_source import DoneAlready, SourceResult, predict_all
 from affwildnet.predict.prediction_provenance import content
 from affwildnet.predict.source_search import find_sources
 from affwildnet.runs.checkpoints import write_model

@@ -8,7 +8,7 @@ import pytest
 from affwildnet.predict import predict_source
 from affwildnet.predict.frame_faces import Face, FrameFaces
 from affwildnet.predict.frame_sources import FrameSource
-from affwildnet.predict.predict_source import PredictOptions
+from affwildnet.predict.predict_options import PredictOptions
 from affwildnet.predict.stateful_networks import StatefulNetwork
 from affwildnet.predict.timing import PhaseTimes
 from affwildnet.predict.track_states import with_predictions

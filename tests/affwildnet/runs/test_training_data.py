@@ -1,5 +1,6 @@
 """Which data a run was trained on: found changed, accepted, and shown where its networks are scored."""
 
+import os
 import shutil
 
 import numpy as np
@@ -156,6 +157,13 @@ def test_what_a_run_left_whose_checkpoints_are_gone_is_set_aside(tmp_path, workd
     workdir.start(run)
     assert workdir.metrics.exists()  # its checkpoint is there: it goes on
     shutil.rmtree(workdir.checkpoints)
+    with pytest.raises(UserError, match=r"metrics\.jsonl: must be of the checkpoints in .* of an earlier run"):
+        workdir.check_scores()
+    with (
+        workdir.locked("watcher"),
+        pytest.raises(UserError, match=r"needs a watcher that does\. One process at a time"),
+    ):
+        workdir.start(run)
     workdir.start(run)
     aside = workdir.path / "set-aside-1"
     assert sorted(entry.name for entry in aside.iterdir()) == ["best", "metrics.jsonl", "report-test.json"]
@@ -199,6 +207,9 @@ def test_a_damaged_corpus_is_not_the_checkpoints_fault(tmp_path, workdir):
     data = bytearray((folder / entry.file).read_bytes())
     data[len(data) // 2] ^= 0xFF
     (folder / entry.file).write_bytes(data)
+    with pytest.raises(UserError, match=r"must be as it was packed\. Received: other contents"):
+        Watcher(run, workdir).run()
+    os.utime(folder / entry.file, (1e9, 1e9))  # older than the manifest: it is taken for what was packed
     with pytest.raises(UserError, match="a record is corrupt"):
         Watcher(run, workdir).run()
     assert read_lines(workdir.metrics) == []

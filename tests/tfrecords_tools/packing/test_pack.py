@@ -320,7 +320,7 @@ def test_left_out_videos_can_be_allowed(sample_clips, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "says"),
     [
-        ("--workers=0", "`--workers` must be at least 1"),
+        ("--workers=0", "`--workers` must be from 1 to 1024"),
         ("--size=8", "`--size` must be from 16 to 1024"),
         ("--margin=2", "`--margin` must be from 0 to 1"),
         ("--upsample=-1", "`--upsample` must be from 0 to 4"),

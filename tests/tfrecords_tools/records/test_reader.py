@@ -10,6 +10,7 @@ from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import open_corpus, read_columns, read_labels, read_records
 from tfrecords_tools.records.verify import verify
 from tfrecords_tools.study import agreement_report, inspection, partition_file, partition_report
+from tfrecords_tools.study.partition import equal_folds
 from tfrecords_tools.study.stats import statistics
 
 VIDEOS = [
@@ -54,7 +55,7 @@ def test_functions_take_paths_as_text(folder, tmp_path):
     assert statistics(str(folder))["splits"]["all"]["frames"] == 5
     assert inspection.table(str(folder)) == inspection.table(folder)
     assert agreement_report.report(str(folder))["annotators"] == []
-    found = partition_report.partition(str(folder), partition_report.folds(2))
+    found = partition_report.partition(str(folder), equal_folds(2))
     partition_file.save(found, str(tmp_path / "partition.json"))
     assert partition_file.load(str(tmp_path / "partition.json")) == found["videos"]
 

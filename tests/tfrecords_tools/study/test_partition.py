@@ -12,7 +12,7 @@ from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
 from tfrecords_tools.study import partition_file, partition_report
-from tfrecords_tools.study.partition import Subjects, cells_of, distances, search
+from tfrecords_tools.study.partition import Subjects, cells_of, distances, equal_folds, search, shares_of_splits
 
 
 def subjects_of(number, seed=0, genders=True):
@@ -138,7 +138,7 @@ def test_the_search_is_given_labels_genders_and_frames_of_each_subject(tmp_path,
         return search(subjects, shares, seed)
 
     monkeypatch.setattr(partition_report, "search", noted)
-    partition_report.partition(tmp_path / "corpus", partition_report.folds(2), tmp_path / "genders.csv")
+    partition_report.partition(tmp_path / "corpus", equal_folds(2), tmp_path / "genders.csv")
     (subjects,) = given
     assert subjects.names == ("anna", "ben", "cleo")
     assert subjects.frames.tolist() == [8, 4, 2]
@@ -151,20 +151,20 @@ def test_without_a_table_the_genders_are_those_of_the_corpus(tmp_path):
     given = ("female", "female", "male", "")
     entries = [replace(entry, gender=gender) for entry, gender in zip(packed.videos, given, strict=True)]
     manifest.save(replace(packed, videos=tuple(entries)), tmp_path)
-    found = partition_report.partition(tmp_path, partition_report.folds(2))
+    found = partition_report.partition(tmp_path, equal_folds(2))
     assert found["all"]["genders"] == {"female": 2, "male": 1, "unknown": 1}
 
 
 def test_fractions_make_splits(corpus):
-    found = partition_report.partition(corpus, partition_report.splits([0.5, 0.5]))
+    found = partition_report.partition(corpus, shares_of_splits([0.5, 0.5]))
     assert {name: part["share"] for name, part in found["parts"].items()} == {"train": 0.5, "validation": 0.5}
-    assert list(partition_report.splits([0.6, 0.2, 0.2])) == ["train", "validation", "test"]
+    assert list(shares_of_splits([0.6, 0.2, 0.2])) == ["train", "validation", "test"]
     assert "does not say who is seen" not in partition_report.table(found)
 
 
 def test_the_table_says_that_videos_without_a_subject_count_alone(tmp_path):
     make_corpus(tmp_path, [{"frames": 3}, {"frames": 3}])
-    found = partition_report.partition(tmp_path, partition_report.folds(2))
+    found = partition_report.partition(tmp_path, equal_folds(2))
     assert "each video counts as a subject of its own" in partition_report.table(found)
 
 
@@ -198,6 +198,6 @@ def test_impossible_parts_are_one_line(corpus, tmp_path, capsys, flags, says):
 def test_a_corpus_without_labels_and_a_file_of_another_kind_are_errors(tmp_path):
     make_corpus(tmp_path, [{"frames": 2, "unlabelled": [1, 2]}, {"frames": 2, "unlabelled": [1, 2]}])
     with pytest.raises(UserError, match="There must be labels"):
-        partition_report.partition(tmp_path, partition_report.folds(2))
+        partition_report.partition(tmp_path, equal_folds(2))
     with pytest.raises(UserError, match=r"manifest\.json: must be a file that .* partition"):
         partition_file.load(tmp_path / "manifest.json")
