@@ -9,7 +9,8 @@ import pytest
 from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.field_values import NAMES
 from affwildnet.experiments.overrides import override
-from affwildnet.runs import training_data
+from affwildnet.runs import card, training_data
+from affwildnet.runs.card import Card
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
@@ -66,6 +67,11 @@ def scene(tiny_folder, tmp_path_factory):
         for member in ("config.json", "metadata.json", "model.weights.h5"):
             archive.writestr(member, "x")
     run("without_corpus", "gone")
+    shutil.copy(workdir.best / "best_mean.keras", root / "carded.keras")
+    card.put(root / "carded.keras", Card(32, detector="blaze", landmarks="mesh"))
+    (root / "clip.avi").write_bytes(b"frames")
+    (root / "predicted").mkdir()
+    (root / "predicted/clip.csv").write_text("frame\n")
     (root / "a_file").write_text("x")
     (root / "weights.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut off")
     (root / "exported/saved_model").mkdir(parents=True)
@@ -121,6 +127,13 @@ CASES = [
     ("predict", ["{}/a.mp4", "--model={}/a_file", "--output={}/out"], "not a whole checkpoint"),
     ("predict", ["{}/a.mp4", "--model={}/other_data", "--output={}/a_file"], "a_file is a file"),
     ("predict", ["{}/a.mp4", "--model={}/other_data", "--output={}/out"], "Received: no such file"),
+    ("predict", ["{}/clip.avi", "--model={}/carded.keras", "--output={}/predicted"], "exists already"),
+    (
+        "predict",
+        ["{}/clip.avi", "--model={}/carded.keras", "--output={}/out", "--margin=0.3"],
+        "`--margin` must be 0.1, as in the corpus",
+    ),
+    ("predict", ["{}/clip.avi", "--model={}/carded.keras", "--output={}/out", "--detector=yunet"], "needs its model"),
     ("export", ["--model={}/none", "--output={}/out"], "`--model` must be a .keras file"),
     ("export", ["--model={}/begun", "--output={}/out"], "no checkpoint yet"),
     ("export", ["--model={}/a_file", "--output={}/out"], "must be a .keras file"),

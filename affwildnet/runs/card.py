@@ -66,8 +66,8 @@ class Card:
         """
         if self.image_size != size:
             raise UserError(
-                f"{path}: its card must be the network's own. Received: one with crops of {self.image_size} pixels, for "
-                f"a network that takes {size}."
+                f"{path}: its card must be the network's own. Received: one with crops of {self.image_size} pixels, "
+                f"for a network that takes {size}."
             )
 
     @property

@@ -199,6 +199,22 @@ def test_a_corpus_that_is_packed_again_ends_the_training_that_reads_it(tmp_path,
     assert [path.stem for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000001"]
 
 
+def test_records_rewritten_while_a_run_trains_on_them_end_it(tmp_path, workdir, monkeypatch):
+    folder = corpus(tmp_path / "corpus")
+    (path, *_) = (folder / entry.file for entry in manifest.load(folder).split("train"))
+    saved = Trainer._save
+
+    def rewritten(trainer):
+        if trainer._step == 2:
+            path.write_bytes(path.read_bytes()[::-1])
+        saved(trainer)
+
+    monkeypatch.setattr(Trainer, "_save", rewritten)
+    with pytest.raises(UserError, match=rf"{path.name}: .* Received: other contents.*checkpoint of step 1 is the last"):
+        train(Run(tiny(steps=3, checkpoint_steps=1), folder), workdir)
+    assert [path.stem for path in checkpoints.listed(workdir.checkpoints)] == ["step-00000001"]
+
+
 def test_a_damaged_corpus_is_not_the_checkpoints_fault(tmp_path, workdir):
     folder = corpus(tmp_path / "corpus")
     run = Run(tiny(steps=1), folder)

@@ -127,6 +127,28 @@ def test_lines_are_read_back_as_written(tmp_path):
     assert path.read_bytes().count(b"\n") == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"step": True},
+        {"step": -1},
+        {"step": 10**30},
+        {"step": 1, "loss": "x"},
+        {"step": 1, "ccc": {"valence": "high"}},
+        {"step": 1, "ranking": [1]},
+        {"step": 1, "ranking": {"mean": None}},
+        {"step": 1, "ranking": {"mean": float("nan")}},
+    ],
+    ids=str,
+)
+def test_a_line_without_numbers_where_it_has_scores_is_skipped(line, tmp_path, shown):
+    path = tmp_path / "lines.jsonl"
+    append_line(path, line)
+    append_line(path, {"step": 2, "ccc": {"valence": None, "mean": 0.5}, "ranking": {"mean": 0.5}})
+    assert [found["step"] for found in read_lines(path)] == [2]
+    assert "line 1: cut off or damaged, skipped" in shown()
+
+
 @pytest.mark.parametrize("kept", [1, 7, 11])
 def test_a_line_cut_off_by_a_crash_is_skipped(kept, tmp_path, shown):
     path = tmp_path / "lines.jsonl"

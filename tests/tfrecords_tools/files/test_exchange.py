@@ -24,6 +24,19 @@ def held(folder):
     return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    "journal", ["", "[]", '{"old": []}', '{"old": 5, "new": []}', '{"old": ["../x"], "new": []}', "[" * 9999]
+)
+def test_a_damaged_journal_moves_nothing_and_says_where_the_files_are(journal, tmp_path):
+    fill(tmp_path, OLD | MINE)
+    fill(tmp_path / exchange.FOLDER / "new", NEW)
+    fill(tmp_path / exchange.FOLDER, {"journal.json": journal})
+    with pytest.raises(UserError, match=r"journal\.json: must say which files .* The old files are in "):
+        recover(tmp_path)
+    assert held(tmp_path) == OLD | MINE
+    assert held(tmp_path / exchange.FOLDER / "new") == NEW
+
+
 def swap(folder):
     with Exchange(folder) as exchanged:
         fill(exchanged.new, NEW)

@@ -77,3 +77,10 @@ def test_a_line_that_cannot_be_leaves_its_video_out_with_file_and_line(tmp_path,
 def test_a_column_that_is_none_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"column of .*videos\.csv` must be one of video, subject, .*Received: sex"):
         find_videos(dataset(tmp_path, ["a"], "video,sex\na,male\n"))
+
+
+def test_names_that_a_spreadsheet_would_compute_are_read_without_the_apostrophe(tmp_path):
+    table = "video,subject\n'=1+1,'@ben\n"
+    videos, left_out = find_videos(dataset(tmp_path, ["=1+1"], table))
+    assert left_out == []
+    assert [(video.video, video.subject) for video in videos] == [("=1+1", "@ben")]

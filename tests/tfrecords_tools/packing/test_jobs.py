@@ -340,3 +340,23 @@ def test_every_runner_packs_the_same_bytes(sample_clips, packed_sample, tmp_path
             runner=runner, beam_options=["--direct_num_workers=1"] if runner == "beam" else (),
         )  # fmt: skip
         assert contents(output) == expected, runner
+
+
+def test_a_file_that_is_too_large_for_its_file_system_is_tried_again(source, monkeypatch):
+    class OpError(Exception):
+        """As TensorFlow's, which carries no number."""
+
+    OpError.__module__ = "tensorflow.python.framework.errors_impl"
+    tried = []
+
+    def too_large(video, options, path):
+        tried.append(video.video)
+        if video.video == "b" and tried.count("b") == 1:
+            raise OpError(f"{path}; File too large")
+        return write_records(video, options, path)
+
+    monkeypatch.setattr(jobs, "pack_video", too_large)
+    ((left),) = run(source).left_out
+    assert left.reason.startswith(f"{source / 'b.video'}: the file is larger than the file system or a limit")
+    assert run(source, overwrite=True).left_out == ()
+    assert tried == [*"abcd", "b"]

@@ -39,6 +39,13 @@ def held(corpus):
     (corpus / manifest.FILE_NAME).write_text(text)
 
 
+@pytest.mark.parametrize(("field", "value"), [("annotators", "ab"), ("left_out", {}), ("nearest", "")])
+def test_what_must_be_a_list_is_one(field, value, corpus, held):
+    (corpus / manifest.FILE_NAME).write_text(json.dumps({**held, field: value}))
+    with pytest.raises(UserError, match=f"`{field}` is no list"):
+        manifest.load(corpus)
+
+
 def places(value):
     """Every (container, key) within."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

@@ -105,6 +105,13 @@ def test_the_command_meets_the_three_criteria(corpus, tmp_path, capsys):
     assert partition_report.table(found) in capsys.readouterr().out
     part_of = partition_file.load(output)
     assert part_of == found["videos"]
+    before = output.read_text()
+    assert cli.main(flags) == 0  # the same again
+    assert cli.main(["partition", str(corpus), "--fractions=0.5,0.5", f"--output={output}"]) == 2
+    assert "exists already, with other parts" in capsys.readouterr().err
+    assert cli.main(["partition", str(corpus), "--folds=3", f"--output={genders}"]) == 2
+    assert "which is something else" in capsys.readouterr().err
+    assert output.read_text() == before
     assert set(part_of) == {f"{video['split']}/v{i}" for i, video in enumerate(VIDEOS)}
     parts = {}
     for i, video in enumerate(VIDEOS):

@@ -72,15 +72,16 @@ def test_the_sound_goes_with_its_frames(source, tmp_path):
 
 def test_two_persons_and_parts_become_a_table_that_the_layout_reads(source, tmp_path):
     rows = (
-        f"{source},0,1,7-p1,ben,male,left\n{source},0,1,7-p1,cleo,female,right\n"
+        f"{source},0,1,7-p1,=ben,male,left\n{source},0,1,7-p1,cleo,female,right\n"
         f"{source},2,3,7-p2,ben,male,\n{source},3,,8,,,\n"
     )
     path = recipe(tmp_path, rows, "source,start,end,name,subject,gender,which\n")
     assert [clip.name for clip, _, _ in make_clips(read_recipe(path), tmp_path)] == ["7-p1", "7-p2", "8"]
     notes, problems = video_notes.entries(tmp_path, ["7-p1", "7-p2", "8"])
     assert problems == {}
+    assert "'=ben" in (tmp_path / "videos.csv").read_text()  # for spreadsheets, which would compute it
     assert [(note.name, note.subject, note.gender) for note in notes] == [
-        ("7-p1_left", "ben", "male"), ("7-p1_right", "cleo", "female"), ("7-p2", "ben", "male"), ("8", "8", ""),
+        ("7-p1_left", "=ben", "male"), ("7-p1_right", "cleo", "female"), ("7-p2", "ben", "male"), ("8", "8", ""),
     ]  # fmt: skip
 
 

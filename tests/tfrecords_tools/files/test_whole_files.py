@@ -1,0 +1,41 @@
+"""A file appears whole or not at all, whoever else writes it at the same time."""
+
+import errno
+
+import pytest
+
+from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import json_text, whole, whole_files
+
+
+def test_a_second_writer_waits_and_then_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_files, "_PATIENCE", 0.05)
+    path = tmp_path / "table.csv"
+    with whole(path) as partial:
+        partial.write_text("first")
+        with pytest.raises(UserError, match=r"table\.csv: one process at a time writes it"), whole(path) as other:
+            other.write_text("second")
+        assert partial.read_text() == "first"
+    assert path.read_text() == "first"
+    with whole(path) as partial:
+        partial.write_text("third")
+    assert path.read_text() == "third"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_has_begun_is_begun_anew(tmp_path):
+    (tmp_path / ".partial-a").write_text("a longer text that was never finished")
+    with whole(tmp_path / "a") as partial, partial.open("r+") as file:
+        file.write("new")
+    assert (tmp_path / "a").read_text() == "new"
+
+
+def test_an_error_of_writing_names_the_file_and_not_its_temporary_name(tmp_path):
+    with pytest.raises(OSError, match="No space") as raised, whole(tmp_path / "a") as partial:
+        raise OSError(errno.ENOSPC, "No space left on device", str(partial))
+    assert raised.value.filename == str(tmp_path / "a")
+
+
+def test_json_that_is_nested_too_deeply_is_json_that_cannot_be_read():
+    with pytest.raises(ValueError, match="nested too deeply"):
+        json_text.loads("[" * 100_000)
