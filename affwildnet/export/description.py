@@ -47,9 +47,9 @@ def describe(
         "states": {name: list(shape) for name, shape in signature.states.items()},
         "states_before_the_first_frame": "zeros, float32",
         "output": {signature.output: list(signature.labels), "shape": [None, None, len(signature.labels)]},
-        "image_size": signature.image_size,
         "colour_order": schema.COLOUR_ORDER,
         **(dataclasses.asdict(card) if card else {}),
+        "image_size": signature.image_size,  # what the network takes, whatever its card says
         **(provenance or {}),
         "network": digest,
     }

@@ -84,8 +84,6 @@ def export_model(
     for name, folder in folders.items():
         check_replaceable(folder, FORMATS[name].marker, network, card, overwrite)
     functions = functions_of(network)
-    if card is not None and path is not None:
-        card.check_size(path, functions.signature.image_size)
     corpus = None
     if data_dir is not None:
         corpus = Corpus.open(data_dir, split, functions.signature.image_size)

@@ -69,8 +69,6 @@ def load_network(
             keras_model = with_precision(keras_model, precision, has_bfloat16())
         network = KerasNetwork(fold(keras_model))
     card = network_card.read(path)
-    if card is not None:
-        card.check_size(path, network.image_size)
     aligner, crops = aligner_for(path, network.image_size, card, alignment, margin)
     if card is not None and card.corpus.startswith(_SAMPLE):
         crops += "\nnote: it was trained on the sample corpus, and knows two drawn portraits only: no other face"

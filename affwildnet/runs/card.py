@@ -58,18 +58,6 @@ class Card:
     detector: str = ""
     landmarks: str = ""
 
-    def check_size(self, path: Path, size: int) -> None:
-        """Raise a `UserError` unless the network at a path takes crops of the card's size.
-
-        Args:
-          size: side of the crops that the network takes, in pixels.
-        """
-        if self.image_size != size:
-            raise UserError(
-                f"{path}: its card must be the network's own. Received: one with crops of {self.image_size} pixels, "
-                f"for a network that takes {size}."
-            )
-
     @property
     def aligner(self) -> "Aligner":
         """Cuts out crops as the packing did."""

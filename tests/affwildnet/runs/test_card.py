@@ -56,9 +56,3 @@ def test_a_damaged_card_is_refused_in_one_line_in_a_file_and_in_a_saved_model(wr
         with pytest.raises(UserError, match="must be readable") as raised:
             card.read(place)
         assert "\n" not in str(raised.value)
-
-
-def test_a_card_of_other_crops_than_the_networks_is_refused(tmp_path):
-    Card(96).check_size(tmp_path, 96)
-    with pytest.raises(UserError, match="one with crops of 96 pixels, for a network that takes 64"):
-        Card(96).check_size(tmp_path, 64)
