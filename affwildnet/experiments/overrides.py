@@ -16,6 +16,8 @@ _FIXED = ("name", "title", "published", "notes", "training.stages")
 _STAGES = "stages"
 # A field that is given alone sets these as well.
 _FOLLOWING = {"training.window_rule": "evaluation.window_rule", "training.max_gap": "evaluation.max_gap"}
+# Which values of JSON a field may have.
+_JSON_TYPES = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
 # Names of fields in working directories of earlier versions.
 _RENAMED = {"trunk": "backbone"}
 
@@ -229,15 +231,17 @@ def _built(kind: Any, fields: dict) -> Any:
     fields = {_RENAMED.get(name, name): value for name, value in fields.items()}
     if unknown := fields.keys() - kinds.keys():
         raise UserError(f"The experiment has a field that this version does not know: {', '.join(sorted(unknown))}.")
-    return kind(**{name: _value(kinds[name], value) for name, value in fields.items()})
+    return kind(**{name: _value(kinds[name], value, name) for name, value in fields.items()})
 
 
-def _value(kind: Any, value: Any) -> Any:
+def _value(kind: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _built(kind, value)
     if isinstance(kind, types.GenericAlias) and kind.__origin__ is tuple:
         item = typing.get_args(kind)[0]
-        return tuple(_value(item, part) for part in value)
+        return tuple(_value(item, part, name) for part in value)
     if kind is str and isinstance(value, bool):  # `training.jit_compile` of earlier versions
         return str(value).lower()
+    if type(kind) is type and type(value) not in _JSON_TYPES.get(kind, (type(value),)):
+        raise UserError(f"The field {name} must be of type {kind.__name__}. Received: {str(value)[:40]!r}.")
     return value

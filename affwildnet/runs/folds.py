@@ -30,6 +30,16 @@ class Fold:
     number: int
     parts: dict[str, str]
 
+    @classmethod
+    def from_json(cls, fields: dict) -> "Fold":
+        """Return the fold of these fields; raise a `TypeError` or a `ValueError` if they cannot be those of one."""
+        fold = cls(**fields)
+        if not isinstance(fold.parts, dict) or type(fold.number) is not int:
+            raise TypeError("a fold must have a number and parts")
+        if set(fold.parts.values()) != set(_names(fold.count)) or not 1 <= fold.number <= fold.count:
+            raise ValueError(f"a fold must be one of its parts, fold-1, fold-2, ...; received {fold.number}")
+        return fold
+
     @property
     def count(self) -> int:
         """Number of folds."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from affwildnet.experiments import overrides
+from affwildnet.experiments import field_values, overrides
 from affwildnet.experiments.config import Experiment, Stage
 from affwildnet.runs.folds import Fold
 from tfrecords_tools.files import folder_at
@@ -81,15 +81,17 @@ class Run:
         """Return the run that `to_json` wrote, in this version or an earlier one; other fields are ignored.
 
         Raises:
-          UserError: if the experiment has a field that this version does not know.
+          UserError: if the experiment has a field that this version does not know, or a value that it cannot have.
           KeyError, TypeError, AttributeError: if `fields` are not those of a run.
         """
         stage, fold = fields.get("stage"), fields.get("fold")
+        experiment = overrides.from_json(fields["experiment"])
+        field_values.check_all(experiment.evaluation, "evaluation")
         return cls(
-            overrides.from_json(fields["experiment"]),
+            experiment,
             folder_at(fields["data_dir"]),
             overrides.from_json(stage, Stage) if stage else None,
-            Fold(**fold) if fold else None,
+            Fold.from_json(fold) if fold else None,
         )
 
 

@@ -117,6 +117,43 @@ def test_an_unreadable_run_is_named(content, tmp_path):
         Workdir(tmp_path).open()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fold": {"number": 1, "parts": ["a"]}},
+        {"fold": {"number": "1", "parts": {"train/a": "fold-1"}}},
+        {"fold": {"number": 3, "parts": {"train/a": "fold-1", "train/b": "fold-2"}}},
+        {"stage": [1]},
+        {"data_dir": 5},
+    ],
+    ids=str,
+)
+def test_a_run_with_parts_of_another_kind_is_named(wrong, workdir):
+    fields = json.loads(workdir.experiment_json.read_text())
+    workdir.experiment_json.write_text(json.dumps({**fields, **wrong}))
+    with pytest.raises(UserError, match=r"experiment\.json: not a readable run"):
+        workdir.open()
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("training", "steps", "six"),
+        ("training", "window", True),
+        ("evaluation", "window", -4),
+        ("evaluation", "window", 1e9),
+        ("model", "hidden", ["4"]),
+        ("model", "backbone", 7),
+    ],
+)
+def test_a_run_with_a_value_that_its_field_cannot_have_is_named(part, field, value, workdir):
+    fields = json.loads(workdir.experiment_json.read_text())
+    fields["experiment"][part][field] = value
+    workdir.experiment_json.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=rf"experiment\.json: not a readable run \(.*{field}"):
+        workdir.open()
+
+
 def test_lines_are_read_back_as_written(tmp_path):
     path = tmp_path / "lines.jsonl"
     assert read_lines(path) == []
