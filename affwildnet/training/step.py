@@ -11,7 +11,7 @@ from affwildnet import losses
 from affwildnet.experiments import field_values
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.metrics import Moments
-from affwildnet.training import compilation, replicas
+from affwildnet.training import compilation, fused_adam, replicas
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -117,6 +117,7 @@ class TrainStep:
         if self._several:
             replicas.part_random_states(model, strategy)
             replicas.leave_gradients(model.optimizer)
+        fused_adam.fuse(model.optimizer)
         xla = compilation.uses_xla(config.jit_compile, model, strategy.num_replicas_in_sync)
         self._compiled = tf.function(self._run, jit_compile=xla or None, reduce_retracing=True)
 
@@ -163,7 +164,8 @@ class TrainStep:
         own = {id(weight): gradient for weight, gradient in zip(self._weights, gradients, strict=True)}
         weights = self.model.trainable_variables
         gradients = [own[id(w)] if id(w) in own else tf.zeros(w.shape, w.dtype) for w in weights]
-        norm, norms = tf.linalg.global_norm(gradients), _norms(gradients)
+        norms = _norms(gradients)
+        norm = tf.norm(norms)
         if self._clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm * scale, use_norm=norm)
         optimizer.apply(gradients, weights)
