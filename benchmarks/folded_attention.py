@@ -1,0 +1,124 @@
+"""Attention where weights stand still: W1 folded into the first layer's kernel, beside its literal form; and a step.
+
+    python -m benchmarks.folded_attention [--frames=800] [--output=build/folded_attention.json]
+
+Forward, 4,608 features, one window, in turns: the form that training needs, the folded one, and the literal one, which
+goes frame by frame. A training pass of the first stands beside its products alone: those that every form with W1 has,
+once forward, once for the gradient of the input and once for that of W1, of all frames.
+
+A step is the folded network of the thesis (VGG-Face, attention) with states on one frame, beside its CNN alone.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from affwildnet import models
+from affwildnet.experiments.networks import NETWORKS
+from affwildnet.models.folding import FoldedAttention, fold
+from benchmarks.predicting import step_cost
+from benchmarks.results import show
+from benchmarks.sides.recurrent_pairs import attention_pair
+
+FEATURES = 4608
+
+
+def forms(features: int) -> dict[str, keras.Layer]:
+    """Return the attention in three forms with the same weights."""
+    keras.utils.set_random_seed(0)
+    (attention, *_), (literal, *_) = attention_pair(features)
+    folded = FoldedAttention.from_config(attention.get_config())
+    folded.build((None, None, features))
+    folded.take_weights(attention)
+    return {"as trained": attention, "folded": folded, "literal": literal}
+
+
+def in_turns(calls: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each call by turn, after one that does not count."""
+    seconds = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            tf.nest.map_structure(lambda tensor: tensor.numpy().ravel()[:1], call())
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def forward_rows(frames: int, rounds: int) -> list[dict]:
+    """Return a row for each form."""
+    rng = np.random.default_rng(0)
+    window = tf.constant(rng.normal(0, 0.5, (1, frames, FEATURES)).astype("float32"))
+    calls = {name: tf.function(lambda layer=layer: layer(window)) for name, layer in forms(FEATURES).items()}
+    seconds = in_turns(calls, rounds)
+    wanted = calls["literal"]().numpy()
+    return [
+        {
+            "form": name,
+            "forward ms": 1000 * statistics.median(times),
+            "times the literal's speed": statistics.median(
+                one / other for one, other in zip(seconds["literal"], times, strict=True)
+            ),
+            "difference": f"{np.abs(calls[name]().numpy() - wanted).max() / np.abs(wanted).max():.1e}",
+        }
+        for name, times in seconds.items()
+    ]
+
+
+def training_facts(rounds: int) -> dict[str, float]:
+    """Return the milliseconds of a training pass on two windows of 80 frames, and of its products with W1 alone."""
+    rng = np.random.default_rng(0)
+    window = tf.constant(rng.normal(0, 0.5, (2, 80, FEATURES)).astype("float32"))
+    layer = forms(FEATURES)["as trained"]
+    weights = [weight.value for weight in layer.trainable_variables]
+    flat, kernel = tf.reshape(window, (-1, FEATURES)), layer.input_kernel.value
+
+    @tf.function
+    def training():
+        with tf.GradientTape() as tape:
+            tape.watch(window)
+            loss = tf.reduce_sum(layer(window))
+        return tape.gradient(loss, [window, *weights])
+
+    @tf.function
+    def products():
+        return (
+            tf.matmul(flat, kernel),
+            tf.matmul(flat, kernel, transpose_b=True),
+            tf.matmul(flat, flat, transpose_a=True),
+        )
+
+    seconds = in_turns({"training": training, "products": products}, rounds)
+    medians = {name: 1000 * statistics.median(times) for name, times in seconds.items()}
+    shares = [one / other for one, other in zip(seconds["products"], seconds["training"], strict=True)]
+    return {
+        "training pass, ms": medians["training"],
+        "its products with W1 alone, ms": medians["products"],
+        "share of the products": statistics.median(shares),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=800)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    rows = forward_rows(options.frames, options.rounds)
+    facts = training_facts(options.rounds)
+    keras.utils.set_random_seed(0)
+    model = fold(models.build(NETWORKS["thesis_vgg_face_attention"]))
+    step = step_cost("thesis_vgg_face_attention", "float32", model, options.steps)
+    facts |= {f"a step: {name}": step[name] for name in ("step ms", "CNN ms", "ratio")}
+    show(f"attention over {options.frames} frames of {FEATURES} features", rows, options.output, **facts)
+
+
+if __name__ == "__main__":
+    main()
