@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from benchmarks.results import show, write
@@ -91,10 +92,10 @@ def run(name: str, command: list[str], minutes: float, folder: Path) -> dict:
 
 
 def figures(found: dict) -> dict[str, float]:
-    """Return the numbers of a benchmark by name: those of a row are `<words of the row>: <column>`."""
+    """Return the numbers of a benchmark by name: those of a row are `<words that it begins with>: <column>`."""
     values = {}
     for row in found.get("rows", []):
-        words = ", ".join(value for value in row.values() if isinstance(value, str) and not _is_number(value))
+        words = ", ".join(takewhile(lambda value: isinstance(value, str), row.values()))
         for column, value in row.items():
             if _is_figure(value):
                 values[f"{words}: {column}"] = float(value)
@@ -120,14 +121,6 @@ def compare(before: dict, now: dict) -> list[dict]:
 
 def _is_figure(value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """On a GPU the loop never waits for the newest step: its outcome is read when the next one has been given to it."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import compilation, loop, train
 from affwildnet.training.gpu_input import copied_ahead
-from affwildnet.training.step import StepOutcome, TrainStep
+from affwildnet.training.step import StepOutcome, TrainStep, make_optimizer
 from tests.affwildnet.training.test_training_step import CONFIG, batches, linear_model
 from tests.helpers.trainings import TINY, finished, plain_model, steps_of, tiny
 from tfrecords_tools.errors import UserError
@@ -166,6 +167,32 @@ def test_xla_compiles_the_step_on_one_gpu_unless_cudnn_runs_a_gru(choice, cells,
     assert f"training.jit_compile={choice}" in line
     assert ("cuDNN runs gru_True" in line) == (cells != () and cells[0].reset_after)
     assert ("model.reset_after=true" in line) == (cells != () and not cells[0].reset_after)
+
+
+@pytest.mark.slow
+def test_a_step_that_xla_compiles_computes_the_same():
+    """With batch normalisation, landmarks and GRU layers, clipping, a penalty and Adam."""
+    rng = np.random.default_rng(0)
+    batch = {
+        "frames": rng.integers(0, 256, (2, 4, 32, 32, 3), np.uint8),
+        "landmarks": rng.random((2, 4, 68, 2), np.float32),
+        "labels": rng.uniform(-1, 1, (2, 4, 2)).astype(np.float32),
+        "mask": np.ones((2, 4), np.float32),
+    }
+    found = {}
+    for choice in ("true", "false"):
+        keras.utils.set_random_seed(0)
+        config = replace(TINY.training, jit_compile=choice, l2=1e-3)
+        model = models.build(replace(TINY.model, width=0.01, hidden=(20,), recurrent_units=(8, 6), dropout=0.0,
+                                     recurrent_dropout=0.0))  # fmt: skip
+        model.compile(optimizer=make_optimizer(config), auto_scale_loss=False)
+        model.optimizer.build(model.trainable_variables)
+        step = TrainStep(model, config, tf.distribute.get_strategy())
+        outcomes = [step({name: tf.constant(value) for name, value in batch.items()})() for _ in range(3)]
+        found[choice] = [each[:2] for each in outcomes], model.get_weights()
+    np.testing.assert_allclose(found["true"][0], found["false"][0], rtol=1e-3)
+    for one, other in zip(found["true"][1], found["false"][1], strict=True):
+        np.testing.assert_allclose(one, other, atol=3 * TINY.training.learning_rate * 0.05)
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):

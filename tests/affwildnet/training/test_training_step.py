@@ -205,7 +205,7 @@ def test_bad_settings_are_named(field, value, rule):
 
 
 def test_an_unknown_loss_is_refused_with_the_closest_name():
-    with pytest.raises(UserError, match=r"`loss` must be one of .*Did you mean ccc"):
+    with pytest.raises(UserError, match=r"`training\.loss` must be one of .*Did you mean ccc"):
         training_step.check(TrainingConfig(loss="cc"))
 
 
