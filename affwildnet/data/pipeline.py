@@ -36,6 +36,8 @@ from tfrecords_tools.records.reader import parse_at
 _log = logging.getLogger(__name__)
 # Longer windows are decoded in a loop: the graph would grow with them.
 LONGEST_UNROLLED = 256
+# So are those of plans with fewer frames: making the graph takes longer than it saves.
+WORTH_UNROLLING = 30_000
 _FIELDS = schema.fields(expression=True)
 _READ = ("frame", "timestamp", "face", "landmarks")
 _LABEL = {VALENCE_AROUSAL: "label", EXPRESSION: "expression"}
@@ -150,7 +152,7 @@ def planned_batches(
 
     @tf.function(input_signature=[tf.TensorSpec([3], tf.int64)])  # traced once for both of its uses
     def read(row):
-        return _load_window(row, corpus, tables, window, cache)
+        return _load_window(row, corpus, tables, window, cache, unrolled=plan[:, LENGTH].sum() >= WORTH_UNROLLING)
 
     def load(row):
         return tf.cond(row[LENGTH] > 0, lambda: read(row), lambda: {**nothing, "video": row[VIDEO]})
@@ -171,7 +173,7 @@ def _tables(corpus: Corpus) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def _load_window(
-    row, corpus: Corpus, tables: tuple[tf.Tensor, ...], window: int, cache: FeatureCache | None
+    row, corpus: Corpus, tables: tuple[tf.Tensor, ...], window: int, cache: FeatureCache | None, unrolled: bool = True
 ) -> dict[str, tf.Tensor]:
     files, first_record, offsets = tables
     video, length, size = row[VIDEO], row[LENGTH], corpus.manifest.image_size
@@ -186,12 +188,12 @@ def _load_window(
         )
 
     def faces():
-        return _decode(read("face")["face"], window, size)
+        return _decode(read("face")["face"], window, size, unrolled)
 
     more = {}
     if cache is None:
         parsed = read(*_READ, label)
-        frames = _decode(parsed.pop("face"), window, size)
+        frames = _decode(parsed.pop("face"), window, size, unrolled)
     else:
         parsed = read(*(name for name in _READ if name != "face"), label)
         more = _features(row, window, cache)
@@ -229,13 +231,13 @@ def _labels(stored: tf.Tensor, target: str) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(labelled[:, None], stored, 0.0), labelled
 
 
-def _decode(jpegs: tf.Tensor, window: int, size: int) -> tf.Tensor:
+def _decode(jpegs: tf.Tensor, window: int, size: int, unrolled: bool) -> tf.Tensor:
     """Return (window, size, size, 3) uint8: the crops, and zeros after them."""
 
     def crop(jpeg):
         return tf.ensure_shape(tf.io.decode_jpeg(jpeg, channels=3), (size, size, 3))
 
-    if window > LONGEST_UNROLLED:
+    if window > LONGEST_UNROLLED or not unrolled:
         return _pad(tf.map_fn(crop, jpegs, fn_output_signature=tf.uint8), window)
     # One operation for each crop, without a loop, decodes a sixth more of them per second.
     with tf.init_scope():  # once, not for each window

@@ -137,10 +137,13 @@ def test_half_a_label_is_none(tmp_path):
     np.testing.assert_allclose(batch["labels"][0], [(0.1, 0.2), (0, 0), (0, 0), (0.5, 0.6)], atol=1e-6)
 
 
-def test_long_windows_are_decoded_alike(folder, monkeypatch):
+@pytest.mark.parametrize(("longest", "worth"), [(1, 0), (256, 1_000)])
+def test_long_windows_and_those_of_few_frames_are_decoded_alike(folder, monkeypatch, longest, worth):
     validation = Corpus.open(folder, "validation", SIZE)
+    monkeypatch.setattr(pipeline, "WORTH_UNROLLING", 0)
     unrolled = batches(evaluation_batches(validation, EVALUATION))
-    monkeypatch.setattr(pipeline, "LONGEST_UNROLLED", 1)
+    monkeypatch.setattr(pipeline, "LONGEST_UNROLLED", longest)
+    monkeypatch.setattr(pipeline, "WORTH_UNROLLING", worth)
     for batch, expected in zip(batches(evaluation_batches(validation, EVALUATION)), unrolled, strict=True):
         np.testing.assert_array_equal(batch["frames"], expected["frames"])
 
