@@ -32,6 +32,7 @@ _OF_TENSORFLOW = {
     "InvalidArgumentError": (
         "A record or an argument is not as expected. `python -m tfrecords_tools verify` checks a packed corpus."
     ),
+    "FailedPreconditionError": "A file stands where a folder must be, or something is missing that must be there.",
     "PermissionDeniedError": "A file may not be read or written. Check its permissions.",
     "UnavailableError": "A device or another worker cannot be reached. Check that all run.",
     "DeadlineExceededError": "Another worker did not answer in time. Check that all run.",

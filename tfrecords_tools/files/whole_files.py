@@ -70,7 +70,9 @@ def whole(path: Path) -> Iterator[Path]:
                 and error.errno is not None
                 and error.filename in (None, str(partial), partial)
             ):
-                error.filename, error.filename2 = str(path), None  # an error of writing does not name its file
+                error.filename = str(path)  # an error of writing does not name its file
+                if error.filename2 is not None:
+                    del error.filename2
             partial.unlink(missing_ok=True)
             raise
 

@@ -34,11 +34,15 @@ class DataLossError(OpError):
     pass
 
 
+class FailedPreconditionError(OpError):
+    pass
+
+
 class InternalError(OpError):
     pass
 
 
-for kind in (OpError, ResourceExhaustedError, DataLossError, InternalError):
+for kind in (OpError, ResourceExhaustedError, DataLossError, FailedPreconditionError, InternalError):
     kind.__module__ = "tensorflow.python.framework.errors_impl"
 
 
@@ -75,6 +79,7 @@ def shown(error, capsys, **settings):
         (ResourceExhaustedError("/x/y; No space left on device"), 2, ["no space is left", "/x/y"]),
         (ResourceExhaustedError("OOM when allocating tensor with shape[9]"), 2, ["memory is not enough", "shape[9]"]),
         (DataLossError("truncated record at 5\n\t [[{{node x}}]]\nDetected at node x"), 2, ["cut off", "verify"]),
+        (FailedPreconditionError("/w/tensorboard is not a directory"), 2, ["a folder must be", "/w/tensorboard"]),
         (InternalError("strange"), 70, ["not foreseen: InternalError: strange", "report it", "--verbose"]),
         (KeyError("x"), 70, ["not foreseen: KeyError: 'x'", "Please report it with the output of --verbose."]),
         (AssertionError(), 70, ["AssertionError: no message"]),

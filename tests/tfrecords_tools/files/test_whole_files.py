@@ -34,6 +34,10 @@ def test_an_error_of_writing_names_the_file_and_not_its_temporary_name(tmp_path)
     with pytest.raises(OSError, match="No space") as raised, whole(tmp_path / "a") as partial:
         raise OSError(errno.ENOSPC, "No space left on device", str(partial))
     assert raised.value.filename == str(tmp_path / "a")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as raised, whole(tmp_path / "folder") as partial:
+        partial.touch()
+    assert str(raised.value) == f"[Errno 21] Is a directory: '{tmp_path / 'folder'}'"
 
 
 def test_json_that_is_nested_too_deeply_is_json_that_cannot_be_read():
