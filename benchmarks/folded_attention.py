@@ -3,9 +3,9 @@
     python -m benchmarks.folded_attention [--frames=800] [--output=build/folded_attention.json]
 
 Forward, 4,608 features, one window, in turns: the form that training needs, the folded one, and the literal one, which
-goes frame by frame. A training pass of the first, with all gradients, takes turns with that of the literal form and with
-its products outside of the loop alone: of all frames with W1 and with the first layer's kernel K, and of W1' with K,
-each once forward and once for the gradient of either factor. No form with these weights has fewer.
+goes frame by frame. A training pass of the first, with all gradients, takes turns with that of the literal form and
+with its products outside of the loop alone: of all frames with W1 and with the first layer's kernel K, and of W1' with
+K, each once forward and once for the gradient of either factor. No form with these weights has fewer.
 
 A step is the folded network of the thesis (VGG-Face, attention) with states on one frame, beside its CNN alone.
 """
