@@ -55,7 +55,7 @@ $(SAMPLE)/annotations: | .venv/demo
 
 # A file's tests run in one process, so that what they share is made once.
 test: .venv/test lint docs
-	$(PY) -m pytest -n auto --dist loadfile
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/test
 	$(PY) -m ruff check .

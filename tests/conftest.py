@@ -17,6 +17,30 @@ from tfrecords_tools.sample.sample_corpus import write_sample
 SEED = int(os.environ.get("AFFWILDNET_TEST_SEED", "0"))
 
 
+# Files that take longest, a minute or two each though some hold few tests. They are begun first, since a file is the
+# work of one process, and the others fill what is left of the time. `--no-loadscope-reorder` keeps this order.
+LONGEST_FIRST = (
+    "test_annotate_in_browser.py",
+    "test_distributed.py",
+    "test_family.py",
+    "test_killed_runs.py",
+    "test_weights_affwildnet_tf1.py",
+    "test_reproduce_command.py",
+    "test_pack_faults.py",
+    "test_public_face.py",
+    "test_quiet_commands.py",
+    "test_command_lines.py",
+    "test_two_at_once.py",
+    "test_predict.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of `LONGEST_FIRST` before the others; within a file they stay in order."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 def seed_everything():
     """Seed Python, NumPy and, if a test has imported it, Keras, which draws from Python's generator otherwise."""
     random.seed(SEED)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST_FIRST
 from tests.helpers.new_process import modules_loaded
 from tests.helpers.paths import ROOT
 
@@ -226,6 +227,11 @@ def repeated(paths):
     """Return the file names that several modules have; `__init__.py` and `__main__.py` may."""
     counts = Counter(path.name for path in paths)
     return sorted(name for name, count in counts.items() if count > 1 and name not in ("__init__.py", "__main__.py"))
+
+
+def test_the_test_files_that_come_first_are_there():
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert set(LONGEST_FIRST) <= set(names)
 
 
 def test_no_two_modules_have_one_file_name():

@@ -8,15 +8,23 @@ import sys
 import pytest
 
 from tests.helpers.paths import ROOT
+from tfrecords_tools import cli
+from tfrecords_tools.cli import corpus_commands, study_commands
+from tfrecords_tools.errors import UserError
 
+# TensorFlow comes with the first of each; whoever asks for it, the package that was imported before has seen to it.
 IMPORTS = (
-    "import affwildnet; affwildnet.Predictor",
-    "import affwildnet.models",
-    "import affwildnet.training, affwildnet.export, affwildnet.evaluation.evaluator",
-    "import tfrecords_tools; tfrecords_tools.open_corpus, tfrecords_tools.pack",
+    "import affwildnet, tensorflow; import affwildnet.training, affwildnet.export; affwildnet.Predictor",
+    "import affwildnet.evaluation.evaluator",
+    "import tfrecords_tools; tfrecords_tools.open_corpus, tfrecords_tools.pack; "
     "from tfrecords_tools.study import partition_report, stats, agreement_report",
-    "import affwildnet, tensorflow",
 )
+# Runs commands one after the other in one process.
+ONE_AFTER_THE_OTHER = """
+import sys
+from affwildnet.commands import dispatcher
+sys.exit(max(dispatcher.main(arguments) for arguments in %r))
+"""
 
 
 def start(*arguments, **variables):
@@ -31,23 +39,44 @@ def test_an_import_prints_nothing(code):
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["verify", "inspect", "stats", "agreement", "partition", "export", "predict"])
-def test_a_command_prints_only_its_own_lines(command, tiny_folder, tmp_path):
-    """Those that succeed print nothing to the standard error but the bar; those that are refused print one line."""
-    if command in ("export", "predict"):
-        flags = ["--model=nowhere", f"--output={tmp_path / 'out'}", *(["x.mp4"] if command == "predict" else [])]
-    else:
-        flags = [str(tiny_folder)]
-        flags += {
-            "verify": [],
-            "inspect": [f"--sheet={tmp_path / 'sheet.png'}"],
-            "partition": ["--fractions=0.4,0.3,0.3", f"--output={tmp_path / 'partition.json'}"],
-        }.get(command, [f"--output={tmp_path / 'out'}"])
-    ended = start("-m", "affwildnet", command, *flags)
+def own_lines(ended):
+    """What is on the standard error beside bars: an `error: ` of a command that is refused, and nothing else."""
     lines = [line for line in ended.stderr.splitlines() if "%|" not in line and line.strip()]
     assert all(line.startswith("error: ") for line in lines), ended.stderr
-    assert len(lines) == (ended.returncode != 0)
+    return len(lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["verify", "export", "predict"])
+def test_a_command_prints_only_its_own_lines(command, tiny_folder, tmp_path):
+    flags = ["--model=nowhere", f"--output={tmp_path / 'out'}", *(["x.mp4"] if command == "predict" else [])]
+    ended = start("-m", "affwildnet", command, *([str(tiny_folder)] if command == "verify" else flags))
+    assert own_lines(ended) == (ended.returncode != 0) == (command != "verify")
+
+
+@pytest.mark.slow
+def test_commands_print_only_their_own_lines_also_those_that_draw(tiny_folder, tmp_path):
+    flags = {
+        "stats": [f"--output={tmp_path / 'stats'}"],
+        "inspect": [f"--sheet={tmp_path / 'sheet.png'}"],
+        "partition": ["--fractions=0.4,0.3,0.3", f"--output={tmp_path / 'partition.json'}"],
+        "agreement": [f"--output={tmp_path / 'agreement'}"],
+    }
+    commands = [[name, str(tiny_folder), *more] for name, more in flags.items()]
+    ended = start("-c", ONE_AFTER_THE_OTHER % commands)
+    assert own_lines(ended) == (ended.returncode != 0)
+
+
+@pytest.mark.parametrize("command", ["inspect", "stats", "agreement", "partition"])
+def test_a_command_has_tensorflow_come_in_quietly_before_all_else(command, tmp_path, monkeypatch, capsys):
+    def came():
+        raise UserError("it came first")
+
+    for module in (corpus_commands, study_commands):
+        monkeypatch.setattr(module, "import_tensorflow", came)
+    flags = ["--folds=3", f"--output={tmp_path / 'out'}"] if command == "partition" else []
+    assert cli.main([command, str(tmp_path / "none"), *flags]) == 2
+    assert capsys.readouterr().err == "error: it came first\n"
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ parallel, and stay in order.
 """
 
 import logging
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -105,10 +106,10 @@ def training_batches(
         _log.info(balance_summary(corpus, config))
     if summary := short_videos_summary(corpus, config):
         _log.info(summary)
-    next(training_stream(corpus, config, start))  # an empty plan must fail here, not inside tf.data
+    begun = next(training_stream(corpus, config, start))  # an empty plan must fail here, not inside tf.data
 
     def rows():
-        for epoch, first, plan in training_stream(corpus, config, start):
+        for epoch, first, plan in chain([begun], training_stream(corpus, config, Position(start.epoch + 1, 0))):
             yield np.concatenate([np.full((len(plan), 1), epoch), first + np.arange(len(plan))[:, None], plan], axis=1)
 
     def load(row):

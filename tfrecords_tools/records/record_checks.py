@@ -98,7 +98,7 @@ def are_sound(path: Path, entry: VideoEntry, packed: Manifest) -> bool:
     """Return whether `problems_of_records` has nothing to say of a file; False may be wrong, True is not."""
     parts: list[dict[str, np.ndarray]] = []
     try:
-        for serialised in tf.data.TFRecordDataset(str(path), buffer_size=1 << 22).batch(_AT_ONCE):
+        for serialised in tf.data.TFRecordDataset(str(path), buffer_size=1 << 20).batch(_AT_ONCE):
             columns = {name: value.numpy() for name, value in parse(serialised, packed.fields).items()}
             if not _all_faces(columns.pop("face"), packed.image_size):
                 return False

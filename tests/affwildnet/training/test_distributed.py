@@ -39,12 +39,7 @@ def found(folder, *cases):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    return found(tmp_path_factory.mktemp("two"), "residual_gru")
-
-
-@pytest.fixture(scope="module")
-def more_of_two(tmp_path_factory):
-    return found(tmp_path_factory.mktemp("more"), "mse", "float16")
+    return found(tmp_path_factory.mktemp("two"), "residual_gru", "mse", "float16")
 
 
 def test_the_divided_cpu_is_described(two):
@@ -57,8 +52,8 @@ def test_two_devices_train_like_one(two):
     same_curves("residual_gru", two)
 
 
-def test_two_devices_train_like_one_with_mse_without_clipping(more_of_two):
-    same_curves("mse", more_of_two)
+def test_two_devices_train_like_one_with_mse_without_clipping(two):
+    same_curves("mse", two)
 
 
 def same_curves(case, two):
@@ -77,8 +72,7 @@ def test_clipping_and_unlike_shares_were_seen(two):
     assert np.abs(own - loss).min() > 0.01
 
 
-def test_two_devices_train_like_one_with_float16_and_loss_scaling(more_of_two):
-    two = more_of_two
+def test_two_devices_train_like_one_with_float16_and_loss_scaling(two):
     np.testing.assert_allclose(two["float16_2"], two["float16_1"], rtol=5e-3)
     np.testing.assert_allclose(two["float16_2_weights"], two["float16_1_weights"], atol=5e-3)
     assert two["float16_copies_differ"] == 0

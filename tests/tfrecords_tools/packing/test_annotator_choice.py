@@ -93,7 +93,7 @@ def labels_and_ratings(folder, split):
 
 def test_the_test_split_keeps_the_datasets_own_label(annotated, tmp_path, capsys):
     folder = tmp_path / "packed"
-    arguments = ["pack", "--layout=thesis", f"--source={annotated}", f"--output={folder}", "--size=32"]
+    arguments = ["pack", "--layout=thesis", f"--source={annotated}", f"--output={folder}", "--size=32", "--workers=1"]
     assert main([*arguments, "--annotators=ben:valence,ann:arousal,ben:arousal"]) == 0
     assert (
         "labels: valence of train, validation: ben; arousal of train, validation: the mean of ann, ben; otherwise the "

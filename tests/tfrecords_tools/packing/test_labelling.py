@@ -164,7 +164,7 @@ def test_a_video_that_is_not_selected_is_left_out_with_the_reason(annotated, tmp
 
 def test_packing_with_delays_keeps_and_shows_them(annotated, tmp_path, capsys):
     folder = tmp_path / "packed"
-    arguments = ["pack", "--layout=thesis", f"--source={annotated}", f"--output={folder}", "--size=32"]
+    arguments = ["pack", "--layout=thesis", f"--source={annotated}", f"--output={folder}", "--size=32", "--workers=1"]
     assert main([*arguments, "--delay=ben:0.2,cleo:0.4"]) == 0
     assert "brought forward by the annotators' delays: ben 0.20 s, cleo 0.40 s" in capsys.readouterr().out
     packed = manifest.load(folder)
