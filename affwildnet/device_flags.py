@@ -6,6 +6,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import json_text
 
 FORMS = "all, numbers of GPUs such as 0,1, or cpu:2 for that many devices on the CPU"
+MOST_ON_A_CPU = 64  # TensorFlow takes minutes to make thousands
 EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -18,6 +19,8 @@ def check_flags(gpu: int | None, devices: str, tf_config: str = "") -> None:
         count = devices.removeprefix("cpu:")
         if not count.isdecimal() or int(count) < 1:
             raise UserError(f"`devices` must be {FORMS}. Received: {devices}")
+        if int(count) > MOST_ON_A_CPU:
+            raise UserError(f"`devices` must be at most cpu:{MOST_ON_A_CPU}. Received: {devices}")
     elif devices not in ("", "all"):
         gpu_numbers(devices)
 

@@ -97,6 +97,7 @@ CASES = [
     ("train", [*TRAIN, "training.seed=-1"], "`training.seed` must be at least 0"),
     ("train", [*TRAIN, "--stage=c9"], "`--stage` needs an experiment with stages"),
     ("train", [*TRAIN, "--devices=gpu"], "`--devices` must be all"),
+    ("train", [*TRAIN, "--devices=cpu:99999"], "`--devices` must be at most cpu:64"),
     ("train", [*TRAIN, "--devices=all", "--gpu=0"], "exclude each other"),
     ("train", [*TRAIN, "--fold=1"], "folds must be there"),
     ("train", [*TRAIN, "--workdir={}/a_file"], "a_file is a file"),
