@@ -248,7 +248,7 @@ def _check_outputs(selected: Sequence[Selected], protocol: str, choices: Choices
     first = selected[0]
     folder = options.workdir if options.all_folds else first.workdir.path
     corpora = [each.corpus(choices.split) for each in selected]
-    experiment = replace(first.experiment, protocol=protocol)
+    experiment = replace(first.configured, protocol=protocol)
     if options.predictions:
         stem = report_names.stem(choices.split, choices.label(first.trained_on))
         path = folder / _predictions_name(stem, options.predictions)

@@ -86,6 +86,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     frames = _frames(options.figure_frames)
     request = _request(options, table)
     jobs = row_jobs.plan(request)
+    row_jobs.check(jobs)
     if options.dry_run:
         print("\n".join(command_listing.listed(jobs, pairs)))
         return 0

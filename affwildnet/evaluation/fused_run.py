@@ -48,7 +48,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
 
     Raises:
       UserError: if there are fewer than two, if `into` holds a run that was trained, if the networks were trained on
-        different corpora, for expressions, or if one has a CCC that is not above 0.
+        different corpora, for expressions, or if one has a CCC that is not above 0 and is not narrow, for a rehearsal.
     """
     into, workdirs = Workdir.at(into), [Workdir.at(workdir) for workdir in workdirs]
     check_fusion(workdirs, into)
@@ -59,7 +59,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
         _log.info(f"{member.trained.checkpoint}: validation CCC {ccc}")
         members.append(member)
     _check(members)
-    model = fuse_decisions([member.trained.model for member in members], np.stack([member.ccc for member in members]))
+    model = fuse_decisions([member.trained.model for member in members], _weights(members))
     into.start(replace(members[0].trained.run, experiment=_experiment(members), stage=None))
     path = best.path_of(into)
     into.best.mkdir(parents=True, exist_ok=True)
@@ -86,11 +86,29 @@ def _check(members: Sequence[Member]) -> None:
         if len(values) > 1:
             raise UserError(f"Fused networks must be trained {what}. Received: {', '.join(sorted(values))}")
     for member in members:
-        if not (member.ccc > 0).all():
+        if not ((member.ccc > 0).all() or all(map(_rehearses, members))):
             raise UserError(
                 f"{member.trained.checkpoint}: to be fused, a network must have a validation CCC above 0. "
                 f"Received: {', '.join(f'{value:.3f}' for value in member.ccc)}. Leave it out of `fuse`."
             )
+
+
+def _weights(members: Sequence[Member]) -> np.ndarray:
+    """Return the weight of each network, (members, 2): its CCC.
+
+    Narrow networks of a rehearsal may have learned nothing, and are to be fused all the same: alike.
+    """
+    ccc = np.stack([member.ccc for member in members])
+    if (ccc > 0).all():
+        return ccc
+    _log.warning("a rehearsal: the networks have the same weight each, as not all have a CCC above 0")
+    return np.ones_like(ccc)
+
+
+def _rehearses(member: Member) -> bool:
+    experiment = member.trained.experiment
+    registered = experiments.EXPERIMENTS.get(experiment.name)
+    return registered is not None and experiment.model.width < registered.model.width
 
 
 def _experiment(members: Sequence[Member]) -> Experiment:

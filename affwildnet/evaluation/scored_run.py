@@ -46,6 +46,7 @@ class RunPredictions:
       model: the network; None for folds.
       training_data: what the network was trained on; None for folds, whose own parts differ, and where it is not known.
       trained_on: folder of the corpus that the network was trained on.
+      configured: the experiment with all its stages, and `stage` the one that is scored; None and "" without stages.
     """
 
     workdir: Workdir
@@ -59,6 +60,8 @@ class RunPredictions:
     model: keras.Model | None = None
     training_data: TrainingData | None = None
     trained_on: Path = Path()
+    configured: Experiment | None = None
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,8 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
         model=trained.model,
         training_data=trained.training_data,
         trained_on=trained.trained_on,
+        configured=trained.configured,
+        stage=trained.run.stage.name if trained.run.stage else "",
     )
 
 
@@ -237,7 +242,13 @@ def _reported(
         difference = protocols.paired(predicted.final, other.final, protocol, config, choices.resamples or 1000)
         against = Against(other.workdir.path, other.checkpoint, difference)
     source = Source(
-        predicted.experiment, predicted.corpus, predicted.checkpoint, predicted.step, predicted.training_data
+        predicted.experiment,
+        predicted.corpus,
+        predicted.checkpoint,
+        predicted.step,
+        predicted.training_data,
+        predicted.configured,
+        predicted.stage,
     )
     report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
     _log.info("writing the report")

@@ -92,6 +92,18 @@ class Selected:
         return self.run.experiment
 
     @cached_property
+    def configured(self) -> Experiment:
+        """That of the run, with all its stages where one of them is scored."""
+        experiment, stage = self.run.experiment, self.run.stage
+        above = Workdir(self.workdir.path.parent)
+        if stage is None or not above.begun:
+            return experiment
+        whole = above.open().experiment
+        if stage.name not in [each.name for each in whole.training.stages]:
+            return experiment
+        return replace(experiment, training=whole.training)
+
+    @cached_property
     def training_data(self) -> TrainingData | None:
         """What the network was trained on; None for a run of an earlier version."""
         return training_data.stored(self.workdir)

@@ -14,7 +14,7 @@ from affwildnet.reproduce.row_results import Results
 from affwildnet.reproduce.table_request import Request
 from affwildnet.reproduce.wanted_figures import Figures
 from affwildnet.runs.json_files import read_json, write_json
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.files.locks import hold
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def reproduce(
     with hold(folder / ".reproduce.lock", f"reproduces a table in {folder}"):
         write_json(folder / NOTE, _note(request))
         where = "" if any(pair.train >= 0 for pair in pairs) else ", on the CPU (--pairs=0:1 names GPUs)"
-        _log.info(f"{request.table.name}: {request.table.title}, {len(jobs)} runs in {folder}{where}")
+        _log.info(f"{request.table.name}: {request.table.title}, {count(len(jobs), 'run')} in {folder}{where}")
         try:
             states = schedule.run(jobs, folder, pairs, lambda states: _write(request, jobs, states))
         except KeyboardInterrupt:

@@ -77,8 +77,7 @@ def plan(request: Request) -> list[Job]:
     """Return the jobs of a table, those that others start from before them.
 
     Raises:
-      UserError: if a name of `only` is not one of the table's, a setting has no effect on any row, or the corpus fits
-        none.
+      UserError: if a name of `only` is not one of the table's, or a setting has no effect on any row.
     """
     names = experiments_of(request.table)
     shorts = [short(name) for name in names]
@@ -95,11 +94,14 @@ def plan(request: Request) -> list[Job]:
         for job in _Planner(request).jobs(name):
             known = jobs.get(job.name)
             jobs[job.name] = replace(job, rows=job.rows or known.rows) if known else job
-    found = list(jobs.values())
-    own = [job for job in found if job.rows and job.name != short(SIFT_SVR)]
+    return list(jobs.values())
+
+
+def check(jobs: Sequence[Job]) -> None:
+    """Raise a `UserError` if the corpus fits none of the jobs."""
+    own = [job for job in jobs if job.rows and job.name != short(SIFT_SVR)]
     if own and all(job.misfit for job in own):
         raise UserError(own[0].misfit)
-    return found
 
 
 def _check_settings(request: Request, experiments: Sequence[Experiment]) -> None:
@@ -125,8 +127,8 @@ class _Planner:
         if experiment.model.fusion == "decision" and experiment.model.members:
             return self._fused(experiment, rows)
         data_dir, packed, lacking = self._corpus(experiment, rows)
-        before, init, more, missing, after = self._start(experiment, short(name))
-        settings = [*self._settings(experiment), *init, *more]
+        before, init, missing, after = self._start(experiment, short(name))
+        settings = [*self._settings(experiment), *init]
         job = self._trained(experiment, short(name), rows, data_dir, settings)
         steps = (*before[1], *job.steps)
         misfit = lacking[0] if lacking and packed is None and "--corpus=" not in lacking[0] else ""
@@ -155,30 +157,29 @@ class _Planner:
         return folder, *_fits(experiment, folder)
 
     def _start(self, experiment: Experiment, name: str):
-        """Return (jobs, steps) before a job, its fields of weights, other fields, what is missing, jobs to wait for."""
+        """Return (jobs, steps) before a job, the field of its weights, what is missing, and the jobs to wait for."""
         training = experiment.training
         if not training.pretrained or training.init:
-            return ([], []), [], [], [], ()
+            return ([], []), [], [], ()
         given = self.request.given
         named = starting_weights.name_of(experiment)
         narrow = experiment.model.width < 1
-        keep = [f"training.init_skip={','.join((*training.init_skip, '*normalise*'))}"]
         if named in given.weights:
             file = given.weights[named]
             if training.pretrained in CHAINS and (missing := starting_weights.missing_checkpoint(file, name)):
-                return ([], []), [], [], [missing], ()
+                return ([], []), [], [missing], ()
             steps, path = self._imported(experiment, name, file / f"{name}.keras" if file.is_dir() else file)
-            return ([], steps), [f"training.init={path}"], keep, [], ()
+            return ([], steps), [f"training.init={path}"], [], ()
         if training.pretrained in CHAINS and named in given.corpora:
             return self._chained(experiment, name, given.corpora[named])
         if narrow:  # no published weights fit: a rehearsal
             if not training.stages:
-                return ([], []), [], [], [], ()
+                return ([], []), [], [], ()
             path = self.request.workdir / "weights" / f"random-{name}.keras"
             command = _python("affwildnet.reproduce.random_weights", experiment.name, path, *self._settings(experiment))
-            return ([], [Step("random weights", command, output=path)]), [f"training.init={path}"], keep, [], ()
+            return ([], [Step("random weights", command, output=path)]), [f"training.init={path}"], [], ()
         other = f" or --corpus={named}=DIR" if training.pretrained in CHAINS else ""
-        return ([], []), [], [], [f"weights of {training.pretrained}: --weights={named}=FILE{other}"], ()
+        return ([], []), [], [f"weights of {training.pretrained}: --weights={named}=FILE{other}"], ()
 
     def _imported(self, experiment: Experiment, name: str, path: Path) -> tuple[list[Step], Path]:
         if path.suffix == ".keras":
@@ -196,14 +197,11 @@ class _Planner:
         settings = with_effect(first, [*self.request.settings, *fields])
         first = override(first, settings)
         _, lacking = _fits(first, folder)
-        before, init, more, missing, _ = self._start(first, own)
-        job = self._trained(first, own, (), folder, [*settings, *init, *more])
+        before, init, missing, _ = self._start(first, own)
+        job = self._trained(first, own, (), folder, [*settings, *init])
         job = replace(job, steps=(*before[1], *job.steps), lacking=(*lacking, *missing))
         checkpoint = best.path_of(Workdir(self.request.workdir / own))
-        keep = (
-            [f"training.init_skip={','.join(experiment.training.init_skip)}"] if experiment.training.init_skip else []
-        )
-        return ([*before[0], job], []), [f"training.init={checkpoint}"], keep, [], (own,)
+        return ([*before[0], job], []), [f"training.init={checkpoint}"], [], (own,)
 
     def _trained(
         self,

@@ -97,7 +97,7 @@ def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]
     found = list(_compared(results))
     yield (
         "What differs, what is the same, what cannot be known",
-        [f"{_of(rows, scored)}: {sentence}" for rows, sentence in found] or ["No row has a score yet."],
+        [f"{_of(rows, scored)}: {sentence}" for rows, sentence in found] or ["No row of the paper has a score yet."],
     )
     notes: dict[str, list[str]] = {}
     for each in results.rows:

@@ -52,14 +52,17 @@ class Ended:
 
 
 class Commands:
-    """The process that forks commands, with a folder for what they print."""
+    """The process that forks commands, with a folder for what they print.
 
-    def __init__(self, folder: Path):
+    With `own_networks` the experiments have their networks, not a small one that stands for all of them.
+    """
+
+    def __init__(self, folder: Path, own_networks: bool = False):
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._number = 0
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forked_commands"],
+            [sys.executable, "-m", "tests.faults.forked_commands", *(["own_networks"] if own_networks else [])],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,6 +102,10 @@ class Commands:
         status = self._asked({"do": "wait", "pid": process, "seconds": seconds})["status"]
         texts = {name: Path(path).read_text(errors="replace") for name, path in paths.items() if Path(path).exists()}
         return Ended(status, texts.get("output", ""), texts.get("errors", ""), texts.get("count_to", "").splitlines())
+
+    def poll(self, started):
+        """The exit status of a command, None while it runs; once it has ended it cannot be asked again."""
+        return self._asked({"do": "poll", "pid": started[0]})["status"]
 
     def run(self, command, *arguments, seconds=120, **more):
         return self.wait(self.start(command, *arguments, **more), seconds)

@@ -20,12 +20,12 @@ def serve(requests, answers):
     """Answer requests until there are no more."""
     for line in requests:
         request = json.loads(line)
-        answer = {"start": _start, "wait": _wait}[request.pop("do")](**request)
+        answer = {"start": _start, "wait": _wait, "poll": _poll}[request.pop("do")](**request)
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def prepare():
-    """Import everything, and make every network a small one."""
+def prepare(small=True):
+    """Import everything, and, with `small`, make every network a small one."""
     for module in ("train", "evaluate", "predict", "export"):
         importlib.import_module(f"affwildnet.commands.{module}_command")
     for module in (
@@ -41,6 +41,8 @@ def prepare():
         "matplotlib.pyplot",
     ):
         importlib.import_module(module)
+    if not small:
+        return
     from affwildnet import models
     from tests.helpers import small_network
 
@@ -88,9 +90,14 @@ def _wait(pid, seconds):
     return {"status": None}
 
 
+def _poll(pid):
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return {"status": os.waitstatus_to_exitcode(status) if ended else None}
+
+
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what is printed while importing is no answer
-    prepare()
+    prepare(small="own_networks" not in sys.argv)
     print(json.dumps({"ready": True}), file=answers, flush=True)
     serve(sys.stdin, answers)

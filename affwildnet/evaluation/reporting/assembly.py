@@ -40,6 +40,8 @@ class Source:
       checkpoint: the network's file; of folds, the folder of all of them.
       step: its training step; None where it is not known.
       training_data: what the network was trained on; None where it is not known.
+      configured: the experiment with all its stages, of which one is scored; None where there are none.
+      stage: name of that one; "" without stages.
     """
 
     experiment: Experiment
@@ -47,6 +49,8 @@ class Source:
     checkpoint: Path
     step: int | None = None
     training_data: TrainingData | None = None
+    configured: Experiment | None = None
+    stage: str = ""
 
 
 def assemble(
@@ -89,7 +93,8 @@ def assemble(
         baselines=baselines or {},
         published=(),
         against=against,
-        configuration=to_json(experiment),
+        configuration=to_json(source.configured or experiment),
+        stage=source.stage,
         versions=versions(),
         initial_weights=_origin(experiment.training.init),
         rehearsal=_rehearsal(experiment),

@@ -74,7 +74,7 @@ def findings(published: Published, report: Report) -> list[Finding]:
         single = registered is not None and bool(registered.data.labels)
         found += [*_sizes(dataset, report), *_labels(dataset, report, single), *_faces(dataset, report)]
     if experiment is not None:
-        found += [*_weights(experiment, report), *_settings(experiment, registered, published)]
+        found += [*_weights(experiment, report), *_settings(experiment, registered, published, report.stage)]
     return [*found, *_post_processing(published, report), *_region(published), *_metrics(published, report)]
 
 
@@ -207,13 +207,18 @@ def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
         yield Finding(DIFFERS, f"The network began with the weights of {given}; the paper's with random ones.")
 
 
-def _settings(experiment: Experiment, registered: Experiment | None, published: Published) -> Iterator[Finding]:
+def _settings(
+    experiment: Experiment, registered: Experiment | None, published: Published, stage: str
+) -> Iterator[Finding]:
     if registered is None:
         yield Finding(UNKNOWN, f"which settings {experiment.name} has in the paper")
         return
     changed = overridden(experiment, registered)
     for each in changed:
         yield Finding(DIFFERS, f"{each}.")
+    stages = experiment.training.stages
+    if stages and stage not in ("", stages[-1].name):
+        yield Finding(DIFFERS, f"The stage {stage} was scored; the row is of the last one, {stages[-1].name}.")
     fields = {each.field for each in changed}
     if not any(field.startswith("model.") for field in fields):
         yield Finding(SAME, f"the network's fields, crops of {experiment.model.image_size} pixels among them")

@@ -211,6 +211,7 @@ class Report:
       published: the papers' tables that have a row of the experiment, whole.
       against: the comparison with another checkpoint, if any.
       configuration: the experiment's fields, as JSON can hold them.
+      stage: name of the stage that was scored; "" for a run without stages.
       versions: of the packages.
       initial_weights: where the weights that training began with come from; "" where it is not known.
       rehearsal: why this is a rehearsal of the paper's run, and no attempt at it; empty where it is none.
@@ -234,6 +235,7 @@ class Report:
     versions: dict[str, str]
     initial_weights: str = ""
     rehearsal: tuple[str, ...] = ()
+    stage: str = ""
 
     @property
     def rehearsed(self) -> str:
@@ -264,6 +266,7 @@ class Report:
             "experiment": self.experiment,
             "checkpoint": str(self.checkpoint),
             "step": self.step,
+            **({"stage": self.stage} if self.stage else {}),
             "split": self.split,
             "folds": list(self.folds),
             "corpus": self.corpus.to_json(),

@@ -11,7 +11,7 @@ from affwildnet.experiments.config import DataConfig
 from affwildnet.experiments.overrides import override
 from affwildnet.experiments.tables import TABLES, get_table
 from affwildnet.reproduce import starting_weights, table_request
-from affwildnet.reproduce.row_jobs import plan
+from affwildnet.reproduce.row_jobs import check, plan
 from affwildnet.reproduce.starting_weights import CHAINS, Given
 from affwildnet.reproduce.table_listing import listing
 from affwildnet.reproduce.table_request import SIFT_SVR, Request, short
@@ -244,11 +244,11 @@ def test_a_corpus_of_another_kind_is_one_line(packed, tmp_path):
     asked = request("omg2019/8", packed, tmp_path)
     other = packed(DataConfig("aff_wild", "crop"), 96)
     with pytest.raises(UserError, match="needs a corpus of the layout omg and faces with the alignment procrustes"):
-        plan(replace(asked, data_dir=other))
+        check(plan(replace(asked, data_dir=other)))
     with pytest.raises(UserError, match="not a packed corpus"):
-        plan(replace(asked, data_dir=tmp_path))
+        check(plan(replace(asked, data_dir=tmp_path)))
     with pytest.raises(UserError, match=r"needs crops of 96 pixels\. Received: crops of 64"):
-        plan(replace(asked, data_dir=packed(DataConfig("omg", "procrustes"), 64)))
+        check(plan(replace(asked, data_dir=packed(DataConfig("omg", "procrustes"), 64))))
 
 
 def test_a_row_that_needs_other_labels_is_left_out_alone(packed, tmp_path):
@@ -282,6 +282,11 @@ def test_weights_that_cannot_be_used_are_one_line(given, message):
 def test_a_file_that_no_source_reads_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"must be a file that ends in \.mat, \.h5"):
         starting_weights.source_of(EXPERIMENTS["ijcv2019/vggface"], tmp_path / "weights.zip")
+
+
+def test_published_weights_get_the_pixels_of_the_paper():
+    for experiment in EXPERIMENTS.values():
+        assert not experiment.training.pretrained or "*normalise" in experiment.training.init_skip
 
 
 def test_every_network_of_a_table_starts_from_something_that_has_a_name():
