@@ -38,5 +38,5 @@ def test_each_row_is_checked_in_blocks_of_any_size(block, monkeypatch):
     for video in range(len(FRAMES)):
         shorter = list(file_bytes)
         shorter[video] -= 4
-        with pytest.raises(ValueError, match="`offset` of index.npy"):
+        with pytest.raises(ValueError, match=r"`offset` of index\.npy"):
             index.check(rows, shorter, FRAMES, 7)
