@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=Path, required=True, help="a packed corpus")
     parser.add_argument("--frames", type=int, default=300_000)
-    parser.add_argument("--workers", type=int, help="processes of verifying (default: one a core)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes of verifying")
     parser.add_argument("--seconds", type=float, default=10.0, help="duration of each measurement of decoding")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
