@@ -154,7 +154,7 @@ class LoopbackServer:
             response = await handler(request)
         except UserError as error:
             response = web().json_response({"error": str(error)}, status=400)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, web().RequestPayloadError) as error:
             _log.debug("refused: %s %s: %r", request.method, request.path, error)
             response = web().json_response({"error": "This request is not understood."}, status=400)
         if not response.prepared:

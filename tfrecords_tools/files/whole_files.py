@@ -53,10 +53,12 @@ def whole(path: Path) -> Iterator[Path]:
     its name, so that a power cut leaves the old one or the new one. One process at a time writes a file.
 
     Raises:
-      UserError: if another process is at it, and does not end within seconds.
+      UserError: if another process is at it, and does not end within seconds; or if a device or a pipe is there.
     """
     if isinstance(path, RemotePath):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: must be a file. Received: a device or a pipe. Name another file.")
     partial = path.with_name(f".partial-{path.name}")
     with _alone_at(partial, path):
         try:
@@ -101,7 +103,9 @@ def _alone_at(partial: Path, path: Path) -> Iterator[None]:
 
 def _held(partial: Path) -> int | None:
     """Return the descriptor of a file that no other process holds, now empty; None if one does."""
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    # A link of this name is an error: what it leads to would be emptied.
+    more = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | more, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The process before may have given the file its name in the meantime, or deleted it.

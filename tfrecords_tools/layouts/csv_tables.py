@@ -29,6 +29,7 @@ lists face crops, as the released evaluation code of AffWildNet has them: images
 video.
 """
 
+import os
 import re
 from collections import Counter
 from functools import partial
@@ -63,6 +64,7 @@ CONSTANT = ("subject", "start", "end", "fps")
 SIDES = ("longest", "left", "right")
 IMAGES = ("image", *DIMENSIONS)
 IMAGES_FPS = 30.0
+SLOWEST = 0.001  # frames a second: one in a quarter of an hour
 SEPARATORS = (",", ";", "\t")
 _DECIMAL = re.compile(r"^([+-]?[0-9]*),([0-9]+)$")
 # Other names of the splits.
@@ -242,14 +244,15 @@ def _video(key: Key, name: str, rows: list[tables.TableRow], raters: tuple[str, 
                 raise UserError(f"{row.place}, `{column}`: must be the same in all rows of a video, here {path.name}.")
         if rows[0].text(column):
             is_text = column == "subject"
-            constant[column] = rows[0].text(column) if is_text else rows[0].number(column, 0, tables.LONGEST)
+            low = SLOWEST if column == "fps" else 0
+            constant[column] = rows[0].text(column) if is_text else rows[0].number(column, low, tables.LONGEST)
     if constant.get("start", 0) >= constant.get("end", np.inf):
         raise UserError(f"{rows[0].place}: `start` must lie before `end`.")
     if raters and "rater" not in rows[0].columns:
         raise UserError(f"{rows[0].place}: must have the column rater, as other tables here have it.")
-    folder = path.is_dir()
+    folder = os.path.isdir(path)  # False also for names that no file system takes
     images = tree.numbered(path) if folder else {}
-    if not (images or path.is_file()):
+    if not (images or os.path.isfile(path)):
         raise UserError(f"{rows[0].place}: the video {path} must be a file, or a folder of images named by number.")
     return VideoSource(
         name,
@@ -263,7 +266,7 @@ def _video(key: Key, name: str, rows: list[tables.TableRow], raters: tuple[str, 
         expression="expression" in rows[0].columns,
         start=constant.get("start"),
         end=constant.get("end"),
-        fps=constant.get("fps") or IMAGES_FPS if folder else None,
+        fps=constant.get("fps", IMAGES_FPS) if folder else None,
         first=0 if 0 in images else 1,
     )
 

@@ -26,7 +26,7 @@ def files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         path / name
         for path, _, names in _walk(folder)
         for name in names
-        if os.path.splitext(name)[1].lower() in suffixes and (path / name).is_file()
+        if os.path.splitext(name)[1].lower() in suffixes and os.path.isfile(path / name)
     )
 
 
@@ -54,7 +54,7 @@ def by_name(paths: Iterable[Path]) -> tuple[dict[str, Path], dict[str, str]]:
 
 def name_of(path: Path) -> str:
     """Return the stem of a file, or the name of a folder, which may have dots."""
-    return path.name if path.is_dir() else path.stem
+    return path.name if os.path.isdir(path) else path.stem
 
 
 def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[int, Path]:
@@ -62,7 +62,7 @@ def numbered(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[i
     return {
         int(path.stem): path
         for path in sorted(folder.glob("*"))
-        if re.fullmatch(r"[0-9]+", path.stem) and path.suffix.lower() in suffixes and path.is_file()
+        if re.fullmatch(r"[0-9]+", path.stem) and path.suffix.lower() in suffixes and os.path.isfile(path)
     }
 
 

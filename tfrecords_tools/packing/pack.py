@@ -32,6 +32,7 @@ from tfrecords_tools.video.images import check_name, shown_name
 AUTO = "auto"  # delays that are estimated
 # What `tensorflow_datasets` wants beside the shards, and the manifest.
 _METADATA = (manifest.FILE_NAME, index.FILE_NAME, "dataset_info.json", "features.json")
+_LONGEST_NAME = 100  # which leaves room for the rest of a file's name
 _SHARD = re.compile(rf"[a-z_][a-z0-9_]*-({'|'.join(schema.SPLITS)})\.tfrecord-\d{{5}}-of-\d{{5}}")
 
 
@@ -247,6 +248,8 @@ def _checked_name(name: str) -> str:
     # TensorFlow Datasets finds the name in the files' names.
     if not (name.isidentifier() and name == name.lower() and name.isascii()):
         raise UserError(f"`name` must be lower-case letters, digits and underscores. Received: {name}")
+    if len(name) > _LONGEST_NAME:
+        raise UserError(f"`name` must have at most {_LONGEST_NAME} characters. Received: {len(name)}, {name[:20]}...")
     return name
 
 

@@ -92,6 +92,8 @@ def load(path: Path, sha256: str) -> np.ndarray:
 
 def _mapped(path: Path, sha256: str) -> tuple[bool, np.ndarray]:
     """Return whether a file is the right one, and its rows, mapped."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("a device or a pipe, and no file")  # whose end may never come
     same = sha256_of(path) == sha256
     return same, np.load(path, mmap_mode="r", allow_pickle=False) if same else np.empty(0, ROW)
 

@@ -192,6 +192,16 @@ def test_a_large_body_is_refused(catalogue):
     assert asked(catalogue, conversation, lead=True) in (400, 413)
 
 
+@pytest.mark.parametrize("sent", [{"Content-Type": "text/plain; charset=none"}, {"Content-Encoding": "gzip"}])
+def test_a_body_that_cannot_be_decoded_is_refused(sent, catalogue):
+    async def conversation(session, address):
+        headers = {**origin(address), **sent}
+        async with session.post(f"{address}api/prepare", data=b"{}", headers=headers) as response:
+            return response.status
+
+    assert asked(catalogue, conversation) == 400
+
+
 def test_raters_are_blind_until_they_have_finished(catalogue):
     annotate(catalogue, "ann", "one", lambda t: 0.2, ["valence"])
 

@@ -1,6 +1,7 @@
 """A file appears whole or not at all, whoever else writes it at the same time."""
 
 import errno
+import os
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_an_error_of_writing_names_the_file_and_not_its_temporary_name(tmp_path)
     with pytest.raises(IsADirectoryError) as raised, whole(tmp_path / "folder") as partial:
         partial.touch()
     assert str(raised.value) == f"[Errno 21] Is a directory: '{tmp_path / 'folder'}'"
+
+
+def test_a_pipe_is_not_replaced_and_what_a_link_leads_to_not_emptied(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="Received: a device or a pipe"), whole(tmp_path / "pipe"):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / ".partial-a").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(OSError, match="symbolic link"), whole(tmp_path / "a"):
+        pass
+    assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 def test_json_that_is_nested_too_deeply_is_json_that_cannot_be_read():

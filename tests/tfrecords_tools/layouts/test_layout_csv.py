@@ -298,3 +298,17 @@ def test_times_in_milliseconds_are_named_as_such(tmp_path):
     lay(tmp_path, {"mine.csv": "video,time,valence,arousal\na.mp4,0,0,0\na.mp4,120000,0,0\n", "a.mp4": ""})
     _, (left,) = find_videos(tmp_path)
     assert re.search(r"line 3, `time`: must be seconds.*Received: 120000\. If these are milliseconds", left.reason)
+
+
+def test_a_name_that_no_file_system_takes_costs_its_own_video_only(tmp_path):
+    lay(tmp_path, {"mine.csv": f"video,valence,arousal\n{'a' * 300}.mp4,0,0\nb.mp4,0.5,0\n", "b.mp4": ""})
+    (video,), (left,) = find_videos(tmp_path)
+    assert video.video == "b"
+    assert "line 2: the video" in left.reason
+
+
+def test_a_rate_of_zero_is_refused_and_not_taken_for_the_usual_one(tmp_path):
+    lay(tmp_path, {"mine.csv": "video,frame,valence,arousal,fps\na,1,0,0,0\n", **numbered_images("a", 1, 1)})
+    videos, (left,) = find_videos(tmp_path)
+    assert videos == []
+    assert "line 2, `fps`: must be from 0.001" in left.reason

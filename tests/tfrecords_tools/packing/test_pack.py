@@ -326,6 +326,7 @@ def test_left_out_videos_can_be_allowed(sample_clips, tmp_path):
         ("--upsample=-1", "`--upsample` must be from 0 to 4"),
         ("--length_tolerance=-1", "`--length_tolerance` must be at least 0"),
         ("--name=My-Corpus", "`--name` must be lower-case"),
+        (f"--name={'a' * 101}", "`--name` must have at most 100 characters"),
     ],
 )
 def test_flags_out_of_range_are_errors(tmp_path, flag, says):

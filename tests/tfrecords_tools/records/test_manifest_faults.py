@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.corpora import make_corpus
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records import manifest
+from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.reader import open_corpus, read_columns, read_labels, read_records
 from tfrecords_tools.records.verify import verify
 from tfrecords_tools.study import stats
@@ -177,3 +177,10 @@ def test_no_flipped_bit_gives_other_values(corpus):
                 assert record["face"] == right[other]["face"]
     finally:
         path.write_bytes(data)
+
+
+def test_a_device_in_the_place_of_the_index_is_not_read(corpus):
+    (corpus / index.FILE_NAME).unlink()
+    (corpus / index.FILE_NAME).symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="a device or a pipe"):
+        manifest.load(corpus)
