@@ -68,14 +68,16 @@ def test_commands_print_only_their_own_lines_also_those_that_draw(tiny_folder, t
 
 
 @pytest.mark.parametrize("command", ["inspect", "stats", "agreement", "partition"])
-def test_a_command_has_tensorflow_come_in_quietly_before_all_else(command, tmp_path, monkeypatch, capsys):
+def test_a_command_has_tensorflow_come_in_quietly_before_it_reads_records(
+    command, tiny_folder, tmp_path, monkeypatch, capsys
+):
     def came():
         raise UserError("it came first")
 
     for module in (corpus_commands, study_commands):
         monkeypatch.setattr(module, "import_tensorflow", came)
     flags = ["--folds=3", f"--output={tmp_path / 'out'}"] if command == "partition" else []
-    assert cli.main([command, str(tmp_path / "none"), *flags]) == 2
+    assert cli.main([command, str(tiny_folder), *flags]) == 2
     assert capsys.readouterr().err == "error: it came first\n"
 
 
