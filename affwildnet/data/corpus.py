@@ -84,7 +84,7 @@ class Corpus:
             raise UserError(
                 f"{folder}: the network takes crops of {image_size}x{image_size}. Received: crops of "
                 f"{packed.image_size}x{packed.image_size}. Pack the corpus with "
-                f"`python -m tfrecords_tools pack --size={image_size}`."
+                f"--size={image_size} beside the other options of `python -m tfrecords_tools pack`."
             )
         if target == EXPRESSION and not packed.expression:
             raise UserError(

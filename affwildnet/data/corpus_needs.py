@@ -13,7 +13,7 @@ _OWN_ANNOTATIONS = "thesis"
 
 
 def check(experiment: Experiment, packed: Manifest, folder: Path) -> None:
-    """Raise a `UserError` if a corpus is not what an experiment's `data` asks for.
+    """Raise a `UserError` if a corpus is not what an experiment's `data` asks for, or its crops have another size.
 
     The message has the command that packs such a corpus, and the fields that let the run go on with this one, which
     its reports then say.
@@ -40,6 +40,8 @@ def _lacking(experiment: Experiment, packed: Manifest) -> Iterator[tuple[str, st
             f"alignment {packed.alignment}",
             f"data.alignment={packed.alignment}",
         )
+    if packed.image_size != (size := experiment.model.image_size):
+        yield f"crops of {size} pixels", f"crops of {packed.image_size}", f"model.image_size={packed.image_size}"
     if data.labels == ONE_ANNOTATOR and not (single := packed.one_annotator("train")):
         had = "labels of several" if single is False else "a corpus that does not name one"
         yield "the labels of one annotator", had, "data.labels="

@@ -38,7 +38,7 @@ _LIKE_VGG_FACE = (
     "table 7."
 )
 _ANNOTATOR = (
-    "Trained on the labels of the annotator that correlate most with the landmarks. The paper does not say which "
+    "Trained on the labels of the annotator who correlates most with the landmarks. The paper does not say which "
     "labels the test set has: the mean of the annotators, as everywhere else."
 )
 _FINE_TUNED = "The paper does not give the settings: those of section 4.2.3."

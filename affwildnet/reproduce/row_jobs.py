@@ -301,12 +301,6 @@ def _fits(experiment: Experiment, folder: Path) -> tuple[Manifest | None, list[s
         corpus_needs.check(experiment, packed, folder)
     except UserError as error:
         return None, [str(error)]
-    size = experiment.model.image_size
-    if packed.image_size != size:
-        return None, [
-            f"{folder}: {experiment.name} needs crops of {size} pixels. Received: crops of {packed.image_size}. Pack "
-            f"the corpus with --size={size}."
-        ]
     if experiment.model.head == "expression" and not packed.expression:
         return None, [f"{folder}: {experiment.name} needs records with expressions. Received: ones without."]
     return packed, []

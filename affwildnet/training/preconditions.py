@@ -17,6 +17,7 @@ from affwildnet.training import memory
 from affwildnet.training.patterns import INIT
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import check_place
+from tfrecords_tools.records import manifest
 
 HOW_TO_GIVE = (
     "Weights are given with --set training.init=FILE.keras; `python -m affwildnet.weights import` writes such files."
@@ -61,9 +62,8 @@ def check_inputs(run: Run, stage: str = "", alone: bool = True) -> Corpus:
     chosen(run, stage)
     if alone:
         memory.check_batch(experiment)
-    corpus = Corpus.of_run(run, "train")
-    corpus_needs.check(experiment, corpus.manifest, corpus.folder)
-    return corpus
+    corpus_needs.check(experiment, manifest.load(run.data_dir), run.data_dir)
+    return Corpus.of_run(run, "train")
 
 
 def chosen(run: Run, stage: str) -> list[Run]:

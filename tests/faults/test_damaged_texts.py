@@ -14,9 +14,9 @@ from tests.faults import scene
 from tests.faults.mutations import assert_harmless
 from tests.helpers.layout_trees import lay, numbered_images
 from tfrecords_tools import layouts
+from tfrecords_tools.faces.tracks import CHOICES
 from tfrecords_tools.files.tables import LONGEST
 from tfrecords_tools.layouts.labels import Labels
-from tfrecords_tools.layouts.video_notes import SIDES
 from tfrecords_tools.records import manifest
 from tfrecords_tools.study import agreement, partition_file
 
@@ -113,7 +113,7 @@ def test_damaged_annotations(layout, name, tmp_path):
         found = []
         for video in videos:
             assert all(time is None or 0 <= time <= LONGEST for time in (video.start, video.end))
-            assert video.which in SIDES
+            assert video.which in CHOICES
             found.append(video.read_labels())
             if video.read_faces is not None:
                 found.append(video.read_faces())

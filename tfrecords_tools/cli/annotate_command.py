@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> None:
     if options.rater:
         check_rater(options.rater)
     if not options.source.is_dir():
-        raise UserError(f"`--source` must be a folder with clips. Received: {options.source}")
+        what = "is a file" if options.source.exists() else "does not exist"
+        raise UserError(f"`--source` must be a folder with clips. Received: {options.source}, which {what}.")
     catalogue = Catalogue(options.source)
     ghosts = None if options.predictions is None else Ghosts(options.predictions, catalogue)
     server = AnnotationServer(

@@ -4,12 +4,13 @@ import csv
 import io
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, suggestion
 from tfrecords_tools.files.number_text import is_number
 
 # Seconds, more than a day: what is longer is no time of a video.
@@ -95,6 +96,16 @@ def read_rows(path: Path, needed: tuple[str, ...], delimiter: str = ",", *, keep
     if not lines:
         raise UserError(f"{path}: must hold rows below its header. Received: none.")
     return to_rows(path, header, lines)
+
+
+def check_columns(path: Path, header: Iterable[str], columns: Iterable[str]) -> None:
+    """Raise a `UserError` if a table's header has a name that is not among `columns`; an empty name is passed over."""
+    columns = list(columns)
+    for name in header:
+        if name and name not in columns:
+            raise UserError(
+                f"{path}: a column must be one of {', '.join(columns)}. Received: {name}.{suggestion(name, columns)}"
+            )
 
 
 def read_number_rows(path: Path, columns: tuple[str, ...]) -> list[TableRow]:

@@ -67,15 +67,14 @@ def whole(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
             sync(path.parent)
         except BaseException as error:
+            partial.unlink(missing_ok=True)
             if (
                 isinstance(error, OSError)
                 and error.errno is not None
                 and error.filename in (None, str(partial), partial)
             ):
-                error.filename = str(path)  # an error of writing does not name its file
-                if error.filename2 is not None:
-                    del error.filename2
-            partial.unlink(missing_ok=True)
+                # An error of writing does not name its file; those of PyAV cannot be given another name.
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise
 
 

@@ -37,7 +37,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import rated_rows, tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels, no_labels
@@ -125,10 +125,11 @@ def _tables(source: Path) -> list[Path]:
     splits = [SPLIT_NAMES.get(path.stem.lower()) for path in found]
     if len(found) == 1 or (found and None not in splits and len(set(splits)) == len(splits)):
         return sorted(found, key=lambda path: SPLITS.index(SPLIT_NAMES.get(path.stem.lower(), "train")))
+    nothing = "a folder with neither a .csv nor a video" if source.is_dir() else "a path that does not exist"
     raise UserError(
         f"{source}: must be a .csv file, a folder with one, or with train.csv, validation.csv (or val.csv, dev.csv) "
         "and test.csv, or a folder of videos without a table. "
-        f"Received: {', '.join(path.name for path in found[:5]) or 'neither a .csv nor a video'}."
+        f"Received: {', '.join(path.name for path in found[:5]) or nothing}."
     )
 
 
@@ -162,9 +163,7 @@ def _lines(path: Path) -> list[tables.Line]:
 
 
 def _check_header(path: Path, header: tuple[str, ...]) -> None:
-    for name in header:
-        if name:
-            check_choice(f"column of {path}", name, COLUMNS)
+    tables.check_columns(path, header, COLUMNS)
     if len(set(header)) < len(header):
         raise UserError(f"{path}: the first line must name each column once. Received: {','.join(header)[:80]!r}")
     if {"frame", "time"} <= set(header):

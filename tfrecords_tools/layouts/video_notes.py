@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import tables
 from tfrecords_tools.files.spreadsheet_cells import unquoted
 
@@ -80,8 +80,7 @@ def _rows(path: Path) -> dict[str, list[tables.TableRow]]:
     if not path.is_file():
         return found
     for row in tables.read_rows(path, ("video",)):
-        for name in row.columns:
-            check_choice(f"column of {path}", name, COLUMNS)
+        tables.check_columns(path, row.columns, COLUMNS)
         found.setdefault(unquoted(row.filled("video")), []).append(row)
     return found
 

@@ -155,14 +155,15 @@ def pack(
             for video in videos
         ]
         results = RUNNERS[runner](jobs, workers, beam_options)
-        shown = tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not progress)
+        bar = progress and len(jobs) > 0
+        shown = tqdm(results, total=len(jobs), unit="video", desc="packing", file=sys.stderr, disable=not bar)
         with needing(lambda: still_needed(videos, [*entries, *left_out])):
             for result in shown:
                 (entries if isinstance(result, VideoEntry) else left_out).append(result)
         if not entries:
             shutil.rmtree(staging)
             reasons = "; ".join(left.reason for left in left_out[:3])
-            raise UserError(f"{source}: not one of its {len(videos)} videos could be packed: {reasons}")
+            raise UserError(f"{source}: not one of its {len(left_out)} videos could be packed: {reasons}")
         with Exchange(output) as exchanged:
             packed = Manifest(
                 name=name,

@@ -295,8 +295,9 @@ def load(folder: str | Path) -> Manifest:
     try:
         fields = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        why = f"it has no {FILE_NAME}" if folder.exists() else "there is no such folder"
         raise UserError(
-            f"{folder}: not a packed corpus, it has no {FILE_NAME}. "
+            f"{folder}: not a packed corpus, {why}. "
             "Make one with `python -m tfrecords_tools pack --layout=... --source=... --output=...`."
         ) from None
     except (OSError, ValueError, RecursionError) as error:

@@ -74,7 +74,7 @@ def lines(splits: dict[str, dict]) -> list[str]:
         genders = own["genders"]["subjects"]
         classes = ", ".join(f"{number} {name}" for name, number in own["valence_classes"].items() if number)
         shown.append(f"{split:<12}frames per second (videos): {_listed(own['frame_rates'])}; {_resolution(own)}")
-        shown.append(f"{'':<12}files: {_listed(own['containers'])}; subjects: {_listed(genders)}")
+        shown.append(f"{'':<12}files: {_listed(own['containers'])}; genders (subjects): {_listed(genders)}")
         if classes:
             shown.append(f"{'':<12}valence of videos: {classes}")
     return shown

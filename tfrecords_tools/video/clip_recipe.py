@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import tables, whole
 from tfrecords_tools.files.spreadsheet_cells import quoted
 from tfrecords_tools.video.reading import read_frames
@@ -68,8 +68,7 @@ def read_recipe(path: Path) -> list[Clip]:
     """
     clips: dict[str, Clip] = {}
     for row in tables.read_rows(path, COLUMNS[:4]):
-        for name in row.columns:
-            check_choice(f"column of {path}", name, COLUMNS)
+        tables.check_columns(path, row.columns, COLUMNS)
         clip = _clip(path, row)
         known = clips.setdefault(clip.name, clip)
         if known is not clip:

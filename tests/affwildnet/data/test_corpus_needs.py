@@ -23,7 +23,9 @@ def packed(tmp_path_factory):
 
 
 def needs(name, packed, *overrides):
-    corpus_needs.check(override(experiments.get(name), list(overrides)), packed, "data/mine")
+    """Check a corpus whose crops have the experiment's size."""
+    experiment = override(experiments.get(name), list(overrides))
+    corpus_needs.check(experiment, replace(packed, image_size=experiment.model.image_size), "data/mine")
 
 
 def test_a_corpus_that_fits_is_let_through(packed):
@@ -44,6 +46,15 @@ def test_the_message_has_the_command_that_packs_and_the_fields_that_go_on(packed
     assert packing in message
     (_, fields), *_ = [message.split("--set ")]
     needs("omg2019/cnn_3rnn", packed, *fields.split(", which")[0].split())
+
+
+def test_crops_of_another_size_are_named_beside_what_else_does_not_fit(packed):
+    experiment, other = experiments.get("ijcv2019/affwildnet_vggface"), replace(packed, alignment="procrustes")
+    with pytest.raises(UserError, match=r"faces with the alignment crop and crops of 96 pixels\. Received:") as raised:
+        corpus_needs.check(experiment, other, "data/mine")
+    assert "pack --layout=aff_wild --alignment=crop --size=96 " in str(raised.value)
+    through = override(experiment, ["data.alignment=procrustes", "model.image_size=32"])
+    corpus_needs.check(through, other, "data/mine")
 
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)

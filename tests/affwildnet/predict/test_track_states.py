@@ -58,7 +58,7 @@ def test_each_track_has_states_of_its_own(chunk):
 def test_the_result_counts_frames_and_faces(which, tmp_path, monkeypatch):
     def stream(frames, detector, predictor, aligner, **options):
         assert options.pop("times").total >= 0
-        assert options == {"which": which, "every": 7, "look_ahead": False, "keep_images": False}
+        assert options == {"which": which, "every": 7, "look_ahead": False, "keep_images": False, "recogniser": None}
         for frame, tracks in zip(frames, PLACES, strict=True):
             yield FrameFaces(frame.number, frame.timestamp, None, [a_face(track, frame.number) for track in tracks], 2)
 

@@ -233,7 +233,7 @@ def test_a_rate_that_is_much_too_high_ends_with_status_2(tiny_folder, workdir, c
         (tiny(window_rule="loose"), r"`training\.window_rule` must be one of"),
         (tiny(max_gap=0), r"`training\.max_gap` must be at least 1"),
         (replace(TINY, model=replace(TINY.model, backbone="vgg")), "`backbone` must be one of"),
-        (replace(TINY, model=replace(TINY.model, image_size=64)), "takes crops of 64x64. Received: crops of 32x32"),
+        (replace(TINY, model=replace(TINY.model, image_size=64)), "needs crops of 64 pixels. Received: crops of 32"),
     ],
 )
 def test_settings_that_cannot_be_trained_are_named_and_can_be_corrected(

@@ -111,7 +111,7 @@ def test_nothing_is_written_after_an_error(tiny, weights, tmp_path, capsys):
 def test_an_output_is_not_overwritten(tiny, weights, tmp_path, capsys):
     (tmp_path / "model.keras").write_text("trained for a week")
     assert importing(weights, tmp_path / "model.keras") == 2
-    assert "which exists" in capsys.readouterr().err
+    assert "exists. Delete it, or name another." in capsys.readouterr().err
     assert (tmp_path / "model.keras").read_text() == "trained for a week"
     assert importing(weights, tmp_path / "model.h5") == 2
     assert "a .keras file" in capsys.readouterr().err

@@ -170,7 +170,7 @@ def test_names_that_no_folder_distinguishes(tmp_path):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({}, r"must be a \.csv file, a folder with one.*Received: neither a \.csv nor a video"),
+        ({}, r"must be a \.csv file, a folder with one.*Received: a folder with neither a \.csv nor a video"),
         ({"a.csv": "", "b.csv": ""}, r"Received: a\.csv, b\.csv"),
         ({"a.csv": ""}, r"a\.csv: must hold a table"),
         ({"a.csv": "video,valance,arousal\nx,0,0\n"}, "Received: valance. Did you mean valence?"),

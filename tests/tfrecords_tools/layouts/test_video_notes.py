@@ -75,7 +75,7 @@ def test_a_line_that_cannot_be_leaves_its_video_out_with_file_and_line(tmp_path,
 
 
 def test_a_column_that_is_none_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"column of .*videos\.csv` must be one of video, subject, .*Received: sex"):
+    with pytest.raises(UserError, match=r"videos\.csv: a column must be one of video, subject, .*Received: sex"):
         find_videos(dataset(tmp_path, ["a"], "video,sex\na,male\n"))
 
 

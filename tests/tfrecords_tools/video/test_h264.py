@@ -153,7 +153,10 @@ def test_what_is_broken_off_leaves_what_was_there(tmp_path):
 def test_a_video_that_could_not_be_written_whole_is_an_error_and_leaves_nothing(tmp_path):
     child = os.fork()
     if not child:
-        os._exit(_write_under_a_limit(tmp_path / "v.mp4"))
+        try:
+            os._exit(_write_under_a_limit(tmp_path / "v.mp4"))
+        finally:
+            os._exit(1)  # whatever happens, it does not go on with the tests
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (errno.EIO, errno.EFBIG)
     assert list(tmp_path.iterdir()) == []
 
