@@ -165,7 +165,7 @@ INDRNN = Choice(
 TWO_CHECKPOINTS = Choice(
     "two rows of one network",
     "The thesis does not say which of two checkpoints is the best for valence and which for arousal.",
-    "",
+    "The row with the larger CCC of valence is taken for the best for valence.",
 )
 
 

@@ -168,6 +168,8 @@ class _Planner:
             file = given.weights[named]
             if training.pretrained in CHAINS and (missing := starting_weights.missing_checkpoint(file, name)):
                 return ([], []), [], [missing], ()
+            if narrow and file.suffix != ".keras" and not file.is_dir():
+                return ([], []), [], [_too_wide(experiment, file, named)], ()
             steps, path = self._imported(experiment, name, file / f"{name}.keras" if file.is_dir() else file)
             return ([], steps), [f"training.init={path}"], [], ()
         if training.pretrained in CHAINS and named in given.corpora:
@@ -282,6 +284,13 @@ class _Planner:
         step = Step("fit and score", _affwildnet("baselines", *flags), output=output)
         rows = tuple(row.row for row in self.request.table.beside if row.experiment == SIFT_SVR)
         return Job(folder.name, Experiment(SIFT_SVR, "SIFT + SVR"), rows, (step,))
+
+
+def _too_wide(experiment: Experiment, file: Path, name: str) -> str:
+    return (
+        f"weights that fit model.width={experiment.model.width:g}: {file} holds those of the whole network. Leave out "
+        f"--weights={name} for a rehearsal with random ones, or the setting of model.width"
+    )
 
 
 def _member(model, fused: Experiment) -> str:

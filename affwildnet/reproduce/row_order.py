@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from affwildnet.evaluation.scoring import protocols
+from affwildnet.evaluation.scoring.intervals import FEW
 from affwildnet.reproduce import row_reports
 from affwildnet.reproduce.row_results import RowResult
 from tfrecords_tools.errors import UserError
@@ -18,6 +19,7 @@ _SMALLER_IS_BETTER = ("mse",)
 RESAMPLES = 1000
 # By how much scores of the predictions, which have six digits in their file, may differ from those of the report.
 _DIGITS = 1e-4
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Order:
       rows: names in the paper's order, the best first.
       here: names in the order here.
       pairs: each row with the next.
+      held: whether the order here is the paper's; rows that it prints the same score of may come in any order.
       whole: the share of the resamples in which the whole order is the paper's; None with fewer than two videos.
       over: number of videos that were drawn from.
       unit: what they are, such as "videos".
@@ -57,6 +60,7 @@ class Order:
     rows: tuple[str, ...] = ()
     here: tuple[str, ...] = ()
     pairs: tuple[Neighbours, ...] = ()
+    held: bool = False
     whole: float | None = None
     over: int = 0
     unit: str = "videos"
@@ -66,7 +70,7 @@ class Order:
         """Return what a reader has to know of the order."""
         if self.reason:
             return [f"The order of the rows was not compared: {self.reason}."]
-        held = "is the paper's" if self.rows == self.here else "is not the paper's"
+        held = "is the paper's" if self.held else "is not the paper's"
         found = [f"By {self.measure}, the order here {held}: {' > '.join(self.here)}."]
         for pair in self.pairs:
             chance = "" if pair.probability is None else f" (above with probability {pair.probability:.2f})"
@@ -75,8 +79,13 @@ class Order:
         if self.whole is not None:
             found.append(
                 f"The whole order is the paper's in {self.whole:.0%} of {RESAMPLES:,} resamples of the {self.over} "
-                f"{self.unit}, drawn alike for all rows."
+                f"{self.unit}, drawn alike for all rows; the probabilities are shares of the same resamples."
             )
+            if self.over < FEW:
+                found.append(
+                    f"Caution: these are of {self.over} {self.unit} only. With fewer than {FEW} such probabilities are "
+                    "much too near 0 or 1: they are no evidence."
+                )
         return found
 
 
@@ -97,6 +106,13 @@ def order(results: Sequence[RowResult]) -> Order:
     sign = -1 if measure[0] in _SMALLER_IS_BETTER else 1
     scored.sort(key=lambda each: -sign * _published(each, *measure))
     values = [sign * _own(each, *measure) for each in scored]
+    printed = [sign * _published(each, *measure) for each in scored]
+    # Every row with every one that the paper has below it: neighbours alone miss some where it prints two alike.
+    ordered = [
+        (one, other) for one, other in itertools.combinations(range(len(scored)), 2) if _above(printed, one, other)
+    ]
+    if not ordered:
+        return Order(reason="the paper prints the same score of all of them")
     if not np.isfinite(values).all():
         return Order(reason="a score is not defined")
     try:
@@ -105,20 +121,23 @@ def order(results: Sequence[RowResult]) -> Order:
         return Order(reason=str(error).removesuffix("."))
     names = [each.row.row for each in scored]
     pairs, kept = [], np.ones(RESAMPLES, bool)
-    for (one, other), (first, second) in zip(
-        itertools.pairwise(scored), itertools.pairwise(range(len(scored))), strict=True
-    ):
-        published = sign * (_published(one, *measure) - _published(other, *measure))
-        if published == 0:
-            continue
+    for first, second in ordered:
         above = None if draws is None else sign * (draws[first] - draws[second]) > 0
         kept &= True if above is None else above
-        chance = None if above is None else float(above.mean())
-        pairs.append(Neighbours(names[first], names[second], published, values[first] - values[second], chance))
+        if second == first + 1:
+            chance = None if above is None else float(above.mean())
+            published, here = (each[first] - each[second] for each in (printed, values))
+            pairs.append(Neighbours(names[first], names[second], published, here, chance))
+    held = all(values[first] > values[second] for first, second in ordered)
     here = tuple(names[index] for index in np.argsort(-np.array(values), kind="stable"))
     title = f"{measure[0].upper() if measure[0] in ('ccc', 'mse') else measure[0]}, {measure[1]}"
     whole = None if draws is None else float(kept.mean())
-    return Order(title, tuple(names), here, tuple(pairs), whole, over, unit)
+    return Order(title, tuple(names), here, tuple(pairs), held, whole, over, unit)
+
+
+def _above(printed: Sequence[float], one: int, other: int) -> bool:
+    """Return whether one printed score is above another; means of printed numbers may differ by a rounding."""
+    return printed[one] - printed[other] > _ROUNDING
 
 
 def _published(result: RowResult, metric: str, name: str) -> float | None:

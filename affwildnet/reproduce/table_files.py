@@ -92,6 +92,8 @@ def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]
     if results.rehearsal:
         reasons = ", ".join(results.rehearsal)
         yield "A rehearsal", [f"{reasons}: these numbers say whether everything works, and nothing of the paper's."]
+    if said := list(_intervals(results)):
+        yield "Intervals", said
     yield "The order of the rows", order.sentences()
     scored = [each.row.row for each in results.rows if each.report]
     found = list(_compared(results))
@@ -109,6 +111,21 @@ def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]
     lacking = [f"{each.row.row}: {each.state}" for each in results.rows if each.row.experiment and not each.report]
     if lacking:
         yield "Rows without a score here", lacking
+
+
+def _intervals(results: Results) -> Iterator[str]:
+    """Yield what the intervals are of, and a caution where that is too few."""
+    rows_of: dict[tuple[str, int, str], list[str]] = {}
+    for each in results.rows:
+        if each.report and any(each.report["intervals"].values()):
+            held = each.report["interval"]
+            rows_of.setdefault((held["over"], held["number"], str(held.get("warning") or "")), []).append(each.row.row)
+    scored = [each.row.row for each in results.rows if each.report]
+    for (over, number, warning), rows in rows_of.items():
+        yield (
+            f"{_of(rows, scored)}: in brackets 95 % intervals of a percentile bootstrap over the {number:,} {over}."
+            f"{f' {warning}' if warning else ''}"
+        )
 
 
 def _compared(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -165,8 +182,8 @@ def _page(results: Results, order: Order, figures: Sequence[tuple[str, Path]]) -
     )
     drawn = "".join(captioned(path.read_bytes(), caption) for caption, path in figures)
     note = (
-        "The paper's table as printed; beside each number what was found here, with the 95 % interval of a bootstrap "
-        "over the videos. Point at a dash to see why there is no value."
+        "The paper's table as printed; beside each number what was found here, in brackets its interval. Point at a "
+        "dash to see why there is no value."
     )
     return "\n".join([
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -229,6 +246,7 @@ def _json(results: Results, order: Order) -> dict:
             "state": state_of(each),
             "rehearsal": list(each.rehearsal),
             "report": str(each.path) if each.report else None,
+            "interval": each.report["interval"] if each.report else None,
             "here": here if each.report else None,
             **each.comparison,
         })  # fmt: skip

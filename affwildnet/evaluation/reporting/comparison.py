@@ -74,7 +74,7 @@ def findings(published: Published, report: Report) -> list[Finding]:
         single = registered is not None and bool(registered.data.labels)
         found += [*_sizes(dataset, report), *_labels(dataset, report, single), *_faces(dataset, report)]
     if experiment is not None:
-        found += [*_weights(experiment, report), *_settings(experiment, registered, published, report.stage)]
+        found += [*_weights(experiment, report), *_settings(experiment, registered, published, report)]
     return [*found, *_post_processing(published, report), *_region(published), *_metrics(published, report)]
 
 
@@ -208,7 +208,7 @@ def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
 
 
 def _settings(
-    experiment: Experiment, registered: Experiment | None, published: Published, stage: str
+    experiment: Experiment, registered: Experiment | None, published: Published, report: Report
 ) -> Iterator[Finding]:
     if registered is None:
         yield Finding(UNKNOWN, f"which settings {experiment.name} has in the paper")
@@ -216,15 +216,23 @@ def _settings(
     changed = overridden(experiment, registered)
     for each in changed:
         yield Finding(DIFFERS, f"{each}.")
-    stages = experiment.training.stages
+    stages, stage = experiment.training.stages, report.stage
     if stages and stage not in ("", stages[-1].name):
         yield Finding(DIFFERS, f"The stage {stage} was scored; the row is of the last one, {stages[-1].name}.")
     fields = {each.field for each in changed}
     if not any(field.startswith("model.") for field in fields):
-        yield Finding(SAME, f"the network's fields, crops of {experiment.model.image_size} pixels among them")
-    alignment = registered.data.alignment
+        size = experiment.model.image_size
+        yield Finding(
+            SAME,
+            f"the network's fields and those of the experiment, crops of {size} pixels among them (its notes say what "
+            "the paper leaves open)",
+        )
+    alignment, scored = registered.data.alignment, report.corpus.alignment
     if alignment and "data.alignment" not in fields:
-        yield Finding(SAME, f"the alignment, {alignment}")
+        if scored == alignment:
+            yield Finding(SAME, f"the alignment, {alignment}")
+        else:
+            yield Finding(DIFFERS, f"The scored faces have the alignment {scored}, in the experiment {alignment}.")
     if "training.steps" not in fields:
         yield Finding(UNKNOWN, f"how many steps the paper trains for (here at most {experiment.training.steps:,})")
     if experiment.model.recurrent != "none" and published.source != "thesis2018":

@@ -98,7 +98,7 @@ def against(report: Report) -> str:
     return (
         paragraphs([where], "")
         + table(["", "difference", "from", "to", "p"], lines)
-        + paragraphs([note, *filter(None, [method(other.difference)])])
+        + paragraphs([note, *filter(None, [method(other.difference, report.scored.intervals.over)])])
     )
 
 
@@ -107,7 +107,8 @@ def regions(report: Report) -> str:
     if not report.scored.regions:
         return ""
     published = {region: each.row for each in report.published if each.own and (region := each.row.region)}
-    head = ["region of the label", report.scored.unit, *(f"MSE {name}" for name in DIMENSIONS)]
+    kind = f", {score_rows.REHEARSAL}" if report.rehearsal else ""
+    head = ["region of the label", report.scored.unit, *(f"MSE {name}{kind}" for name in DIMENSIONS)]
     head += [f"published {name}" for name in DIMENSIONS] if published else []
     lines = []
     for error in report.scored.regions:

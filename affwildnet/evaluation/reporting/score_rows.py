@@ -76,8 +76,8 @@ def rows(report: Report, published: bool = True, intervals: bool = True) -> list
     """
     found = [own_row(report), *(interval_rows(report) if intervals else [])]
     if report.post_processing:
-        found.append(ScoreRow("without post-processing", report.post_processing.without))
-    found += [ScoreRow(other.name, other.scores, other.undefined) for other in report.scored.others]
+        found.append(ScoreRow(_marked("without post-processing", report), report.post_processing.without))
+    found += [ScoreRow(_marked(other.name, report), other.scores, other.undefined) for other in report.scored.others]
     found += [ScoreRow(f"baseline: {name}", scores) for name, scores in report.baselines.items()]
     if published:
         for index, each in enumerate(report.published, start=1):
@@ -93,7 +93,11 @@ def rows(report: Report, published: bool = True, intervals: bool = True) -> list
 
 def own_row(report: Report, name: str = "this checkpoint") -> ScoreRow:
     """Return the row of the report's own scores, which of a rehearsal says so."""
-    return ScoreRow(f"{name}, {REHEARSAL}" if report.rehearsal else name, report.scored.scores, report.scored.reasons)
+    return ScoreRow(_marked(name, report), report.scored.scores, report.scored.reasons)
+
+
+def _marked(name: str, report: Report) -> str:
+    return f"{name}, {REHEARSAL}" if report.rehearsal else name
 
 
 def interval_rows(report: Report) -> list[ScoreRow]:

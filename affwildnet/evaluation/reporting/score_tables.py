@@ -65,7 +65,7 @@ def _below(report: Report) -> Iterator[str]:
             if each.value is not None
         )
         yield f"Difference of {TITLES[metric]} from {other.checkpoint} on the same {scored.unit}: {values}."
-        if sentence := method(other.difference):
+        if sentence := method(other.difference, scored.intervals.over):
             yield sentence
     if scored.intervals.warning:
         yield scored.intervals.warning

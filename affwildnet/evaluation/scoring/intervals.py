@@ -26,7 +26,6 @@ _DEFINED = 0.95
 # Intervals over fewer videos get a warning: the bootstrap makes them much too narrow.
 FEW = 10
 NO_INTERVAL = "no interval: "  # begins the reason where a value is there and its interval is not
-_ALONE = f"{NO_INTERVAL}it needs two videos with a label"
 _SAME = "The two evaluations must have the same videos, frames and labels."
 
 
@@ -131,7 +130,7 @@ def of(parts: Sequence[Part], resamples: int = 1000, over: str = "videos", seed:
     if len(parts) < 2:
         for metric, row in parts[0].values().items():
             ends[metric] = dict.fromkeys(row)
-            undefined |= {ScoreKey(metric, name): f"{NO_INTERVAL}it needs two {over} with a label" for name in row}
+            undefined |= {ScoreKey(metric, name): _alone(over) for name in row}
         return Intervals(ends, undefined, over, resamples, number=len(parts))
     for metric, row in _resampled(parts, weights(len(parts), resamples, seed)).items():
         ends[metric] = {}
@@ -148,6 +147,7 @@ def paired(
     parts: Callable[[Evaluation], Sequence[Part]] | None = None,
     resamples: int = 1000,
     seed: int = SEED,
+    over: str = "videos",
 ) -> Differences:
     """Return the differences of the scores, first minus second, of two evaluations of the same videos.
 
@@ -161,6 +161,7 @@ def paired(
       parts: what each video (or source video) adds to the scores; None pools all frames. `protocols.paired` passes it
         for a protocol.
       resamples: how many are drawn.
+      over: what the parts are, for the reasons.
       seed: of the draws.
 
     Raises:
@@ -182,10 +183,10 @@ def paired(
             if one is None or other is None:
                 difference = Difference(reason="not defined for one of the two")
             elif drawn is None:
-                difference = Difference(one - other, reason=_ALONE)
+                difference = Difference(one - other, reason=_alone(over))
             else:
                 spread = drawn[0][metric][name] - drawn[1][metric][name]
-                difference = _with_interval(one - other, spread, len(ours))
+                difference = _with_interval(one - other, spread, len(ours), over)
             found[metric][name] = difference
     return found
 
@@ -224,18 +225,22 @@ def _percentiles(values: np.ndarray) -> tuple[float, float] | None:
     return low, high
 
 
+def _alone(over: str) -> str:
+    return f"{NO_INTERVAL}it needs two {over} with a label"
+
+
 def _rarely(values: np.ndarray, over: str) -> str:
     share = np.isfinite(values).mean()
     return f"defined in {share:.0%} of the resamples, too few {over} differ" if share else "never defined"
 
 
-def _with_interval(value: float, differences: np.ndarray, videos: int) -> Difference:
+def _with_interval(value: float, differences: np.ndarray, parts: int, over: str) -> Difference:
     interval = _percentiles(differences)
     if interval is None:
-        return Difference(value, reason=f"{NO_INTERVAL}{_rarely(differences, 'videos')}")
+        return Difference(value, reason=f"{NO_INTERVAL}{_rarely(differences, over)}")
     defined = differences[np.isfinite(differences)]
     rarer = int(min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)))
-    least = max(2 / (len(defined) + 1), 2.0 ** (1 - videos))
+    least = max(2 / (len(defined) + 1), 2.0 ** (1 - parts))
     return Difference(value, *interval, min(1.0, max(2 * (rarer + 1) / (len(defined) + 1), least)), least_p=least)
 
 

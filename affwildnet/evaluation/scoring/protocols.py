@@ -156,7 +156,11 @@ def paired(
     first: Evaluation, second: Evaluation, protocol: str, config: EvaluationConfig, resamples: int = 1000
 ) -> Differences:
     """Return the differences of two evaluations of the same videos under a protocol; see `intervals.paired`."""
-    return intervals.paired(first, second, lambda evaluation: _parts(evaluation, protocol, config), resamples)
+    check_choice("protocol", protocol, MODULES)
+    over = MODULES[protocol].OVER
+    return intervals.paired(
+        first, second, lambda evaluation: _parts(evaluation, protocol, config), resamples, over=over
+    )
 
 
 def resampled(

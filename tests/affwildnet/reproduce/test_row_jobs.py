@@ -177,6 +177,15 @@ def test_what_is_missing_is_said_and_the_other_rows_are_run(packed, tmp_path):
     )
 
 
+def test_weights_of_the_whole_network_are_not_planned_for_a_narrow_one(packed, tmp_path):
+    jobs = plan(request("ijcv2019/9", packed, tmp_path, settings=("model.width=0.1",)))
+    for job in jobs:
+        assert not any(step.title == "import weights" for step in job.steps)
+        (lacking,) = job.lacking
+        assert lacking.startswith("weights that fit model.width=0.1: ")
+        assert "Leave out --weights=" in lacking
+
+
 def test_a_narrow_network_needs_no_weights_but_a_file_where_its_stages_start_from_one(packed, tmp_path):
     asked = request("ijcv2019/9", packed, tmp_path, given=Given(), settings=("model.width=0.1",))
     assert all(job.lacking == () and started_from(job) == [] for job in plan(asked))

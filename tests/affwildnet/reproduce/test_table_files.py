@@ -79,7 +79,38 @@ def test_the_order_is_that_of_a_bootstrap_by_hand(results, predictions):
 
 def test_rows_that_the_paper_prints_alike_have_no_order(results):
     same = [replace(each, row=replace(each.row, scores={"ccc": {"mean": 0.4}})) for each in results.rows]
-    assert row_order.order(same).pairs == ()
+    found = row_order.order(same)
+    assert found.pairs == ()
+    (sentence,) = found.sentences()
+    assert sentence.endswith("was not compared: the paper prints the same score of all of them.")
+
+
+def test_the_order_counts_rows_around_those_that_the_paper_prints_alike(results):
+    """Here AffWildNet > VGG-16 > VGG-Face; by the paper's numbers the first two, or the last two, may be alike."""
+
+    def with_printed(**scores):
+        rows = {"affwildnet_vggface": "first", "vggface": "second", "vgg16": "third"}
+        return [
+            replace(each, row=replace(each.row, scores={"ccc": {"mean": scores[rows[name]]}}))
+            for each in results.rows
+            if (name := each.row.experiment.split("/")[1]) in rows
+        ]
+
+    lower_alike = row_order.order(with_printed(first=0.5, second=0.4, third=0.4))
+    assert lower_alike.held
+    assert "the order here is the paper's" in lower_alike.sentences()[0]
+    upper_alike = row_order.order(with_printed(first=0.4, second=0.4, third=0.3))
+    assert not upper_alike.held
+    everything = row_order.order(with_printed(first=0.5, second=0.4, third=0.3))
+    # VGG-16 must be below both of the others.
+    assert upper_alike.whole <= everything.pairs[1].probability
+    middle = row_order.order(with_printed(first=0.4, second=0.5, third=0.4))
+    assert not middle.held
+    assert middle.whole <= middle.pairs[0].probability
+
+
+def test_probabilities_of_few_videos_carry_a_caution(results):
+    assert "Caution: these are of 9 videos only." in row_order.order(results.rows).sentences()[-1]
 
 
 def test_there_is_no_order_of_one_row_or_of_rows_of_other_videos(results):
@@ -137,6 +168,16 @@ def test_the_paper_s_numbers_have_their_digits_and_the_text_says_what_differs(wr
     assert "- All rows: Checked and the same: the split, test;" in text
     assert "- All rows: Cannot be known: whether the videos of" in text
     assert "VGG-Face-LSTM: failed: train: x" in text
+    assert "- All rows: in brackets 95 % intervals of a percentile bootstrap over the 9 videos." in text
+
+
+def test_the_unit_of_the_intervals_is_that_of_the_reports(results):
+    def over_sources(each):
+        return replace(each, report={**each.report, "interval": {"over": "source videos", "number": 204}})
+
+    rows = tuple(over_sources(each) if each.report else each for each in results.rows)
+    found = list(table_files._intervals(replace(results, rows=rows)))
+    assert found == ["All rows: in brackets 95 % intervals of a percentile bootstrap over the 204 source videos."]
 
 
 def test_the_page_loads_nothing(written):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from affwildnet.evaluation.reporting import comparison, score_rows, score_tables
+from affwildnet.evaluation.reporting import comparison, page_scores, score_rows, score_tables
 from affwildnet.evaluation.reporting.comparison import compared, differences, published_rows
 from affwildnet.evaluation.reporting.published_corpora import DATASETS
-from affwildnet.evaluation.reporting.report import Counts, PackedCorpus, PostProcessed, Report, SplitSize
+from affwildnet.evaluation.reporting.report import Against, Counts, PackedCorpus, PostProcessed, Report, SplitSize
 from affwildnet.evaluation.scoring.details import Details
-from affwildnet.evaluation.scoring.intervals import Intervals
+from affwildnet.evaluation.scoring.intervals import Difference, Intervals
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.protocols import Scored
 from affwildnet.evaluation.scoring.regions import regions
@@ -189,8 +189,14 @@ def test_two_videos_of_any_layout_are_not_the_papers_corpus(layout):
         ),
         (
             AFF_WILD,
-            of_experiment("omg2019/cnn_3rnn_scratch", "training.init=a.keras"),
+            of_experiment("omg2019/cnn_3rnn_scratch", "training.init=a.keras", alignment="procrustes"),
             ["began with the weights of a.keras; the paper's with random ones."],
+        ),
+        # Trained on aligned faces, and scored on others with `--data_dir`.
+        (
+            AFF_WILD,
+            of_experiment("omg2019/cnn_3rnn_scratch"),
+            ["The scored faces have the alignment crop, in the experiment procrustes."],
         ),
     ],
 )
@@ -245,6 +251,24 @@ def test_a_rehearsal_carries_that_word_wherever_its_scores_stand():
     assert "(a rehearsal)" in replace(scored, checkpoint=Path("a")).summary()
     table = score_tables.score_table(scored, published=False)
     assert "A rehearsal: a network 0.03 as wide. It says nothing of the paper's numbers." in table
+    errors = regions([[[0.1, 0.2]]], [[[0.1, 0.2]]])
+    beside = replace(scored, scored=replace(scored.scored, details=Details(0, (), regions=errors)))
+    assert "MSE valence, rehearsal" in page_scores.regions(beside)
+
+
+def test_p_names_what_was_drawn_on_the_page_and_in_the_terminal():
+    difference = {"ccc": {"mean": Difference(0.1, 0.0, 0.2, 0.03, least_p=0.002)}}
+    scored = replace(
+        of_experiment("omg2019/vggface", layout="omg", protocol="utterances"),
+        against=Against(Path("other"), Path("other/best.keras"), difference),
+        baselines={},
+        published=(),
+    )
+    scored = replace(
+        scored, scored=replace(scored.scored, unit="utterances", intervals=Intervals(over="source videos"))
+    )
+    for text in (page_scores.against(scored), score_tables.score_table(scored, published=False).replace("\n  ", " ")):
+        assert "paired bootstrap over the source videos;" in text
 
 
 def test_every_published_row_is_of_a_known_dataset_and_of_its_experiments_protocol():

@@ -252,3 +252,9 @@ def test_intervals_of_few_videos_carry_a_warning_and_p_says_its_method():
     assert "the smallest p that they can give is 0.25. A p below 0.05 is out of reach" in of_few
     assert of_many.endswith("the smallest p that they can give is 0.002.")
     assert method(paired(some_videos(1), some_videos(1), "frames", CONFIG)) == ""
+
+
+def test_differences_by_utterance_name_what_was_drawn():
+    one = random_utterances(np.random.default_rng(3), [[3, 4]])
+    alone = paired(one, one, "utterances", CONFIG)
+    assert "it needs two source videos with a label" in alone["ccc"]["mean"].reason
