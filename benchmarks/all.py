@@ -67,7 +67,7 @@ BENCHMARKS = {
     "evaluation": Benchmark("evaluation", 2.5, "--data_dir=DATA --rounds=3"),
     "forward": Benchmark("forward", 2.5, "--rounds=3", ("torch",)),
     "step": Benchmark("step", 4.5, "--precisions float32 --rounds=2 --without_products", ("torch",)),
-    "frozen_trunk": Benchmark("frozen_trunk", 3, "--network=gru --rounds=1"),
+    "frozen_layers": Benchmark("frozen_layers", 3, "--network=gru --rounds=1"),
     "recurrence": Benchmark("recurrence", 1.5, "--rounds=5"),
     "folded_attention": Benchmark("folded_attention", 1.5, "--rounds=3"),
     "packing": Benchmark("packing", 2, "VIDEO --repeat=1"),

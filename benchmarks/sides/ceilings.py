@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from benchmarks.sides.pytorch_timing import median_seconds
 from benchmarks.sides.side_process import Work, serve
 
 
@@ -26,14 +27,14 @@ class Ceilings:
         for precision, kind in (("float32", torch.float32), ("tf32", torch.float32), ("bfloat16", torch.bfloat16)):
             torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
             one, other = (torch.randn(side, side, device=self._device).to(kind) for _ in range(2))
-            found[precision] = 2 * side**3 / self._seconds(lambda a=one, b=other: a @ b, rounds)
+            found[precision] = 2 * side**3 / median_seconds(lambda a=one, b=other: a @ b, self._device, rounds)
         return found
 
     def copying(self, size: int, rounds: int) -> float:
         """Return bytes per second of a copy within the device's memory, read and written bytes together."""
         source = torch.empty(size, dtype=torch.uint8, device=self._device).random_()
         target = torch.empty_like(source)
-        return 2 * size / self._seconds(lambda: target.copy_(source), rounds)
+        return 2 * size / median_seconds(lambda: target.copy_(source), self._device, rounds)
 
     def decoding(self, seconds: float) -> float:
         """Return how many crops of 96x96, JPEG at quality 95, OpenCV decodes per second on all cores."""
@@ -57,20 +58,6 @@ class Ceilings:
                 list(pool.map(decode, range(4 * cores)))
                 done += 4 * cores * len(jpegs)
         return done / (time.perf_counter() - began)
-
-    def _seconds(self, compute, rounds: int) -> float:
-        times = []
-        for _ in range(rounds + 2):
-            self._wait()
-            began = time.perf_counter()
-            compute()
-            self._wait()
-            times.append(time.perf_counter() - began)
-        return float(np.median(times[2:]))
-
-    def _wait(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Two GRU layers in PyTorch, which cuDNN runs on a GPU: a side of `benchmarks.gpu`."""
 
-import time
-
 import torch
 
+from benchmarks.sides.pytorch_timing import median_seconds
 from benchmarks.sides.side_process import Work, serve
 
 
@@ -33,21 +32,10 @@ class Recurrences:
             window.grad = None
             (layer(window)[0] * direction).sum().backward()
 
-        found = {}
-        for name, compute in (("forward", forward), ("training", training)):
-            times = []
-            for _ in range(rounds + 2):
-                self._wait()
-                began = time.perf_counter()
-                compute()
-                self._wait()
-                times.append(time.perf_counter() - began)
-            found[f"{name}_ms"] = 1000 * sorted(times[2:])[rounds // 2]
-        return found
-
-    def _wait(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
+        return {
+            f"{name}_ms": 1000 * median_seconds(compute, self._device, rounds)
+            for name, compute in (("forward", forward), ("training", training))
+        }
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks.sides.pytorch_networks import Network, ccc_loss
+from benchmarks.sides.pytorch_timing import wait
 from benchmarks.sides.side_process import Work, serve
 
 
@@ -59,7 +60,7 @@ class Step:
     def train(self, steps: int) -> float:
         """Return the seconds of a step, mean over `steps`."""
         self._network.train()
-        self._wait()
+        wait(self._device)
         began = time.perf_counter()
         for _ in range(steps):
             self._adam.zero_grad(set_to_none=True)
@@ -67,18 +68,18 @@ class Step:
                 predictions = self._run(self._batch["frames"], self._batch["landmarks"])
             ccc_loss(self._batch["labels"], predictions, self._batch["mask"]).backward()
             self._adam.step()
-        self._wait()
+        wait(self._device)
         return (time.perf_counter() - began) / steps
 
     def forward(self, passes: int) -> float:
         """Return the seconds of a forward pass, mean over `passes`."""
         self._network.eval()
-        self._wait()
+        wait(self._device)
         began = time.perf_counter()
         with torch.inference_mode(), self._autocast():
             for _ in range(passes):
                 self._run(self._batch["frames"], self._batch["landmarks"])
-        self._wait()
+        wait(self._device)
         return (time.perf_counter() - began) / passes
 
     def check(self, batch: int, frames: int, gradient: bool) -> dict:
@@ -113,10 +114,6 @@ class Step:
         if self._work.precision != "bfloat16":
             return contextlib.nullcontext()
         return torch.autocast(self._device.type, torch.bfloat16)
-
-    def _wait(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

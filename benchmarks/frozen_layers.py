@@ -1,6 +1,6 @@
 """Training above a frozen VGG-16: from frames, while the cache of its features fills, and from the cache.
 
-    python -m benchmarks.frozen_trunk [--network=attention] [--cache=float32] [--output=build/frozen_trunk.json]
+    python -m benchmarks.frozen_layers [--network=attention] [--cache=float32] [--output=build/frozen_layers.json]
 
 The networks are those of thesis case c0 in full size, on random crops of 96 pixels. A step is what the trainer's loop
 does from one batch to the next: reading, decoding, computing, updating. All take turns, and each ratio is the median
