@@ -82,7 +82,7 @@ def has_gpu() -> bool:
 def allow_tf32(allowed: bool) -> None:
     """Let GPUs with tensor cores round the factors of float32 products to TF32, 11 significant bits, or forbid it.
 
-    TensorFlow allows it unless told otherwise; here it is forbidden, so that scores do not depend on the device, but
+    TensorFlow allows it by default; here it is forbidden, so that scores do not depend on the device, but
     for a training with `training.precision=tf32`. Other devices compute in float32 in either case.
     """
     tf.config.experimental.enable_tensor_float_32_execution(allowed)

@@ -120,8 +120,8 @@ THESIS_GRU = Choice(
 )
 THESIS_FACES = Choice(
     "faces of the thesis",
-    "Thesis section 3.2 detects faces by FFLD2 in every frame, and tells wrong ones by their histograms from a face "
-    "that was picked by hand.",
+    "Thesis section 3.2 detects faces by FFLD2 in every frame, and distinguishes wrong ones by their histograms from a "
+    "face that was picked by hand.",
     "FFLD2 cannot be had as a package. The detectors of `pack` stand in for it, and tracks for the picks; "
     "`--every=1` and `--margin=0` come nearest.",
 )

@@ -18,7 +18,7 @@ from tfrecords_tools.records import manifest
 
 _log = logging.getLogger(__name__)
 
-# By the name of a format: the file that every export of it has, which tells it from other folders.
+# By the name of a format: the file that every export of it has, which distinguishes it from other folders.
 MARKERS = {"saved_model": SAVED_MODEL, "onnx": MEMBER, "tflite_float16": MEMBER, "tflite_int8": MEMBER}
 _ONNX = ("tf2onnx", "onnx", "onnxruntime")
 

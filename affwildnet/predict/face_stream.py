@@ -48,7 +48,7 @@ def face_stream(
         frames, and by up to `HELD` more. Otherwise each frame is answered at once, see `CausalFaces`.
       keep_images: whether frames keep their images.
       times: where to add the time of each phase.
-      recogniser: tells people apart whom places and colours confuse; None does without.
+      recogniser: distinguishes people whom places and colours confuse; None does without.
     """
     times = times or PhaseTimes()
     timed = TimedDetector(detector, times), TimedLandmarks(predictor, times)

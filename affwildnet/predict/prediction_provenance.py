@@ -8,11 +8,12 @@ from typing import Any
 
 from affwildnet.runs.json_files import read_json, write_json
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import sha256_of
 from tfrecords_tools.version import VERSION
 
 Provenance = dict[str, dict[str, Any]]
 
-_ENDS = 1 << 20  # bytes at the beginning and at the end of a video that tell it from others, with its length
+_ENDS = 1 << 20  # bytes at the beginning and at the end of a video that distinguish it from others, with its length
 # Of each part: what it is compared by, None for all its fields. The rest is for people.
 _COMPARED = {"video": ("sha256",), "network": ("sha256",), "faces": None, "options": None}
 
@@ -43,8 +44,7 @@ def provenance(
 def content(path: Path) -> str:
     """Return the sha256 of a file, or of the names and files below a folder."""
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     total = hashlib.sha256()
     for file in sorted(each for each in path.rglob("*") if each.is_file()):
         total.update(f"{file.relative_to(path)}\n{content(file)}\n".encode("utf-8", "surrogateescape"))

@@ -1,12 +1,12 @@
 """The arrays of a file of weights, by name, and which of them have been used."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tfrecords_tools.errors import UserError, suggestion
+from tfrecords_tools.files import sha256_of
 
 Shape = tuple[int, ...]
 
@@ -84,11 +84,7 @@ class WeightFile:
 
     def checksums(self) -> dict[str, str]:
         """Return the SHA-256 of each file that holds the weights, by its name without the folder."""
-        sums = {}
-        for path in self.files:
-            with path.open("rb") as file:
-                sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-        return sums
+        return {path.name: sha256_of(path) for path in self.files}
 
 
 def check_file(path: Path, what: str) -> None:

@@ -61,7 +61,7 @@ class CausalFollower:
           predictor: finds their landmarks.
           every: frames from one that is searched whole to the next.
           remembered: how many faces, those seen last, are recognised when they come back; None is all.
-          recogniser: tells people apart whom places and colours confuse, see `second_look`; None does without.
+          recogniser: distinguishes people whom places and colours confuse, see `second_look`; None does without.
         """
         self._recogniser = recogniser
         self._detector, self._predictor, self._every, self._remembered = detector, predictor, every, remembered

@@ -86,7 +86,7 @@ class FaceFinder:
 
     @cached_property
     def recogniser(self) -> FaceRecogniser | None:
-        """What tells people apart whom places and colours confuse; None where its model, or dlib, is not installed."""
+        """Distinguishes people whom places and colours confuse; None where its model, or dlib, is not installed."""
         if not recognition.is_installed():
             return None
         return FaceRecogniser(recognition.find_model(), lambda image, box: self.predictor.predict(image, box))

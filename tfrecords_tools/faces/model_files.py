@@ -1,10 +1,10 @@
 """Files of models that come with other packages: found without importing the package, and checked."""
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import sha256_of
 
 
 def in_package(package: str, *parts: str) -> list[Path]:
@@ -26,7 +26,5 @@ def check_sha256(path: Path, expected: str, what: str, how_to_get_it: str) -> No
       what: the file is, for the message.
       how_to_get_it: a sentence without its full stop, for the message.
     """
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
+    if (found := sha256_of(path)) != expected:
         raise UserError(f"{path}: the sha256 of {what} must be {expected}. Received: {found}. {how_to_get_it}.")

@@ -21,7 +21,7 @@ MODEL_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30
 NUMBERS = 128
 SIDE = 200  # pixels of what is kept of a face
 AROUND = 2.0  # its side, in sides of the box: landmarks need what lies around
-SMALLEST = 40  # pixels: side of a box from which the network can tell people apart
+SMALLEST = 40  # pixels: side of a box from which the network can distinguish people
 THUMB = 24  # pixels, of the box alone in grey
 
 

@@ -59,7 +59,7 @@ def follow_faces(
       every: frames from one that is searched whole to the next; 1 searches every frame.
       agree: how far apart the sides of two boxes may be, in sides of the box, where those between are interpolated.
       remembered: how many faces, those seen last, are recognised when they come back; None is all.
-      recogniser: tells people apart whom places and colours confuse, see `second_look`; None does without.
+      recogniser: distinguishes people whom places and colours confuse, see `second_look`; None does without.
     """
     follower = _Follower(detector, predictor, agree, remembered, recogniser)
     segment: list[Frame] = []

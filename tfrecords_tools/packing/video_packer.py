@@ -1,7 +1,6 @@
 """Pack one video to one TFRecord file: find the track of its face, then write the crops with their labels."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -23,6 +22,7 @@ from tfrecords_tools.faces.tracks import (
     remove_jumps,
     tracks_of,
 )
+from tfrecords_tools.files import sha256_of
 from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.annotator_choice import RELABELLED
@@ -90,7 +90,7 @@ class PackOptions:
             if not described[name]:
                 del described[name]
         if self.yunet_model is not None:
-            described["yunet_model"] = hashlib.sha256(Path(self.yunet_model).read_bytes()).hexdigest()
+            described["yunet_model"] = sha256_of(Path(self.yunet_model))
         return described
 
 

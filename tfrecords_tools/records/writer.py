@@ -1,6 +1,5 @@
 """Write the records of one video to one TFRecord file."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import sha256_of
 from tfrecords_tools.records import schema
 
 # A TFRecord file frames each record: before it its length (8 bytes) and that length's checksum (4), after it its
@@ -71,6 +71,5 @@ class VideoRecords:
         if size != sum(self.record_bytes):
             self._partial.unlink()
             raise UserError(f"{self._path}: {size} of {sum(self.record_bytes)} bytes were written. Is the disk full?")
-        with self._partial.open("rb") as file:
-            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.sha256 = sha256_of(self._partial)
         os.replace(self._partial, self._path)

@@ -1,4 +1,4 @@
-"""People of like colours whom a cut puts into each other's places, or who come back: told apart by their faces."""
+"""People of like colours whom a cut puts into each other's places, or who come back: distinguished by their faces."""
 
 from functools import partial
 
