@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.results import show
 from tfrecords_tools.records import index, manifest
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 
 FRAMES = 3000  # of a video
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}

@@ -31,7 +31,7 @@ from affwildnet.training.step import TrainStep, make_optimizer
 from benchmarks.results import show
 from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.face_encoding import encode_face
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.writer import VideoRecords
 
 NETWORKS = {"attention": "thesis2018/vggface_attention_c0", "gru": "thesis2018/vggface_gru_c0"}

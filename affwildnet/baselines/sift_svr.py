@@ -23,7 +23,7 @@ from affwildnet.evaluation import reference_scores
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.metrics import Moments
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_records
 from tfrecords_tools.records.schema import DIMENSIONS
 

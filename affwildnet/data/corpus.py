@@ -17,7 +17,7 @@ from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import file_names, folder_at
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.study.quadrants import quadrant_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from affwildnet.experiments.config import DataConfig, Experiment
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import Manifest, dataset_of
+from tfrecords_tools.records.packed_corpus import Manifest, dataset_of
 
 ONE_ANNOTATOR = "one_annotator"
 # The layout of annotations of one's own. Those of single annotators are not public for Aff-Wild.

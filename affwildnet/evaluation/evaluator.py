@@ -16,7 +16,7 @@ from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.models.folding import fold, refold
 from affwildnet.models.streaming import with_states
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
 # From so many batches of one shape on, compiling the network for that shape pays: it then runs a little faster.

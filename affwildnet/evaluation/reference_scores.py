@@ -9,7 +9,7 @@ from affwildnet.evaluation.scoring import protocols
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.metrics import Scores
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
 # More frames do not improve a regression on 136 numbers, as those of a video are alike.

@@ -26,7 +26,7 @@ from affwildnet.runs import best, folds
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError, suggestion
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import Manifest
+from tfrecords_tools.records.packed_corpus import Manifest
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.face_settings import FaceSettings
 from tfrecords_tools.files import json_text
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.manifest import Manifest
 from tfrecords_tools.records.manifest_checks import check_crops, check_faces, check_ranges
+from tfrecords_tools.records.packed_corpus import Manifest
 
 if TYPE_CHECKING:
     from tfrecords_tools.faces.alignment import Aligner
@@ -44,7 +44,7 @@ class Card:
       corpus: name and layout of the corpus that the network was trained on; "" where it is not known.
       experiment: name of the experiment; "" where there was none.
       provenance: anything else about its origin that JSON can hold.
-      detector, landmarks: what found the faces and whose 68 points they have, as `records.manifest.Manifest` says it.
+      detector, landmarks: what found the faces and whose 68 points they have, see `packed_corpus.Manifest`.
     """
 
     image_size: int

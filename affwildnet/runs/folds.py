@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.schema import SPLITS
 from tfrecords_tools.study import partition_file
 

@@ -14,7 +14,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
 from tfrecords_tools.files import sha256_of, statuses
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 
 _log = logging.getLogger(__name__)
 

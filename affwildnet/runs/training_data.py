@@ -9,7 +9,7 @@ from pathlib import Path
 from affwildnet.runs.json_files import read_json, write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
 # What of earlier data is not kept.
 _NOT_KEPT = ("videos", "replaced", "files")

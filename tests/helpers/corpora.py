@@ -7,7 +7,7 @@ import numpy as np
 
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.face_encoding import encode_face
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.writer import VideoRecords
 
 FPS = 30.0

@@ -14,7 +14,7 @@ from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records.index import rows
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 
 OPTIONS = PackOptions(landmark_model=None, aligner=Aligner(32))
 FRAMES = 3

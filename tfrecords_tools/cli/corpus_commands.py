@@ -14,7 +14,7 @@ from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings, detector_fo
 from tfrecords_tools.files.number_text import number
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.manifest import Manifest
+from tfrecords_tools.records.packed_corpus import Manifest
 
 COMMANDS = {
     "sample": "write a small synthetic corpus of videos to try things on",

@@ -21,7 +21,7 @@ from tfrecords_tools.layouts import afew, afew_va, aff_wild, aff_wild2, csv_tabl
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.layout import Layout
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 
 LAYOUTS = {
     layout.name: layout

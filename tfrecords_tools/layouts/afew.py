@@ -22,7 +22,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import utterance_labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import EXPRESSIONS
 from tfrecords_tools.video.images import IMAGE_FPS, IMAGE_SUFFIXES, read_image
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES, Frame

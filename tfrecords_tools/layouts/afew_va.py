@@ -20,7 +20,7 @@ from tfrecords_tools.files.tables import read_text, to_number
 from tfrecords_tools.layouts import pts, tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, LANDMARKS
 
 RANGE = 10

@@ -22,7 +22,7 @@ from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts import pts, tree
 from tfrecords_tools.layouts.labels import no_labels, read_labels, read_values
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, LANDMARKS, SPLITS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 

@@ -42,7 +42,7 @@ from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import rated_rows, tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels, no_labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS, SPLITS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 
 
 @dataclass(frozen=True)

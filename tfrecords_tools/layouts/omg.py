@@ -18,7 +18,7 @@ from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import utterance_labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 

@@ -32,7 +32,7 @@ from tfrecords_tools.files.tables import read_text
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import Labels, mean_of
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 

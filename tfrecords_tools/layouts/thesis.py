@@ -31,7 +31,7 @@ from tfrecords_tools.files import tables
 from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, NumberedLabels, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS, SPLITS
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 

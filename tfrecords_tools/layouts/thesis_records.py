@@ -22,7 +22,7 @@ from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.layouts.thesis import FPS, MOST_FRAMES, RANGE
 from tfrecords_tools.layouts.video_notes import without_part
 from tfrecords_tools.quiet import import_tensorflow
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.video.reading import Frame
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
 
 
 def still_needed(sources: Sequence[VideoSource], results: Iterable[VideoEntry | LeftOut]) -> int | None:

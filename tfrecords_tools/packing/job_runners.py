@@ -16,7 +16,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.disk_room import size_of
 from tfrecords_tools.packing.jobs import Job
-from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
 from tfrecords_tools.worker_processes import end_with_parent
 
 Result = VideoEntry | LeftOut

@@ -27,7 +27,7 @@ from tfrecords_tools.layouts.tree import is_junk
 from tfrecords_tools.packing.relabelling import relabelled
 from tfrecords_tools.packing.video_packer import PackOptions, labels_of, pack_video
 from tfrecords_tools.records import index, manifest, schema
-from tfrecords_tools.records.manifest import LeftOut, VideoEntry
+from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
 
 # Raise it whenever the same input gives other records than before.
 PACKING_VERSION = 4

@@ -18,7 +18,7 @@ from tfrecords_tools.layouts.labels import (
     nearest,
 )
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study import agreement
 

@@ -26,7 +26,7 @@ from tfrecords_tools.packing.jobs import BEGUN, Job, link_or_copy
 from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, manifest, schema
-from tfrecords_tools.records.manifest import LeftOut, Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import LeftOut, Manifest, VideoEntry
 from tfrecords_tools.video.images import check_name, shown_name
 
 AUTO = "auto"  # delays that are estimated

@@ -10,7 +10,7 @@ from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.packing.labelling import Chosen, with_chosen
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 
 _AT_ONCE = 512
 

@@ -30,7 +30,7 @@ from tfrecords_tools.packing.kept_crops import Crop, KeptCrops, cut_again, cut_o
 from tfrecords_tools.packing.labelling import Chosen, check_fits, labels_of_frames, rows_unused
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.video.reading import IMAGE_FPS, Frame, Frames, frame_rate, given_frames, read_frames
 
 

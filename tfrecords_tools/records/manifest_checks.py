@@ -7,14 +7,12 @@ import dataclasses
 import math
 import re
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfrecords_tools.faces.face_settings import ALIGNMENTS, DETECTORS, GIVEN, LANDMARKS
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.index import MOST_FRAMES
-
-if TYPE_CHECKING:
-    from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
 MOST_BYTES = 1 << 50  # of one file
 LONGEST_TEXT = 4096
@@ -22,7 +20,7 @@ MOST_SIDE = 1 << 20  # pixels of a frame
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def check_entry(entry: "VideoEntry") -> None:
+def check_entry(entry: VideoEntry) -> None:
     """Raise a `ValueError` unless an entry can be that of a video."""
     for name in ("video", "split", "subject", "file", "sha256", "input_sha256"):
         _text(name, getattr(entry, name), empty=name == "input_sha256")
@@ -52,7 +50,7 @@ def check_counts(numbers: list, records: int) -> None:
     _require(sum(numbers) == records, "frames", f"{sum(numbers)} in all, the index has {records}")
 
 
-def check_manifest(manifest: "Manifest") -> None:
+def check_manifest(manifest: Manifest) -> None:
     """Raise a `ValueError` unless a manifest, whose entries are checked already, can be that of a corpus."""
     for name in ("name", "layout"):
         _text(name, getattr(manifest, name))
@@ -103,7 +101,7 @@ def check_ranges(ranges: dict[str, tuple[float, float]]) -> None:
         _require(low < high, "label_range", (low, high))
 
 
-def _annotators(field: str, chosen: dict[str, list[str]], manifest: "Manifest") -> None:
+def _annotators(field: str, chosen: dict[str, list[str]], manifest: Manifest) -> None:
     for names in chosen.values():
         known = isinstance(names, list) and bool(names) and set(names) <= set(manifest.annotators)
         _require(known, field, names)

@@ -15,7 +15,7 @@ from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import folder_at, statuses
 from tfrecords_tools.records import manifest, schema
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float32": tf.float32}
 _LISTS = {"bytes": "bytes_list", "int64": "int64_list", "float32": "float_list"}

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords_tools.records import schema
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode, decode_face, parse
 from tfrecords_tools.records.writer import FRAMING_BYTES
 

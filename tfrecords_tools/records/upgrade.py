@@ -10,7 +10,7 @@ from tqdm import tqdm
 from tfrecords_tools.files import local_path
 from tfrecords_tools.files.exchange import Exchange
 from tfrecords_tools.records import index, manifest, schema
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
 

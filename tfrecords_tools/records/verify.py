@@ -15,7 +15,7 @@ from tfrecords_tools.files import folder_at, is_remote, sha256_of
 from tfrecords_tools.files.exchange import interrupted, recover
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import manifest, verify_journal
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.verify_journal import Checked, Journal
 from tfrecords_tools.worker_processes import Crash, results
 

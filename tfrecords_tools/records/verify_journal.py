@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from tfrecords_tools.records import index
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
 FILE_NAME = ".verified.jsonl"
 # Raise it whenever the rules of `record_checks` change.

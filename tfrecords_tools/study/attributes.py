@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 
 CLASSES = ("mainly positive", "mainly negative", "both", "neutral")
 NEUTRAL = 0.1

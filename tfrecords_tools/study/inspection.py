@@ -8,7 +8,7 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors import count as counted
 from tfrecords_tools.files import folder_at, whole
 from tfrecords_tools.records import manifest, schema
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_labels, read_records
 from tfrecords_tools.study.stats import suspicious
 

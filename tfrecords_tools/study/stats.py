@@ -11,7 +11,7 @@ import numpy as np
 
 from tfrecords_tools.files import folder_at, whole
 from tfrecords_tools.records import manifest, schema
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.study import attributes
 from tfrecords_tools.study.quadrants import QUADRANTS, count_quadrants, quadrant_of

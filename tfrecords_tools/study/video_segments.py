@@ -8,7 +8,7 @@ import numpy as np
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import folder_at
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_columns, read_records
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study import agreement, figures

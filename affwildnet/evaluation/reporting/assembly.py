@@ -26,7 +26,7 @@ from affwildnet.runs.json_files import read_json
 from affwildnet.runs.training_data import TrainingData, fingerprint
 from affwildnet.runs.workdir import versions
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import Manifest
+from tfrecords_tools.records.packed_corpus import Manifest
 from tfrecords_tools.records.schema import SPLITS
 
 

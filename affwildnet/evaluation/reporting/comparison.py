@@ -15,7 +15,7 @@ from affwildnet.experiments.overrides import from_json
 from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES
 from tfrecords_tools.faces.face_settings import GIVEN
-from tfrecords_tools.records.manifest import dataset_of as dataset_of_layout
+from tfrecords_tools.records.packed_corpus import dataset_of as dataset_of_layout
 from tfrecords_tools.records.schema import SPLITS
 
 DIFFERS, SAME, UNKNOWN = "differs", "same", "unknown"

@@ -17,7 +17,7 @@ from affwildnet.experiments.config import EvaluationConfig
 from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.files import whole
 from tfrecords_tools.files.spreadsheet_cells import quoted
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 # Aff-Wild2's mark for a frame without valence and arousal.

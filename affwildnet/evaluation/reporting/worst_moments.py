@@ -7,7 +7,7 @@ import numpy as np
 from affwildnet.data import Corpus
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import VideoEntry
+from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.reader import decode_face, read_records
 
 VIDEOS = 4

@@ -14,7 +14,7 @@ from affwildnet.data.windows import evaluation_plan, segments, sequence_plan, tr
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.index import rows
-from tfrecords_tools.records.manifest import Manifest, VideoEntry
+from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
 
 def corpus_of(videos):

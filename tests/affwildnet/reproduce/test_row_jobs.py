@@ -19,6 +19,7 @@ from tests.helpers.corpora import make_corpus
 from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records import manifest
+from tfrecords_tools.records.packed_corpus import dataset_of
 
 PARSERS = {
     "train": train_command._parser,
@@ -57,7 +58,7 @@ def request(name, packed, tmp_path, **more):
     data = max((each.data for each in experiments), key=lambda each: bool(each.labels))
     size = experiments[0].model.image_size
     main = packed(data, size)
-    corpora = {manifest.dataset_of(each.data.layout): packed(each.data, size) for each in experiments}
+    corpora = {dataset_of(each.data.layout): packed(each.data, size) for each in experiments}
     for layout in CHAINS.values():
         corpora[layout] = packed(replace(data, layout=layout, labels=""), size)
     weights = {}

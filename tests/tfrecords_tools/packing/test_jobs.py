@@ -18,7 +18,7 @@ from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.records.schema import LABEL_RANGE, SPLITS
 from tfrecords_tools.records.verify import verify

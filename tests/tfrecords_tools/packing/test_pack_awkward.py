@@ -19,7 +19,7 @@ from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import pack as packing
 from tfrecords_tools.packing.video_packer import PackOptions
 from tfrecords_tools.records import manifest
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.reader import decode_face, read_records
 from tfrecords_tools.records.verify import verify
 from tfrecords_tools.study import inspection, stats

@@ -18,6 +18,7 @@ from tfrecords_tools.files import exchange
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.pack import pack
 from tfrecords_tools.records import manifest
+from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
 from tfrecords_tools.records.reader import read_labels
 from tfrecords_tools.records.verify import verify
 
@@ -241,10 +242,10 @@ def test_a_crash_is_not_met_again_by_packing_that_was_killed_later(tmp_path, mon
         jobs.Job(video, OPTIONS, staging) for video in sorted(text_videos.find_videos(source)[0], key=lambda v: v.video)
     )
     jobs.give_up(crashing, signal.SIGSEGV)
-    assert isinstance(jobs.run(crashing), manifest.LeftOut)
+    assert isinstance(jobs.run(crashing), LeftOut)
     assert not (source / "a.crashes").exists()
     jobs.give_up(other, signal.SIGKILL)  # there may be more memory now
-    assert isinstance(jobs.run(other), manifest.VideoEntry)
+    assert isinstance(jobs.run(other), VideoEntry)
 
 
 def alive(pid):

@@ -15,7 +15,7 @@ from tests.helpers.raters import make_rated_corpus
 from tfrecords_tools import cli
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
-from tfrecords_tools.records import manifest
+from tfrecords_tools.records import manifest, packed_corpus
 from tfrecords_tools.records.upgrade import upgrade
 from tfrecords_tools.records.verify import verify
 
@@ -351,8 +351,8 @@ def test_the_label_range_is_that_of_the_manifest(corpus):
 
 
 def test_segments_are_of_consecutive_frames():
-    assert manifest.to_segments([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
-    assert manifest.to_segments([]) == ()
+    assert packed_corpus.to_segments([1, 2, 3, 5, 9, 10]) == ((1, 3), (5, 5), (9, 10))
+    assert packed_corpus.to_segments([]) == ()
 
 
 def test_the_command_prints_the_problems_and_fails(corpus, capsys):

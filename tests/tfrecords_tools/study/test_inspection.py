@@ -46,7 +46,7 @@ def test_the_tables_numbers_are_those_of_a_count_by_hand(corpus):
 def test_the_table_names_what_was_left_out(corpus):
     from dataclasses import replace
 
-    from tfrecords_tools.records.manifest import LeftOut
+    from tfrecords_tools.records.packed_corpus import LeftOut
 
     packed = manifest.load(corpus)
     manifest.save(replace(packed, left_out=(LeftOut("bad", "train", "no face"),)), corpus)

@@ -21,7 +21,7 @@ from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES, get_table
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts import LAYOUTS
-from tfrecords_tools.records.manifest import dataset_of
+from tfrecords_tools.records.packed_corpus import dataset_of
 
 CCC = {"ccc": {"valence": 0.5, "arousal": 0.4}}
 AFF_WILD = Published("ijcv2019", "9", "AffWildNet", "Aff-Wild, test set", CCC)

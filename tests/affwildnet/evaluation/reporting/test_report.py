@@ -31,7 +31,7 @@ from tests.helpers.evaluations import (
 )
 from tests.helpers.trainings import TINY, add_checkpoint, started
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.records.manifest import LeftOut
+from tfrecords_tools.records.packed_corpus import LeftOut
 
 PUBLISHED = Published(
     "ijcv2019", "0", "AffWildNet", "Aff-Wild, test set", {"ccc": {"valence": 0.57, "arousal": 0.43}, "mse": {}}
