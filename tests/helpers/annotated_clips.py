@@ -51,6 +51,22 @@ def annotate(catalogue, rater, name, curve, dimensions=("valence", "arousal")):
     return clip
 
 
+def two_annotated_clips(videos, folder, curves):
+    """Have raters annotate a clip of `train` and one of `test` of the sample below `folder`; return the folder.
+
+    Args:
+      videos: of the sample, a folder for each split.
+      curves: by rater, the value at a time in seconds.
+    """
+    for split in ("train", "test"):
+        clip = next((videos / split).iterdir())
+        (folder / "videos" / split).mkdir(parents=True)
+        (folder / "videos" / split / clip.name).write_bytes(clip.read_bytes())
+        for rater, curve in curves.items():
+            annotate(Catalogue(folder), rater, clip.stem, curve)
+    return folder
+
+
 def read(catalogue, rater, dimension, name):
     """Return (n, 2) seconds and thousandths of a finished annotation."""
     trace = traces.read(catalogue.source / "annotations" / rater / dimension / f"{name}.txt")

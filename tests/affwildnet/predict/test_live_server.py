@@ -10,6 +10,7 @@ import pytest
 
 from affwildnet.predict.live_server import MOST_CONNECTIONS, LiveServer, unpacked
 from affwildnet.predict.predictor import Prediction
+from tests.helpers.conversations import asked, origin
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.boxes import Box
 
@@ -42,24 +43,8 @@ def frame(value=7, seconds=0.5, size=(24, 16)):
     )
 
 
-def asked(conversation):
-    """Run a server and a conversation `(session, address)` with it."""
-
-    async def run():
-        server = LiveServer(Counting())
-        runner = await server.loopback.start()
-        try:
-            async with aiohttp.ClientSession() as session:
-                return await conversation(session, server.loopback.address)
-        finally:
-            await runner.cleanup()
-
-    return asyncio.run(run())
-
-
 def connect(session, address, **headers):
-    origin = {"Origin": "/".join(address.split("/")[:3])}
-    return session.ws_connect(f"{address}api/frames", headers={**origin, **headers}, max_msg_size=0)
+    return session.ws_connect(f"{address}api/frames", headers={**origin(address), **headers}, max_msg_size=0)
 
 
 async def answer(socket, message):
@@ -76,7 +61,7 @@ def test_a_frame_is_answered_and_the_states_are_those_of_the_page():
             await one.send_str("reset")
             return first, more, none, await answer(one, frame())
 
-    first, more, none, afresh = asked(conversation)
+    first, more, none, afresh = asked(LiveServer(Counting()), conversation)
     assert first["seconds"] == 0.5
     assert first["ms"] >= 0
     assert (first["face"]["arousal"], first["face"]["box"], first["face"]["track"]) == (7.0, [1, 2, 3, 4], 1)
@@ -103,7 +88,7 @@ def test_what_is_no_frame_is_said_and_the_next_one_is_answered(message, error):
         async with connect(session, address) as socket:
             return await answer(socket, message), await answer(socket, frame())
 
-    refused, after = asked(conversation)
+    refused, after = asked(LiveServer(Counting()), conversation)
     assert error in refused["error"]
     assert after["face"]["valence"] == 0.1
 
@@ -138,7 +123,7 @@ def test_the_rules_are_those_of_the_annotation_tool():
             found.append(response.status)
         return found
 
-    assert asked(conversation) == [*[(200, "default-src 'none'")] * 5, 403, 403, 404, 403]
+    assert asked(LiveServer(Counting()), conversation) == [*[(200, "default-src 'none'")] * 5, 403, 403, 404, 403]
 
 
 def test_few_pages_at_a_time():
@@ -151,6 +136,6 @@ def test_few_pages_at_a_time():
         async with connect(session, address) as again:
             return refused, served, await answer(again, frame())
 
-    refused, served, again = asked(conversation)
+    refused, served, again = asked(LiveServer(Counting()), conversation)
     assert refused == {"error": f"At most {MOST_CONNECTIONS} pages at a time. Close another one."}
     assert served["face"]["valence"] == again["face"]["valence"] == 0.1

@@ -8,7 +8,9 @@ import sys
 import aiohttp
 import pytest
 
+from tests.helpers import conversations
 from tests.helpers.annotated_clips import annotate, make_folder, write_clip
+from tests.helpers.conversations import origin
 from tfrecords_tools.annotate.catalogue import Catalogue
 from tfrecords_tools.annotate.server import AnnotationServer
 from tfrecords_tools.cli import main
@@ -17,21 +19,7 @@ from tfrecords_tools.video import browser_copy
 
 def asked(catalogue, conversation, **options):
     """What a client's conversation with a running server returns."""
-
-    async def run():
-        server = AnnotationServer(catalogue, **options)
-        runner = await server.loopback.start()
-        try:
-            async with aiohttp.ClientSession() as session:
-                return await conversation(session, server.loopback.address)
-        finally:
-            await runner.cleanup()
-
-    return asyncio.run(run())
-
-
-def origin(address):
-    return {"Origin": "/".join(address.split("/")[:3])}
+    return conversations.asked(AnnotationServer(catalogue, **options), conversation)
 
 
 async def get(session, url, **more):

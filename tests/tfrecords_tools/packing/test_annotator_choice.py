@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.helpers.annotated_clips import annotate
+from tests.helpers.annotated_clips import annotate, two_annotated_clips
 from tfrecords_tools.annotate.catalogue import Catalogue
 from tfrecords_tools.annotate.rater_comparison import select
 from tfrecords_tools.cli import main
@@ -69,15 +69,12 @@ def test_a_split_that_does_not_exist_and_annotators_of_a_dataset_without_any_are
 @pytest.fixture(scope="module")
 def annotated(sample_clips, tmp_path_factory):
     """Two clips of the sample with three raters, each of whom has a value of his own in each dimension."""
-    folder = tmp_path_factory.mktemp("rated")
-    for split in ("train", "test"):
-        clip = next((sample_clips / "videos" / split).iterdir())
-        (folder / "videos" / split).mkdir(parents=True)
-        (folder / "videos" / split / clip.name).write_bytes(clip.read_bytes())
-        for number, rater in enumerate(NAMES, start=1):
-            curve = lambda time, number=number: 0.2 * number + 0.01 * number * np.sin(time)  # noqa: E731
-            annotate(Catalogue(folder), rater, clip.stem, curve)
-    return folder
+
+    def curve(number):
+        return lambda time: 0.2 * number + 0.01 * number * np.sin(time)
+
+    curves = {rater: curve(number) for number, rater in enumerate(NAMES, start=1)}
+    return two_annotated_clips(sample_clips / "videos", tmp_path_factory.mktemp("rated"), curves)
 
 
 def options(*annotators, splits=("train", "validation")):

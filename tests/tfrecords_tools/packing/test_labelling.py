@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.annotated_clips import annotate
-from tfrecords_tools.annotate.catalogue import Catalogue
+from tests.helpers.annotated_clips import two_annotated_clips
 from tfrecords_tools.cli import main
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
@@ -111,14 +110,12 @@ def test_raters_are_chosen_for_each_dimension():
 @pytest.fixture(scope="module")
 def annotated(sample_clips, tmp_path_factory):
     """Two clips of the sample with three raters of known delays."""
-    folder = tmp_path_factory.mktemp("rated")
-    for split in ("train", "test"):
-        clip = next((sample_clips / "videos" / split).iterdir())
-        (folder / "videos" / split).mkdir(parents=True)
-        (folder / "videos" / split / clip.name).write_bytes(clip.read_bytes())
-        for rater, delay in RATERS.items():
-            annotate(Catalogue(folder), rater, clip.stem, lambda time, delay=delay: curve(time - delay))
-    return folder
+
+    def late(delay):
+        return lambda time: curve(time - delay)
+
+    curves = {rater: late(delay) for rater, delay in RATERS.items()}
+    return two_annotated_clips(sample_clips / "videos", tmp_path_factory.mktemp("rated"), curves)
 
 
 def names(folder):
