@@ -15,7 +15,7 @@ where it was stopped or killed. `list` shows the tables, with what each of them 
 EXAMPLES = """\
 examples:
   {prog} list
-  {prog} ijcv2019/9 --data_dir=data/aff_wild --workdir=runs/table9 --pairs=0:1,2:3 --weights=vgg_face=vgg-face.mat
+  {prog} ijcv2019/9 --data_dir=data/aff_wild --workdir=runs/table9 --pairs=0:1,2:3 --weights=vgg_face=vgg_face.mat
   {prog} thesis2018/6.2 --data_dir=data/thesis --workdir=runs/rehearsal --set model.width=0.1 training.steps=200"""
 
 PATIENCE = 10

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ RANGE = (-1.0, 1.0)  # of the labels that the whole networks were trained on
 
 EXAMPLES = """\
 example:
-  {prog} import --source=vgg_face_mat --path=vgg-face.mat --experiment=ijcv2019/vggface --output=vgg_face.keras"""
+  {prog} import --source=vgg_face_mat --path=vgg_face.mat --experiment=ijcv2019/vggface --output=vgg_face.keras"""
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "affwildnet weights") -> int:
@@ -69,9 +70,20 @@ def _parser(prog: str) -> Parser:
 
 
 def _list(options: argparse.Namespace) -> None:
+    from affwildnet.reproduce.starting_weights import files_of
+    from affwildnet.weights.import_report import WIDTH
+
     width = max(map(len, SOURCES))
+    indent = " " * (width + 4)
     for name, source in SOURCES.items():
+        given = [f"--weights={each}=FILE" for each, sources in files_of().items() if name in sources]
         print(f"{name:<{width}}  {source.title}")
+        if given:
+            print(
+                textwrap.fill(
+                    f"for reproduce: {' '.join(given)}", WIDTH, initial_indent=indent, subsequent_indent=indent
+                )
+            )
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from affwildnet import experiments
+from affwildnet.evaluation import fused_members
 from affwildnet.evaluation.scoring import protocols
 from affwildnet.evaluation.selection import Choices, check_fusion
 from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment, ModelConfig
 from affwildnet.models.fusion import fuse_decisions
-from affwildnet.runs import best, card, checkpoints
-from affwildnet.runs.json_files import write_json
+from affwildnet.runs import best, card, checkpoints, rehearsals
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -64,7 +64,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
     path = best.path_of(into)
     into.best.mkdir(parents=True, exist_ok=True)
     checkpoints.write_model(model, path, _card(members))
-    write_json(checkpoints.state_path(path), {"fused": _origin(members)})
+    fused_members.store(path, _origin(members), [member.trained for member in members])
 
 
 def _member(trained: Trained) -> Member:
@@ -136,7 +136,18 @@ def _experiment(members: Sequence[Member]) -> Experiment:
 def _card(members: Sequence[Member]) -> card.Card | None:
     """Return the first member's card with the origin of all; networks for crops of different sizes are not fused."""
     first = card.read(members[0].trained.checkpoint)
-    return first and replace(first, experiment="decision_fusion", provenance={"fused": _origin(members)})
+    return first and replace(
+        first,
+        experiment="decision_fusion",
+        provenance={"fused": _origin(members), rehearsals.FIELD: list(_rehearsal(members))},
+    )
+
+
+def _rehearsal(members: Sequence[Member]) -> tuple[str, ...]:
+    """Return why one of the members is a rehearsal; such a fusion is one too."""
+    return tuple(
+        f"{reason} ({member.trained.experiment.name})" for member in members for reason in member.trained.rehearsal
+    )
 
 
 def _origin(members: Sequence[Member]) -> list[dict]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import keras
 
 from affwildnet.data import Corpus
+from affwildnet.evaluation import fused_members
 from affwildnet.evaluation.reference_scores import baselines
 from affwildnet.evaluation.reporting import report_files
 from affwildnet.evaluation.reporting.assembly import Source, assemble
-from affwildnet.evaluation.reporting.report import Against, PostProcessed, Report
+from affwildnet.evaluation.reporting.report import Against, FusedMember, PostProcessed, Report
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
@@ -47,6 +48,8 @@ class RunPredictions:
       training_data: what the network was trained on; None for folds, whose own parts differ, and where it is not known.
       trained_on: folder of the corpus that the network was trained on.
       configured: the experiment with all its stages, and `stage` the one that is scored; None and "" without stages.
+      rehearsal: why the run, or one of its folds, is a rehearsal; empty where it is none.
+      members: of a fusion of decisions.
     """
 
     workdir: Workdir
@@ -62,6 +65,8 @@ class RunPredictions:
     trained_on: Path = Path()
     configured: Experiment | None = None
     stage: str = ""
+    rehearsal: tuple[str, ...] = ()
+    members: tuple[FusedMember, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,8 @@ def _predicted(trained: Trained, split: str) -> RunPredictions:
         trained_on=trained.trained_on,
         configured=trained.configured,
         stage=trained.run.stage.name if trained.run.stage else "",
+        rehearsal=trained.rehearsal,
+        members=fused_members.stored(trained.checkpoint),
     )
 
 
@@ -221,6 +228,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         final=protocols.gather([each.final for each in every]),
         post_processing=postprocessing.over_folds(chosen) if chosen[0] else None,
         trained_on=every[0].trained_on,
+        rehearsal=tuple(dict.fromkeys(reason for each in every for reason in each.rehearsal)),
     )
 
 
@@ -249,6 +257,8 @@ def _reported(
         predicted.training_data,
         predicted.configured,
         predicted.stage,
+        predicted.rehearsal,
+        predicted.members,
     )
     report = assemble(source, predicted.final, scored, baselines=references, post_processing=post, against=against)
     _log.info("writing the report")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from affwildnet.data.corpus import Corpus
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
-from affwildnet.runs import best, checkpoint_files, record_files, report_names, training_data
+from affwildnet.runs import best, checkpoint_files, record_files, rehearsals, report_names, training_data
 from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
@@ -102,6 +102,11 @@ class Selected:
         if stage.name not in [each.name for each in whole.training.stages]:
             return experiment
         return replace(experiment, training=whole.training)
+
+    @property
+    def rehearsal(self) -> tuple[str, ...]:
+        """Why the run is a rehearsal of a paper's; empty where it is none."""
+        return rehearsals.of_checkpoint(self.checkpoint, self.experiment)
 
     @cached_property
     def training_data(self) -> TrainingData | None:

@@ -16,7 +16,7 @@ from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import to_json
 from affwildnet.metrics import Scores
-from affwildnet.runs import best
+from affwildnet.runs import best, rehearsals
 
 VIDEOS = 2  # whose curves are drawn: the longest
 # Parts of an experiment whose fields are listed under HPARAMS; names and published rows are none.
@@ -42,7 +42,8 @@ class ValidationBoard:
     def _write_fields(self, experiment: Experiment, run: str) -> None:
         from tensorboard.plugins.hparams import api  # takes a second
 
-        values = {"experiment": experiment.name, **fields(experiment)}
+        kind = ", ".join(rehearsals.of_experiment(experiment)) or "no"
+        values = {"experiment": experiment.name, "rehearsal": kind, **fields(experiment)}
         metrics = [api.Metric(f"best/{name}", display_name=f"best {name}") for name in best.MEASURES]
         with self._writer.as_default(step=0):
             api.hparams_config(hparams=[api.HParam(name) for name in values], metrics=metrics)

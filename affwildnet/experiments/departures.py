@@ -1,13 +1,14 @@
 """In what an experiment departs from the one of its name that the papers give: overridden fields, and rehearsals."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from affwildnet.experiments.config import Experiment
 
 # Title of a file of random weights, in the note beside it.
 RANDOM_WEIGHTS = "random weights, for a rehearsal"
+_INHERITED = "begun with the weights of a rehearsal: "
 # Fields that say how a run is kept and shown, or what its weights start from; they are not settings of a paper.
 _OF_THE_RUN = (
     "training.init",
@@ -70,6 +71,16 @@ def rehearsal(experiment: Experiment, registered: Experiment, origin: str = "") 
     if pretrained and (not experiment.training.init or origin == RANDOM_WEIGHTS):
         reasons.append(f"random weights in place of those of {pretrained}")
     return tuple(reasons)
+
+
+def inherited(reason: str) -> str:
+    """Return the reason why a run is a rehearsal that starts from the weights of one, by the reason of that."""
+    return f"{_INHERITED}{reason.removeprefix(_INHERITED)}"
+
+
+def before(reasons: Sequence[str]) -> list[str]:
+    """Return why the run whose weights one starts from is a rehearsal, of the reasons why that one is."""
+    return [reason.removeprefix(_INHERITED) for reason in reasons if reason.startswith(_INHERITED)]
 
 
 def _differences(name: str, value: Any, registered: Any) -> Iterator[Overridden]:

@@ -13,6 +13,7 @@ from tfrecords_tools.files import folder_at
 # What the papers' networks start from, by `TrainingConfig.pretrained`: the name that `--weights` gives a file by, and
 # for each ending of the file the source that imports it. ImageNet's are of one backbone each.
 _BACKBONE = "{backbone}"
+_SLIM = "resnet50_slim_tf1"
 PUBLISHED = {
     "VGG-Face": (
         "vgg_face",
@@ -20,7 +21,7 @@ PUBLISHED = {
     ),
     "FaceValue": ("face_value", {".mat": "cnn_m_mat"}),
     "VGGFace2": ("vggface2", {".h5": "resnet50_vggface2_h5"}),
-    "ImageNet": (f"imagenet_{_BACKBONE}", {".h5": "imagenet", ".ckpt": "resnet50_slim_tf1"}),
+    "ImageNet": (f"imagenet_{_BACKBONE}", {".h5": "imagenet", ".ckpt": _SLIM}),
 }
 _BACKBONES = ("vgg16", "resnet50", "resnet50_slim", "densenet121", "densenet169")
 # Rows that start from a network trained on another corpus: the layout of that corpus.
@@ -48,6 +49,19 @@ def names() -> list[str]:
     single = [name for name in published if _BACKBONE not in name]
     several = [name.format(backbone=each) for name in published if _BACKBONE in name for each in _BACKBONES]
     return [*single, *several, *CHAINS.values()]
+
+
+def files_of() -> dict[str, list[str]]:
+    """Return the sources that import the file of each name of published weights."""
+    return {
+        name.format(backbone=backbone): [
+            source
+            for source in dict.fromkeys(by_ending.values())
+            if name == name.format(backbone=backbone) or (source == _SLIM) == (backbone == "resnet50_slim")
+        ]
+        for name, by_ending in PUBLISHED.values()
+        for backbone in _BACKBONES
+    }
 
 
 def parse(kind: str, given: Iterable[str], known: Iterable[str]) -> dict[str, Path]:

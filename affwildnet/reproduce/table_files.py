@@ -89,13 +89,21 @@ def _here(value: Value) -> str:
 def _sentences(results: Results, order: Order) -> Iterator[tuple[str, list[str]]]:
     """Yield what stands below the table: a title and its sentences, each once with the rows that it is true of."""
     table_ = results.request.table
-    if results.rehearsal:
-        reasons = ", ".join(results.rehearsal)
-        yield "A rehearsal", [f"{reasons}: these numbers say whether everything works, and nothing of the paper's."]
+    scored = [each.row.row for each in results.rows if each.report]
+    if rehearsed := [each.row.row for each in results.rows if each.rehearsal]:
+        rows_of = {
+            reason: [each.row.row for each in results.rows if reason in each.rehearsal] for reason in results.rehearsal
+        }
+        yield (
+            "A rehearsal",
+            [
+                *(f"{_of(rows, scored)}: {reason}." for reason, rows in rows_of.items()),
+                f"{_of(rehearsed, scored)}: these numbers say whether everything works, and nothing of the paper's.",
+            ],
+        )
     if said := list(_intervals(results)):
         yield "Intervals", said
     yield "The order of the rows", order.sentences()
-    scored = [each.row.row for each in results.rows if each.report]
     found = list(_compared(results))
     yield (
         "What differs, what is the same, what cannot be known",

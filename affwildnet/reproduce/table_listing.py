@@ -10,16 +10,26 @@ from affwildnet.experiments.tables import TABLES
 from affwildnet.reproduce import starting_weights
 from affwildnet.reproduce.starting_weights import CHAINS
 from affwildnet.reproduce.table_request import SIFT_SVR, experiments_of, short
+from affwildnet.weights import SOURCES
+from tfrecords_tools.errors import count as counted
 
 
 def listing() -> str:
-    """Return the tables paper by paper, each with its rows and what they need."""
+    """Return the tables paper by paper, each with its rows and what they need; then what the names of weights mean."""
     parts = []
     for source, paper in PAPERS.items():
         if paper.tables:
             parts.append(paper.title)
             parts += ["\n".join(_described(TABLES[table.name])) for table in paper.tables if table.source == source]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, "\n".join(_weight_names())])
+
+
+def _weight_names() -> Iterator[str]:
+    """Yield what file each name of `--weights` is for, by the sources that import it."""
+    yield "The files of --weights=NAME=FILE, by the sources of `python -m affwildnet.weights list` that read them:"
+    for name, sources in starting_weights.files_of().items():
+        for index, each in enumerate(sources):
+            yield f"    {'' if index else name:<24}{each:<22}{SOURCES[each].title.partition(';')[0]}"
 
 
 def _described(table: Table) -> Iterator[str]:
@@ -27,10 +37,13 @@ def _described(table: Table) -> Iterator[str]:
     others = sum(not row.experiment for row in table.rows)
     yield f"{table.name}: {table.title}"
     beside = f", {len(table.beside)} of the text" if table.beside else ""
-    yield f"  {len(table.rows)} rows{beside}, {len(names)} to run{f', {others} of other groups' if others else ''}"
+    own = len(table.rows) - others
+    yield f"  {len(table.rows)} rows{beside}{f', {others} of other groups' if others else ''}"
+    several = f", which give {own} rows: a network can have several" if own > len(names) else ""
+    yield f"  to run: {counted(len(names), 'network')}{several}"
     yield f"  corpus: {'; '.join(_corpora(table))}"
     if needs := _needs(names):
-        yield f"  needs: {', '.join(needs)}"
+        yield f"  needs: {'; '.join(needs)}"
     held = costs.load()
     for name in names:
         cost = held.get(name)
@@ -62,7 +75,10 @@ def _needs(names: Sequence[str]) -> list[str]:
             own = before.setdefault(starting_weights.name_of(experiment), {})
             own[_weights(override(first, fields))] = None
     for corpus, flags in before.items():
-        found[f"--corpus={corpus}=DIR to pre-train on (with {', '.join(flags)}) or --weights={corpus}=FILE"] = None
+        found[
+            f"--weights={corpus}=FILE, a checkpoint of yours, or --corpus={corpus}=DIR to train it first "
+            f"(which starts from {', '.join(flags)})"
+        ] = None
     return list(found)
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from affwildnet.data import Corpus, Position, training_batches
 from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.devices import allow_tf32, has_gpu
-from affwildnet.runs import checkpoints, record_files
+from affwildnet.runs import checkpoints, record_files, rehearsals
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.run import Run
@@ -87,6 +87,7 @@ class Trainer:
         self._first_step = self._saved_step = state.step
         self._saved_at = time.monotonic()
         self._packed, self._files = _stamp(self._corpus), self._files_now()
+        self._provenance = {**versions(), rehearsals.FIELD: list(rehearsals.of_experiment(self._run.experiment))}
         for batch in self._batches():
             if features and int(batch["epoch"].numpy()[-1]) > self._position.epoch:
                 feature_caching.fill(features, self._run, lambda: not (received or self._workdir.stop.exists()))
@@ -158,7 +159,7 @@ class Trainer:
         if self._workers.chief:
             self._check_corpus()
             state = TrainingState(self._step, *self._position, self._config.seed)
-            card = Card.of(self._corpus.manifest, self._run.experiment.name, versions())
+            card = Card.of(self._corpus.manifest, self._run.experiment.name, self._provenance)
             what = (self._model, state, self._workdir.checkpoints, self._config.keep_checkpoints, card)
             checkpoints.save(*what) if self._workers.number == 1 else alone(checkpoints.save, *what)
         self._saved_at, self._saved_step = time.monotonic(), self._step

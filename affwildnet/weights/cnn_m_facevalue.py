@@ -71,7 +71,7 @@ def _fill_normalisation(transfer: "WeightTransfer", source: matconvnet.MatLayer,
 
 
 SOURCE = WeightSource(
-    title="CNN-M with batch normalisation trained on faces: vgg-m-face-bn.mat; the backbone",
+    title="CNN-M with batch normalisation trained on faces, FaceValue: vgg-m-face-bn.mat; the backbone",
     backbones=("cnn_m",),
     open=open_mat,
     licence="The publishers state none with the file; ask them before any use other than research.",

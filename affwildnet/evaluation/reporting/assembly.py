@@ -9,6 +9,7 @@ from affwildnet.evaluation.reporting.report import (
     Against,
     Counts,
     Dropped,
+    FusedMember,
     LeftOutVideo,
     PackedCorpus,
     PostProcessed,
@@ -17,15 +18,12 @@ from affwildnet.evaluation.reporting.report import (
 )
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.scoring.protocols import Scored
-from affwildnet.experiments import EXPERIMENTS
 from affwildnet.experiments.config import Experiment
-from affwildnet.experiments.departures import rehearsal
 from affwildnet.experiments.overrides import to_json
 from affwildnet.metrics import Scores
-from affwildnet.runs.json_files import read_json
+from affwildnet.runs import rehearsals
 from affwildnet.runs.training_data import TrainingData, fingerprint
 from affwildnet.runs.workdir import versions
-from tfrecords_tools.errors import UserError
 from tfrecords_tools.records.packed_corpus import Manifest
 from tfrecords_tools.records.schema import SPLITS
 
@@ -42,6 +40,8 @@ class Source:
       training_data: what the network was trained on; None where it is not known.
       configured: the experiment with all its stages, of which one is scored; None where there are none.
       stage: name of that one; "" without stages.
+      rehearsal: why the run is a rehearsal; None where its experiment alone is known.
+      members: of a fusion of decisions.
     """
 
     experiment: Experiment
@@ -51,6 +51,8 @@ class Source:
     training_data: TrainingData | None = None
     configured: Experiment | None = None
     stage: str = ""
+    rehearsal: tuple[str, ...] | None = None
+    members: tuple[FusedMember, ...] = ()
 
 
 def assemble(
@@ -96,23 +98,11 @@ def assemble(
         configuration=to_json(source.configured or experiment),
         stage=source.stage,
         versions=versions(),
-        initial_weights=_origin(experiment.training.init),
-        rehearsal=_rehearsal(experiment),
+        initial_weights=rehearsals.initial_weights(experiment.training.init),
+        rehearsal=source.rehearsal if source.rehearsal is not None else rehearsals.of_experiment(experiment),
+        members=source.members,
     )
     return replace(report, published=published_rows(report, experiment.published))
-
-
-def _rehearsal(experiment: Experiment) -> tuple[str, ...]:
-    registered = EXPERIMENTS.get(experiment.name)
-    return rehearsal(experiment, registered, _origin(experiment.training.init)) if registered else ()
-
-
-def _origin(init: str) -> str:
-    """Return where the weights in a file come from, as `affwildnet weights import` notes it beside the file."""
-    try:
-        return str(read_json(Path(init).with_suffix(".json"))["title"]) if init else ""
-    except (UserError, OSError, TypeError, KeyError, ValueError):
-        return ""
 
 
 def _sizes(packed: Manifest) -> dict[str, SplitSize]:

@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from affwildnet import experiments
 from affwildnet.evaluation.reporting.published_corpora import FOLDS, Dataset, Size, dataset_of
 from affwildnet.evaluation.reporting.report import PublishedRow, Report
 from affwildnet.experiments.config import PROTOCOLS, Experiment
-from affwildnet.experiments.departures import RANDOM_WEIGHTS, overridden
+from affwildnet.experiments.departures import RANDOM_WEIGHTS, before, overridden
 from affwildnet.experiments.overrides import from_json
 from affwildnet.experiments.published import Published
 from affwildnet.experiments.tables import TABLES
@@ -19,6 +19,8 @@ from tfrecords_tools.records.packed_corpus import dataset_of as dataset_of_layou
 from tfrecords_tools.records.schema import SPLITS
 
 DIFFERS, SAME, UNKNOWN = "differs", "same", "unknown"
+# Fields that each network of a fusion of decisions has of its own.
+_OF_A_NETWORK = ("model.", "training.")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def findings(published: Published, report: Report) -> list[Finding]:
         single = registered is not None and bool(registered.data.labels)
         found += [*_sizes(dataset, report), *_labels(dataset, report, single), *_faces(dataset, report)]
     if experiment is not None:
-        found += [*_weights(experiment, report), *_settings(experiment, registered, published, report)]
+        found += _members(report) or [*_weights(experiment, report), *_training(experiment, registered, report)]
+        found += _settings(experiment, registered, published, report)
     return [*found, *_post_processing(published, report), *_region(published), *_metrics(published, report)]
 
 
@@ -198,6 +201,13 @@ def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
             yield Finding(DIFFERS, f"The network began with random weights; the paper's with those of {wanted}.")
         else:
             yield Finding(SAME, "the weights that training began with, random")
+    elif reasons := before(report.rehearsal):
+        theirs = f"those of {wanted}" if wanted else "random ones"
+        yield Finding(
+            DIFFERS,
+            f"The network began with the weights of {given}, a rehearsal's ({', '.join(reasons)}); the paper's with "
+            f"{theirs}.",
+        )
     elif wanted:
         origin = f", {report.initial_weights}" if report.initial_weights else ""
         yield Finding(
@@ -207,13 +217,27 @@ def _weights(experiment: Experiment, report: Report) -> Iterator[Finding]:
         yield Finding(DIFFERS, f"The network began with the weights of {given}; the paper's with random ones.")
 
 
-def _settings(
-    experiment: Experiment, registered: Experiment | None, published: Published, report: Report
-) -> Iterator[Finding]:
+def _members(report: Report) -> list[Finding]:
+    """Return in what each network of a fusion of decisions differs from its experiment, and what cannot be known."""
+    found = []
+    for member in report.members:
+        experiment = from_json(member.configuration)
+        own = replace(
+            report, initial_weights=member.initial_weights, rehearsal=member.rehearsal, stage=member.stage, members=()
+        )
+        registered = experiments.EXPERIMENTS.get(experiment.name)
+        for each in [*_weights(experiment, own), *_training(experiment, registered, own)]:
+            if each.kind != SAME:
+                found.append(Finding(each.kind, f"{experiment.name}: {each.text}"))
+    return found
+
+
+def _training(experiment: Experiment, registered: Experiment | None, report: Report) -> Iterator[Finding]:
+    """Compare the settings of a network's own: its layers, its training, its stage."""
     if registered is None:
         yield Finding(UNKNOWN, f"which settings {experiment.name} has in the paper")
         return
-    changed = overridden(experiment, registered)
+    changed = [each for each in overridden(experiment, registered) if each.field.startswith(_OF_A_NETWORK)]
     for each in changed:
         yield Finding(DIFFERS, f"{each}.")
     stages, stage = experiment.training.stages, report.stage
@@ -227,14 +251,25 @@ def _settings(
             f"the network's fields and those of the experiment, crops of {size} pixels among them (its notes say what "
             "the paper leaves open)",
         )
+    if "training.steps" not in fields:
+        yield Finding(UNKNOWN, f"how many steps the paper trains for (here at most {experiment.training.steps:,})")
+
+
+def _settings(
+    experiment: Experiment, registered: Experiment | None, published: Published, report: Report
+) -> Iterator[Finding]:
+    """Compare the settings of scoring, and of the data."""
+    if registered is None:
+        return
+    changed = [each for each in overridden(experiment, registered) if not each.field.startswith(_OF_A_NETWORK)]
+    for each in changed:
+        yield Finding(DIFFERS, f"{each}.")
     alignment, scored = registered.data.alignment, report.corpus.alignment
-    if alignment and "data.alignment" not in fields:
+    if alignment and "data.alignment" not in {each.field for each in changed}:
         if scored == alignment:
             yield Finding(SAME, f"the alignment, {alignment}")
         else:
             yield Finding(DIFFERS, f"The scored faces have the alignment {scored}, in the experiment {alignment}.")
-    if "training.steps" not in fields:
-        yield Finding(UNKNOWN, f"how many steps the paper trains for (here at most {experiment.training.steps:,})")
     if experiment.model.recurrent != "none" and published.source != "thesis2018":
         yield Finding(UNKNOWN, "how the paper cuts the scored videos into windows")
 

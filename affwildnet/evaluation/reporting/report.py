@@ -171,6 +171,23 @@ class PostProcessed:
 
 
 @dataclass(frozen=True)
+class FusedMember:
+    """A network of a fusion of decisions.
+
+    Attributes:
+      configuration: the fields of its experiment, as JSON can hold them.
+      initial_weights: where the weights that its training began with come from; "" where it is not known.
+      rehearsal: why its run is a rehearsal; empty where it is none.
+      stage: name of the stage whose network it is; "" for a run without stages.
+    """
+
+    configuration: dict[str, Any]
+    initial_weights: str = ""
+    rehearsal: tuple[str, ...] = ()
+    stage: str = ""
+
+
+@dataclass(frozen=True)
 class Against:
     """The comparison with another checkpoint on the same videos.
 
@@ -215,6 +232,7 @@ class Report:
       versions: of the packages.
       initial_weights: where the weights that training began with come from; "" where it is not known.
       rehearsal: why this is a rehearsal of the paper's run, and no attempt at it; empty where it is none.
+      members: of a fusion of decisions; empty for other networks, and where they are not known.
     """
 
     experiment: str
@@ -236,6 +254,7 @@ class Report:
     initial_weights: str = ""
     rehearsal: tuple[str, ...] = ()
     stage: str = ""
+    members: tuple[FusedMember, ...] = ()
 
     @property
     def rehearsed(self) -> str:
@@ -254,9 +273,10 @@ class Report:
         """Return what was scored, in one line."""
         counts = self.counts
         name = f"{self.experiment} (a rehearsal)" if self.rehearsal else self.experiment
+        thing = "utterance" if self.scored.unit == "utterances" else "video"
         return (
             f"{name}, {self.checkpoint}: {counts.frames_scored} of {counts.frames_labelled} labelled frames "
-            f"of {count(counts.videos, f'{self.split} video')} scored"
+            f"of {count(counts.videos, f'{self.split} {thing}')} scored"
         )
 
     def to_json(self) -> dict:
@@ -296,6 +316,7 @@ class Report:
             "against": self.against and self.against.to_json(),
             "rehearsal": list(self.rehearsal),
             "initial_weights": self.initial_weights,
+            **({"members": [dataclasses.asdict(member) for member in self.members]} if self.members else {}),
             "configuration": self.configuration,
             "versions": self.versions,
         }

@@ -12,7 +12,17 @@ import pytest
 
 from affwildnet import experiments, models
 from affwildnet.commands import experiments_command
-from affwildnet.experiments import EXPERIMENTS, PAPERS, descriptions, fidelity, get, networks, paper_faces, settings
+from affwildnet.experiments import (
+    EXPERIMENTS,
+    PAPERS,
+    descriptions,
+    fidelity,
+    fidelity_page,
+    get,
+    networks,
+    paper_faces,
+    settings,
+)
 from affwildnet.experiments.config import PROTOCOLS, Experiment
 from affwildnet.experiments.overrides import from_json, override, to_json
 from tests.helpers.paths import ROOT
@@ -31,6 +41,7 @@ def test_every_paper_is_registered_under_its_own_name():
         "effects",
         "field_values",
         "fidelity",
+        "fidelity_page",
         "heads",
         "network_rules",
         "networks",
@@ -290,8 +301,8 @@ def test_every_field_is_overridden_by_the_default_that_is_shown():
 
 def test_the_page_of_choices_is_up_to_date_and_has_every_note():
     page = (ROOT / "docs" / "fidelity.md").read_text("utf-8")
-    command = "python -m affwildnet.experiments.fidelity > docs/fidelity.md"
-    assert page == fidelity.page(), f"Write the page again: {command}"
+    command = "python -m affwildnet.experiments.fidelity_page > docs/fidelity.md"
+    assert page == fidelity_page.page(), f"Write the page again: {command}"
     every = [value for value in vars(fidelity).values() if isinstance(value, fidelity.Choice)]
     for experiment in EXPERIMENTS.values():
         rest = experiment.notes

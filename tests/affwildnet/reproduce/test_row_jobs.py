@@ -234,11 +234,29 @@ def test_checkpoints_of_another_corpus_are_a_file_or_a_folder_with_one_for_each_
 
 def test_the_list_says_what_each_table_needs_once():
     listed = listing()
-    assert listed.count("--corpus=aff_wild2=DIR to pre-train on") == 6
+    assert listed.count("or --corpus=aff_wild2=DIR to train it first (which starts from ") == 6
     assert (
-        "needs: --weights=imagenet_resnet50=FILE, --corpus=aff_wild=DIR to pre-train on (with --weights=vgg_face=FILE)"
-        in listed
+        "needs: --weights=imagenet_resnet50=FILE; --weights=aff_wild=FILE, a checkpoint of yours, or "
+        "--corpus=aff_wild=DIR to train it first (which starts from --weights=vgg_face=FILE)" in listed
     )
+    assert "  20 rows\n  to run: 10 networks, which give 20 rows: a network can have several" in listed
+    assert "  2 rows, 1 of other groups\n  to run: 1 network\n" in listed
+
+
+def test_a_name_of_weights_is_one_file_in_both_lists(capsys):
+    assert weights_command.main(["list"]) == 0
+    sources, listed = capsys.readouterr().out, listing()
+    for name in ("vgg_face", "face_value", "vggface2", "imagenet_vgg16", "imagenet_resnet50_slim"):
+        assert f"--weights={name}=FILE" in sources
+        assert f"\n    {name:<24}" in listed
+    (slim,) = (line for line in listed.splitlines() if line.startswith("    imagenet_resnet50_slim"))
+    assert "resnet50_slim_tf1" in slim
+    assert "resnet_v1_50.ckpt" in slim
+    assert "keras.applications" not in slim
+
+
+def test_the_list_names_corpora_and_tables():
+    listed = listing()
     assert "RECOLA, test set (layout recola_46)" in listed
     assert all(f"\n{name}: " in listed for name in TABLES)
 

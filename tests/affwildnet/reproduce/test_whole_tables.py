@@ -127,6 +127,9 @@ def test_a_decision_fusion_is_made_from_its_members_also_in_a_rehearsal(forked, 
         row = rows[f"Decision-Level Fusion, {words} post-processing"]
         assert row["here"]["ccc"]["mean"]["score"] == report["ccc"]["mean"]
         assert row["report"].endswith(f"{file}.json")
+        for name in ("omg2019/cnn_1rnn", "omg2019/cnn_3rnn"):  # each network counts
+            assert any(reason.endswith(f"({name})") for reason in row["rehearsal"])
+            assert f"{name}: model.width is 0.02, in the experiment 1.0." in row["differs"]
 
 
 def test_a_stage_is_compared_with_the_stages_of_the_paper(forked, packed, tmp_path):

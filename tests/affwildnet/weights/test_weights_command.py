@@ -136,7 +136,7 @@ def test_an_experiment_and_a_network_by_name():
 def test_the_list_has_a_line_for_each_source(capsys):
     assert run("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(SOURCES)
+    assert [line.split()[0] for line in lines if line[0] != " "] == list(SOURCES)
     assert max(map(len, lines)) <= 140
 
 

@@ -8,7 +8,15 @@ import pytest
 from affwildnet.evaluation.reporting import comparison, page_scores, score_rows, score_tables
 from affwildnet.evaluation.reporting.comparison import compared, differences, published_rows
 from affwildnet.evaluation.reporting.published_corpora import DATASETS
-from affwildnet.evaluation.reporting.report import Against, Counts, PackedCorpus, PostProcessed, Report, SplitSize
+from affwildnet.evaluation.reporting.report import (
+    Against,
+    Counts,
+    FusedMember,
+    PackedCorpus,
+    PostProcessed,
+    Report,
+    SplitSize,
+)
 from affwildnet.evaluation.scoring.details import Details
 from affwildnet.evaluation.scoring.intervals import Difference, Intervals
 from affwildnet.evaluation.scoring.postprocessing import Chosen
@@ -41,7 +49,12 @@ def report(layout="aff_wild", name="", split="test", protocol="frames", configur
     scores |= more.pop("scores", {})
     scored = Scored("frames", scores, {}, Intervals(), {}, Details(0, ()))
     own = {key: more.pop(key) for key in [field.name for field in fields(PackedCorpus)] if key in more}
-    others = {field.name: None for field in fields(Report)} | {"initial_weights": "", "rehearsal": ()}
+    others = {field.name: None for field in fields(Report)} | {
+        "initial_weights": "",
+        "rehearsal": (),
+        "stage": "",
+        "members": (),
+    }
     known = {
         "corpus": PackedCorpus(name or layout, layout, Path("packed"), **{"alignment": "crop", **own}),
         "counts": Counts(46, 0, 0, 0),
@@ -308,3 +321,36 @@ def test_a_table_that_does_not_exist_gets_the_nearest_name():
 def test_every_kind_of_finding_is_one_of_three():
     kinds = {comparison.DIFFERS, comparison.SAME, comparison.UNKNOWN}
     assert {each.kind for each in comparison.findings(AFF_WILD, report(sizes=AFF_WILD_SIZES))} <= kinds
+
+
+def test_a_network_that_began_from_a_rehearsals_weights_differs_from_the_paper():
+    begun = "begun with the weights of a rehearsal: random weights in place of those of VGG-Face"
+    scored = of_experiment("ijcv2019/affwildnet_vggface", "training.init=w.keras", rehearsal=(begun,))
+    found = differences(AFF_WILD, scored)
+    assert found == [
+        "The network began with the weights of w.keras, a rehearsal's (random weights in place of those of VGG-Face); "
+        "the paper's with those of VGG-Face."
+    ]
+
+
+def test_each_network_of_a_fusion_is_compared_with_its_own_experiment():
+    first, second = (
+        FusedMember(to_json(override(EXPERIMENTS[f"omg2019/{name}"], fields)))
+        for name, fields in (
+            ("cnn_1rnn", ["training.init=w.keras"]),
+            ("cnn_3rnn", ["training.learning_rate=0.5", "model.width=0.5"]),
+        )
+    )
+    row = EXPERIMENTS["omg2019/decision_fusion"].published[0]
+    found = compared(row, of_experiment("omg2019/decision_fusion", layout="omg", members=(first, second)))
+    said = [each for each in found.differs if "cnn_" in each]
+    assert said == [
+        "omg2019/cnn_3rnn: The network began with random weights; the paper's with those of Aff-Wild2.",
+        "omg2019/cnn_3rnn: model.width is 0.5, in the experiment 1.0.",
+        f"omg2019/cnn_3rnn: training.learning_rate is 0.5, in the experiment "
+        f"{EXPERIMENTS['omg2019/cnn_3rnn'].training.learning_rate}.",
+    ]
+    assert any(
+        each.startswith("omg2019/cnn_1rnn: whether the weights that training began with") for each in found.unknown
+    )
+    assert not any("weights that training began with, random" in each for each in found.same)
