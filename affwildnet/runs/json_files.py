@@ -35,6 +35,8 @@ def read_json(path: Path) -> dict | None:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        raise _is_folder(path) from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: must be readable JSON. Received: {type(error).__name__}: {error}.") from None
     if not isinstance(found, dict):
@@ -42,9 +44,15 @@ def read_json(path: Path) -> dict | None:
     return found
 
 
+def _is_folder(path: Path) -> UserError:
+    return UserError(f"{path}: must be a file. Received: a folder. Move it away: a run writes a file of that name.")
+
+
 def append_line(path: Path, value: dict) -> None:
     """Append one JSON line in a single write, so that a reader sees all of it or its beginning."""
     text = json.dumps(value) + "\n"
+    if path.is_dir():
+        raise _is_folder(path)
     with needing(_blocks(text)), path.open("a+b") as file:
         # A process that was killed while writing may have left half a line.
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
@@ -66,6 +74,8 @@ def read_lines(path: Path) -> list[dict]:
         lines = path.read_text("utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
+    except IsADirectoryError:
+        raise _is_folder(path) from None
     values = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -116,6 +116,10 @@ class Workdir:
             return Run.from_json(json.loads(self.experiment_json.read_text("utf-8")))
         except FileNotFoundError:
             raise UserError(f"{self.path}: no run was started here (no experiment.json). Run train.py.") from None
+        except IsADirectoryError:
+            raise UserError(
+                f"{self.experiment_json}: must be a file. Received: a folder. Move it away, or use a new --workdir."
+            ) from None
         except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{self.experiment_json}: not a readable run ({error}). Use a new --workdir.") from None
 

@@ -80,9 +80,10 @@ class TrainingLog:
             values["frames_per_second"] = rate
         if step != self._announced:
             left = (self._steps - step) * (now - self._begin) / max(step - self._first_step, 1)
+            speed = f"  {rate:7.0f} frames/s  {clock(left)} left" if timed else ""  # of the first step, which compiles
             _log.info(
-                f"step {step:>6,}/{self._steps:,}  epoch {epoch:>3}  loss {values['loss']:.4f}  gradient {norm:7.3f}  "
-                f"{rate:7.0f} frames/s  {clock(left)} left"
+                f"step {step:>6,}/{self._steps:,}  epoch {epoch:>3}  loss {values['loss']:.4f}  gradient {norm:7.3f}"
+                f"{speed}"
             )
         found = _scores(outcomes)
         append_line(self._path, {"step": step, "epoch": epoch, **values, **found})

@@ -238,3 +238,13 @@ def test_versions_name_what_decides_a_result():
     assert {"python", "keras", "numpy"} <= found.keys()
     assert {"tensorflow", "tensorflow-cpu"} & found.keys()
     assert all(isinstance(value, str) and value[0].isdigit() for value in found.values())
+
+
+@pytest.mark.parametrize("name", ["experiment_json", "metrics", "finished"])
+def test_a_folder_in_place_of_a_file_is_one_line(tmp_path, name):
+    workdir = Workdir(tmp_path)
+    path = getattr(workdir, name)
+    path.mkdir()
+    reads = {"experiment_json": workdir.open, "metrics": workdir.check_scores, "finished": workdir.reason_finished}
+    with pytest.raises(UserError, match=rf"{path.name}: must be a file\. Received: a folder\. Move it away"):
+        reads[name]()

@@ -32,4 +32,6 @@ def test_with_a_line_for_each_step_there_is_none_beside_it(tmp_path, shown):
     log.started(1, 1)
     assert shown() == ""
     log.write(1, 0, plain_model())
-    assert shown().startswith("step      1/100  epoch   0  loss 0.7500")
+    (line,) = shown().splitlines()
+    assert line.startswith("step      1/100  epoch   0  loss 0.7500")
+    assert line.endswith("gradient   1.000")  # no speed and no time left: it compiled
