@@ -112,6 +112,9 @@ def check_init(run: Run) -> None:
         return
     if stage and not config.init:
         weights = f"; the paper's are {config.pretrained}" if config.pretrained else ""
-        raise UserError(f"Stage {stage.name} starts from the weights of a file{weights}. Received: none. {HOW_TO_GIVE}")
+        raise UserError(
+            f"Stage {stage.name} starts from the weights of a file{weights}. Received: none. {HOW_TO_GIVE} "
+            f"To rehearse with random ones: --set 'stages.{stage.name}.starts=*:random'"
+        )
     if config.init and not Path(config.init).is_file():
         raise UserError(f"`training.init` must be a .keras file. Received: {config.init}, which is not there.")

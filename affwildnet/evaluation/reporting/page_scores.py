@@ -119,7 +119,11 @@ def regions(report: Report) -> str:
             row = ScoreRow(error.region, scores, otherwise="no published row is of this region")
             line += [_score(row, "mse", name) for name in DIMENSIONS]
         lines.append(line)
-    return table(head, lines)
+    note = (
+        "The regions overlap: those of omg2019 table 7, its last row the whole of them, and the quadrants where "
+        "an arousal is negative. A label counts in each region that it lies in."
+    )
+    return table(head, lines) + paragraphs([note])
 
 
 def confusion(report: Report) -> str:

@@ -49,7 +49,10 @@ def test_layers_without_trainable_weights_are_refused(staged, tiny_folder):
 
 def test_the_weights_that_the_paper_starts_from_are_asked_for(staged, tiny_folder, workdir, small):
     none = replace(staged, training=replace(staged.training, init="", pretrained="VGG-Face"))
-    with pytest.raises(UserError, match=r"c0 starts from the weights of a file; the paper's are VGG-Face\..*--set"):
+    with pytest.raises(
+        UserError,
+        match=r"c0 starts from the weights of a file; the paper's are VGG-Face\..*'stages\.c0\.starts=\*:random'",
+    ):
         train(Run(none, tiny_folder), workdir)
     with pytest.raises(UserError, match=r"must be a \.keras file\. Received: no\.keras, which is not there"):
         train(Run(replace(none, training=replace(none.training, init="no.keras")), tiny_folder), workdir)

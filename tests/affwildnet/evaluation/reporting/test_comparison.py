@@ -267,6 +267,7 @@ def test_a_rehearsal_carries_that_word_wherever_its_scores_stand():
     errors = regions([[[0.1, 0.2]]], [[[0.1, 0.2]]])
     beside = replace(scored, scored=replace(scored.scored, details=Details(0, (), regions=errors)))
     assert "MSE valence, rehearsal" in page_scores.regions(beside)
+    assert "A label counts in each region that it lies in." in page_scores.regions(beside)
 
 
 def test_p_names_what_was_drawn_on_the_page_and_in_the_terminal():
