@@ -81,7 +81,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     # One thread: each core packs a video of its own, and a second thread hardly decodes faster.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise UserError(f"{path}: not a readable video. Check that it plays, or remove it from the source folder.")
+        raise UserError(f"{path}: not a readable video. Check that it plays, or leave it out.")
     return capture
 
 

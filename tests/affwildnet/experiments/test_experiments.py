@@ -312,3 +312,11 @@ def test_the_page_of_choices_is_up_to_date_and_has_every_note():
     for choice in every:
         assert f"| {choice.topic} | {choice.source} | {choice.here} |" in page
         assert any(str(choice) in experiment.notes for experiment in EXPERIMENTS.values()), choice.topic
+
+
+def test_a_paper_in_place_of_an_experiment_is_answered_with_one_of_its_own():
+    for name in ("ijcv2019", "ijcv2019/"):
+        with pytest.raises(
+            UserError, match=rf"Received: {name}\. Did you mean one of ijcv2019/, such as ijcv2019/\w+\?$"
+        ):
+            get(name)

@@ -183,7 +183,7 @@ def test_one_bad_video_does_not_end_the_rest(predictor, tmp_path):
     outcomes = {source.name: outcome for source, outcome in predict_all(find_sources(folder), predictor, options)}
     assert list(outcomes) == ["a", "b.mov", "b.mp4"]
     assert str(outcomes["a"]) == f"{folder / 'a.mp4'}: not a readable video. " + (
-        "Check that it plays, or remove it from the source folder."
+        "Check that it plays, or leave it out."
     )
     assert outcomes["b.mov"].frames == outcomes["b.mp4"].frames == 3
     suffixes = ("csv", "json", "png")
