@@ -21,11 +21,11 @@ class UserError(ValueError):
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return " Did you mean ...?" where `name` is close to one of `names` or is its part before "/"; else nothing."""
-    names = list(names)
-    if near := difflib.get_close_matches(name, names, n=1):
-        return f" Did you mean {near[0]}?"
-    within = [each for each in names if each.startswith(f"{name.rstrip('/')}/")]
-    return f" Did you mean one of {name.rstrip('/')}/, such as {within[0]}?" if within else ""
+    names, folder = list(names), f"{name.rstrip('/')}/"
+    if within := [each for each in names if each.startswith(folder)]:
+        return f" Did you mean one of {folder}, such as {within[0]}?"
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def count(number: int, thing: str) -> str:
