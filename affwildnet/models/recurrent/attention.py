@@ -102,13 +102,16 @@ class OutputAttention(Recurrent):
             *states, attention, outputs, keys = states
             output, states = stack(projected + ops.matmul(attention, attention_kernel), states)
             query = ops.matmul(ops.concatenate(states, axis=-1), query_kernel) + query_bias
-            scores = ops.matmul(ops.tanh(keys + ops.expand_dims(query, 1)), score)
-            shares = ops.expand_dims(ops.softmax(scores, axis=-1), 1)
-            attention = ops.squeeze(ops.matmul(shares, outputs), 1)
+            # Products and sums: for so few numbers a backend's product of matrices, or softmax, takes longer to start
+            # than to compute. The scores are at most the sum of |v|, but that is not limited, hence the maximum.
+            scores = ops.sum(ops.tanh(keys + ops.expand_dims(query, 1)) * score, axis=-1, keepdims=True)
+            shares = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=1, keepdims=True)))
+            attention = ops.sum(shares * outputs, axis=1) / ops.sum(shares, axis=1)
             output = ops.matmul(ops.concatenate([output, attention], axis=-1), output_kernel) + output_bias
             key = ops.matmul(output, key_kernel)
-            outputs = ops.concatenate([outputs[:, 1:], ops.expand_dims(output, 1)], axis=1)
-            keys = ops.concatenate([keys[:, 1:], ops.expand_dims(key, 1)], axis=1)
+            # Of a split the gradient is a concatenation; of a slice it is a tensor of zeros that is written into.
+            outputs = ops.concatenate([ops.split(outputs, [1], axis=1)[1], ops.expand_dims(output, 1)], axis=1)
+            keys = ops.concatenate([ops.split(keys, [1], axis=1)[1], ops.expand_dims(key, 1)], axis=1)
             return output, [*states, attention, outputs, keys]
 
         return step
