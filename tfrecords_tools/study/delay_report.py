@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.labels import nearest
@@ -23,6 +24,7 @@ LABEL = "label"
 LARGEST_P = 0.05
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # threads only wait for each other on matrices this small
 def report(folder: str | Path) -> dict:
     """Return each annotator's delays in seconds, over both dimensions and all videos.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
@@ -66,6 +67,7 @@ def ranking(videos: dict[str, Sequence[list[dict]]], names: Sequence[str]) -> di
     return {"annotators": described, "nearest": {**nearest, BOTH: _first(described, lambda rater: rater[BOTH])}}
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # threads only wait for each other on matrices this small
 def of_corpus(folder: str | Path, splits: Sequence[str]) -> dict:
     """Return the `ranking` in a packed corpus, by the videos of some splits.
 
