@@ -211,20 +211,27 @@ def parse(serialised: tf.Tensor, fields: dict[str, schema.Field]) -> dict[str, t
 def parse_at(
     file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor, fields: dict[str, schema.Field]
 ) -> dict[str, tf.Tensor]:
-    """Return fields of consecutive records of one file, as `parse` does; to be called in a `tf.data` graph.
+    """Return fields of consecutive records of one file, as `parse` does; the arguments are those of `serialised_at`."""
+    return parse(serialised_at(file, offset, number), fields)
+
+
+def serialised_at(file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """Return consecutive records of one file, (n,) strings, n being smaller than `number` where the file ends before.
+
+    It is one operation, in a `tf.data` graph or outside of one. Iterating over a dataset outside would start threads
+    for each file, and wait for them for up to a tenth of a second where the cores are busy.
 
     Args:
       file: () string, path of the file.
       offset: () int64, byte at which the first of the records starts, of `VideoEntry.offsets`.
       number: () int64, of records.
-      fields: those to parse.
     """
     # tf.data.TFRecordDataset does not hand through the offset at which its kernel can start.
     records = tf.raw_ops.TFRecordDatasetV2(
         filenames=file[None], compression_type="", buffer_size=1 << 19, byte_offsets=offset[None]
     )
     dataset = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string))
-    return parse(dataset.batch(number).take(1).get_single_element(), fields)
+    return dataset.batch(number).take(1).get_single_element()
 
 
 def decode(data: bytes, fields: dict[str, schema.Field] = schema.FIELDS) -> tuple[dict, str | None]:

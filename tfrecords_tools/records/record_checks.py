@@ -4,7 +4,7 @@
 sure, `problems_of_records` says what there is to say. Both check the same: a rule that is added here is added twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
-from tfrecords_tools.records.reader import decode, decode_face, parse
+from tfrecords_tools.records.reader import decode, decode_face, parse, serialised_at
 from tfrecords_tools.records.writer import FRAMING_BYTES
 
 LONGEST = 1e7  # seconds, a third of a year
@@ -21,6 +21,7 @@ REACH = 1e6  # pixels
 LANDMARKS_REACH = 100.0  # sides of the crop
 BEYOND = 1e-4  # by which a float32 mean may be beyond the range of labels
 _AT_ONCE = 512  # records, some 3 MB
+_START_OF_SCAN = 0xDA  # the second byte of a JPEG's marker
 
 
 def problems_of_records(path: Path, entry: VideoEntry, packed: Manifest) -> Iterator[str]:
@@ -96,27 +97,50 @@ def _problem(record: dict, entry: VideoEntry, packed: Manifest) -> str | None:
 
 def are_sound(path: Path, entry: VideoEntry, packed: Manifest) -> bool:
     """Return whether `problems_of_records` has nothing to say of a file; False may be wrong, True is not."""
-    parts: list[dict[str, np.ndarray]] = []
+    if path.stat().st_size != entry.file_bytes:
+        return False
+    file, offsets, parts = tf.constant(str(path)), entry.offsets, []
     try:
-        for serialised in tf.data.TFRecordDataset(str(path), buffer_size=1 << 20).batch(_AT_ONCE):
+        for first in range(0, entry.frames, _AT_ONCE):
+            serialised = serialised_at(file, tf.constant(offsets[first], tf.int64), min(_AT_ONCE, entry.frames - first))
             columns = {name: value.numpy() for name, value in parse(serialised, packed.fields).items()}
-            if not _all_faces(columns.pop("face"), packed.image_size):
+            if not are_faces(columns.pop("face"), packed.image_size):
                 return False
             parts.append({**columns, "size": tf.strings.length(serialised).numpy() + FRAMING_BYTES})
     except tf.errors.OpError:
-        return False
-    if sum(len(part["size"]) for part in parts) != entry.frames:
         return False
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _all_fields(columns, entry, packed) and _as_in_index(columns, entry, packed)
 
 
-def _all_faces(jpegs: np.ndarray, side: int) -> bool:
+def are_faces(jpegs: Iterable[bytes], side: int) -> bool:
+    """Return whether each decodes to an image of `side` x `side`; False may be wrong, True is not.
+
+    More than half of decoding a JPEG is making its colours from what was read, which cannot fail but by a header that
+    asks for what the decoder does not have. So once one was decoded in full, others with the same header are decoded in
+    grey: all of their data is read as well, and each fails that fails in colour.
+    """
+    header = None
     for jpeg in jpegs:
-        face = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-        if face is None or face.shape != (side, side, 3):
+        known = header is not None and jpeg.startswith(header)
+        colours = cv2.IMREAD_GRAYSCALE if known else cv2.IMREAD_COLOR
+        face = cv2.imdecode(np.frombuffer(jpeg, np.uint8), colours) if jpeg else None
+        if face is None or face.shape[:2] != (side, side):
             return False
+        if not known:
+            header = _header(jpeg)
     return True
+
+
+def _header(jpeg: bytes) -> bytes | None:
+    """Return all of a JPEG before the data of its first scan: tables, size, sampling; None if it has no such parts."""
+    at = 2
+    while jpeg[at : at + 1] == b"\xff" and len(jpeg) >= at + 4:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] == _START_OF_SCAN:
+            return jpeg[:end]
+        at = end
+    return None
 
 
 def _all_fields(columns: dict[str, np.ndarray], entry: VideoEntry, packed: Manifest) -> bool:
