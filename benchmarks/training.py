@@ -63,7 +63,7 @@ def loop_seconds(experiment, data_dir: Path, steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         workdir = Workdir(Path(folder) / "run")
         train(Run(experiment, data_dir), workdir)
-        line = json.loads(workdir.training_log.read_text())
+        line = json.loads(workdir.training_log.read_text().splitlines()[-1])  # the first is that of step 1
     return experiment.training.batch_size * experiment.training.window / line["frames_per_second"]
 
 
@@ -76,8 +76,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
 
+    corpus = Corpus.open(options.data_dir, "train")
     experiment = experiments.get(options.experiment)
-    corpus = Corpus.open(options.data_dir, "train", experiment.model.image_size)
+    experiment = override(experiment, [f"model.image_size={corpus.manifest.image_size}"])
     bare, loop = [], []
     for _ in range(options.rounds):
         bare.append(bare_seconds(experiment, corpus, options.steps))

@@ -1,11 +1,13 @@
 """`benchmarks.all`: what it runs, within which time, and how two of its files compare."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.all import BENCHMARKS, compare
+from benchmarks.all import BENCHMARKS, compare, run
+from benchmarks.results import write
 
 
 def test_all_together_take_less_than_half_an_hour():
@@ -32,6 +34,26 @@ def test_videos_and_corpus_are_put_in_place():
     videos = [Path("a.mp4"), Path("b c.mp4")]
     assert replace(BENCHMARKS["packing"], arguments="VIDEOS").command(None, videos)[3:] == ["a.mp4", "b c.mp4"]
     assert replace(BENCHMARKS["packing"], arguments="VIDEO").command(None, videos)[3:] == ["a.mp4"]
+
+
+def test_all_tables_of_a_benchmark_are_kept(tmp_path):
+    write("speed", [{"way": "plain", "frames/s": 20}], tmp_path / "predicting-speed.json")
+    write("memory", [{"minutes": 1.0, "peak MiB": 800}], tmp_path / "predicting-memory.json")
+    found = run("predicting", [sys.executable, "-c", ""], 1, tmp_path)
+    assert found["rows"] == [{"minutes": 1.0, "peak MiB": 800}, {"way": "plain", "frames/s": 20}]
+    assert "left_out" not in found
+
+
+@pytest.mark.parametrize(
+    ("program", "minutes", "reason"),
+    [
+        ("raise SystemExit(3)", 1, "it ended with status 3"),
+        ("import os; os.kill(os.getpid(), 9)", 1, "it ended with status -9"),
+        ("import time; time.sleep(60)", 0.005, "it took more than 0.005 minutes"),
+    ],
+)
+def test_one_that_fails_is_noted(tmp_path, program, minutes, reason):
+    assert run("step", [sys.executable, "-c", program], minutes, tmp_path) == {"left_out": reason}
 
 
 def test_figures_compare_as_now_to_before():
