@@ -90,6 +90,12 @@ class FeatureCache:
                 "--set training.cache=float16 or a lower training.cache_gb needs less"
             )
 
+    def only_read(self) -> bool:
+        """Keep nothing more, as another process may write here; return whether there are features of any video."""
+        self._writes = False
+        self._files = {video: file for video, file in self._files.items() if file.is_whole()}
+        return bool(self._files)
+
     def read(self, video: int, first: int, length: int, window: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the features (window, W) of consecutive records, 0 where there are none, and (window,) bool where."""
         values, there = np.zeros((window, self.width), self.dtype), np.zeros(window, bool)

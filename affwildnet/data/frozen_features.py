@@ -44,7 +44,9 @@ class FrozenFeatures:
         self._black: np.ndarray | None = None
 
     @classmethod
-    def of(cls, model: keras.Model, corpus: Corpus, folder: Path, config: TrainingConfig) -> "FrozenFeatures | None":
+    def of(
+        cls, model: keras.Model, corpus: Corpus, folder: Path, config: TrainingConfig, writes: bool = True
+    ) -> "FrozenFeatures | None":
         """Return the features of a network's frozen part; None where the cache is off, or nothing is frozen.
 
         Args:
@@ -52,13 +54,18 @@ class FrozenFeatures:
           corpus: the split.
           folder: of the caches of this split.
           config: says whether, how exactly, and up to which size features are kept.
+          writes: whether this is the process that writes into the folder; one that does not gets None where there are
+            no features in it.
         """
         if config.cache == OFF or (divided := divide(model)) is None:
             return None
         fingerprint = divided.fingerprint()
         own = folder / f"{fingerprint[:20]}-{config.cache}"
         cache = FeatureCache(own, corpus, divided.width, config.cache, config.cache_gb)
-        cache.prepare()
+        if writes:
+            cache.prepare()
+        elif not cache.only_read():
+            return None
         return cls(divided, fingerprint, cache)
 
     def is_still_of(self) -> bool:

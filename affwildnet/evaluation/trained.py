@@ -6,6 +6,8 @@ from functools import cached_property
 import keras
 import tensorflow as tf
 
+from affwildnet.data import Corpus
+from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring import postprocessing
 from affwildnet.evaluation.scoring.postprocessing import PostProcessing
@@ -53,4 +55,15 @@ class Trained(Selected):
         return self._predictions("validation")
 
     def _predictions(self, split: str) -> Evaluation:
-        return Evaluator(self.corpus(split), self.experiment.evaluation, self._strategy)(self.model)
+        evaluator = Evaluator(self.corpus(split), self.experiment.evaluation, self._strategy, self._features)
+        return evaluator(self.model)
+
+    def _features(self, model: keras.Model, corpus: Corpus) -> FrozenFeatures | None:
+        """Return what the watcher has kept of the frozen layers; not where that is rounded, which moves the scores."""
+        training = self.experiment.training
+        if training.cache != "float32":
+            return None
+        found = FrozenFeatures.of(model, corpus, self.workdir.features(corpus.split), training, writes=False)
+        if found is not None:
+            _log.info(f"features of the frozen layers are read from {found.cache.folder}")
+        return found

@@ -13,6 +13,7 @@ import tensorflow as tf
 from affwildnet import models
 from affwildnet.data import Corpus, training_batches
 from affwildnet.data.frozen_features import FrozenFeatures
+from affwildnet.evaluation import evaluate
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.evaluation.watching import watch
@@ -145,6 +146,20 @@ def test_the_evaluator_scores_from_a_cache_of_its_own(runs, tiny_folder, shown):
     for path, line in zip(checkpoints.listed(own.checkpoints), lines, strict=True):  # as without it
         evaluation = Evaluator(corpus, TINY.evaluation)(checkpoints.load(path))
         assert score(evaluation, "frames", TINY.evaluation, resamples=0).scores["ccc"] == line["ccc"]
+
+    # And `evaluate.py` reads what the watcher has kept, writes nothing, and scores the same.
+    kept = {path: path.read_bytes() for path in files(runs / "float32", "validation")}
+    computed = []
+    shown()
+    with pytest.MonkeyPatch.context() as patch:
+        real = FrozenFeatures._computed
+        patch.setattr(FrozenFeatures, "_computed", lambda self, frames: computed.append(1) or real(self, frames))
+        report = evaluate(own, checkpoint="latest", resamples=0)
+    assert report.scored.scores["ccc"] == lines[-1]["ccc"]
+    assert "features of the frozen layers are read from " in shown()
+    assert len(computed) <= 1  # the padding's
+    assert {path: path.read_bytes() for path in files(runs / "float32", "validation")} == kept
+    assert not own.features("test").exists()
 
 
 KILLED = """
