@@ -8,7 +8,6 @@ times, and one of any quadrant may be, where the shares ask for it.
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.optimize
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.study.quadrants import QUADRANTS
@@ -94,6 +93,8 @@ def _weights(kinds: np.ndarray, number: np.ndarray, targets: np.ndarray, most: i
     Minimise the mean of (w - 1)^2 / 2 plus the squared distance of the used frames from the targets, weighted by
     `_STIFFNESS`, through the dual, which has four variables for any number of windows.
     """
+    from scipy.optimize import minimize
+
     share = number / number.sum()
     excess = kinds - targets * kinds.sum(axis=1, keepdims=True)  # frames of a window beyond the wanted ones
     excess = excess / max(share @ kinds.sum(axis=1), 1)
@@ -107,4 +108,4 @@ def _weights(kinds: np.ndarray, number: np.ndarray, targets: np.ndarray, most: i
         return -value, prices / _STIFFNESS - (share * w) @ excess
 
     limits = {"maxiter": 5000, "maxfun": 20_000, "ftol": 0.0, "gtol": 1e-10}
-    return weights(scipy.optimize.minimize(dual, np.zeros(4), jac=True, method="L-BFGS-B", options=limits).x)
+    return weights(minimize(dual, np.zeros(4), jac=True, method="L-BFGS-B", options=limits).x)

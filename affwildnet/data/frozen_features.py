@@ -40,6 +40,7 @@ class FrozenFeatures:
         self._compute = tf.function(
             lambda frames: tf.cast(divided.features(frames), self._kind),
             input_signature=[tf.TensorSpec([None, side, side, 3], tf.uint8)],
+            autograph=False,
         )
         self._black: np.ndarray | None = None
 

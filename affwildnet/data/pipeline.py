@@ -151,7 +151,8 @@ def planned_batches(
 ) -> tf.data.Dataset:
     """Return the batches of a plan, (n, 3) as in `windows`, n a multiple of `batch_size`; keys as in training."""
 
-    @tf.function(input_signature=[tf.TensorSpec([3], tf.int64)])  # traced once for both of its uses
+    # Traced once for both of its uses.
+    @tf.function(input_signature=[tf.TensorSpec([3], tf.int64)], autograph=False)
     def read(row):
         return _load_window(row, corpus, tables, window, cache, unrolled=plan[:, LENGTH].sum() >= WORTH_UNROLLING)
 
@@ -165,6 +166,7 @@ def planned_batches(
 
 
 def _batch(rows: tf.data.Dataset, load, batch_size: int) -> tf.data.Dataset:
+    load = tf.autograph.experimental.do_not_convert(load)  # which takes longer than all else here, for nothing
     dataset = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 

@@ -154,10 +154,13 @@ class _Forward:
         def run(*batch):
             return strategy.run(self._on_a_device, args=batch)
 
-        self._for_one_shape = tf.function(run)
+        self._for_one_shape = tf.function(run, autograph=False)
         # The shares of several devices have no signature; TensorFlow generalises the shapes that it has seen.
         self._for_any_shape = tf.function(
-            run, input_signature=signature if self._devices == 1 else None, reduce_retracing=self._devices > 1
+            run,
+            input_signature=signature if self._devices == 1 else None,
+            reduce_retracing=self._devices > 1,
+            autograph=False,
         )
 
     def over(

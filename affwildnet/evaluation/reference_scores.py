@@ -1,7 +1,6 @@
 """Scores that a network must beat: of the mean label, and of a linear regression on the landmarks."""
 
 import numpy as np
-import scipy.linalg
 
 from affwildnet.data import Corpus
 from affwildnet.evaluation.evaluator import evaluate
@@ -32,10 +31,12 @@ def baselines(
     for corpus in (train, scored):
         if corpus.frames_labelled == 0:
             raise UserError(f"{corpus.folder}: no frame of the split {corpus.split} has a label.")
+    # As scikit-learn's LinearRegression, whose import takes longer than all of this.
+    from scipy.linalg import lstsq
+
     landmarks, labels = _landmarks_and_labels(train)
     mean, centre = labels.mean(axis=0), landmarks.mean(axis=0)
-    # As scikit-learn's LinearRegression, whose import takes longer than all of this.
-    weights = scipy.linalg.lstsq(landmarks - centre, labels - mean)[0]
+    weights = lstsq(landmarks - centre, labels - mean)[0]
     estimators = {
         "mean of the training labels": lambda entry: np.broadcast_to(mean, (entry.frames, 2)),
         "linear regression on the landmarks": lambda entry: (_landmarks(scored, entry) - centre) @ weights + mean,

@@ -57,7 +57,7 @@ class FormatRunner:
 def keras_step(functions: ExportedFunctions) -> Step:
     """Return the network itself as a `Step`."""
     specs = [*functions.inputs, *functions.states]
-    compiled = tf.function(functions.step, input_signature=specs)
+    compiled = tf.function(functions.step, input_signature=specs, autograph=False)
 
     def step(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = compiled(*(arrays[spec.name] for spec in specs))

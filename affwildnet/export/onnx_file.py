@@ -82,7 +82,7 @@ def _write(
     import tf2onnx
 
     specs = list(specs)
-    graph = tf.function(function, input_signature=specs)
+    graph = tf.function(function, input_signature=specs, autograph=False)
     converted, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
     # tf2onnx turns tensors that are not variables, such as those of a normalisation, into inputs.
     held = {placeholder.name: tensor for tensor, placeholder in graph.get_concrete_function().graph.captures}

@@ -82,8 +82,8 @@ class KerasNetwork(StatefulNetwork):
         one = [tf.TensorSpec([1, 1, *tensor.shape[2:]], tensor.dtype) for tensor in model.inputs]
         states = [tf.TensorSpec([1, *shape], tf.float32) for shape in self._stateful.state_shapes]
         # A single frame has a graph of its own, in which the recurrence is no loop.
-        self._many = tf.function(self._call, input_signature=[specs, states])
-        self._one = tf.function(self._call, input_signature=[one, states])
+        self._many = tf.function(self._call, input_signature=[specs, states], autograph=False)
+        self._one = tf.function(self._call, input_signature=[one, states], autograph=False)
 
     def _call(self, inputs: list[tf.Tensor], states: States) -> tuple[tf.Tensor, States]:
         predictions, after = self._stateful(inputs, states)

@@ -118,7 +118,7 @@ def part_random_states(model: keras.Model, strategy: tf.distribute.Strategy) -> 
     """
     states = [variable.value for variable in checkpoints.random_variables(model)]
 
-    @tf.function
+    @tf.function(autograph=False)
     def part() -> None:
         replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)
         for state in states:

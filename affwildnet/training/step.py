@@ -119,7 +119,7 @@ class TrainStep:
             replicas.leave_gradients(model.optimizer)
         fused_adam.fuse(model.optimizer)
         xla = compilation.uses_xla(config.jit_compile, model, strategy.num_replicas_in_sync)
-        self._compiled = tf.function(self._run, jit_compile=xla or None, reduce_retracing=True)
+        self._compiled = tf.function(self._run, jit_compile=xla or None, reduce_retracing=True, autograph=False)
 
     @property
     def inputs(self) -> tuple[str, ...]:

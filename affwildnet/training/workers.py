@@ -33,7 +33,7 @@ class Workers:
     def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
         self.index, self.number = _place(strategy.cluster_resolver)
-        self._compiled = tf.function(self._exchange, input_signature=[tf.TensorSpec([None], tf.int64)])
+        self._compiled = tf.function(self._exchange, input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
         if self.number > 1:
             alone(_save_something)
 

@@ -11,7 +11,6 @@ from dataclasses import InitVar, dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import median_filter
 from tqdm import tqdm
 
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
@@ -207,6 +206,8 @@ def _filtered(video: VideoPredictions, sizes: tuple[int, int], sequence: int) ->
 
 
 def _median(values: np.ndarray, size: int) -> np.ndarray:
+    from scipy.ndimage import median_filter
+
     # SciPy 1.17's own mirroring is wrong where the filter is many times longer than the segment.
     half = size // 2
     return median_filter(np.pad(values, half, mode="symmetric"), size)[half : half + len(values)]
