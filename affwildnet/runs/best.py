@@ -137,11 +137,15 @@ def model_file(model: Path) -> Path:
     Raises:
       UserError: if there is none.
     """
-    if model.is_file():
+    if model.is_file() and model.suffix == ".keras":
         return model
     workdir = Workdir(model)
-    if not workdir.begun:
-        what = "a folder without experiment.json or saved_model.pb" if model.is_dir() else "which is not there"
+    if model.is_file() or not workdir.begun:
+        what = "which is not there"
+        if model.is_dir():
+            what = "a folder without experiment.json or saved_model.pb"
+        elif model.is_file():
+            what = "another file; `python -m affwildnet.weights import` makes one of published weights"
         raise UserError(
             "`model` must be a .keras file, a working directory of train.py or, to predict with, a SavedModel. "
             f"Received: {model}, {what}."

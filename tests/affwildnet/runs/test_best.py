@@ -163,3 +163,13 @@ def test_the_file_of_a_run_in_stages_is_that_of_its_last_stage_with_a_checkpoint
         own.checkpoints.mkdir(parents=True)
         latest = checkpoint(own, 7)
         assert best.model_file(workdir.path) == latest
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("vgg_face.mat", "another file; `python -m affwildnet.weights import`"), ("none.keras", "which is not there")],
+)
+def test_a_network_is_a_keras_file_or_a_run(name, what, tmp_path):
+    (tmp_path / "vgg_face.mat").write_bytes(b"MATLAB")
+    with pytest.raises(UserError, match=f"`model` must be a .keras file.*Received: .*{name}, {what}"):
+        best.model_file(tmp_path / name)
