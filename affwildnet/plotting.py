@@ -1,16 +1,14 @@
-"""What all plots share: colours, names that fit, and how a figure is saved.
+"""What all plots share: colours, names that fit, and how a figure becomes a picture.
 
 Colours are of the Okabe-Ito palette, which the colour-blind can tell apart; lines also differ in their style.
 """
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
+import cv2
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfrecords_tools.files import whole
@@ -37,6 +35,7 @@ CLASSES = dict(
     )
 )
 NAME_LENGTH = 34
+DPI = 110
 
 
 def elided(name: str, most: int = NAME_LENGTH) -> str:
@@ -54,10 +53,37 @@ def lone_points(axis: Axes, x: np.ndarray, values: np.ndarray, colour: str) -> N
         axis.plot(x[alone], values[alone], color=colour, linestyle="", marker=".", markersize=4)
 
 
-def save(figure: Figure, path: Path) -> bool:
-    """Write a figure as PNG and close it; return True: there is a plot."""
+def subplots(rows: int, columns: int, size: tuple[float, float], layout: str = "constrained", **more):
+    """Return a figure and its axes, as `pyplot.subplots` does, but of no global state: any thread may draw one.
+
+    Args:
+      size: width and height in inches.
+      more: of `Figure.subplots`.
+    """
+    figure = Figure(figsize=size, layout=layout)
+    return figure, figure.subplots(rows, columns, **more)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """Return a figure as (height, width, 3) uint8 RGB.
+
+    It is laid out and drawn once, where `Figure.savefig` goes through all of its texts twice.
+    """
     make_legible(figure)
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
+    # A third of the time that the default level takes, for files of the same size.
+    _, encoded = cv2.imencode(".png", pixels(figure)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    return encoded.tobytes()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file."""
     with whole(path) as partial:
-        figure.savefig(partial, dpi=110, format="png")
-    pyplot.close(figure)
-    return True
+        partial.write_bytes(png(figure))

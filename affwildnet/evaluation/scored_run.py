@@ -12,6 +12,7 @@ from affwildnet.evaluation import fused_members
 from affwildnet.evaluation.reference_scores import baselines
 from affwildnet.evaluation.reporting import report_files
 from affwildnet.evaluation.reporting.assembly import Source, assemble
+from affwildnet.evaluation.reporting.plots import Plots
 from affwildnet.evaluation.reporting.report import Against, FusedMember, PostProcessed, Report
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
@@ -141,9 +142,10 @@ def once(
     if before:
         before([trained], trained.experiment.protocol)
     predicted = _predicted(trained, choices.split)
-    references = _references(trained, corpus)
-    other = _predicted(second, choices.split) if second else None
-    return _reported(predicted, choices, references, other)
+    with report_files.begin_plots(predicted.final, trained.workdir, trained.step, second and second.workdir) as plots:
+        references = _references(trained, corpus)
+        other = _predicted(second, choices.split) if second else None
+        return _reported(predicted, choices, references, other, plots)
 
 
 def _check_same_videos(own: Sequence[Corpus], others: Sequence[Corpus]) -> None:
@@ -183,8 +185,10 @@ def folds(
         _check_same_videos(corpora, others)
     if before:
         before(selected, _protocol_of_folds(selected[0].experiment.protocol))
-    other = _of_folds(Workdir.at(against), choices) if against else None
-    return _reported(_of_folds(Workdir.at(workdir), choices), choices, {}, other)
+    predicted = _of_folds(Workdir.at(workdir), choices)
+    with report_files.begin_plots(predicted.final, workdir, predicted.step, against) as plots:
+        other = _of_folds(Workdir.at(against), choices) if against else None
+        return _reported(predicted, choices, {}, other, plots)
 
 
 def _predicted(trained: Trained, split: str) -> RunPredictions:
@@ -238,7 +242,11 @@ def _protocol_of_folds(protocol: str) -> str:
 
 
 def _reported(
-    predicted: RunPredictions, choices: Choices, references: dict[str, Scores], other: RunPredictions | None
+    predicted: RunPredictions,
+    choices: Choices,
+    references: dict[str, Scores],
+    other: RunPredictions | None,
+    plots: Plots,
 ) -> Outcome:
     protocol, config = predicted.experiment.protocol, predicted.experiment.evaluation
     scored = protocols.score(predicted.final, protocol, config, choices.resamples)
@@ -264,7 +272,7 @@ def _reported(
     _log.info("writing the report")
     with needing(report_files.size_of(predicted.corpus)):
         paths = report_files.write(
-            report, predicted.final, predicted.corpus, predicted.workdir, choices.label(predicted.trained_on)
+            report, predicted.final, predicted.corpus, predicted.workdir, choices.label(predicted.trained_on), plots
         )
     return Outcome(predicted, report, paths)
 

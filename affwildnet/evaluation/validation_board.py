@@ -1,14 +1,13 @@
 """What TensorBoard shows of the checkpoints on the validation split: scores, faces, curves, and the run's fields."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from affwildnet import losses
+from affwildnet import losses, plotting
 from affwildnet.data import Corpus
 from affwildnet.evaluation.face_grid import FaceGrid
 from affwildnet.evaluation.reporting import curves
@@ -24,7 +23,11 @@ PARTS = ("model", "training", "evaluation")
 
 
 class ValidationBoard:
-    """Writes the scores of checkpoints for TensorBoard, under the names that training gives the same values."""
+    """Writes the scores of checkpoints for TensorBoard, under the names that training gives the same values.
+
+    What a checkpoint adds is drawn and written by a thread of its own, while the next checkpoint is scored. Use it as a
+    context manager: leaving it waits for what has been added.
+    """
 
     def __init__(self, folder: str, experiment: Experiment, corpus: Corpus, run: str):
         """Note the experiment's fields, for TensorBoard's HPARAMS.
@@ -37,6 +40,8 @@ class ValidationBoard:
         """
         self._writer = tf.summary.create_file_writer(folder)
         self._faces = FaceGrid(corpus)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="board")
+        self._added: Future[None] | None = None
         self._write_fields(experiment, run)
 
     def _write_fields(self, experiment: Experiment, run: str) -> None:
@@ -50,15 +55,36 @@ class ValidationBoard:
             api.hparams(values, trial_id=run)
         self._writer.flush()
 
+    def __enter__(self) -> "ValidationBoard":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        """Wait for what was added; raise what went wrong with it, unless the block has raised already."""
+        self._thread.shutdown()
+        if kind is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        added, self._added = self._added, None
+        if added is not None:
+            added.result()
+
     def add(self, line: dict, evaluation: Evaluation, scores: Scores, scored: Sequence[dict]) -> None:
-        """Write what a checkpoint has scored.
+        """Write what a checkpoint has scored, beside the caller.
 
         Args:
           line: of `metrics.jsonl`, with the checkpoint's step, loss and ranking.
           evaluation: its predictions.
           scores: its scores by the run's protocol.
           scored: the lines of all checkpoints scored by now.
+
+        Raises:
+          Exception: what went wrong with the checkpoint that was added before.
         """
+        self._wait()
+        self._added = self._thread.submit(self._write, line, evaluation, scores, scored)
+
+    def _write(self, line: dict, evaluation: Evaluation, scores: Scores, scored: Sequence[dict]) -> None:
         rankings = [best.ranking(each) for each in scored]
         with self._writer.as_default(line["step"]):
             tf.summary.scalar("loss", line["loss"])
@@ -98,7 +124,4 @@ def _curves(evaluation: Evaluation) -> np.ndarray:
     longest = sorted(evaluation.videos, key=lambda video: -len(video.frames))[:VIDEOS]
     shown = Evaluation(evaluation.split, tuple(longest), evaluation.frames_labelled, evaluation.scores)
     draw = curves.probabilities if longest[0].predictions.shape[1] > 2 else curves.curves
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "curves.png"
-        draw(shown, path)
-        return tf.io.decode_png(path.read_bytes(), channels=3).numpy()
+    return plotting.pixels(draw(shown))

@@ -113,7 +113,7 @@ class Watcher:
         Raises:
           UserError: if it gave up.
         """
-        with self._workdir.locked("watcher"):
+        with self._workdir.locked("watcher"), self._board:
             return self._watch(timeout_minutes)
 
     def _watch(self, timeout_minutes: float) -> int:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
 
-from affwildnet.plotting import COLOURS, lone_points, save
+from affwildnet.plotting import COLOURS, lone_points, save, subplots
 from affwildnet.predict import prediction_table
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -68,9 +67,7 @@ def plot_curves(table: Path, title: str, path: Path) -> None:
     """
     curves = read_curves(table)
     several = curves.tracks > 1
-    figure, axes = pyplot.subplots(
-        2 if several else 1, 1, figsize=(11, 5.6 if several else 3.8), sharex=True, squeeze=False, layout="constrained"
-    )
+    figure, axes = subplots(2 if several else 1, 1, (11, 5.6 if several else 3.8), sharex=True, squeeze=False)
     axes = axes[:, 0]
     for number, (track, predictions) in enumerate(curves.predictions.items()):
         for column, name in enumerate(DIMENSIONS):

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
-from affwildnet.plotting import LABEL, PREDICTION, save
+from affwildnet.plotting import LABEL, PREDICTION, save, subplots
 from affwildnet.reproduce import row_reports
 from affwildnet.reproduce.row_results import Results, RowResult
 from affwildnet.reproduce.table_request import short
@@ -80,7 +79,7 @@ def _curves(result: RowResult, video: VideoPredictions, frames: tuple[int, int] 
     """Draw the labels and the predictions of a part of a video."""
     first, last = frames or (int(video.frames[0]), int(video.frames[-1]))
     inside = (video.frames >= first) & (video.frames <= last)
-    figure, axes = pyplot.subplots(len(DIMENSIONS), 1, figsize=_SIZE, sharex=True, layout="constrained")
+    figure, axes = subplots(len(DIMENSIONS), 1, _SIZE, sharex=True)
     for index, (axis, name) in enumerate(zip(axes, DIMENSIONS, strict=True)):
         axis.plot(video.frames[inside], video.labels[inside, index], color=LABEL, label="label")
         axis.plot(video.frames[inside], video.predictions[inside, index], color=PREDICTION, label="prediction")
@@ -95,7 +94,7 @@ def _histogram(result: RowResult, evaluation: Evaluation, path: Path) -> tuple[s
     """Draw how many labels and predictions lie where in the plane of valence and arousal."""
     labels = np.concatenate([video.labels[video.labelled] for video in evaluation.videos])
     predictions = np.concatenate([video.predictions[video.labelled] for video in evaluation.videos])
-    figure, axes = pyplot.subplots(1, 2, figsize=_SIZE, sharex=True, sharey=True, layout="constrained")
+    figure, axes = subplots(1, 2, _SIZE, sharex=True, sharey=True)
     for axis, values, title in zip(axes, (labels, predictions), ("labels", "predictions"), strict=True):
         _plane(axis, values, title)
     save(figure, path)
@@ -111,7 +110,7 @@ def _utterances(corpus: Path, path: Path) -> tuple[str, Path]:
     """Draw where the labels of the utterances of each split lie."""
     packed = manifest.load(corpus)
     splits = [split for split in SPLITS if any(entry.split == split for entry in packed.videos)]
-    figure, axes = pyplot.subplots(1, len(splits), figsize=_SIZE, squeeze=False, layout="constrained")
+    figure, axes = subplots(1, len(splits), _SIZE, squeeze=False)
     for axis, split in zip(axes[0], splits, strict=True):
         read = read_labels(corpus, packed, packed.split(split))
         own = [labels[np.isfinite(labels).all(axis=1)] for labels in read]
@@ -130,7 +129,7 @@ def _training(scored: Sequence[RowResult], path: Path) -> tuple[str, Path] | Non
             curves[_words(each)] = np.array(own).T
     if not curves:
         return None
-    figure, axes = pyplot.subplots(1, 2, figsize=_SIZE, layout="constrained")
+    figure, axes = subplots(1, 2, _SIZE)
     styles = itertools.cycle(("-", "--", "-.", ":"))
     for name, (steps, *metrics) in curves.items():
         style = next(styles)

@@ -39,7 +39,7 @@ def gathered(root, labels, own):
     corpus = Corpus.open(root / "corpus", "test")
     request = Request(get_table("ijcv2019/9"), root / "corpus", root / "run", SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "draw", lambda *_: {})
+        patch.setattr(plots, "_drawings", lambda *_: {})
         for name, values in own.items():
             experiment = request.run_of(f"ijcv2019/{name}")
             frames, times = np.arange(1, FRAMES + 1), np.arange(FRAMES) / 30

@@ -1,16 +1,14 @@
 """Plots over time: labels and predictions of a whole split, of chosen segments and of single videos."""
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from affwildnet.evaluation.reporting.distributions import labelled_frames
 from affwildnet.evaluation.reporting.segments import LENGTH, chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.metrics import Moments
-from affwildnet.plotting import CLASSES, LABEL, PREDICTION, elided, lone_points, save
+from affwildnet.plotting import CLASSES, LABEL, PREDICTION, elided, lone_points, subplots
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 MAX_CURVES = 12
@@ -18,13 +16,21 @@ MAX_CURVES = 12
 BINS = 1500
 # More boundaries than this would hide the curves.
 MAX_BOUNDARIES = 80
+# With more frames than this, a curve of a row shows the range within each of so many parts of its time, a pixel each.
+LONGEST_WHOLE, PARTS = 1000, 500
+# Ticks of valence and arousal and their labels: up to 1, and beyond.
+NARROW = (-1, -0.5, 0, 0.5, 1), ("−1.0", "−0.5", "0.0", "0.5", "1.0")
+WIDE = (-2, -1, 0, 1, 2), ("−2", "−1", "0", "1", "2")
+BINNED = "line: mean of a bin, shade: its range"
+# Inches of a grid of axes, on each side, and between the columns.
+_WIDTH, _LEFT, _RIGHT, _BETWEEN = 12, 0.75, 0.12, 0.9
 
 
-def split_curves(evaluation: Evaluation, path: Path) -> bool:
+def split_curves(evaluation: Evaluation) -> Figure:
     """Draw all labelled frames of the split, one video after the other, as thesis figs. 6.3 and 6.6."""
     labels, predictions = labelled_frames(evaluation)
     ends = np.cumsum([int(video.labelled.sum()) for video in evaluation.videos])
-    figure, axes = pyplot.subplots(2, 1, figsize=(12, 6.4), sharex=True, layout="constrained")
+    figure, axes = subplots(2, 1, (12, 6.4), sharex=True)
     ccc = Moments.from_arrays(labels, predictions).ccc()
     for column, (name, axis) in enumerate(zip(DIMENSIONS, axes, strict=True)):
         for values, colour, style, label in (
@@ -55,25 +61,25 @@ def split_curves(evaluation: Evaluation, path: Path) -> bool:
     axes[1].set_xlabel(
         "labelled frame of the split"
         + ("; vertical lines separate the videos" if 1 < len(ends) <= MAX_BOUNDARIES else "")
-        + ("; line: mean of a bin, shade: its range" if len(labels) > BINS else "")
+        + (f"; {BINNED}" if len(labels) > BINS else "")
     )
-    _legend(figure, axes[0])
-    return save(figure, path)
+    _legend(figure, axes[0], "outside upper right")
+    return figure
 
 
-def segment_curves(evaluation: Evaluation, path: Path) -> bool:
+def segment_curves(evaluation: Evaluation) -> Figure | None:
     """Draw the segments with the highest, median and lowest CCC, by dimension, as thesis figs. 6.4 to 6.8.
 
-    Draw nothing and return False if the labels vary in no video.
+    Return None if the labels vary in no video.
     """
     found = [chosen(evaluation, column) for column in range(len(DIMENSIONS))]
     rows = max(map(len, found))
     if rows == 0:
-        return False
-    figure, axes = pyplot.subplots(rows, 2, figsize=(12, 1.3 + 2.4 * rows), squeeze=False, layout="constrained")
+        return None
+    figure, axes = _grid(rows, 2, height=1.75, above=0.85, between=0.95)
     for column, (name, segments) in enumerate(zip(DIMENSIONS, found, strict=True)):
         for axis in axes[len(segments) :, column]:
-            axis.axis("off")
+            axis.remove()
         for axis, (which, segment) in zip(axes[:, column], segments.items(), strict=False):
             _curve(axis, segment.video, column, slice(segment.first, segment.end))
             frames = segment.video.frames
@@ -81,16 +87,15 @@ def segment_curves(evaluation: Evaluation, path: Path) -> bool:
             title += f"frames {frames[segment.first]} to {frames[segment.end - 1]}"
             axis.set_title(title, fontsize=9, parse_math=False)
             axis.set(ylabel=name, xlabel="time in the video [s]")
-    drawn = next(axis for axis in axes.flat if axis.lines)
-    _legend(figure, drawn)
+    _legend(figure, figure.axes[0])
     figure.text(0.01, 0.995, f"Segments of at least {LENGTH} frames; shorter videos as a whole", va="top", fontsize=9)
-    return save(figure, path)
+    return figure
 
 
-def curves(evaluation: Evaluation, path: Path) -> bool:
+def curves(evaluation: Evaluation) -> Figure:
     """Draw labels and predictions over time, a row for each of the first twelve videos, as ijcv2019 fig. 10."""
     videos = evaluation.videos[:MAX_CURVES]
-    figure, axes = _row_each(videos, 2)
+    figure, axes = _grid(len(videos), 2, height=1.4, above=0.65, between=0.55, sharex="row")
     for video, pair in zip(videos, axes, strict=True):
         own = video.moments.ccc() if video.labelled.any() else None
         for column, (name, axis) in enumerate(zip(DIMENSIONS, pair, strict=True)):
@@ -98,16 +103,17 @@ def curves(evaluation: Evaluation, path: Path) -> bool:
             ccc = f", CCC {own[column]:.2f}" if own is not None else ", no label"
             axis.set_title(f"{elided(video.video)}: {name}{ccc}", fontsize=9, parse_math=False)
             axis.set_ylabel(name)
+    binned = any(len(video.frames) > LONGEST_WHOLE for video in videos)
     for axis in axes[-1]:
-        axis.set_xlabel("time in the video [s]")
+        axis.set_xlabel("time in the video [s]" + (f"; {BINNED}" if binned else ""))
     _legend(figure, axes[0][0])
-    return save(figure, path)
+    return figure
 
 
-def probabilities(evaluation: Evaluation, path: Path) -> bool:
+def probabilities(evaluation: Evaluation) -> Figure:
     """Draw the predicted probabilities of the expressions over time, a row for each of the first twelve videos."""
     videos = evaluation.videos[:MAX_CURVES]
-    figure, axes = _row_each(videos, 1)
+    figure, axes = _grid(len(videos), 1, height=1.4, above=0.65, between=0.55)
     for video, axis in zip(videos, axes[:, 0], strict=True):
         for column, (name, (colour, style)) in enumerate(CLASSES.items()):
             x, values = _broken(video, video.predictions[:, column])
@@ -119,8 +125,8 @@ def probabilities(evaluation: Evaluation, path: Path) -> bool:
         axis.set(ylabel="probability", ylim=(-0.03, 1.03))
         axis.grid(alpha=0.3)
     axes[-1][0].set_xlabel("time in the video [s]")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(CLASSES))
-    return save(figure, path)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper center", borderaxespad=0.2, ncols=len(CLASSES))
+    return figure
 
 
 def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -140,11 +146,50 @@ def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return centres, np.minimum.reduceat(values, starts), means, np.maximum.reduceat(values, starts)
 
 
-def _row_each(videos: tuple[VideoPredictions, ...], columns: int):
-    height = 1.2 + 1.9 * len(videos)
-    return pyplot.subplots(
-        len(videos), columns, figsize=(12, height), sharex="row", squeeze=False, layout="constrained"
-    )
+def by_time(times: np.ndarray, values: np.ndarray, parts: int) -> tuple[np.ndarray, ...]:
+    """Return centre, least, mean and greatest value of equal parts of a time, (parts,) each; NaN where there is none.
+
+    Args:
+      times: (N,) rising.
+      values: (N,), NaN where missing.
+    """
+    first, last = times[0], times[-1]
+    there = np.isfinite(values)
+    values = values[there].astype(np.float64)
+    part = np.minimum(((times[there] - first) * (parts / (last - first))).astype(int), parts - 1)
+    held, starts, sizes = np.unique(part, return_index=True, return_counts=True)
+    found = np.full((3, parts), np.nan)
+    if len(held):
+        found[:, held] = (
+            np.minimum.reduceat(values, starts),
+            np.add.reduceat(values, starts) / sizes,
+            np.maximum.reduceat(values, starts),
+        )
+    return first + (np.arange(parts) + 0.5) * (last - first) / parts, *found
+
+
+def _grid(rows: int, columns: int, height: float, above: float, between: float, **more):
+    """Return a figure and axes of one size, with room for their texts.
+
+    No layout is searched, which takes as long as drawing.
+
+    Args:
+      height: of the axes, in inches.
+      above: inches for the legend and the titles of the first row.
+      between: inches for titles and labels between two rows.
+    """
+    below = 0.55
+    whole = above + rows * height + (rows - 1) * between + below
+    width = (_WIDTH - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
+    places = {
+        "left": _LEFT / _WIDTH,
+        "right": 1 - _RIGHT / _WIDTH,
+        "top": 1 - above / whole,
+        "bottom": below / whole,
+        "hspace": between / height,
+        "wspace": _BETWEEN / width,
+    }
+    return subplots(rows, columns, (_WIDTH, whole), layout="none", squeeze=False, gridspec_kw=places, **more)
 
 
 def _curve(axis, video: VideoPredictions, column: int, part: slice = slice(None)) -> None:
@@ -152,7 +197,12 @@ def _curve(axis, video: VideoPredictions, column: int, part: slice = slice(None)
         (video.labels[:, column], LABEL, "-", "label"),
         (video.predictions[:, column], PREDICTION, "--", "prediction"),
     ):
-        x, values = _broken(video, values, part)
+        if len(video.frames[part]) > LONGEST_WHOLE:
+            x, low, values, high = by_time(video.timestamps[part], values[part], PARTS)
+            axis.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+            style = "-"  # dashes would run together
+        else:
+            x, values = _broken(video, values, part)
         axis.plot(x, values, color=colour, linestyle=style, label=label)
         lone_points(axis, x, values, colour)
     _limits(axis, video.predictions[part, column])
@@ -166,9 +216,10 @@ def _broken(video: VideoPredictions, values: np.ndarray, part: slice = slice(Non
 
 def _limits(axis, predictions: np.ndarray) -> None:
     reach = max(1.05, min(2.0, 1.05 * np.abs(predictions).max()))
-    axis.set_ylim(-reach, reach)
+    axis.set_yticks(*(NARROW if reach < 1.3 else WIDE))
+    axis.set_ylim(-reach, reach)  # after the ticks, which would widen it
     axis.grid(alpha=0.3)
 
 
-def _legend(figure, axis) -> None:
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+def _legend(figure: Figure, axis, place: str = "upper right") -> None:
+    figure.legend(*axis.get_legend_handles_labels(), loc=place, borderaxespad=0.4, ncols=2)

@@ -1,26 +1,24 @@
 """Plots of the distributions of labels, predictions and residuals."""
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.plotting import COLOURS, PREDICTION, save
+from affwildnet.plotting import COLOURS, PREDICTION, subplots
 from tfrecords_tools.records.schema import DIMENSIONS
 
 TICKS = (-1, -0.5, 0, 0.5, 1)
 
 
-def histograms(evaluation: Evaluation, path: Path) -> bool:
+def histograms(evaluation: Evaluation) -> Figure:
     """Draw labels and predictions in the valence-arousal plane, in percent of the frames, as ijcv2019 fig. 11."""
     edges = np.linspace(-1, 1, 41)
     both = labelled_frames(evaluation)
     shares = [100 * np.histogram2d(*values.clip(-1, 1).T, bins=edges)[0].T / len(values) for values in both]
     beyond = 100 * np.mean(np.abs(both[1]).max(axis=1) > 1)
-    figure, axes = pyplot.subplots(1, 2, figsize=(10.8, 5), layout="constrained", sharey=True)
+    figure, axes = subplots(1, 2, (10.8, 5), sharey=True)
     titles = ("labels", f"predictions ({beyond:.1f} % beyond -1 or 1, drawn at the edge)")
     for axis, share, title in zip(axes, shares, titles, strict=True):
         image = axis.pcolormesh(edges, edges, np.ma.masked_equal(share, 0), cmap="viridis", norm=_scale(shares))
@@ -29,16 +27,16 @@ def histograms(evaluation: Evaluation, path: Path) -> bool:
         axis.set(title=title, xlabel="valence", aspect="equal", xticks=TICKS, yticks=TICKS)
     axes[0].set_ylabel("arousal")
     _colour_bar(figure, image, axes)
-    return save(figure, path)
+    return figure
 
 
-def residuals(evaluation: Evaluation, path: Path) -> bool:
+def residuals(evaluation: Evaluation) -> Figure:
     """Draw the residuals, prediction minus label: a histogram, and against the label with the mean of each bin."""
     labels, predictions = labelled_frames(evaluation)
     residual = predictions - labels
     reach = float(np.clip(np.abs(residual).max(), 0.25, 2)) * 1.02
     edges, label_edges = np.linspace(-reach, reach, 41), np.linspace(-1, 1, 41)
-    figure, axes = pyplot.subplots(2, 2, figsize=(11.5, 8.6), layout="constrained", sharey="row")
+    figure, axes = subplots(2, 2, (11.5, 8.6), sharey="row")
     planes = [
         100 * np.histogram2d(labels[:, i].clip(-1, 1), residual[:, i].clip(-reach, reach), bins=(label_edges, edges))[0]
         for i in range(2)
@@ -67,7 +65,7 @@ def residuals(evaluation: Evaluation, path: Path) -> bool:
     axes[0][0].set_ylabel("labelled frames per bin [%]")
     axes[1][0].set_ylabel("residual")
     _colour_bar(figure, image, axes[1])
-    return save(figure, path)
+    return figure
 
 
 def binned_mean(labels: np.ndarray, residual: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from affwildnet.metrics import WITH_MEAN
-from affwildnet.plotting import COLOURS, STYLES, elided, save
+from affwildnet.plotting import COLOURS, STYLES, elided, subplots
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
 
@@ -45,22 +44,20 @@ class Progress:
         return [line for line in self.scored if "ccc" in line or "accuracy" in line]
 
 
-def training_curves(progress: Progress, path: Path, other: Progress | None = None) -> bool:
-    """Draw loss and scores of training and validation by step; draw nothing and return False if there are neither.
+def training_curves(progress: Progress, other: Progress | None = None) -> Figure | None:
+    """Draw loss and scores of training and validation by step; return None if there are neither.
 
     Args:
       other: another run to draw beside this one.
     """
     good = progress.good
     if not progress.training and not good:
-        return False
+        return None
     if any("accuracy" in line for line in good):
         panels = {"loss": _loss, "accuracy": _scores("accuracy", ("total",))}
     else:
         panels = {"loss": _loss, "CCC": _scores("ccc", WITH_MEAN), "MSE": _scores("mse", WITH_MEAN)}
-    figure, axes = pyplot.subplots(
-        len(panels), 1, figsize=(10, 1 + 2.7 * len(panels)), sharex=True, layout="constrained"
-    )
+    figure, axes = subplots(len(panels), 1, (10, 1 + 2.7 * len(panels)), sharex=True)
     for axis, (title, draw) in zip(axes, panels.items(), strict=True):
         draw(axis, progress, other)
         axis.set_ylabel(title)
@@ -75,7 +72,7 @@ def training_curves(progress: Progress, path: Path, other: Progress | None = Non
     if not good:
         axes[0].set_title("no checkpoint was scored", fontsize=10)
     axes[-1].set_xlabel("step")
-    return save(figure, path)
+    return figure
 
 
 def _loss(axis: Axes, progress: Progress, other: Progress | None) -> None:

@@ -1,11 +1,15 @@
-"""Draw the report's plots, as PNG files."""
+"""The report's plots, as PNG files in memory: drawn by a thread of their own while something else is done."""
 
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from matplotlib.figure import Figure
 
 from affwildnet.evaluation.reporting.curves import curves, probabilities, segment_curves, split_curves
 from affwildnet.evaluation.reporting.distributions import histograms, residuals
 from affwildnet.evaluation.reporting.learning_curves import Progress, training_curves
 from affwildnet.evaluation.scoring.predictions import Evaluation
+from affwildnet.plotting import png
 from tfrecords_tools.records.schema import DIMENSIONS
 
 # What the plots show, by name, in the order of the page.
@@ -22,31 +26,73 @@ CAPTIONS = {
 }
 
 
-def draw(
-    evaluation: Evaluation, progress: Progress, paths: dict[str, Path], other: Progress | None = None
-) -> dict[str, Path]:
-    """Draw the plots of an evaluation and of its run; return the paths of those that were written.
+class Plots:
+    """The plots of an evaluation and of its run, which begin to be drawn when this is made.
 
-    Args:
-      paths: where each plot goes, by a key of `CAPTIONS`.
-      other: the course of another run's training, to draw beside this one's.
+    Nothing is written: whoever ends early leaves no file.
+
+    Example:
+
+    ```python
+    with Plots(evaluation, Progress.of(workdir)) as plots:
+        ...  # what does not need them
+        drawn = plots.drawn()
+    ```
     """
-    if is_expressions(evaluation):
-        drawings = {"probabilities": probabilities}
-    else:
-        drawings = {
-            "split": split_curves,
-            "segments": segment_curves,
-            "curves": curves,
-            "histograms": histograms,
-            "residuals": residuals,
+
+    def __init__(self, evaluation: Evaluation, progress: Progress, other: Progress | None = None):
+        """Begin.
+
+        Args:
+          progress: of the run's training.
+          other: the course of another run's training, to draw beside this one's.
+        """
+        # One thread: Python draws one figure at a time in any case.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plots")
+        self._pending: dict[str, Future[bytes | None]] = {
+            name: self._thread.submit(_drawn, draw) for name, draw in _drawings(evaluation, progress, other).items()
         }
-    drawn = {key: paths[key] for key, draw_one in drawings.items() if draw_one(evaluation, paths[key])}
-    if training_curves(progress, paths["training"], other):
-        drawn["training"] = paths["training"]
-    return drawn
+
+    def __enter__(self) -> "Plots":
+        return self
+
+    def __exit__(self, *_) -> None:
+        """Let the plot that is being drawn be finished, and draw no other: it takes less than a second."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def drawn(self) -> dict[str, bytes]:
+        """Wait for the plots; return their PNG files by a key of `CAPTIONS`, but those with nothing to draw.
+
+        Raises:
+          Exception: the first that a drawing has raised.
+        """
+        files = {name: pending.result() for name, pending in self._pending.items()}
+        return {name: file for name, file in files.items() if file is not None}
 
 
 def is_expressions(evaluation: Evaluation) -> bool:
     """Return whether the predictions are probabilities of expressions."""
     return evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS)
+
+
+def _drawings(
+    evaluation: Evaluation, progress: Progress, other: Progress | None
+) -> dict[str, Callable[[], Figure | None]]:
+    """Return what draws each plot, the longest first."""
+    if is_expressions(evaluation):
+        draw = {"probabilities": probabilities}
+    else:
+        draw = {
+            "curves": curves,
+            "split": split_curves,
+            "segments": segment_curves,
+            "histograms": histograms,
+            "residuals": residuals,
+        }
+    found = {name: lambda draw_one=draw_one: draw_one(evaluation) for name, draw_one in draw.items()}
+    return {**found, "training": lambda: training_curves(progress, other)}
+
+
+def _drawn(draw: Callable[[], Figure | None]) -> bytes | None:
+    figure = draw()
+    return None if figure is None else png(figure)

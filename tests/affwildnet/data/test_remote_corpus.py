@@ -52,7 +52,7 @@ def test_batches_are_those_of_the_original(tiny_folder, remote, batches):
 
 @pytest.mark.slow
 def test_a_run_is_trained_and_scored_as_on_the_original(tiny_folder, remote, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(plots, "_drawings", lambda *_: {})
     scores = []
     for name, folder in (("ours", tiny_folder), ("theirs", remote)):
         train(Run(tiny(steps=2, checkpoint_steps=2), folder), Workdir(tmp_path / name))

@@ -26,7 +26,7 @@ LATEST = Choices(checkpoint="latest", resamples=50)
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
     """Leave out the plots, which take seconds and are tested by themselves."""
-    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(plots, "_drawings", lambda *_: {})
 
 
 def trained(path, folder, seed, experiment=TINY):

@@ -68,9 +68,8 @@ def board(corpus, tmp_path):
     evaluation = evaluation_of(corpus)
     line = {"step": 20, "loss": 0.25, "ccc": evaluation.scores["ccc"]}
     earlier = {"step": 10, "ccc": {"mean": 2.0, "valence": 0.0, "arousal": 0.0}}
-    ValidationBoard(workdir.tensorboard("validation"), TINY, corpus, "run").add(
-        line, evaluation, evaluation.scores, [earlier, line]
-    )
+    with ValidationBoard(workdir.tensorboard("validation"), TINY, corpus, "run") as board:
+        board.add(line, evaluation, evaluation.scores, [earlier, line])
     training = TrainingLog(workdir, steps=20, frames_per_step=8, first_step=0)
     for step in (1, 2):
         labels = np.array([[0.1, 0.2], [0.5, -0.4], [0.3, 0.1]])
@@ -175,3 +174,21 @@ def test_norms_are_logged_with_the_first_line_and_now_and_then(tmp_path, monkeyp
     assert list(found["weights/out"]) == [1, 3]
     assert list(found["loss"]) == [1, 2, 3, 4]
     assert "ccc/mean" not in found  # of expressions there is none
+
+
+def test_what_goes_wrong_with_a_checkpoint_comes_out_at_the_next_or_at_the_end(corpus, tmp_path, monkeypatch):
+    evaluation, line = evaluation_of(corpus), {"step": 1, "loss": 0.5}
+    monkeypatch.setattr(FaceGrid, "drawn", lambda *_: 1 / 0)
+    board = ValidationBoard(str(tmp_path / "board"), TINY, corpus, "run")
+    with pytest.raises(ZeroDivisionError), board:
+        board.add(line, evaluation, {}, [line])
+    board = ValidationBoard(str(tmp_path / "board"), TINY, corpus, "run")
+
+    def twice():
+        with board:
+            board.add(line, evaluation, {}, [line])
+            board.add(line, evaluation, {}, [line])
+            raise AssertionError("the second must not be begun")
+
+    with pytest.raises(ZeroDivisionError):
+        twice()

@@ -89,7 +89,7 @@ def test_a_run_does_not_go_on_with_other_labels(tmp_path, workdir):
 @pytest.fixture
 def scored(tmp_path, monkeypatch):
     """Score a checkpoint of a run on the split `test`, after its corpus has become `videos`."""
-    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(plots, "_drawings", lambda *_: {})
 
     def score(videos, **choices):
         make_corpus(tmp_path / "corpus", [{"frames": 12, "video": "a"}, {"frames": 9, "video": "t", "split": "test"}])

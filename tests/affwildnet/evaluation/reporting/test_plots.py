@@ -1,8 +1,8 @@
 """The report's plots: what is drawn, against NumPy; and that they are drawn whatever the predictions are."""
 
+import threading
 from itertools import pairwise
 
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,19 +13,23 @@ from affwildnet.evaluation.reporting.learning_curves import Progress
 from tests.helpers.evaluations import by_definition, evaluation, expression_video, random_video, video
 from tfrecords_tools.records.schema import EXPRESSIONS
 
-PATHS = {name: f"{name}.png" for name in plots.CAPTIONS}
-
 
 class Axis:
     """An axis that keeps what would be drawn."""
 
     def __init__(self):
-        self.drawn = []
+        self.drawn, self.filled = [], []
 
     def plot(self, *xy, **style):
         self.drawn.append((*xy, style))
 
+    def fill_between(self, *xy, **style):
+        self.filled.append((*xy, style))
+
     def set_ylim(self, *_):
+        pass
+
+    def set_yticks(self, *_):
         pass
 
     def grid(self, **_):
@@ -36,7 +40,7 @@ def colours_of(path):
     with Image.open(path) as image:
         assert image.format == "PNG"
         image.load()
-        assert min(image.size) > 300
+        assert min(image.size) > 250
         return len(image.convert("RGB").getcolors(1 << 24))
 
 
@@ -75,7 +79,7 @@ def test_segments_leave_out_constant_labels_and_repeat_nothing():
     two = segments.chosen(evaluation(*varied), 0)
     assert {segment.video.video for segment in two.values()} == {"v0", "v1"}
     assert two["highest"].ccc >= two["lowest"].ccc
-    assert not curves.segment_curves(evaluation(constant), "nowhere.png")
+    assert curves.segment_curves(evaluation(constant)) is None
 
 
 # Curves.
@@ -110,23 +114,48 @@ def test_curves_break_where_frames_are_missing_and_show_frames_that_stand_alone(
     assert style_of["marker"] == "."
 
 
+def test_a_long_video_is_drawn_with_its_range_and_its_gap(monkeypatch):
+    monkeypatch.setattr(curves, "LONGEST_WHOLE", 40)
+    monkeypatch.setattr(curves, "PARTS", 10)
+    rng = np.random.default_rng(8)
+    frames = np.concatenate([np.arange(1, 41), np.arange(81, 101)])  # of ten parts the fifth to the eighth are missing
+    labels, predictions = rng.uniform(-1, 1, (2, 60, 2))
+    labels[:3] = np.nan
+    one = video("v", labels, predictions, frames=frames)
+    axis = Axis()
+    curves._curve(axis, one, 1)
+    for (x, low, high, _), (_, middle, style), values in zip(
+        axis.filled, axis.drawn, (one.labels[:, 1], one.predictions[:, 1]), strict=True
+    ):
+        assert style["linestyle"] == "-"
+        assert np.isnan(middle).tolist() == [False] * 4 + [True] * 4 + [False] * 2
+        for part in np.flatnonzero(np.isfinite(middle)):
+            first, last = one.timestamps[0], one.timestamps[-1]
+            edges = first + (last - first) * np.array([part, part + 1]) / 10
+            inside = (one.timestamps >= edges[0]) & ((one.timestamps < edges[1]) | (part == 9))
+            own = values[inside & np.isfinite(values)]
+            assert (low[part], high[part]) == (own.min(), own.max())
+            assert middle[part] == pytest.approx(own.mean(), abs=1e-6)
+            assert x[part] == pytest.approx(edges.mean(), abs=1e-6)
+
+
 def test_many_videos_are_drawn_up_to_a_number(monkeypatch):
     assert curves.MAX_CURVES == 12
     monkeypatch.setattr(curves, "MAX_CURVES", 2)
-    monkeypatch.setattr(curves, "save", lambda figure, _: sizes.append((len(figure.axes), *figure.get_size_inches())))
     rng = np.random.default_rng(4)
     sizes = []
     for number in (1, 2, 3):
-        curves.curves(evaluation(*(random_video(rng, f"v{i}", 3) for i in range(number))), None)
+        figure = curves.curves(evaluation(*(random_video(rng, f"v{i}", 3) for i in range(number))))
+        sizes.append((len(figure.axes), *figure.get_size_inches()))
     assert sizes[0] < sizes[1] == sizes[2]
     assert sizes[2][0] == 4
-    matplotlib.pyplot.close("all")
 
 
 def test_a_long_split_is_drawn_with_its_range(tmp_path, monkeypatch):
     monkeypatch.setattr(curves, "BINS", 20)
     rng = np.random.default_rng(5)
-    assert curves.split_curves(evaluation(random_video(rng, "a", 90), random_video(rng, "b", 31)), tmp_path / "s.png")
+    figure = curves.split_curves(evaluation(random_video(rng, "a", 90), random_video(rng, "b", 31)))
+    plotting.save(figure, tmp_path / "s.png")
     assert colours_of(tmp_path / "s.png") > 20
 
 
@@ -149,43 +178,36 @@ def test_mean_residuals_match_a_loop():
 CCC = {"valence": 0.1, "arousal": 0.2, "mean": 0.15}
 
 
-def drawn_by(monkeypatch, progress, other=None):
+def drawn_by(progress, other=None):
     """Return the lines of the learning curves: x and y by label."""
-    kept = {}
-
-    def keep(figure, _):
-        for axis in figure.axes:
-            for line in axis.lines:
-                kept[f"{axis.get_ylabel()}, {line.get_label()}"] = (list(line.get_xdata()), list(line.get_ydata()))
-        matplotlib.pyplot.close(figure)
-        return True
-
-    monkeypatch.setattr(learning_curves, "save", keep)
-    assert learning_curves.training_curves(progress, None, other)
-    return kept
+    return {
+        f"{axis.get_ylabel()}, {line.get_label()}": (list(line.get_xdata()), list(line.get_ydata()))
+        for axis in learning_curves.training_curves(progress, other).axes
+        for line in axis.lines
+    }
 
 
-def test_learning_curves_take_the_last_of_a_step_and_mark_the_checkpoint(monkeypatch):
+def test_learning_curves_take_the_last_of_a_step_and_mark_the_checkpoint():
     training = [{"step": step, "loss": loss} for step, loss in ((1, 0.9), (3, 0.5), (2, 0.7), (3, 0.4))]
     scored = [{"step": 2, "ccc": CCC}, {"step": 3, "passed_over": "truncated"}, {"step": 1, "ccc": CCC}]
-    kept = drawn_by(monkeypatch, Progress(training, scored, 2))
+    kept = drawn_by(Progress(training, scored, 2))
     assert kept["loss, training"] == ([1, 2, 3], [0.9, 0.7, 0.4])
     assert kept["CCC, validation, arousal"] == ([1, 2], [0.2, 0.2])
     assert kept["CCC, this checkpoint: step 2"][0] == [2, 2]
 
 
-def test_learning_curves_of_expressions_show_the_accuracy(monkeypatch):
-    kept = drawn_by(monkeypatch, Progress(scored=[{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}]))
+def test_learning_curves_of_expressions_show_the_accuracy():
+    kept = drawn_by(Progress(scored=[{"step": 5, "accuracy": {"fear": 0, "total": 0.3}}]))
     assert kept["accuracy, validation, total"] == ([5], [0.3])
 
 
-def test_learning_curves_lie_over_each_other_and_beside_another_runs(monkeypatch):
+def test_learning_curves_lie_over_each_other_and_beside_another_runs():
     """Training and validation share a panel each of loss, CCC and MSE; lines of earlier versions have no loss there."""
     mse = dict.fromkeys(CCC, 0.3)
     training = [{"step": 1, "loss": 0.9, "ccc": {"mean": 0.1}, "mse": {"mean": 0.4}}, {"step": 2, "loss": 0.8}]
     scored = [{"step": 2, "loss": 0.7, "ccc": CCC, "mse": mse}, {"step": 4, "ccc": CCC, "mse": mse}]
     other = Progress([{"step": 3, "loss": 0.6}], [{"step": 3, "loss": 0.5, "ccc": CCC, "mse": mse}], name="older")
-    kept = drawn_by(monkeypatch, Progress(training, scored), other)
+    kept = drawn_by(Progress(training, scored), other)
     assert kept["loss, training"] == ([1, 2], [0.9, 0.8])
     assert kept["loss, validation"] == ([2], [0.7])
     assert kept["CCC, training, mean"] == ([1], [0.1])
@@ -195,18 +217,17 @@ def test_learning_curves_lie_over_each_other_and_beside_another_runs(monkeypatch
     assert kept["CCC, older: validation, mean"] == ([3], [CCC["mean"]])
 
 
-def test_a_long_training_is_drawn_as_means_of_neighbours(monkeypatch):
+def test_a_long_training_is_drawn_as_means_of_neighbours():
     training = [{"step": step, "loss": float(step % 2)} for step in range(1, 2 * learning_curves.POINTS + 1)]
-    steps, losses = drawn_by(monkeypatch, Progress(training))["loss, training"]
+    steps, losses = drawn_by(Progress(training))["loss, training"]
     assert steps[0] == 1.5
     assert len(steps) == learning_curves.POINTS
     assert set(losses) == {0.5}
 
 
-def test_there_are_no_learning_curves_without_a_log(tmp_path):
+def test_there_are_no_learning_curves_without_a_log():
     progress = Progress(scored=[{"step": 3, "passed_over": "truncated"}], chosen=3)
-    assert not learning_curves.training_curves(progress, tmp_path / "x.png")
-    assert not list(tmp_path.iterdir())
+    assert learning_curves.training_curves(progress) is None
 
 
 # All of them.
@@ -234,19 +255,58 @@ SPLITS = {
 }
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("awkward", "one frame")]
-
-
-@pytest.mark.parametrize("name", ["expressions", *SLOW])
+@pytest.mark.parametrize("name", SPLITS)
 def test_the_plots_of_a_split_are_drawn(name, tmp_path):
     split, expected = SPLITS[name]
-    paths = {key: tmp_path / path for key, path in PATHS.items()}
-    training = [{"step": 1, "loss": 0.5}] if "training" in expected else []
-    found = plots.draw(split(), Progress(training, chosen=1), paths)
+    progress = Progress([{"step": 1, "loss": 0.5}] if "training" in expected else [], chosen=1)
+    with plots.Plots(split(), progress) as begun:
+        found = begun.drawn()
     assert set(found) == expected
-    assert {path.name for path in tmp_path.iterdir()} == {PATHS[key] for key in expected}
-    for path in found.values():
-        assert colours_of(path) > 20  # something is drawn
+    for key, file in found.items():
+        (tmp_path / key).write_bytes(file)
+        assert colours_of(tmp_path / key) > 20  # something is drawn
+    # The bytes are those of a drawing in the caller's own thread.
+    key, draw = ("probabilities", curves.probabilities) if name == "expressions" else ("curves", curves.curves)
+    assert plotting.png(draw(split())) == found[key]
+
+
+def begin(monkeypatch, *drawings):
+    named = {str(number): draw for number, draw in enumerate(drawings)}
+    monkeypatch.setattr(plots, "_drawings", lambda *_: named)
+    return plots.Plots(None, Progress())
+
+
+def test_plots_are_drawn_while_the_caller_goes_on(monkeypatch):
+    goes_on = threading.Event()
+    with begin(monkeypatch, lambda: None if goes_on.wait(20) else 1 / 0) as begun:
+        goes_on.set()
+        assert begun.drawn() == {}
+
+
+def test_the_error_of_a_drawing_comes_out_and_ends_the_others(monkeypatch):
+    drawn = []
+    with pytest.raises(ZeroDivisionError), begin(monkeypatch, lambda: 1 / 0, lambda: drawn.append(1)) as begun:
+        begun.drawn()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("plots")]
+
+
+def test_whoever_is_interrupted_waits_for_one_drawing_only(monkeypatch):
+    began, ends, drawn = threading.Event(), threading.Event(), []
+
+    def first():
+        began.set()
+        ends.wait(20)
+        drawn.append("first")
+
+    def interrupted():
+        with begin(monkeypatch, first, lambda: drawn.append("second")):
+            began.wait(20)
+            threading.Timer(0.2, ends.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert drawn == ["first"]
 
 
 def test_long_names_keep_their_beginning_and_end():

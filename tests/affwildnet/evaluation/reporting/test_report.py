@@ -53,7 +53,7 @@ def split():
 @pytest.fixture
 def without_plots(monkeypatch):
     """Skip the plots, which take most of a report's time and are tested on their own."""
-    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(plots, "_drawings", lambda *_: {})
 
 
 def report_of(split, corpus, experiment=TINY, resamples=20, **more):
