@@ -142,8 +142,7 @@ def binned(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.nd
     edges = np.linspace(0, len(values), count + 1).astype(int)
     starts, sizes = edges[:-1], np.diff(edges)
     centres = starts + (sizes + 1) / 2
-    means = np.add.reduceat(values, starts) / sizes
-    return centres, np.minimum.reduceat(values, starts), means, np.maximum.reduceat(values, starts)
+    return centres, *_ranges(values, starts, sizes)
 
 
 def by_time(times: np.ndarray, values: np.ndarray, parts: int) -> tuple[np.ndarray, ...]:
@@ -153,19 +152,21 @@ def by_time(times: np.ndarray, values: np.ndarray, parts: int) -> tuple[np.ndarr
       times: (N,) rising.
       values: (N,), NaN where missing.
     """
-    first, last = times[0], times[-1]
+    first, span = times[0], (times[-1] - times[0]) or 1.0  # frames may all have one time
     there = np.isfinite(values)
     values = values[there].astype(np.float64)
-    part = np.minimum(((times[there] - first) * (parts / (last - first))).astype(int), parts - 1)
+    part = np.minimum(((times[there] - first) * (parts / span)).astype(int), parts - 1)
     held, starts, sizes = np.unique(part, return_index=True, return_counts=True)
     found = np.full((3, parts), np.nan)
     if len(held):
-        found[:, held] = (
-            np.minimum.reduceat(values, starts),
-            np.add.reduceat(values, starts) / sizes,
-            np.maximum.reduceat(values, starts),
-        )
-    return first + (np.arange(parts) + 0.5) * (last - first) / parts, *found
+        found[:, held] = _ranges(values, starts, sizes)
+    return first + (np.arange(parts) + 0.5) * span / parts, *found
+
+
+def _ranges(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return least, mean and greatest value of neighbours that start at `starts`, so many each."""
+    means = np.add.reduceat(values, starts) / sizes
+    return np.minimum.reduceat(values, starts), means, np.maximum.reduceat(values, starts)
 
 
 def _grid(rows: int, columns: int, height: float, above: float, between: float, **more):

@@ -85,6 +85,28 @@ def test_segments_leave_out_constant_labels_and_repeat_nothing():
 # Curves.
 
 
+def test_parts_of_a_time_match_a_loop():
+    rng = np.random.default_rng(1)
+    times = np.cumsum(rng.uniform(0.01, 1, 200)).astype(np.float32)
+    times[120:] += 40  # parts without a frame
+    values = np.where(rng.random(200) < 0.1, np.nan, rng.normal(size=200))
+    centres, *found = curves.by_time(times, values, 30)
+    edges = np.linspace(times[0], times[-1], 31)
+    for part, (low, high) in enumerate(pairwise(edges)):
+        inside = (times >= low) & ((times < high) | (part == 29)) & np.isfinite(values)
+        own = values[inside]
+        expected = [own.min(), own.mean(), own.max()] if len(own) else [np.nan] * 3
+        np.testing.assert_allclose([each[part] for each in found], expected)
+        assert centres[part] == pytest.approx((low + high) / 2)
+
+
+def test_frames_of_one_time_are_one_part():
+    values = np.array([0.5, -0.5, 0.3])
+    _, *found = curves.by_time(np.full(3, 2.0, np.float32), values, 4)
+    np.testing.assert_allclose([each[0] for each in found], [-0.5, 0.1, 0.5])
+    assert np.isnan([each[1:] for each in found]).all()
+
+
 def test_bins_match_a_loop():
     values = np.random.default_rng(2).normal(size=103)
     x, low, middle, high = curves.binned(values, 10)
