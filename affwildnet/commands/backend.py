@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.quiet import import_tensorflow
 
-# What TensorFlow and Keras import where it is installed, for wrappers, adapters, plots and another
-# backend. No command uses them, and they take two fifths of the time.
+# What TensorFlow and Keras import where it is installed, for wrappers, adapters, plots and another backend. No command
+# uses them, and they take two fifths of the time.
 _UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 
 

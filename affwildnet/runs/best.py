@@ -140,12 +140,13 @@ def model_file(model: Path) -> Path:
     if model.is_file() and model.suffix == ".keras":
         return model
     workdir = Workdir(model)
-    if model.is_file() or not workdir.begun:
-        what = "which is not there"
+    if not workdir.begun:
         if model.is_dir():
             what = "a folder without experiment.json or saved_model.pb"
         elif model.is_file():
             what = "another file; `python -m affwildnet.weights import` makes one of published weights"
+        else:
+            what = "which is not there"
         raise UserError(
             "`model` must be a .keras file, a working directory of train.py or, to predict with, a SavedModel. "
             f"Received: {model}, {what}."

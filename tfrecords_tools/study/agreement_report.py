@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import folder_at, whole
@@ -12,6 +11,7 @@ from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study import agreement, nearness, reliability_report
+from tfrecords_tools.study.one_thread import one_thread
 
 # Names of the correlations in the tables, in their order.
 _VALUES = {
@@ -25,7 +25,7 @@ _AT = [step / 20 for step in range(21)]
 _PAPER = "ijcv2019 section 3.5, Aff-Wild: mean MAC-A valence 0.47, arousal 0.46; MAC-S valence 0.71, arousal 0.70"
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # threads only wait for each other on matrices this small
+@one_thread
 def report(folder: str | Path, selected: str | Path | None = None, best: int = 0) -> dict:
     """Return the agreement in each video of a packed corpus, the content of `agreement.json`.
 

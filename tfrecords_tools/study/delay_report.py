@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.layouts.labels import nearest
@@ -13,6 +12,7 @@ from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study.delay import STEP, Delay, Recording, against_landmarks, against_raters
+from tfrecords_tools.study.one_thread import one_thread
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ LABEL = "label"
 LARGEST_P = 0.05
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # threads only wait for each other on matrices this small
+@one_thread
 def report(folder: str | Path) -> dict:
     """Return each annotator's delays in seconds, over both dimensions and all videos.
 

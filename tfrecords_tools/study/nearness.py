@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.study import agreement
+from tfrecords_tools.study.one_thread import one_thread
 
 BOTH = "both"
 
@@ -67,7 +67,7 @@ def ranking(videos: dict[str, Sequence[list[dict]]], names: Sequence[str]) -> di
     return {"annotators": described, "nearest": {**nearest, BOTH: _first(described, lambda rater: rater[BOTH])}}
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # threads only wait for each other on matrices this small
+@one_thread
 def of_corpus(folder: str | Path, splits: Sequence[str]) -> dict:
     """Return the `ranking` in a packed corpus, by the videos of some splits.
 

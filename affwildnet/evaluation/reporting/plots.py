@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -89,8 +90,8 @@ def _drawings(
             "histograms": histograms,
             "residuals": residuals,
         }
-    found = {name: lambda draw_one=draw_one: draw_one(evaluation) for name, draw_one in draw.items()}
-    return {**found, "training": lambda: training_curves(progress, other)}
+    found = {name: partial(draw_one, evaluation) for name, draw_one in draw.items()}
+    return {**found, "training": partial(training_curves, progress, other)}
 
 
 def _drawn(draw: Callable[[], Figure | None]) -> bytes | None:

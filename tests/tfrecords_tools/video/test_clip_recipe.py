@@ -126,9 +126,9 @@ def test_times_are_seconds_or_have_colons(tmp_path):
 def test_the_command_goes_on_after_a_clip_that_cannot_be_cut(source, tmp_path, capsys):
     path = recipe(tmp_path, f"gone.mkv,0,1,a\n{source},9,,b\n{source},1,9,c\n{source},1,2,d\n")
     assert main(["clips", f"--recipe={path}", f"--output={tmp_path / 'out'}"]) == 1
-    told = capsys.readouterr()
-    assert "1 clip in" in told.out
-    assert "no such file" in told.err
-    assert "line 3: the source must go on after 9 seconds" in told.err
-    assert "line 4: the source must go on until 9 seconds" in told.err
+    shown = capsys.readouterr()
+    assert "1 clip in" in shown.out
+    assert "no such file" in shown.err
+    assert "line 3: the source must go on after 9 seconds" in shown.err
+    assert "line 4: the source must go on until 9 seconds" in shown.err
     assert [path.name for path in (tmp_path / "out/videos").iterdir()] == ["d.mp4"]
