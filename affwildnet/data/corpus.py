@@ -18,7 +18,7 @@ from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.files import file_names, folder_at
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
-from tfrecords_tools.records.schema import EXPRESSIONS
+from tfrecords_tools.records.schema import EXPRESSIONS, FIELDS
 from tfrecords_tools.study.quadrants import quadrant_of
 
 
@@ -107,10 +107,11 @@ class Corpus:
         """Return (N, 68, 2) float32: the landmarks of at most `most` records, spread evenly over the split."""
         from tfrecords_tools.records.reader import read_records
 
+        fields = {"landmarks": FIELDS["landmarks"]}
         records = np.unique(np.linspace(0, self.first_record[-1] - 1, most).astype(int))
         found = []
         for entry, own in self.by_video(records):
-            found += [record["landmarks"] for record in read_records(self.folder, entry, own)]
+            found += [record["landmarks"] for record in read_records(self.folder, entry, own, fields)]
         return np.array(found)
 
     def by_video(self, records: np.ndarray) -> Iterator[tuple[VideoEntry, list[int]]]:

@@ -133,9 +133,16 @@ class TrainStep:
 
         Each of several workers passes its share of the batch; the outcome is that of the whole batch.
         """
-        fed = ({name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"])
+        fed = self._fed(batch)
         found = self._compiled(*(replicas.spread(fed, self._strategy) if self._several else fed))
         return lambda: _outcome(*(value.numpy() for value in found))
+
+    def trace(self, batch: dict[str, tf.Tensor]) -> None:
+        """Have the graph of the step made, on one device, without training; the first call makes it otherwise."""
+        self._compiled.get_concrete_function(*self._fed(batch))
+
+    def _fed(self, batch: dict[str, tf.Tensor]) -> tuple:
+        return {name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"]
 
     def _run(self, inputs, labels, mask):
         if not self._several:
