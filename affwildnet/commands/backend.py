@@ -1,13 +1,12 @@
 """The library that Keras computes with in the commands: TensorFlow."""
 
 import contextlib
-import gc
 import os
 import sys
 from collections.abc import Iterator
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.quiet import import_tensorflow
+from tfrecords_tools.quiet import import_tensorflow, nothing_to_collect
 
 # What TensorFlow and Keras import where it is installed, for wrappers, adapters, plots and another backend. No command
 # uses them, and they take two fifths of the time.
@@ -22,7 +21,7 @@ def start_tensorflow() -> None:
     check()
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
-    with _not_found(_UNUSED), _nothing_to_collect():
+    with _not_found(_UNUSED), nothing_to_collect():
         import_tensorflow()
         import keras
 
@@ -39,23 +38,6 @@ def _not_found(names: tuple[str, ...]) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
-
-
-@contextlib.contextmanager
-def _nothing_to_collect() -> Iterator[None]:
-    """Have the garbage collector pass over what is made within the block, then and for ever.
-
-    Two million objects come with TensorFlow and stay. The collector would look through them dozens of times while they
-    come, a quarter of the time of the import, and whenever it looks for garbage later.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()
 
 
 def check() -> None:

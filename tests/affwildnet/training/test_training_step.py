@@ -288,3 +288,16 @@ def test_the_penalty_adds_its_own_gradient_to_that_of_the_loss(clip_norm):
     assert found[:2] == (pytest.approx(float(loss), rel=1e-5), pytest.approx(norm, rel=1e-5))
     for weight, old, gradient in zip(weights, before, gradients, strict=True):
         np.testing.assert_allclose(numpy(weight), old - factor * gradient.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_the_graph_without_translated_python_has_the_same_operations_in_the_same_order():
+    config = replace(CONFIG, clip_norm=1.0)
+    step, batch = TrainStep(linear_model(config), config, tf.distribute.get_strategy()), next(batches())
+    fed = step._fed({name: tf.constant(value) for name, value in batch.items()})
+
+    def operations(translated):
+        graph = tf.function(step._run, autograph=translated).get_concrete_function(*fed).graph
+        return [(node.op, list(node.input)) for node in graph.as_graph_def().node]
+
+    assert operations(True) == operations(False)
+    assert len(operations(False)) > 50
