@@ -84,6 +84,7 @@ def scripted(monkeypatch):
         scores = dict.fromkeys(("ccc", "pearson", "mse"), values)
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
+    evaluate.begin = lambda: None
     monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
     monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)

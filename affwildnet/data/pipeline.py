@@ -149,7 +149,10 @@ def evaluation_batches(corpus: Corpus, config: EvaluationConfig, cache: FeatureC
 def planned_batches(
     corpus: Corpus, plan: np.ndarray, window: int, batch_size: int, cache: FeatureCache | None = None
 ) -> tf.data.Dataset:
-    """Return the batches of a plan, (n, 3) as in `windows`, n a multiple of `batch_size`; keys as in training."""
+    """Return the batches of a plan, (n, 3) as in `windows`, n a multiple of `batch_size`; keys as in training.
+
+    An iterator begins to read when it is made, in threads of its own.
+    """
 
     # Traced once for both of its uses.
     @tf.function(input_signature=[tf.TensorSpec([3], tf.int64)], autograph=False)
@@ -162,7 +165,11 @@ def planned_batches(
     tables = _tables(corpus)
     outputs = read.get_concrete_function().structured_outputs
     nothing = {name: tf.zeros(spec.shape, spec.dtype) for name, spec in outputs.items()}
-    return _batch(tf.data.Dataset.from_tensor_slices(plan), load, batch_size)
+    options = tf.data.Options()
+    options.experimental_warm_start = True
+    # As many windows at once as there are cores. What would tune that sleeps for up to a second when a short plan ends.
+    options.autotune.enabled = False
+    return _batch(tf.data.Dataset.from_tensor_slices(plan), load, batch_size).with_options(options)
 
 
 def _batch(rows: tf.data.Dataset, load, batch_size: int) -> tf.data.Dataset:

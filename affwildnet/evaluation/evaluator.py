@@ -62,10 +62,19 @@ class Evaluator:
         rounded = -(-config.batch_size // devices) * devices
         self._config = replace(config, batch_size=rounded)
         self._batches = evaluation_batches(corpus, self._config)
+        self._begun: Iterator[dict[str, tf.Tensor]] | None = None
         self._features_of = features if devices == 1 else None
         self._features: FrozenFeatures | None = None
         self._model: keras.Model | None = None
         self._forward: _Forward | None = None
+
+    def begin(self) -> None:
+        """Begin to read what the next call scores first, a few batches, in threads of TensorFlow's.
+
+        Starting takes as long as scoring dozens of frames: do it while there is nothing else to do.
+        """
+        if self._begun is None:
+            self._begun = iter(self._batches)
 
     def __call__(self, model: keras.Model) -> Evaluation:
         """Return the evaluation of a network; a terminal shows the progress.
@@ -76,11 +85,13 @@ class Evaluator:
         """
         self._check_outputs(model)
         self._prepare(model)
+        self.begin()
+        begun, self._begun = self._begun, None
         windows: list[list[tuple[np.ndarray, ...]]] = [[] for _ in self._corpus.videos]
         frames = sum(entry.frames for entry in self._corpus.videos)
         try:
             with tqdm(total=frames, unit="frame", desc="scoring", unit_scale=True, leave=False, disable=None) as shown:
-                for batch, predictions in self._forward.over(self._batches, self._features):
+                for batch, predictions in self._forward.over(self._batches, begun, self._features):
                     rows = (batch[name] for name in _KEPT)
                     for video, *window in zip(*rows, predictions, strict=True):
                         windows[video].append(_real_frames(*window))
@@ -106,7 +117,7 @@ class Evaluator:
         if self._features is not None:
             network, cache = self._features.network, self._features.cache
         if cache is not None:
-            self._batches = evaluation_batches(self._corpus, self._config, cache)
+            self._batches, self._begun = evaluation_batches(self._corpus, self._config, cache), None
         self._model, self._forward = model, _Forward(network, self._strategy, self._carry_state)
 
     def _check_outputs(self, model: keras.Model) -> None:
@@ -164,17 +175,23 @@ class _Forward:
         )
 
     def over(
-        self, batches: tf.data.Dataset, features: FrozenFeatures | None
+        self, batches: tf.data.Dataset, begun: Iterator[dict[str, tf.Tensor]], features: FrozenFeatures | None
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         """Yield the parts of each batch that `_KEPT` names, without padding, and the predictions (B, T, D).
 
         A device is waited for only when the next batch is on its way there.
+
+        Args:
+          begun: an iterator over `batches`.
+          features: completes the batches; None leaves them as they are.
         """
         refold(self._folded, self.model)  # the weights may be those of another checkpoint by now
         padded, frames = batches.element_spec["frame"].shape
         many = batches.cardinality() >= WORTH_COMPILING
         carried, waiting = self._nothing_yet(padded // self._devices), None
-        for batch in features.over(batches) if features else batches:
+        if not many and self._devices == 1:
+            self._for_any_shape.get_concrete_function()  # traced while the first batch is read
+        for batch in features.over(begun) if features else begun:
             batch = self._without_padding(batch)
             whole = many and batch["frame"].shape == (padded, frames)
             inputs = {name: batch[name] for name in (*self._names, "video")}

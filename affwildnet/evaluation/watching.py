@@ -193,6 +193,7 @@ class Watcher:
         note = f"  best {', '.join(beaten)}" if beaten else ""
         took = time.monotonic() - began
         _log.info(f"{SPLIT} step {step:>6,}  {_summary(scored.scores)}  {took:.1f} s{note}")
+        self._evaluator.begin()
 
     def _features(self, model: keras.Model, corpus: Corpus) -> FrozenFeatures | None:
         """Return what the frozen layers of a stage compute, which is the same for all its checkpoints."""

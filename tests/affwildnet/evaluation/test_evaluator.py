@@ -380,3 +380,13 @@ def test_constant_predictions_have_no_pearson():
     video = VideoPredictions("v", "s", np.array([1, 2]), np.zeros(2, np.float32), labels, np.zeros((2, 2), np.float32))
     assert video.moments.ccc().tolist() == [0, 0]
     assert np.isnan(video.moments.pearson()).all()
+
+
+def test_reading_that_has_begun_changes_nothing(corpus, model, evaluation):
+    evaluator = Evaluator(corpus, EvaluationConfig(batch_size=2, window=6))
+    for _ in range(2):  # the second reading is begun after the first has ended
+        evaluator.begin()
+        found = evaluator(model)
+        for video, expected in zip(found.videos, evaluation.videos, strict=True):
+            for part in ("frames", "timestamps", "labels", "predictions"):
+                np.testing.assert_array_equal(getattr(video, part), getattr(expected, part))

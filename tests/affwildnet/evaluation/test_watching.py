@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -72,6 +73,7 @@ def scripted(monkeypatch):
             scores, values = {"accuracy": {"fear": None, "total": valence}}, {"mean": valence}
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
+    evaluate.begin = lambda: None
     monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
     monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
     monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
@@ -370,7 +372,8 @@ def test_checkpoints_are_ranked_by_the_protocols_measure(workdir, tiny_folder, t
 
 def test_the_experiments_protocol_decides(workdir, tiny_folder, trainer, monkeypatch):
     evaluation = random_utterances(np.random.default_rng(0), [[9, 4], [5, 13, 8]])
-    monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config, features: lambda model: evaluation)
+    evaluator = Mock(return_value=evaluation)
+    monkeypatch.setattr(watching, "Evaluator", lambda tiny_folder, config, features: evaluator)
     monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # whose faces are of other videos
     planned(workdir, 10, 0.1)
     finish(workdir)
