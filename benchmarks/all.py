@@ -71,6 +71,7 @@ BENCHMARKS = {
     "frozen_layers": Benchmark("frozen_layers", 3, "--network=gru --rounds=1"),
     "recurrence": Benchmark("recurrence", 1.5, "--rounds=5"),
     "folded_attention": Benchmark("folded_attention", 1.5, "--rounds=3"),
+    "rounded_weights": Benchmark("rounded_weights", 0.4, "--rounds=3"),
     "packing": Benchmark("packing", 2, "VIDEO --repeat=1"),
     "detecting": Benchmark("detecting", 1.5, "--rounds=1"),
     "tracking": Benchmark("tracking", 0.5, "VIDEO --max_frames=200"),

@@ -1,13 +1,18 @@
-"""Networks whose weights stand still: products of weights alone are computed once, not for each frame.
+"""Networks whose weights stand still: what is computed of weights alone is computed once, not for each frame or batch.
 
 The attention of thesis section 4.3.4 multiplies the features x of each frame by W1 (F, F), and the result by the kernel
 K (F, P) of its first layer. A network that is trained needs both. Afterwards one product with W1 K (F, P) does both:
 with 4,608 features and 128 GRU units, 1.8 million multiplications a frame in place of 23 million.
+
+A layer of mixed precision has float32 weights, for its training, and rounds them at each call. Afterwards it has them
+rounded, in half of the memory.
 """
 
 import keras
 from keras import ops
 
+from affwildnet.models.layer_weights import refresh
+from affwildnet.models.precision import HEAVY
 from affwildnet.models.recurrent.attention import OutputAttention
 from affwildnet.models.recurrent.recurrence import Tensor
 
@@ -45,10 +50,11 @@ class FoldedAttention(OutputAttention):
 
 
 def fold(model: keras.Model) -> keras.Model:
-    """Return a network that computes what `model` does, with fewer products a frame.
+    """Return a network that computes what `model` does, with fewer products a frame and no weight rounded at each call.
 
-    It has the values that the weights have now: later changes of the attention's weights do not reach it. All other
-    layers are shared. A network without attention is returned as it is.
+    It has the values that the weights have now: later changes of them are brought by `refold`. Predictions of layers of
+    mixed precision are the same bit for bit, as the weights are rounded in the same way. A network with neither
+    attention nor mixed precision is returned as it is.
 
     Example:
 
@@ -59,20 +65,44 @@ def fold(model: keras.Model) -> keras.Model:
     Args:
       model: functional, with attention at its top level only.
     """
-    attentions = [layer for layer in model.layers if type(layer) is OutputAttention]
-    if not attentions:
+    mixed = any(map(_rounds_weights, model.layers))
+    if not mixed and not any(type(layer) is OutputAttention for layer in model.layers):
         return model
 
     def clone(layer: keras.Layer) -> keras.Layer:
-        return FoldedAttention.from_config(layer.get_config()) if layer in attentions else layer
+        if type(layer) is OutputAttention:
+            return FoldedAttention.from_config(layer.get_config())
+        if _rounds_weights(layer):
+            return _rounded(layer)
+        # A layer that is shared would hold on to the network and its float32 weights.
+        return type(layer).from_config(layer.get_config()) if mixed else layer
 
-    folded = keras.models.clone_model(model, clone_function=clone, input_tensors=model.input)
+    folded = keras.models.clone_model(model, clone_function=clone, input_tensors=None if mixed else model.input)
     refold(folded, model)
     return folded
 
 
 def refold(folded: keras.Model, model: keras.Model) -> None:
-    """Give a network that `fold` has returned for `model` the values that the attention's weights have now."""
+    """Give a network that `fold` has returned for `model` the values that the weights have now, one layer at a time."""
+    if folded is model:
+        return
     for layer in folded.layers:
+        source = model.get_layer(layer.name)
         if isinstance(layer, FoldedAttention):
-            layer.take_weights(model.get_layer(layer.name))
+            layer.take_weights(source)
+        elif layer is not source:
+            for weight, value in zip(layer.weights, source.weights, strict=True):
+                weight.assign(value)
+            refresh(layer)
+
+
+def _rounds_weights(layer: keras.Layer) -> bool:
+    """Return whether a layer casts its weights at each call; batch normalisation computes with float32 ones."""
+    return isinstance(layer, HEAVY) and layer.variable_dtype != layer.compute_dtype
+
+
+def _rounded(layer: keras.Layer) -> keras.Layer:
+    """Return a layer, not built, that has its weights in the type that it computes in."""
+    # Values come from elsewhere, and random ones would take a second and change the random state.
+    no_values = {name: "zeros" for name in ("kernel_initializer", "bias_initializer")}
+    return type(layer).from_config({**layer.get_config(), **no_values, "dtype": layer.compute_dtype})

@@ -9,7 +9,7 @@ from tfrecords_tools.errors import check_choice
 PRECISIONS = ("float32", "bfloat16")
 
 # Most of the work. Their weights are rounded once; under a mixed policy every call would round them again.
-_HEAVY = (layers.Conv2D, layers.Dense)
+HEAVY = (layers.Conv2D, layers.Dense)
 # Pixels and landmarks need more than 8 significant bits.
 _EXACT = (layers.Rescaling, layers.Normalization, layers.Flatten)
 _HEAD_UNITS = 2  # of an output layer, at most
@@ -53,7 +53,7 @@ def with_precision(model: keras.Model, precision: str, native: bool = True) -> k
     check_choice("precision", precision, PRECISIONS)
     emulated = set()
     if precision == "bfloat16" and not native:
-        emulated = {layer.name for layer in model.layers if isinstance(layer, _HEAVY) and not _is_exact(layer)}
+        emulated = {layer.name for layer in model.layers if isinstance(layer, HEAVY) and not _is_exact(layer)}
 
     def with_policy(layer: keras.Layer) -> keras.Layer:
         policy = "float32" if precision == "float32" or not native or _is_exact(layer) else _policy(layer, precision)
@@ -84,4 +84,4 @@ def _is_exact(layer: keras.Layer) -> bool:
 
 
 def _policy(layer: keras.Layer, precision: str) -> str:
-    return precision if isinstance(layer, _HEAVY) else f"mixed_{precision}"
+    return precision if isinstance(layer, HEAVY) else f"mixed_{precision}"

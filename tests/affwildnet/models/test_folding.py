@@ -1,5 +1,8 @@
 """Folded networks compute what the network does, with less, and nothing of the network changes."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -65,6 +68,65 @@ def test_later_weights_are_folded_again():
     model.set_weights([weight * 1.5 for weight in model.get_weights()])
     refold(folded, model)
     np.testing.assert_allclose(numpy(folded(FRAMES)), numpy(model(FRAMES)), atol=5e-6)
+
+
+def mixed_network(policy="mixed_bfloat16", **fields):
+    keras.config.set_dtype_policy(policy)
+    try:
+        return random_network(**fields)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields"),
+    [
+        ("mixed_bfloat16", {"backbone": "vgg16", "attention": 0, "recurrent": "gru"}),
+        ("mixed_bfloat16", {"backbone": "resnet50", "attention": 0, "recurrent": "none"}),
+        ("mixed_bfloat16", {"backbone": "cnn_m", "attention": 0, "recurrent": "gru", "separate": True}),
+        ("mixed_float16", {"backbone": "cnn_m", "attention": 0, "recurrent": "none"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value["backbone"],
+)
+def test_weights_of_mixed_precision_are_rounded_once_and_predictions_stay_bit_for_bit(policy, fields):
+    model = mixed_network(policy, **fields)
+    folded = fold(model)
+    for _ in range(2):
+        expected, found = (
+            keras.ops.convert_to_numpy(network({"frames": FRAMES}, training=False)) for network in (model, folded)
+        )
+        assert np.ptp(expected) > 0
+        np.testing.assert_array_equal(found, expected)
+        model.set_weights([weight * 1.25 for weight in model.get_weights()])  # those of another checkpoint
+        refold(folded, model)
+    low = policy.removeprefix("mixed_")
+    stored = {type(layer): {weight.dtype for weight in layer.weights} for layer in folded.layers if layer.weights}
+    assert stored.pop(keras.layers.Conv2D) == {low}
+    assert folded.get_layer(next(layer.name for layer in model.layers if "fc1" in layer.name)).kernel.dtype == low
+    assert stored.get(keras.layers.BatchNormalization, {"float32"}) == {"float32"}
+    assert {weight.dtype for weight in folded.layers[-1].weights} <= {"float32"}
+    assert fold(folded) is folded
+
+
+def test_the_attention_of_mixed_precision_is_folded_as_that_of_float32():
+    model = mixed_network(recurrent="gru")
+    plain = random_network(recurrent="gru")
+    plain.set_weights(model.get_weights())
+    own, other = (fold(network).get_layer("attention") for network in (model, plain))
+    for weight, expected in zip(own.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_allclose(numpy(fold(model)(FRAMES)), numpy(model(FRAMES)), atol=2e-6)
+
+
+def test_nothing_holds_on_to_the_float32_weights():
+    model = mixed_network(attention=0, recurrent="gru")
+    folded, gone = fold(model), weakref.ref(model.get_layer("fc1"))
+    own, whole = (sum(weight.nbytes for weight in network.get_weights()) for network in (folded, model))
+    del model
+    gc.collect()
+    assert gone() is None
+    assert 0.5 <= own / whole < 0.6
+    assert folded({"frames": FRAMES}).shape == (2, 7, 2)
 
 
 def test_a_network_without_attention_is_returned_as_it_is():
