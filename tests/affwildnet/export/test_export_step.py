@@ -124,3 +124,21 @@ def test_several_stacks_and_networks(kind, states, tmp_path):
     found = stepped(saved_model.load(tmp_path / "saved"), data, shapes, (1, 1, 3))
     np.testing.assert_allclose(found, model(data), atol=1e-5)
     assert np.ptp(found, axis=1).min() > 1e-4
+
+
+def test_a_network_of_mixed_precision_keeps_its_numbers_in_fewer_bytes(tmp_path):
+    sizes = {}
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = network("none")
+        finally:
+            keras.config.set_dtype_policy("float32")
+        saved_model.write(model, tmp_path / policy)
+        data = data_for(model)
+        found = saved_model.load(tmp_path / policy)(data)["valence_arousal"]
+        as_trained = tf.function(lambda given, model=model: model(given, training=False))
+        np.testing.assert_array_equal(found, as_trained(data).numpy())
+        sizes[policy] = sum(path.stat().st_size for path in (tmp_path / policy / "variables").iterdir())
+    # Half for the layers; statistics of the landmarks, the head and the names take the same.
+    assert sizes["mixed_bfloat16"] < 0.7 * sizes["float32"]
