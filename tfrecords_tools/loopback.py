@@ -16,7 +16,8 @@ import webbrowser
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, debugging
+from tfrecords_tools.errors.terminal import one_line
 from tfrecords_tools.files import json_text
 
 INSTALL = 'The page is served by aiohttp: pip install -e ".[annotate]"'
@@ -25,6 +26,8 @@ SHARED = Path(__file__).with_name("shared_page")
 LARGEST_MESSAGE = 1 << 18
 
 _log = logging.getLogger(__name__)
+# Of what aiohttp says of requests, see `_in_one_line`.
+_requests = logging.getLogger(f"{__name__}.requests")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -83,7 +86,7 @@ class LoopbackServer:
 
     async def start(self):
         """Begin to serve; return what `aiohttp.web.AppRunner` is, to be cleaned up."""
-        runner = web().AppRunner(self.app, access_log=None)
+        runner = web().AppRunner(self.app, access_log=None, logger=_requests)
         await runner.setup()
         site = web().TCPSite(runner, self._host, self._port)
         try:
@@ -175,6 +178,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Return whether a record is shown: not if a client speaks no HTTP or has gone; what is shown has no traceback."""
+    from aiohttp.http_exceptions import HttpProcessingError
+
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, (HttpProcessingError, web().RequestPayloadError, ConnectionError, TimeoutError)):
+        _log.debug("refused: %s: %r", record.getMessage(), error)
+        return False
+    if error is not None and not debugging():
+        record.msg, record.args = one_line(f"{record.getMessage()}: {type(error).__name__}: {error}"), ()
+        record.exc_info = record.exc_text = None
+    return True
+
+
+_requests.addFilter(_in_one_line)
 
 
 async def read_json(request) -> dict:

@@ -7,7 +7,7 @@ from affwildnet.evaluation.reporting.report import FusedMember
 from affwildnet.evaluation.selection import Selected
 from affwildnet.experiments.overrides import to_json
 from affwildnet.runs import rehearsals
-from affwildnet.runs.checkpoint_files import state_path
+from affwildnet.runs.checkpoint_files import contents_note, state_path
 from affwildnet.runs.json_files import read_json, write_json
 
 _FIELD = "fused"
@@ -31,7 +31,7 @@ def store(path: Path, origins: Sequence[dict], members: Sequence[Selected]) -> N
         }
         for origin, member in zip(origins, members, strict=True)
     ]
-    write_json(state_path(path), {_FIELD: fused})
+    write_json(state_path(path), {_FIELD: fused, **contents_note(path)})
 
 
 def stored(path: Path) -> tuple[FusedMember, ...]:

@@ -17,7 +17,7 @@ from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
 from affwildnet.evaluation.validation_board import ValidationBoard, loss_of
 from affwildnet.evaluation.watched_data import WatchedData
-from affwildnet.runs import best, best_each, checkpoints
+from affwildnet.runs import best, best_each, checkpoint_files, checkpoints
 from affwildnet.runs.json_files import append_line, read_lines, write_json
 from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
@@ -164,9 +164,14 @@ class Watcher:
         step, state = best.step_of(path), _state(path)
         began = time.monotonic()
         try:
+            # Before it is held: the trainer deletes a note after its checkpoint.
+            checkpoint_files.check_note(path, needed=checkpoint_files.step_of(path) is not None)
             held = best.hold(path, self._workdir)
         except FileNotFoundError:
             self._pass_over(path, state, "deleted before it could be scored")
+            return
+        except UserError as error:
+            self._pass_over(path, state, str(error).replace(f"{path}: ", ""))
             return
         try:
             # The first one is loaded whole; the others have the same network, so only their weights are.

@@ -90,7 +90,7 @@ def keep(
             path = path_of(workdir, name)
             partial = workdir.best / f".partial-{path.name}"
             _second_name(held, partial)
-            write_json(checkpoint_files.state_path(path), scored)
+            write_json(checkpoint_files.state_path(path), {**scored, **checkpoint_files.contents_note(partial)})
             os.replace(partial, path)
             partial.unlink(missing_ok=True)  # a rename between two names of one file leaves both
             beaten.append(measure)

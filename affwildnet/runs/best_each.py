@@ -9,6 +9,7 @@ from pathlib import Path
 from affwildnet.models.layer_prefixes import dimension_prefix
 from affwildnet.models.layer_weights import set_weights_of
 from affwildnet.runs import best, card, checkpoints
+from affwildnet.runs.checkpoint_files import contents_note
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.files import json_text
@@ -38,7 +39,8 @@ def compose(workdir: Workdir) -> bool:
     ranking["mean"] = sum(known) / len(known) if known else None
     last = max((step for step in steps.values() if isinstance(step, int)), default=None)
     checkpoints.write_model(model, path, card.read(paths[0]))
-    write_json(checkpoints.state_path(path), {"step": last, "steps": steps, "ranking": ranking})
+    note = {"step": last, "steps": steps, "ranking": ranking}
+    write_json(checkpoints.state_path(path), {**note, **contents_note(path)})
     return True
 
 

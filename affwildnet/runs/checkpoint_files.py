@@ -1,14 +1,21 @@
-"""The files of checkpoints: their names and order, and what their archive must hold. Needs nothing of Keras."""
+"""The files of checkpoints: their names and order, what their archive must hold, and the note beside each.
+
+The note names the contents of its archive, so that a file which was copied under another one's name is not taken for
+it. Needs nothing of Keras.
+"""
 
 import re
 import zipfile
 from pathlib import Path
 
+from affwildnet.runs.json_files import read_json
 from tfrecords_tools.errors import UserError
 
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 # Every `.keras` file has these members.
 _MEMBERS = frozenset(("config.json", "model.weights.h5"))
+# The field of a note that has the length and CRC-32 of each member; notes of earlier versions lack it.
+CONTENTS = "contents"
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -34,8 +41,52 @@ def state_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def contents_note(path: Path) -> dict[str, dict[str, list[int]]]:
+    """Return the field of a note that describes an archive, from its table of contents alone; none for another file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError):
+        return {}
+    return {CONTENTS: {member.filename: [member.file_size, member.CRC] for member in members}}
+
+
+def check_note(path: Path, needed: bool = False) -> None:
+    """Raise a `UserError` if the note beside a checkpoint is that of another one.
+
+    Nothing is read but the note and the archive's table of contents.
+
+    Args:
+      path: of the checkpoint.
+      needed: whether one without a note is refused too, as where the step counts that the name says.
+
+    Raises:
+      FileNotFoundError: if there is no such checkpoint.
+    """
+    contents = contents_note(path)
+    try:
+        note = read_json(state_path(path))
+    except UserError:  # a damaged note, which says nothing of the file
+        note = None
+    if note is None and needed:
+        raise UserError(f"{path}: must have {state_path(path).name} beside it, which says of which step it is.")
+    note = note or {}
+    step, noted = step_of(path), note.get("step")
+    if step is not None and isinstance(noted, int) and noted != step:
+        received = f"one of step {noted}, under the name of step {step}"
+    elif CONTENTS in note and note[CONTENTS] != contents.get(CONTENTS):
+        received = "other contents"
+    else:
+        return
+    raise UserError(
+        f"{path}: must be the checkpoint that {state_path(path).name} was written for. Received: {received}. One was "
+        "copied or renamed, or whoever wrote them was killed in between: put back what belongs together, or take both "
+        "away and start train.py or evaluate.py --watch again."
+    )
+
+
 def check_archive(path: Path) -> None:
-    """Raise a `UserError` unless a file is a `.keras` file by its table of contents; its contents are not read."""
+    """Raise a `UserError` unless a file is a `.keras` file by its table of contents, and the one of its note."""
     try:
         with zipfile.ZipFile(path) as archive:
             missing = _MEMBERS - set(archive.namelist())
@@ -43,3 +94,4 @@ def check_archive(path: Path) -> None:
         raise UserError(f"{path}: not a whole checkpoint ({type(error).__name__}: {error}).") from None
     if missing:
         raise UserError(f"{path}: must be a .keras file. Received: an archive without {', '.join(sorted(missing))}.")
+    check_note(path)

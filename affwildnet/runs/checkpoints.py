@@ -1,7 +1,7 @@
 """Checkpoints: a self-contained `.keras` file each, optimizer included, and a small JSON file beside it.
 
 Both are written under another name and renamed when they are whole, the `.keras` file last. A checkpoint exists when
-its `.keras` file does.
+its `.keras` file does. The JSON file names the contents of its `.keras` file, see `checkpoint_files`.
 """
 
 import errno
@@ -9,6 +9,8 @@ import hashlib
 import json
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import numpy as np
 import affwildnet.models  # noqa: F401  (registers the layers that checkpoints name)
 from affwildnet.runs import card as model_card
 from affwildnet.runs.card import Card
-from affwildnet.runs.checkpoint_files import listed, path_of, state_path, step_of
+from affwildnet.runs.checkpoint_files import CONTENTS, check_note, contents_note, listed, path_of, state_path, step_of
 from affwildnet.runs.json_files import read_json, write_json
 from tfrecords_tools.errors import UserError, room
 from tfrecords_tools.errors.room import needing
@@ -74,8 +76,9 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
     path = path_of(folder, state.step)
     random_states = [keras.ops.convert_to_numpy(variable).tolist() for variable in random_variables(model)]
     fields = {**asdict(state), "random_states": random_states}
-    write_json(state_path(path), {**fields, _CHECKSUM: _checksum(fields)})
-    write_model(model, path, card)
+    with _written(model, path, card) as partial:
+        fields |= contents_note(partial)
+        write_json(state_path(path), {**fields, _CHECKSUM: _checksum(fields)})
     # Checkpoints of later steps are broken: the run was resumed from before them.
     for old in [other for other in listed(folder) if step_of(other) <= state.step][: -max(1, keep)]:
         old.unlink(missing_ok=True)
@@ -85,10 +88,18 @@ def save(model: keras.Model, state: TrainingState, folder: Path, keep: int, card
 
 def write_model(model: keras.Model, path: Path, card: Card | None = None) -> None:
     """Write a `.keras` file whole or not at all, with a card if one is given."""
+    with _written(model, path, card):
+        pass
+
+
+@contextmanager
+def _written(model: keras.Model, path: Path, card: Card | None) -> Iterator[Path]:
+    """Yield a `.keras` file under its temporary name, before it gets the name `path`."""
     with needing(lambda: size_of(model)), whole(path) as partial:
         model.save(partial)
         if card is not None:
             model_card.put(partial, card)
+        yield partial
 
 
 def size_of(model: keras.Model) -> int:
@@ -128,10 +139,13 @@ def load(path: Path, optimizer: bool = True) -> keras.Model:
     """Load the network of a checkpoint, with its optimizer or without.
 
     Raises:
-      UserError: if the file is missing, truncated or not a Keras file.
+      UserError: if the file is missing, truncated, not a Keras file, or not the one of the note beside it.
     """
     try:
+        check_note(path)
         return keras.saving.load_model(path, compile=optimizer)
+    except UserError:
+        raise
     except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad
         raise _not_loaded(path, error) from None
 
@@ -139,7 +153,10 @@ def load(path: Path, optimizer: bool = True) -> keras.Model:
 def load_weights(model: keras.Model, path: Path) -> None:
     """Load the weights of a checkpoint into a network of the same structure; raise as `load`."""
     try:
+        check_note(path)
         model.load_weights(path)
+    except UserError:
+        raise
     except Exception as error:
         raise _not_loaded(path, error) from None
 
@@ -174,8 +191,9 @@ def _state_of(path: Path, model: keras.Model) -> TrainingState:
     checksum = stored.pop(_CHECKSUM, None) if stored else None
     if checksum is not None and checksum != _checksum(stored):
         raise UserError(f"{state_path(path)}: must be as it was written. Received: changed contents.")
+    own = {name: value for name, value in (stored or {}).items() if name != CONTENTS}
     try:
-        state = TrainingState(**(stored or {}))
+        state = TrainingState(**own)
         shapes = [np.shape(value) for value in state.random_states]
     except (TypeError, ValueError):
         shapes = None

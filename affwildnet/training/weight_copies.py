@@ -8,6 +8,7 @@ import numpy as np
 
 import affwildnet.models  # noqa: F401  (registers the layers that a file may name)
 from affwildnet.models.layer_weights import refresh
+from affwildnet.runs.checkpoint_files import check_note
 from tfrecords_tools.errors import UserError
 
 # Of which a backbone is made, and nothing else is.
@@ -25,6 +26,7 @@ def load(path: Path, what: str) -> keras.Model:
     """
     if not path.is_file():
         raise UserError(f"{what} must be a .keras file. Received: {path}, which is not there.")
+    check_note(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of zip, HDF5 or JSON: all that it means to the user is that the file is bad

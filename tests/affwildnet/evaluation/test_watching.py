@@ -1,6 +1,7 @@
 """The watcher, beside a trainer whose every move is scripted and with a clock that does not wait."""
 
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -162,6 +163,20 @@ def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, tiny_folder, tra
     assert f"skipped: {gone}: deleted before it could be scored" in shown()
 
 
+@pytest.mark.parametrize("with_note", [True, False])
+def test_a_copy_under_another_steps_name_is_passed_over(with_note, workdir, tiny_folder, trainer, scripted, shown):
+    path = planned(workdir, 10, 0.1)
+    copy = checkpoints.path_of(workdir.checkpoints, 20)
+    shutil.copy(path, copy)
+    if with_note:
+        shutil.copy(checkpoints.state_path(path), checkpoints.state_path(copy))
+    finish(workdir)
+    assert watch(workdir, tiny_folder) == 0
+    assert scored(workdir) == [10]
+    assert scored(workdir, "passed_over") == [20]
+    assert f"skipped: {copy}: must " in shown()
+
+
 def test_a_checkpoint_deleted_while_it_is_scored_can_still_be_the_best(workdir, tiny_folder, trainer, scripted):
     path = planned(workdir, 10, 0.1)
     finish(workdir)
@@ -218,7 +233,9 @@ def test_the_best_ones_are_those_of_the_metrics_and_survive_the_trainer(workdir,
     found = set()
     for name in ("mean", "valence", "arousal"):
         top = max(lines, key=lambda line, name=name: line["ccc"][name])
-        assert json.loads((workdir.best / f"best_{name}.json").read_text()) == top
+        noted = json.loads((workdir.best / f"best_{name}.json").read_text())
+        assert noted.pop("contents")
+        assert noted == top
         assert score_in(workdir.best / f"best_{name}.keras") == pytest.approx(values[top["step"]])
         found.add(top["step"])
     assert found == {10, 20, 30}

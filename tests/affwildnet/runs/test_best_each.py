@@ -9,6 +9,7 @@ import pytest
 from affwildnet.models import build
 from affwildnet.runs import best, best_each, checkpoints
 from affwildnet.runs.card import Card, read
+from affwildnet.runs.checkpoint_files import contents_note
 from affwildnet.runs.checkpoints import write_model
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
@@ -49,6 +50,7 @@ def test_each_dimension_is_predicted_as_by_its_own_best(workdir):
     np.testing.assert_allclose(predictions[..., 1], of_steps[1][..., 1], rtol=1e-5)
     assert np.abs(of_steps[0] - of_steps[1]).min() > 1e-3
     state = json.loads(checkpoints.state_path(best.path_of(workdir)).read_text())
+    assert state.pop("contents") == contents_note(best.path_of(workdir))["contents"]
     assert state == {
         "step": 7,
         "steps": {"valence": 3, "arousal": 7},
