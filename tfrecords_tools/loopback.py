@@ -25,6 +25,9 @@ SHARED = Path(__file__).with_name("shared_page")
 # Bytes of a request's body, and of a message of a WebSocket.
 LARGEST_MESSAGE = 1 << 18
 
+# Seconds for which the rest of a refused body is read.
+_LINGERING = 1.0
+
 _log = logging.getLogger(__name__)
 # Of what aiohttp says of requests, see `_in_one_line`.
 _requests = logging.getLogger(f"{__name__}.requests")
@@ -86,7 +89,7 @@ class LoopbackServer:
 
     async def start(self):
         """Begin to serve; return what `aiohttp.web.AppRunner` is, to be cleaned up."""
-        runner = web().AppRunner(self.app, access_log=None, logger=_requests)
+        runner = web().AppRunner(self.app, access_log=None, logger=_requests, lingering_time=_LINGERING)
         await runner.setup()
         site = web().TCPSite(runner, self._host, self._port)
         try:

@@ -1,8 +1,12 @@
-"""Run a function on many items in several processes; one that crashes spoils its own item and nothing else."""
+"""Run functions in processes of their own: one that crashes spoils its own result and nothing else.
+
+`results` is for many items in several processes; `alone` for one long call that reports and can be stopped.
+"""
 
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +20,7 @@ from tfrecords_tools.errors import UserError
 
 TRIES = 2  # of an item that ends its process: the first time, memory may have been short
 _SECONDS = 5  # that a process has to end by itself
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,16 @@ class _Worker:
 
     def _crash(self) -> Crash:
         self.pipe.close()
-        self.process.join()
         if not self.began:
+            self.process.join()
             raise UserError("The worker processes end before they begin, perhaps for lack of memory. Lower `workers`.")
-        status = self.process.exitcode or 0
-        return Crash(signal.Signals(-status).name if status < 0 else f"exit status {status}")
+        return _crash_of(self.process)
+
+
+def _crash_of(process: BaseProcess) -> Crash:
+    process.join()
+    status = process.exitcode or 0
+    return Crash(signal.Signals(-status).name if status < 0 else f"exit status {status}")
 
 
 def results(
@@ -108,6 +118,69 @@ def results(
         for worker in held:
             worker.process.join(_SECONDS)
             worker.process.kill()
+
+
+def alone(
+    function: Callable[[Any, Callable[[Any], None]], Any],
+    argument: Any,
+    reported: Callable[[Any], None],
+    stop: threading.Event,
+    patience: float,
+) -> Any:
+    """Run `function(argument, report)` in a process of its own; return its result, or a `Crash` if it was ended.
+
+    The process is spawned, and ends with this one; what it has left half written is for the caller to delete.
+
+    Args:
+      function: of a module, so that it can be sent; argument, reports and result can be sent too.
+      argument: of the function.
+      reported: called here, in this thread, with what the function reports.
+      stop: ends the process once it is set.
+      patience: seconds without a report after which the process is ended.
+
+    Raises:
+      Exception: the one that `function` raised.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(theirs, function, argument), daemon=True)
+    process.start()
+    theirs.close()
+    heard = time.monotonic()
+    try:
+        while not stop.is_set():
+            if not ours.poll(_POLL_SECONDS):
+                if time.monotonic() - heard > patience:
+                    return Crash(f"nothing came of it in {patience:g} seconds")
+                continue
+            heard = time.monotonic()
+            try:
+                kind, value = ours.recv()
+            except (EOFError, OSError):
+                return _crash_of(process)
+            if kind == _RETURNED:
+                return value
+            if kind == _RAISED:
+                raise value
+            reported(value)
+        return Crash("stopped")
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+_REPORTED, _RETURNED, _RAISED = "reported", "returned", "raised"
+
+
+def _report(pipe: Connection, function: Callable, argument: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    try:
+        answer = _RETURNED, function(argument, lambda value: pipe.send((_REPORTED, value)))
+    except Exception as error:
+        answer = _RAISED, error
+    pipe.send(answer)
 
 
 def end_with_parent() -> None:

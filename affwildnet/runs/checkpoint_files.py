@@ -63,7 +63,7 @@ def check_note(path: Path, needed: bool = False) -> None:
     Raises:
       FileNotFoundError: if there is no such checkpoint.
     """
-    contents = contents_note(path)
+    contents = contents_note(path).get(CONTENTS)
     try:
         note = read_json(state_path(path))
     except UserError:  # a damaged note, which says nothing of the file
@@ -74,7 +74,7 @@ def check_note(path: Path, needed: bool = False) -> None:
     step, noted = step_of(path), note.get("step")
     if step is not None and isinstance(noted, int) and noted != step:
         received = f"one of step {noted}, under the name of step {step}"
-    elif CONTENTS in note and note[CONTENTS] != contents.get(CONTENTS):
+    elif CONTENTS in note and contents is not None and note[CONTENTS] != contents:  # a broken archive says so itself
         received = "other contents"
     else:
         return

@@ -31,3 +31,31 @@ def sleep(path):
     """Write which process this is, and stay."""
     path.write_text(str(os.getpid()))
     time.sleep(60)
+
+
+def convert_and_crash(paths, report):
+    """In place of a conversion: half a copy, and a crash."""
+    _half(paths[1])
+    report(0.5)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def convert_for_ever(paths, report):
+    """In place of a conversion: half a copy, and no end."""
+    _half(paths[1])
+    report(0.5)
+    time.sleep(600)
+
+
+def crash_opening(path):
+    """In place of opening a video, a crash at one whose name begins with "bad"."""
+    if path.name.startswith("bad"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    from tfrecords_tools.video.browser_copy import VideoFacts
+
+    return VideoFacts(1.0, "h264", "")
+
+
+def _half(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f".partial-{path.name}").write_bytes(b"half")

@@ -14,12 +14,12 @@ import json
 import os
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from tfrecords_tools.annotate import traces
+from tfrecords_tools.annotate.clip_facts import ClipFacts
 from tfrecords_tools.annotate.drafts import FOLDER, Draft
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError, check_choice
@@ -28,7 +28,7 @@ from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.thesis import MEDIA_CLOCK
 from tfrecords_tools.records.schema import DIMENSIONS
 from tfrecords_tools.version import VERSION
-from tfrecords_tools.video.browser_copy import VideoFacts, facts
+from tfrecords_tools.video.browser_copy import VideoFacts
 from tfrecords_tools.video.reading import VIDEO_SUFFIXES
 
 # Bytes of a clip's name: files get up to 15 more, and most file systems have names of at most 255.
@@ -55,16 +55,18 @@ class Clip:
       number: by which the page asks for it.
       name: of its annotations: the file's name without suffix, and the side where two persons are seen.
       path: of the file.
+      reader: of what its container says.
     """
 
     number: int
     name: str
     path: Path
+    reader: ClipFacts = field(default_factory=ClipFacts, compare=False, repr=False)
 
-    @cached_property
+    @property
     def facts(self) -> VideoFacts:
         """Length, and whether a browser plays it; raise a `UserError` if it is no readable video."""
-        return facts(self.path)
+        return self.reader.of(self.path)
 
 
 class Catalogue:
@@ -77,8 +79,17 @@ class Catalogue:
       left_out: names that stand for two files, with the reason.
     """
 
-    def __init__(self, source: Path):
-        """Raise a `UserError` if there is no video below `source/videos`, or below `source` without such a folder."""
+    def __init__(self, source: Path, apart: bool = False):
+        """Find the clips.
+
+        Args:
+          source: the folder.
+          apart: whether videos are opened in another process, as a server wants it, see `ClipFacts`.
+
+        Raises:
+          UserError: if there is no video below `source/videos`, or below `source` without such a folder.
+        """
+        self._reader = ClipFacts(apart)
         self.source, self.videos = source, tree.clips_folder(source)
         found, self.left_out = tree.by_name(tree.files(self.videos, VIDEO_SUFFIXES))
         for name in [name for name in found if len(os.fsencode(name)) > LONGEST_NAME]:
@@ -92,7 +103,13 @@ class Catalogue:
         notes, problems = video_notes.entries(source, found)
         self.left_out |= problems
         entries = sorted((note.name, found[note.video]) for note in notes)
-        self.clips = {number: Clip(number, name, path) for number, (name, path) in enumerate(entries, start=1)}
+        self.clips = {
+            number: Clip(number, name, path, self._reader) for number, (name, path) in enumerate(entries, start=1)
+        }
+
+    def read_facts(self) -> None:
+        """Read what the containers of all clips say, which is quicker than one after the other."""
+        self._reader.read(clip.path for clip in self.clips.values())
 
     def clip(self, number: int) -> Clip:
         """Return a clip by its number; raise a `UserError` if there is none of it."""

@@ -1,14 +1,26 @@
-"""Copies of videos that a browser cannot play, made when they are asked for and kept beside the drafts."""
+"""Copies of videos that a browser cannot play, made when they are asked for and kept beside the drafts.
+
+Each is made in a process of its own: a decoder that crashes or hangs at a damaged video spoils its copy alone.
+"""
 
 import asyncio
 import hashlib
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfrecords_tools.annotate.catalogue import Catalogue, Clip
 from tfrecords_tools.annotate.drafts import FOLDER
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import discard_partial
 from tfrecords_tools.video.browser_copy import transcode
+from tfrecords_tools.worker_processes import Crash, alone
+
+# Seconds within which a frame, or the end of the file, must be written.
+PATIENCE = 120.0
+_REPORT_SECONDS = 0.1
 
 
 @dataclass
@@ -25,6 +37,12 @@ class Copies:
         self._running: dict[int, _Conversion] = {}
         self._tasks: set[asyncio.Task] = set()
         self._one = asyncio.Lock()
+        self._stop = threading.Event()
+
+    async def close(self) -> None:
+        """End the conversion that runs, of which nothing is left."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def playable(self, clip: Clip) -> Path | None:
         """Return the file to play: the video itself or its copy; None while there is no copy yet."""
@@ -59,8 +77,19 @@ class Copies:
             running.share = share
 
         async with self._one:
+            if self._stop.is_set():
+                return
             try:
-                await asyncio.to_thread(transcode, clip.path, self._copy_of(clip), progress)
+                copy = self._copy_of(clip)
+                paths = clip.path, copy
+                ended = await asyncio.to_thread(alone, _transcode, paths, progress, self._stop, PATIENCE)
+                if isinstance(ended, Crash):
+                    discard_partial(copy)
+                    running.error = (
+                        f"{clip.path.name}: cannot be converted for the browser; its process was ended "
+                        f"({ended.ending}). The file may be damaged: convert it to an MP4 of H.264 with another "
+                        "program, and put that in its place. What is recorded is safe."
+                    )
             except (UserError, OSError) as error:
                 running.error = str(error)
 
@@ -69,3 +98,16 @@ class Copies:
         status = clip.path.stat()
         stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
         return self._folder / f"{hashlib.sha256(stamp.encode()).hexdigest()[:20]}.mp4"
+
+
+def _transcode(paths: tuple[Path, Path], report: Callable[[float], None]) -> None:
+    """Convert a video, and report the share that is done, but not for every frame."""
+    last = 0.0
+
+    def progress(share: float) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last > _REPORT_SECONDS:
+            last = now
+            report(share)
+
+    transcode(*paths, progress)

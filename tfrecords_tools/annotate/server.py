@@ -49,6 +49,7 @@ class AnnotationServer:
         self._catalogue, self._rater, self._lead, self._ghosts = catalogue, rater, lead, ghosts
         self._copies = Copies(catalogue)
         self._writers = Writers()
+        self.loopback.app.on_shutdown.append(lambda app: self._copies.close())
         self.loopback.pages(PAGE)
         for method, path, handler in (
             ("GET", "api/welcome", self._welcome),
@@ -80,6 +81,7 @@ class AnnotationServer:
 
     def _list(self, rater: str) -> list[dict]:
         rows = []
+        self._catalogue.read_facts()
         for clip in self._catalogue.order(rater):
             try:
                 facts, problem = clip.facts, ""
@@ -131,7 +133,8 @@ class AnnotationServer:
         return web().json_response(await self._copies.prepare(clip))
 
     async def _video(self, request):
-        path = self._copies.playable(self._catalogue.clip(int(request.match_info["number"])))
+        clip = self._catalogue.clip(int(request.match_info["number"]))
+        path = await asyncio.to_thread(self._copies.playable, clip)
         if path is None:
             raise UserError("This video is not converted yet.")
         return web().FileResponse(path)

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.source.is_dir():
         what = "is a file" if options.source.exists() else "does not exist"
         raise UserError(f"`--source` must be a folder with clips. Received: {options.source}, which {what}.")
-    catalogue = Catalogue(options.source)
+    catalogue = Catalogue(options.source, apart=True)
     ghosts = None if options.predictions is None else Ghosts(options.predictions, catalogue)
     server = AnnotationServer(
         catalogue, host=options.host, port=options.port, rater=options.rater, lead=options.lead, ghosts=ghosts

@@ -2,11 +2,12 @@
 
 from tfrecords_tools.files.digests import sha256_of
 from tfrecords_tools.files.remote_paths import file_names, folder_at, is_remote, local_path, statuses
-from tfrecords_tools.files.whole_files import check_new_folder, check_place, sync, whole
+from tfrecords_tools.files.whole_files import check_new_folder, check_place, discard_partial, sync, whole
 
 __all__ = [
     "check_new_folder",
     "check_place",
+    "discard_partial",
     "file_names",
     "folder_at",
     "is_remote",

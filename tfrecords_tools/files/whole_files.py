@@ -59,7 +59,7 @@ def whole(path: Path) -> Iterator[Path]:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UserError(f"{path}: must be a file. Received: a device or a pipe. Name another file.")
-    partial = path.with_name(f".partial-{path.name}")
+    partial = _partial(path)
     with _alone_at(partial, path):
         try:
             yield partial
@@ -76,6 +76,15 @@ def whole(path: Path) -> Iterator[Path]:
                 # An error of writing does not name its file; those of PyAV cannot be given another name.
                 raise OSError(error.errno, error.strerror, str(path)) from error
             raise
+
+
+def discard_partial(path: Path) -> None:
+    """Delete what a process that was ended has left of a file; none may be writing it."""
+    _partial(path).unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".partial-{path.name}")
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda
     gap. Sound that browsers do not play becomes AAC.
 
     Args:
-      progress: called with the share that is done, from 0 to 1.
+      progress: called after each frame with the share that is done, from 0 to 1; 0 where the length is not known.
 
     Raises:
       UserError: if the video cannot be read, or the copy cannot be written.
@@ -98,8 +98,7 @@ def transcode(path: Path, copy: Path, progress: Callable[[float], None] = lambda
                     size = (width, height)
                     writer = stack.enter_context(H264Writer(copy, size, frame_rate(path), sound=path))
                 writer.write(_fitted(frame.image, size), frame.timestamp)
-                if length:
-                    progress(min(1.0, frame.timestamp / length))
+                progress(min(1.0, frame.timestamp / length) if length else 0.0)
     except (av.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise

@@ -14,6 +14,7 @@ from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments import EXPERIMENTS
 from affwildnet.runs import card, checkpoints
 from affwildnet.runs.card import Card
+from affwildnet.runs.checkpoints import TrainingState
 from affwildnet.runs.workdir import Workdir
 from tests.helpers.evaluations import by_definition
 from tests.helpers.trainings import TINY, add_checkpoint, started, tiny_corpus
@@ -35,7 +36,8 @@ def member(path, folder, seed, experiment=TINY, upside_down=False):
     signs = np.sign([np.cov(x, y)[0, 1] for x, y in zip(labels.T, values.T, strict=True)])
     signs = -signs if upside_down else signs
     model.get_layer("valence_arousal").set_weights([kernel * signs, bias * signs])
-    checkpoints.write_model(model, saved, Card.of(manifest.load(folder), experiment.name))
+    card, state = Card.of(manifest.load(folder), experiment.name), TrainingState(checkpoints.step_of(saved), 0, 0, 0)
+    checkpoints.save(model, state, saved.parent, 1, card)
     return workdir
 
 
