@@ -27,7 +27,8 @@ from tfrecords_tools.faces.tracking import track_faces
 from tfrecords_tools.faces.tracks import choose_track, remove_jumps
 from tfrecords_tools.layouts.labels import no_labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.packing.pack_options import PackOptions
+from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.sample.sample_corpus import write_sample
 from tfrecords_tools.video.reading import read_frames

@@ -12,7 +12,8 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts import VideoSource
 from tfrecords_tools.layouts.labels import Labels
-from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.packing.pack_options import PackOptions
+from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.video.reading import read_frames
 

@@ -183,6 +183,11 @@ def _report(pipe: Connection, function: Callable, argument: Any) -> None:
     pipe.send(answer)
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def end_with_parent() -> None:
     """Have this process end when the one that started it ends: one that was killed cannot end its own."""
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()

@@ -12,7 +12,7 @@ from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.records.index import rows
 from tfrecords_tools.records.packed_corpus import VideoEntry
 
@@ -33,7 +33,7 @@ def find_videos(source):
     return videos, []
 
 
-def write_records(source, options, path):
+def write_records(source, options, path, *_):
     """Replace `pack_video`: no detection, `FRAMES` records, and no file on an error."""
     content = source.path.read_text()
     if content == "wait":  # says who packs it, and waits for a file `go`

@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from itertools import zip_longest
 from multiprocessing import get_context
+from typing import Any
 
 import cv2
 
@@ -16,8 +18,9 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.disk_room import size_of
 from tfrecords_tools.packing.jobs import Job
+from tfrecords_tools.packing.source_reading import AheadReader, Coming
 from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
-from tfrecords_tools.worker_processes import end_with_parent
+from tfrecords_tools.worker_processes import cores, end_with_parent
 
 Result = VideoEntry | LeftOut
 
@@ -35,9 +38,15 @@ def local(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) -
 
 
 def _in_this_process(todo: Sequence[Job]) -> Iterator[Result]:
-    before = jobs.suspects(todo)
-    for job in todo:
-        yield by_itself(job) if job in before else jobs.run(job)
+    before, several = jobs.suspects(todo), cores() > 1
+    with AheadReader(lambda: several) as reader:
+        for job, coming in zip_longest(todo, todo[1:]):
+            if job in before:
+                yield by_itself(job)
+                continue
+            awaited = coming is not None and coming not in before and jobs.is_new(coming)
+            reader.expect(job.source, Coming(coming.source, coming.options, coming.begun) if awaited else None)
+            yield jobs.run(job, reader)
 
 
 def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
@@ -59,12 +68,15 @@ def _in_processes(todo: Sequence[Job], workers: int) -> Iterator[Result]:
 def _until_a_crash(remaining: list[Job], workers: int) -> Iterator[Result]:
     """Run jobs, and take those that have ended from the list."""
     # Spawned, not forked: dlib, OpenCV and TensorFlow hold threads that a fork would break.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
+    context = get_context("spawn")
+    busy = context.Value("i", min(workers, len(remaining)), lock=False)
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(busy,)) as pool:
         try:
-            submitted = {pool.submit(jobs.run, job): job for job in remaining}
+            submitted = {pool.submit(_run_in_worker, job): job for job in remaining}
             for future in as_completed(submitted):
                 result = future.result()
                 remaining.remove(submitted[future])
+                busy.value = min(workers, len(remaining))
                 yield result
         except BrokenProcessPool:
             return
@@ -115,14 +127,25 @@ def beam(todo: Sequence[Job], workers: int, beam_options: Sequence[str] = ()) ->
     return [jobs.read(job) for job in todo]
 
 
+# Of a worker process: `busy`, how many of them have a video, which they share; the other cores are idle.
+_worker: dict[str, Any] = {}
+
+
 def _without_result(job: Job) -> None:
     _one_thread()
     jobs.run(job)
 
 
-def _begin_worker() -> None:
+def _begin_worker(busy: Any = None) -> None:
     _one_thread()
     end_with_parent()
+    _worker["busy"] = busy
+
+
+def _run_in_worker(job: Job) -> Result:
+    busy, all_cores = _worker["busy"], cores()
+    with AheadReader(lambda: busy.value < all_cores) as reader:
+        return jobs.run(job, reader)
 
 
 def _one_thread() -> None:

@@ -24,8 +24,10 @@ from tfrecords_tools.faces.landmarks import MODEL_SHA256
 from tfrecords_tools.files import whole
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.layouts.tree import is_junk
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.packing.relabelling import relabelled
-from tfrecords_tools.packing.video_packer import PackOptions, labels_of, pack_video
+from tfrecords_tools.packing.source_reading import Read, read_source
+from tfrecords_tools.packing.video_packer import labels_of, pack_video
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.packed_corpus import LeftOut, VideoEntry
 
@@ -79,29 +81,33 @@ class Job:
         return hashlib.sha256(f"{self.source.split}/{self.source.video}".encode()).hexdigest()[:16]
 
 
-def run(job: Job) -> VideoEntry | LeftOut:
+def run(job: Job, read: Read = read_source) -> VideoEntry | LeftOut:
     """Pack a video unless that is done already; return its entry, or the reason why it cannot be packed.
 
     Whatever is wrong with a video, the others go on. If packing is killed and called again, a video that could not be
     packed is not met again, unless the reason may pass: a file that cannot be read, too little memory.
+
+    Args:
+      job: the video.
+      read: what reads its frames.
 
     Raises:
       OSError: if the result cannot be written: the disk is full.
     """
     job.begun.touch()
     try:
-        return _run(job)
+        return _run(job, read)
     finally:  # it stays where a library has crashed the process
         job.begun.unlink(missing_ok=True)
 
 
-def _run(job: Job) -> VideoEntry | LeftOut:
+def _run(job: Job, read: Read) -> VideoEntry | LeftOut:
     digest = ""
     try:
         digest = input_digest(job.source, job.options)
         result = _finished(job, digest) or _from_earlier(job, digest) or _relabelled(job, digest)
         if result is None:
-            result = dataclasses.replace(pack_video(job.source, job.options, job.records), input_sha256=digest)
+            result = dataclasses.replace(pack_video(job.source, job.options, job.records, read), input_sha256=digest)
     except Exception as raised:
         error = failures.disk_error(raised) or raised
         if getattr(error, "errno", None) in _FULL:
@@ -116,6 +122,11 @@ def _run(job: Job) -> VideoEntry | LeftOut:
     else:
         _write(job.result, {"left_out": dataclasses.asdict(result), "input_sha256": digest})
     return result
+
+
+def is_new(job: Job) -> bool:
+    """Return whether nothing is there that could be used again, so that the video has to be packed."""
+    return not job.earlier and not job.result.exists()
 
 
 def suspects(todo: Sequence[Job]) -> list[Job]:

@@ -23,7 +23,8 @@ from tfrecords_tools.packing import annotator_choice, labelling
 from tfrecords_tools.packing.disk_room import still_needed
 from tfrecords_tools.packing.job_runners import RUNNERS
 from tfrecords_tools.packing.jobs import BEGUN, Job, link_or_copy
-from tfrecords_tools.packing.video_packer import PackOptions, finds_faces
+from tfrecords_tools.packing.pack_options import PackOptions
+from tfrecords_tools.packing.video_packer import finds_faces
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, manifest, schema
 from tfrecords_tools.records.packed_corpus import LeftOut, Manifest, VideoEntry

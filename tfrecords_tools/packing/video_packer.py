@@ -2,17 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.boxes import Box, Detector, Landmarks
-from tfrecords_tools.faces.face_finder import FaceFinder
-from tfrecords_tools.faces.face_settings import GIVEN, FaceSettings
+from tfrecords_tools.faces.face_settings import GIVEN
 from tfrecords_tools.faces.given_faces import in_square_pixels
-from tfrecords_tools.faces.tracking import EVERY, follow_faces
+from tfrecords_tools.faces.tracking import follow_faces
 from tfrecords_tools.faces.tracks import (
     Faces,
     Track,
@@ -22,99 +21,37 @@ from tfrecords_tools.faces.tracks import (
     remove_jumps,
     tracks_of,
 )
-from tfrecords_tools.files import sha256_of
-from tfrecords_tools.layouts.labels import MAX_HOLE, Labels, NumberedLabels
+from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing.annotator_choice import RELABELLED
 from tfrecords_tools.packing.kept_crops import Crop, KeptCrops, cut_again, cut_out
-from tfrecords_tools.packing.labelling import Chosen, check_fits, labels_of_frames, rows_unused
+from tfrecords_tools.packing.labelling import check_fits, labels_of_frames, rows_unused
+from tfrecords_tools.packing.pack_options import PackOptions
+from tfrecords_tools.packing.source_reading import Read, read_source
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.records import index, schema
 from tfrecords_tools.records.packed_corpus import VideoEntry
-from tfrecords_tools.video.reading import IMAGE_FPS, Frame, Frames, frame_rate, given_frames, read_frames
+from tfrecords_tools.video.reading import Frame, Frames, frame_rate
 
 
-@dataclass(frozen=True)
-class PackOptions:
-    """How videos are packed.
-
-    Attributes:
-      landmark_model: path of dlib's 68-point model; None is the one that `landmarks.find_model` finds.
-      aligner: how the face is cut out.
-      upsample: times a frame is doubled before detection; each finds faces half as large, at four times the cost.
-      length_tolerance: by how many frames an annotation may be longer or shorter than its video.
-      every: frames from one that is searched whole to the next, see `tracking.follow_faces`.
-      fps: fixed rate that frames are converted to; None keeps those of the video.
-      detect: detect faces even where they come with the dataset, and use those only to choose between several.
-      detector: what finds faces, one of `face_settings.DETECTORS`.
-      landmarks: whose 68 points, one of `face_settings.LANDMARKS`.
-      yunet_model: path of a YuNet model, for the detector `yunet`.
-      annotators: whose mean is the label, as entries that `annotator_choice.parse` reads: `anna`, `anna:valence`,
-        `nearest:arousal`; empty keeps the dataset's own label.
-      annotator_splits: the splits that `annotators` labels; the others keep the dataset's own label.
-      chosen: names of those whose mean is the label of one video, by dimension; `pack` sets it.
-      delays: names of annotators and the seconds by which each is late, see `labelling.labels_of_frames`.
-      max_hole: seconds between two rows of an annotation with times beyond which there is a hole without labels.
-    """
-
-    landmark_model: str | Path | None = None
-    aligner: Aligner = field(default_factory=Aligner)
-    upsample: int = 0
-    length_tolerance: int = 1
-    every: int = EVERY
-    fps: float | None = None
-    detect: bool = False
-    detector: str = FaceSettings.detector
-    landmarks: str = FaceSettings.landmarks
-    yunet_model: str | Path | None = None
-    annotators: tuple[str, ...] = ()
-    annotator_splits: tuple[str, ...] = RELABELLED
-    chosen: Chosen = ()
-    delays: tuple[tuple[str, float], ...] = ()
-    max_hole: float = MAX_HOLE
-
-    @property
-    def finder(self) -> FaceFinder:
-        """What finds faces and landmarks, the same for equal options of one process.
-
-        Raises:
-          UserError: if detector and model do not belong together.
-        """
-        return _finder(self.detector, self.landmarks, self.upsample, self.yunet_model, self.landmark_model)
-
-    def deciding(self) -> dict:
-        """Return those that decide the records, as JSON can hold them; of a model its content, not its path."""
-        described = dataclasses.asdict(self)
-        del described["landmark_model"], described["annotators"], described["annotator_splits"]  # they are in `chosen`
-        for name in ("chosen", "delays"):  # without them a video is what it was before they were options
-            if not described[name]:
-                del described[name]
-        if self.yunet_model is not None:
-            described["yunet_model"] = sha256_of(Path(self.yunet_model))
-        return described
-
-
-@cache
-def _finder(
-    detector: str, landmarks: str, upsample: int, yunet_model: str | Path | None, landmark_model: str | Path | None
-) -> FaceFinder:
-    # Loading the 68-point model takes a second, so it is loaded once per process.
-    return FaceFinder(detector, landmarks, upsample=upsample, yunet_model=yunet_model, landmark_model=landmark_model)
-
-
-def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEntry:
+def pack_video(source: VideoSource, options: PackOptions, path: Path, read: Read = read_source) -> VideoEntry:
     """Pack one video to `path`, and return its entry; leave nothing there on an error.
 
     The video is decoded once: the crops of all faces are kept until one of the tracks is chosen. Of a video with
     more of them than `KeptCrops` holds, those of that track are cut out of its frames decoded again.
 
+    Args:
+      source: the video.
+      options: how it is packed.
+      path: of the records.
+      read: what reads its frames.
+
     Raises:
       UserError: if the video or its annotation cannot be used, naming the file and the reason.
     """
     labels = source.labels(options.max_hole)
-    seen = _Seen(_frames(source, options, labels))
     cut = partial(cut_out, _aligner(source, options))
-    with KeptCrops(cut, path.parent) as crops:
+    with read(source, options, labels) as frames, KeptCrops(cut, path.parent) as crops:
+        seen = _Seen(frames)
         found = _track(source, options, seen, crops)
         track, removed = found.track, found.removed
         if source.end is None:
@@ -127,15 +64,18 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
             )
         kept = list(track.boxes)
         own = _labels_of(source, options, labels, kept, seen)
-        chosen = crops.of(track) if crops.complete else cut_again(_frames(source, options, labels), track, cut)
-        records = _write(source, path, track, own, seen.times, chosen)
+        if crops.complete:
+            records = _write(source, path, track, own, seen.times, crops.of(track))
+        else:
+            with read(source, options, labels) as again:
+                records = _write(source, path, track, own, seen.times, cut_again(again, track, cut))
     return VideoEntry(
         video=source.video,
         split=source.split,
         subject=source.subject,
         file=path.name,
         sha256=records.sha256,
-        fps=options.fps or source.fps or frame_rate(source.path, IMAGE_FPS),
+        fps=options.fps or source.fps or seen.frames.rate or frame_rate(source.path),
         frames_decoded=len(seen.times),
         frames_without_face=len(seen.times) - len(track.boxes) - removed,
         frames_removed=removed,
@@ -155,7 +95,7 @@ def pack_video(source: VideoSource, options: PackOptions, path: Path) -> VideoEn
 def labels_of(source: VideoSource, options: PackOptions, kept: Sequence[int]) -> Labels:
     """Return the labels of the kept frames of a video, by their numbers, without looking for faces."""
     labels = source.labels(options.max_hole)
-    seen = _Seen(_frames(source, options, labels))
+    seen = _Seen(read_source(source, options, labels))
     for _ in seen:
         pass
     return _labels_of(source, options, labels, kept, seen)
@@ -166,22 +106,6 @@ def _labels_of(source: VideoSource, options: PackOptions, labels: Labels, kept: 
         labels, source.annotators, kept, (seen.times, seen.sources), chosen=options.chosen, delays=options.delays,
         max_hole=options.max_hole,
     )  # fmt: skip
-
-
-def _frames(source: VideoSource, options: PackOptions, labels: Labels) -> Frames:
-    if source.frames is not None:
-        return given_frames(source.frames(), fps=options.fps, start=source.start, end=source.end)
-    counted = labels.times is None and len(labels.values) > 0
-    return read_frames(
-        source.path,
-        fps=options.fps,
-        start=source.start,
-        end=source.end,
-        image_fps=source.fps or IMAGE_FPS,
-        first=source.first,
-        rows=len(labels.values) if counted else None,
-        rows_may_be_fewer=isinstance(labels, NumberedLabels),
-    )
 
 
 def finds_faces(source: VideoSource, options: PackOptions) -> bool:

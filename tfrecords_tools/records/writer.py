@@ -34,7 +34,7 @@ def _feature(name: str, field: schema.Field, value) -> tf.train.Feature:
         raise ValueError(f"Field {name} must have shape {field.shape}. Received: {numbers.shape}")
     if field.dtype == "int64":
         return tf.train.Feature(int64_list=tf.train.Int64List(value=numbers.ravel()))
-    return tf.train.Feature(float_list=tf.train.FloatList(value=numbers.ravel()))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=numbers.ravel().tolist()))
 
 
 class VideoRecords:

@@ -57,6 +57,7 @@ class Frames(Iterator[Frame]):
       lost: number of frames so far that the container has, or counts, and that do not decode. After the last frame, it
         includes those at the end.
       count: number of the last frame so far, in the source, lost ones included.
+      rate: frames per second by the source, 0 where it does not say, or before the first frame.
     """
 
     def __init__(self, source: "_Video | _Images | _Given", frames: Iterator[Frame]):
@@ -65,6 +66,16 @@ class Frames(Iterator[Frame]):
     def __next__(self) -> Frame:
         return next(self._frames)
 
+    def __enter__(self) -> "Frames":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._frames.close()
+
     @property
     def lost(self) -> int:
         return self._source.lost
@@ -72,6 +83,10 @@ class Frames(Iterator[Frame]):
     @property
     def count(self) -> int:
         return self._source.count
+
+    @property
+    def rate(self) -> float:
+        return self._source.rate
 
 
 def _open(path: Path) -> cv2.VideoCapture:
@@ -159,7 +174,7 @@ def between(frames: Iterable[Frame], start: float | None, end: float | None) -> 
 
 
 class _Given:
-    lost = 0
+    lost, rate = 0, 0.0
 
     def __init__(self, frames: Iterable[Frame]):
         self._frames, self.count = frames, 0
@@ -175,7 +190,7 @@ class _Video:
 
     def __init__(self, path: Path, begin: float | None, *rows: int | bool | None):
         self._path, self._begin, self._rows = path, begin, rows
-        self._numbering = None
+        self._numbering, self.rate = None, 0.0
         self._not_by_opencv = False
 
     @property
@@ -190,7 +205,7 @@ class _Video:
         capture = _open(self._path)
         line = read_timeline(self._path)
         self._numbering = numbering = line.numbering(*self._rows)
-        scale = _scale(capture)
+        scale, self.rate = _scale(capture), _rate(capture)
         last = 0
         for number, timestamp, image in self._by_opencv(capture, line, numbering):
             last = number
@@ -258,12 +273,12 @@ class _Images:
     lost = 0
 
     def __init__(self, folder: Path, rate: float, first: int, begin: float | None):
-        self._folder, self._rate, self._first, self._begin = folder, rate, first, begin
+        self._folder, self.rate, self._first, self._begin = folder, rate, first, begin
         self.count = 0
 
     def __iter__(self) -> Iterator[Frame]:
         for number, path in image_files(self._folder, self._first):
-            self.count, timestamp = number, (number - 1) / self._rate
+            self.count, timestamp = number, (number - 1) / self.rate
             if self._begin is None or timestamp >= self._begin:
                 yield Frame(number, timestamp, read_image(path), number)
 

@@ -238,6 +238,8 @@ class Numbering:
 
     def _frames_in(self, first: int, end: int) -> int:
         """Return how many of the packets from `first` to before `end`, which gave no frame, are frames."""
+        if first >= end:
+            return 0
         between = self._times[first:end]
         near = _PART * self._usual
         before = self._times[first - 1] if first else -np.inf

@@ -25,7 +25,8 @@ from tfrecords_tools.layouts.labels import (
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import video_packer
 from tfrecords_tools.packing.labelling import check_fits, check_length
-from tfrecords_tools.packing.video_packer import PackOptions, pack_video
+from tfrecords_tools.packing.pack_options import PackOptions
+from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.video.writing import VideoWriter
 

@@ -12,7 +12,7 @@ from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import jobs
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.records import schema
 
 LABELS = {

@@ -16,7 +16,7 @@ from tfrecords_tools.files import whole
 from tfrecords_tools.layouts import Layout
 from tfrecords_tools.packing import jobs
 from tfrecords_tools.packing.pack import pack
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.reader import read_labels
@@ -29,7 +29,7 @@ def packed_videos(monkeypatch):
     """Names of the videos in the order in which they were packed."""
     names = []
 
-    def noted(source, options, path):
+    def noted(source, options, path, *_):
         names.append(source.video)
         return write_records(source, options, path)
 
@@ -158,7 +158,7 @@ def test_what_a_partition_does_not_name_is_listed(source, packed_videos):
 def test_whatever_is_wrong_with_one_video_the_others_go_on(error, source, monkeypatch):
     tried = []
 
-    def one_fails(video, options, path):
+    def one_fails(video, options, path, *_):
         tried.append(video.video)
         if video.video == "b":
             raise error
@@ -192,7 +192,7 @@ def test_a_full_disk_says_how_much_the_videos_that_are_left_need(source, monkeyp
     for video, megabytes in zip("abcd", (1, 2, 1, 2), strict=True):
         (source / f"{video}.video").write_bytes(bytes(megabytes * 1_000_000))
 
-    def full(video, options, path):
+    def full(video, options, path, *_):
         if video.video == "c":
             raise OSError(28, "No space left on device", str(path))
         entry = write_records(video, options, path)
@@ -349,7 +349,7 @@ def test_a_file_that_is_too_large_for_its_file_system_is_tried_again(source, mon
     OpError.__module__ = "tensorflow.python.framework.errors_impl"
     tried = []
 
-    def too_large(video, options, path):
+    def too_large(video, options, path, *_):
         tried.append(video.video)
         if video.video == "b" and tried.count("b") == 1:
             raise OpError(f"{path}; File too large")

@@ -17,7 +17,7 @@ from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import pack as packing
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.packed_corpus import LeftOut
 from tfrecords_tools.records.reader import decode_face, read_records

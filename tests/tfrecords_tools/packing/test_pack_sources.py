@@ -18,9 +18,9 @@ from tfrecords_tools.faces.tracks import Faces
 from tfrecords_tools.layouts import Layout
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
-from tfrecords_tools.packing import kept_crops, video_packer
+from tfrecords_tools.packing import kept_crops, source_reading, video_packer
 from tfrecords_tools.packing.pack import pack
-from tfrecords_tools.packing.video_packer import PackOptions
+from tfrecords_tools.packing.pack_options import PackOptions
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import decode_face, read_records
 from tfrecords_tools.records.verify import verify
@@ -182,8 +182,9 @@ def test_between_start_and_end(video, options, tmp_path):
 
 
 def test_a_video_is_decoded_once_or_twice_to_the_same_records(video, options, tmp_path, monkeypatch):
-    read_frames, read = video_packer.read_frames, []
-    monkeypatch.setattr(video_packer, "read_frames", lambda *which, **how: read.append(1) or read_frames(*which, **how))
+    read_frames, read = source_reading.read_frames, []
+    counted = lambda *which, **how: read.append(1) or read_frames(*which, **how)  # noqa: E731
+    monkeypatch.setattr(source_reading, "read_frames", counted)
     source = VideoSource("v", "train", "s", video, numbered)
     _, once, _ = packed(source, options, tmp_path / "once")
     assert len(read) == 1
