@@ -69,7 +69,7 @@ class OutputAttention(Recurrent):
         limit = math.sqrt(6 / (features + units + features))
         joint = [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
         self.input_kernel = self.add_input_weight((features, features), joint[0], "input_kernel")
-        self.input_attention_kernel = self.add_weight((units, features), joint[1], name="input_attention_kernel")
+        self.input_attention_kernel = self.add_input_weight((units, features), joint[1], "input_attention_kernel")
         self.input_bias = self.add_input_weight((features,), "zeros", "input_bias")
         for layer in self.stack:
             layer.build((*sequence_shape[:-1], features))
@@ -83,16 +83,20 @@ class OutputAttention(Recurrent):
         self.output_bias = self.add_weight((units,), "zeros", name="output_bias")
 
     def add_input_weight(self, shape: tuple[int, ...], initializer, name: str) -> keras.Variable:
-        """Return a new weight of W1 or b1, which networks without training have folded into others."""
+        """Return a new weight of W1, W1' or b1, which networks without training have folded into others."""
         return self.add_weight(shape, initializer, name=name)
 
     def project(self, sequence: Tensor) -> Tensor:
         return self.stack[0].project(ops.matmul(sequence, self.input_kernel) + self.input_bias)
 
+    def attention_kernel(self) -> Tensor:
+        """Return W1' K (units, P), what the attention is multiplied by in the loop."""
+        first_kernel, _ = self.stack[0].input_weights()
+        return ops.matmul(self.input_attention_kernel, first_kernel)
+
     def recurrence(self) -> Step:
         stack = self._stack_step()
-        first_kernel, _ = self.stack[0].input_weights()
-        attention_kernel = ops.matmul(self.input_attention_kernel, first_kernel)
+        attention_kernel = self.attention_kernel()
         names = ("query_kernel", "query_bias", "key_kernel", "score", "output_kernel", "output_bias")
         query_kernel, query_bias, key_kernel, score, output_kernel, output_bias = (
             read(getattr(self, name)) for name in names
