@@ -8,7 +8,7 @@ import numpy as np
 
 from affwildnet.weights import conversion, isolated
 from affwildnet.weights.import_report import UNCHANGED
-from affwildnet.weights.weight_file import WeightFile, check_file
+from affwildnet.weights.weight_file import Damaged, WeightFile, check_file
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def content(path: Path) -> isolated.Content:
 
     Raises:
       UserError: if the file lacks what Keras writes.
-      ValueError: for a link, for data that lie in other files, and for a dataset that claims more than the file holds.
+      Damaged: for a link, for data that lie in other files, and for a dataset that claims more than the file holds.
     """
     import h5py
 
@@ -68,9 +68,9 @@ def _held(group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset":
 
     for part in filter(None, name.split("/")):
         if not isinstance(group, h5py.Group) or part not in group:
-            raise KeyError(f"{name} is not in the file")
+            raise Damaged(f"{name} is not in the file")
         if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name} is a link, which is not followed")
+            raise Damaged(f"{name} is a link, which is not followed")
         group = group[part]
     return group
 
@@ -79,11 +79,11 @@ def _array(dataset: "h5py.Dataset", size: int) -> np.ndarray:
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in "fiu":
-        raise ValueError("a weight that is no array of numbers")
+        raise Damaged("a weight that is no array of numbers")
     if dataset.external or dataset.is_virtual:
-        raise ValueError("a weight whose values lie in another file, which is not read")
+        raise Damaged("a weight whose values lie in another file, which is not read")
     if dataset.nbytes > isolated.EXPANSION * dataset.id.get_storage_size():
-        raise ValueError(f"a weight of {dataset.nbytes:,} bytes, of which {dataset.id.get_storage_size():,} are there")
+        raise Damaged(f"a weight of {dataset.nbytes:,} bytes, of which {dataset.id.get_storage_size():,} are there")
     return np.asarray(dataset)
 
 

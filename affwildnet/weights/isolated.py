@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from affwildnet.weights.weight_file import unreadable
+from affwildnet.weights.weight_file import Damaged, unreadable
 from tfrecords_tools.errors import UserError
 
 # Bytes of address space beside those for the content: libraries are mapped there too, the large ones above all.
@@ -62,17 +62,17 @@ def read(path: Path, what: str, reader: str, library: str = "", files: Sequence[
                 command, env=_environment(), capture_output=True, timeout=patience, cwd=folder, check=False
             )
         except subprocess.TimeoutExpired:
-            raise unreadable(path, what, TimeoutError(f"reading it took longer than {patience} s")) from None
+            raise unreadable(path, what, f"one whose reading took longer than {patience} s") from None
         answer = Path(folder) / _ANSWER
         if ended.returncode or not answer.is_file():
-            raise unreadable(path, what, ChildProcessError(_end(ended.returncode, seconds)))
+            raise unreadable(path, what, _end(ended.returncode, seconds))
         found = json.loads(answer.read_text("utf-8"))
         if "refused" in found:
             raise UserError(found["refused"])
         if "errno" in found:
             raise OSError(found["errno"], os.strerror(found["errno"]), found["file"] or folder)
         if "error" in found:
-            raise UserError(unreadable(path, what, ValueError(found["error"])).args[0].replace("ValueError: ", "", 1))
+            raise unreadable(path, what, found["reason"]) from ChildProcessError(found["error"])
         with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as held:
             return {name: held[f"a{index}"] for index, name in enumerate(found["names"])}, found["more"]
 
@@ -86,17 +86,17 @@ def _environment() -> dict[str, str]:
 
 def _end(status: int, seconds: int) -> str:
     if status in (-getattr(signal, "SIGXCPU", 24), -getattr(signal, "SIGKILL", 9)):
-        return f"reading it did not end within {seconds} s"
+        return f"one whose reading did not end within {seconds} s"
     if status < 0:
-        return f"reading it ended with {signal.Signals(-status).name}"
-    return f"reading it ended with status {status}"
+        return f"one that its reader crashes at ({signal.Signals(-status).name})"
+    return f"one whose reader ended with status {status}"
 
 
 def check_size(arrays: Mapping[str, np.ndarray], size: int) -> None:
-    """Raise a `ValueError` if arrays are larger than those of a file of `size` bytes can be."""
+    """Raise `Damaged` if arrays are larger than those of a file of `size` bytes can be."""
     total = sum(array.nbytes for array in arrays.values())
     if total > EXPANSION * size + _SPARE:
-        raise ValueError(f"arrays of {total:,} bytes in a file of {size:,}")
+        raise Damaged(f"arrays of {total:,} bytes in a file of {size:,}")
 
 
 def _limit(seconds: int, library: str, size: int) -> None:
@@ -131,14 +131,21 @@ def _main(reader: str, path: str, folder: str, library: str, seconds: str, size:
         found = {"refused": str(error)}
     except OSError as error:
         if error.errno is None or error.filename is None:
-            found = {"error": f"{type(error).__name__}: {error}"}
+            found = _refusal(error)
         else:
             found = {"errno": error.errno, "file": os.fsdecode(error.filename)}
-    except MemoryError:
-        found = {"error": "MemoryError: it asks for more memory than such a file needs"}
+    except MemoryError as error:
+        found = _refusal(error, "one that asks for more memory than such a file needs")
+    except Damaged as error:
+        found = _refusal(error, str(error))
     except Exception as error:  # of zip, pickle, zlib, struct or NumPy: all that it means is that the file is bad
-        found = {"error": f"{type(error).__name__}: {error}"}
+        found = _refusal(error)
     (Path(folder) / _ANSWER).write_text(json.dumps(found), "utf-8")
+
+
+def _refusal(error: Exception, reason: str = "") -> dict[str, str]:
+    """Return what is said of a file: `error` in a traceback alone, since libraries speak of their own insides."""
+    return {"reason": reason, "error": f"{type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from affwildnet.weights import isolated
-from affwildnet.weights.weight_file import WeightFile, check_file
+from affwildnet.weights.weight_file import Damaged, WeightFile, check_file
 from affwildnet.weights.weight_source import Colours
 from tfrecords_tools.errors import UserError
 
@@ -100,7 +100,7 @@ def content(path: Path) -> isolated.Content:
         for number, value in enumerate(values, start=1):
             array = np.asarray(value)
             if array.dtype.kind not in "fiu":
-                raise ValueError(f"{layer.weight(number)} is no array of numbers")
+                raise Damaged(f"{layer.weight(number)} is no array of numbers")
             arrays[layer.weight(number)] = _shaped(array, layer.kind, number)
     return arrays, {"layers": [dataclasses.astuple(layer) for layer in layers], "mean": _mean(held, root)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.weights import isolated
-from affwildnet.weights.weight_file import WeightFile
+from affwildnet.weights.weight_file import Damaged, WeightFile
 from tfrecords_tools.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def content(prefix: Path) -> isolated.Content:
 
     Raises:
       Exception: of TensorFlow, for a damaged checkpoint.
-      ValueError: if its weights claim more bytes than its files have.
+      Damaged: if its weights claim more bytes than its files have.
     """
     import tensorflow as tf
 
@@ -62,10 +62,10 @@ def content(prefix: Path) -> isolated.Content:
 
 
 def check_claim(shapes: Mapping[str, Sequence[int]], kinds: Mapping[str, "tf.DType"], size: int) -> None:
-    """Raise a `ValueError` if variables of these shapes and types are larger than those of a file of `size` can be."""
+    """Raise `Damaged` if variables of these shapes and types are larger than those of a file of `size` can be."""
     claimed = sum(kinds[name].size * math.prod(shape) for name, shape in shapes.items())
     if claimed > isolated.EXPANSION * size:
-        raise ValueError(f"variables of {claimed:,} bytes in files of {size:,}")
+        raise Damaged(f"variables of {claimed:,} bytes in files of {size:,}")
 
 
 def _no_weight_because(name: str) -> str:

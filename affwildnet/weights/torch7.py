@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from affwildnet.weights.weight_file import Damaged
+
 NIL, NUMBER, TEXT, TABLE, TORCH, BOOLEAN = range(6)
 ELEMENTS = {
     "Float": "<f4",
@@ -30,14 +32,14 @@ def read(path: Path) -> Any:
     with the name of the class under `__class__`.
 
     Raises:
-      ValueError: if it is no such file, or is truncated.
+      Damaged: if it is no such file, or is truncated.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         try:
             return _Reader(file, size).read_object()
         except (struct.error, UnicodeDecodeError, RecursionError, TypeError) as error:
-            raise ValueError(f"not of Torch 7's binary form ({error})") from None
+            raise Damaged("not of Torch 7's binary form, or cut off") from error
 
 
 class _Reader:
@@ -57,7 +59,7 @@ class _Reader:
         if kind == BOOLEAN:
             return self._int() == 1
         if kind not in (TABLE, TORCH):
-            raise ValueError(f"not of Torch 7's binary form: an object of kind {kind}")
+            raise Damaged(f"not of Torch 7's binary form: an object of kind {kind}")
         index = self._int()
         if index in self._seen:
             return self._seen[index]
@@ -83,7 +85,7 @@ class _Reader:
             fields = self._seen[index] = {}
             held = self.read_object()
             if not isinstance(held, dict):
-                raise ValueError(f"an object of the class {name} without fields")
+                raise Damaged(f"an object of the class {name} without fields")
             fields.update(held, __class__=name)
             return fields
         self._seen[index] = value
@@ -92,7 +94,7 @@ class _Reader:
     def _tensor(self, element: str) -> np.ndarray:
         rank = self._int()
         if not 0 <= rank <= 8:
-            raise ValueError(f"a tensor of {rank} axes")
+            raise Damaged(f"a tensor of {rank} axes")
         shape = [self._long() for _ in range(rank)]
         strides = [self._long() for _ in range(rank)]
         offset = self._long() - 1
@@ -101,9 +103,9 @@ class _Reader:
             return np.empty(0, element)
         last = offset + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
         if min([offset, *strides]) < 0 or min(shape) < 1 or not isinstance(storage, np.ndarray) or last >= len(storage):
-            raise ValueError("a tensor that reaches beyond its storage")
+            raise Damaged("a tensor that reaches beyond its storage")
         if math.prod(shape) > len(storage):  # strides of 0 repeat what is there
-            raise ValueError("a tensor that is larger than its storage")
+            raise Damaged("a tensor that is larger than its storage")
         width = storage.itemsize
         return np.lib.stride_tricks.as_strided(
             storage[offset:], shape, [stride * width for stride in strides], writeable=False
@@ -123,5 +125,5 @@ class _Reader:
 
     def _bytes(self, count: int) -> bytes:
         if not 0 <= count <= self._size - self._file.tell():
-            raise ValueError("not of Torch 7's binary form, or cut off")
+            raise Damaged("not of Torch 7's binary form, or cut off")
         return self._file.read(count)

@@ -13,7 +13,7 @@ import numpy as np
 
 from affwildnet.experiments.config import ModelConfig
 from affwildnet.weights import conversion, hdf5, isolated, matconvnet, torch7
-from affwildnet.weights.weight_file import WeightFile, check_file
+from affwildnet.weights.weight_file import Damaged, WeightFile, check_file
 from affwildnet.weights.weight_source import OpenedWeights, WeightSource
 from tfrecords_tools.errors import UserError
 
@@ -138,7 +138,7 @@ def torch7_content(path: Path) -> isolated.Content:
         name = next(convolutions, None) if is_convolution else None
         for part in ("weight", "bias"):
             if not isinstance(module.get(part), np.ndarray):
-                raise ValueError(f"a layer of {module.get('__class__')} without the tensor `{part}`")
+                raise Damaged(f"a layer of {module.get('__class__')} without the tensor `{part}`")
             arrays[f"{name or f'modules[{number}]'}.{part}"] = module[part]
             isolated.check_size(arrays, path.stat().st_size)
     return arrays, None

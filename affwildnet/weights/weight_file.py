@@ -94,7 +94,33 @@ def check_file(path: Path, what: str) -> None:
         raise UserError(f"`path` must be {what}. Received: {state}: {path}")
 
 
-def unreadable(path: Path, what: str, error: Exception) -> UserError:
-    """Return the error for a file that cannot be read as `what` it should be."""
-    first = next(iter(str(error).strip().splitlines()), "no message")
-    return UserError(f"{path}: must be {what}, and complete. Received: {type(error).__name__}: {first}")
+class Damaged(ValueError):
+    """What is wrong with a file of weights, in words for the user."""
+
+
+def unreadable(path: Path, what: str, reason: str = "") -> UserError:
+    """Return the error for a file that cannot be read as `what` it should be.
+
+    Args:
+      path: the file.
+      what: what it must be.
+      reason: what is wrong, in words for the user; by default what its first bytes show.
+    """
+    received = reason or _first_sight(path)
+    return UserError(
+        f"{path}: must be {what}, and complete. Received: {received}. Get the file again, and compare its size with "
+        "that where it comes from."
+    )
+
+
+def _first_sight(path: Path) -> str:
+    """Return what a file is that no reader reads; `path` may be the beginning of several files' names."""
+    begin = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(512).lstrip().lower()
+        if not begin:
+            return "an empty file"
+    if begin.startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    return "one that is damaged, cut off or of another kind"

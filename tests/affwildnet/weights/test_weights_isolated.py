@@ -167,13 +167,34 @@ def swell(path):
     return {"x": np.zeros(1 << 22)}, None
 
 
+@pytest.mark.parametrize(
+    ("damage", "received"),
+    [
+        (lambda data: b"", "an empty file"),
+        (lambda data: b"<!DOCTYPE html><html>Log in</html>", "a web page"),
+        (lambda data: data[: len(data) // 2], "one that is damaged, cut off or of another kind"),
+        (lambda data: bytes(1000), "one that is damaged, cut off or of another kind"),
+        (lambda data: b"hello " * 90, "one that is damaged, cut off or of another kind"),
+    ],
+    ids=["empty", "web page", "half", "zeros", "text"],
+)
+def test_a_damaged_file_is_refused_in_our_words_not_its_readers(damage, received, tmp_path):
+    path = tmp_path / "x.mat"
+    write_mat(path)
+    path.write_bytes(damage(path.read_bytes()))
+    assert refusal(matconvnet.read, path) == (
+        f"{path}: must be {matconvnet.WHAT}, and complete. Received: {received}. Get the file again, and compare its "
+        "size with that where it comes from."
+    )
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of resources")
 @pytest.mark.parametrize(
     ("reader", "why"),
     [
         ("crash", "SIGSEGV"),
         ("spin", "did not end within 1 s"),
-        ("devour", "MemoryError"),
+        ("devour", "asks for more memory"),
         ("swell", "33,554,432 bytes"),
     ],
 )
