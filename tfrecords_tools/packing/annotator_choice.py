@@ -56,7 +56,9 @@ class AnnotatorChoice:
             if name is None:
                 raise UserError(
                     f"`annotators` cannot find who is nearest to the landmarks in {dimension}: no annotation of the "
-                    f"splits {', '.join(self.splits)} has a correlation with them. Name the annotators."
+                    f"splits {', '.join(self.splits)} has a correlation with them: each is constant, or has too few "
+                    f"frames for 68 landmarks (more than {2 * 68 + 1} are needed). Name the annotators; no face is "
+                    "looked for again."
                 )
             names[dimension] = (name,)
         return AnnotatorChoice(names, self.splits)

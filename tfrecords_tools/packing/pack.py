@@ -126,21 +126,18 @@ def pack(
             "partition": partition,
             "progress": progress,
         }
-        reuse = list(map(Path, reuse))
+        undelayed, unchosen = staging / "undelayed", staging / "unchosen"
+        reuse = [*map(Path, reuse), undelayed, unchosen]  # also what an earlier call has left that found no answer
         if delays == AUTO:
-            undelayed = staging / "undelayed"
             delays = _estimated(layout, source, undelayed, options, **again)
-            reuse.append(undelayed)
         delays = dict(delays or {})
         labelling.check_delays(delays, videos)
         options = replace(options, delays=tuple(sorted(delays.items())))
         packed_before = _readable(output)
         nearest = choice.nearest
         if nearest:  # the landmarks say who it is: all is packed with the dataset's own labels first
-            unchosen = staging / "unchosen"
             pack(layout, source, unchosen, options, delays=delays, overwrite=True, reuse=reuse, **again)
             choice = choice.resolved(unchosen)
-            reuse.append(unchosen)
         earlier = _by_name(output, packed_before)
         for folder in reuse:
             for video, found in _by_name(folder, _readable(folder)).items():

@@ -11,7 +11,7 @@ from tfrecords_tools.layouts.labels import nearest
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.study.delay import STEP, Delay, Recording, against_landmarks, against_raters
+from tfrecords_tools.study.delay import LONGEST, STEP, Delay, Recording, against_landmarks, against_raters
 from tfrecords_tools.study.one_thread import one_thread
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ def chosen(found: dict) -> dict[str, float]:
     unknown = [name for name, delay in delays.items() if delay is None]
     if unknown:
         raise UserError(
-            f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or too short. Give the seconds."
+            f"`delay` cannot be estimated for {', '.join(unknown)}: constant, or in videos that are too short: "
+            f"{LONGEST:g} s of delay are tried, and more must be left. Give the seconds; no face is looked for again."
         )
     for name, delay in delays.items():
         if delay["p"] is None:

@@ -15,7 +15,7 @@ from tfrecords_tools.packing.annotator_choice import parse
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
-from tfrecords_tools.study import nearness
+from tfrecords_tools.study import delay_report, nearness
 from tfrecords_tools.video.reading import read_frames
 from tfrecords_tools.video.writing import VideoWriter
 
@@ -133,6 +133,38 @@ def test_the_nearest_annotator_is_found_and_no_face_is_looked_for_twice(annotate
     assert [entry.labelled_segments for entry in afresh.videos] == [entry.labelled_segments for entry in packed.videos]
     both = pack("thesis", annotated, folder, options("nearest"), overwrite=True)
     assert both.annotators_chosen["train"] == {"valence": ["ben"], "arousal": ["ben"]}
+
+
+def test_delays_are_estimated_first_then_who_is_nearest_and_faces_are_found_once(annotated, tmp_path, monkeypatch):
+    packings, asked = [], []
+    pack_video = jobs.pack_video
+    monkeypatch.setattr(jobs, "pack_video", lambda *given: packings.append(given) or pack_video(*given))
+    # The clips are shorter than either can be told from: this is said, and what was found is not looked for again.
+    with pytest.raises(UserError, match=r"for ann, ben, cleo: .*no face is looked for again"):
+        pack("thesis", annotated, tmp_path / "packed", options("nearest"), delays="auto")
+    with pytest.raises(UserError, match=r"more than 137 are needed\).*no face is looked for again"):
+        pack("thesis", annotated, tmp_path / "packed", options("nearest"), delays={"ann": 0.5})
+    assert len(packings) == 2  # one a video
+    delays = {"ann": 0.1, "ben": 0.2, "cleo": 0.0}
+
+    def estimated(corpus):
+        asked.append(manifest.load(corpus).delays)
+        return {}
+
+    def ranked(corpus, splits):
+        asked.append(manifest.load(corpus).delays)
+        return {"nearest": {"valence": "cleo", "arousal": "ann", "both": "ben"}}
+
+    monkeypatch.setattr(delay_report, "report", estimated)
+    monkeypatch.setattr(delay_report, "chosen", lambda found: delays)
+    monkeypatch.setattr(nearness, "of_corpus", ranked)
+    packed = pack("thesis", annotated, tmp_path / "packed", options("nearest"), delays="auto")
+    assert asked == [{}, delays]
+    assert len(packings) == 2
+    assert (packed.delays, packed.one_annotator("train")) == (delays, True)
+    label, ratings = labels_and_ratings(tmp_path / "packed", "train")
+    np.testing.assert_array_equal(label, ratings[:, 1])
+    assert [path.name for path in tmp_path.iterdir()] == ["packed"]
 
 
 def test_a_selection_counts_where_no_annotator_is_chosen(annotated, tmp_path):
