@@ -8,10 +8,12 @@ import contextlib
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from unittest import mock
 
 import cv2
@@ -29,6 +31,7 @@ from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.quiet import import_tensorflow
 from tfrecords_tools.video.reading import Frames
 
+LOOPS = 64
 FRAMES = 1_200_000  # Aff-Wild has 1,224,100 (ijcv2019 table 2)
 # The thesis's extension took five days on four computers for finding and cropping the faces (thesis section 3.3).
 THESIS = "five days on four computers for its extension"
@@ -100,19 +103,61 @@ def decoding_ahead(videos: list[VideoSource], options: PackOptions, rounds: int 
     return median(ratios)
 
 
-def scaling(videos: list[VideoSource], options: PackOptions, rounds: int = 3) -> tuple[float, float]:
-    """Return the median seconds of packing the videos with one worker process and with two, all started beforehand."""
-    seconds = {1: [], 2: []}
-    for workers in (1, 2) * rounds:
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+class Scaling(NamedTuple):
+    """What a second worker process adds, medians of turns.
+
+    Attributes:
+      one_over_two: seconds of packing the videos with one worker over those with two, all started beforehand.
+      slower: how many times as long a video takes while another is packed beside it; the cores share their caches.
+      waiting: share of the time of two workers in which one has no video left.
+      bare_loop: `one_over_two` of as many loops that add numbers: what the machine gives.
+    """
+
+    one_over_two: float
+    slower: float
+    waiting: float
+    bare_loop: float
+
+
+def scaling(videos: list[VideoSource], options: PackOptions, rounds: int = 3) -> Scaling:
+    """Pack the videos with one worker process and with two in turns, the largest first, as `pack` does."""
+    videos, turns = sorted(videos, key=lambda video: -video.path.stat().st_size), []
+    with contextlib.ExitStack() as stack:
+        pools = []
+        for workers in (1, 2):
+            pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
+            pools.append(stack.enter_context(pool))
             # A sleeping process takes no second job: each gets one.
             list(pool.map(_ready, [options] * workers))
-            with tempfile.TemporaryDirectory() as folder:
-                paths = [Path(folder) / str(index) for index in range(len(videos))]
-                began = time.perf_counter()
-                list(pool.map(pack_video, videos, [options] * len(videos), paths))
-                seconds[workers].append(time.perf_counter() - began)
-    return median(seconds[1]), median(seconds[2])
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        paths = [folder / str(index) for index in range(len(videos))]
+        for _ in range(rounds):
+            whole, busy = zip(
+                *(_timed(pool, _pack, videos, [options] * len(videos), paths) for pool in pools), strict=True
+            )
+            bare = [_timed(pool, _loop, range(LOOPS))[0] for pool in pools]
+            turns.append(Scaling(whole[0] / whole[1], busy[1] / busy[0], 1 - busy[1] / 2 / whole[1], bare[0] / bare[1]))
+    return Scaling(*(median(values) for values in zip(*turns, strict=True)))
+
+
+def _timed(pool: ProcessPoolExecutor, function: Callable[..., float], *arguments) -> tuple[float, float]:
+    """Return the seconds of all calls, and the sum of those of each."""
+    began = time.perf_counter()
+    seconds = sum(pool.map(function, *arguments))
+    return time.perf_counter() - began, seconds
+
+
+def _pack(video: VideoSource, options: PackOptions, path: Path) -> float:
+    began = time.perf_counter()
+    pack_video(video, options, path)
+    return time.perf_counter() - began
+
+
+def _loop(_) -> float:
+    began, total = time.perf_counter(), 0
+    for number in range(1_000_000):
+        total += number
+    return time.perf_counter() - began
 
 
 def _ready(options: PackOptions) -> None:
@@ -145,14 +190,13 @@ def main() -> None:
         {"phase": phase, "ms/frame": 1000 * value / frames, "share": value / sum(seconds.values())}
         for phase, value in seconds.items()
     ]
-    one, two = scaling(videos, packing)
     rate = frames / whole
     show(
         f"packing {frames} frames on one core",
         rows,
         options.output,
         frames_per_second_and_core=rate,
-        one_worker_over_two=one / two,
+        **scaling(videos, packing)._asdict(),
         decoding_ahead_over_plain=decoding_ahead(videos, packing),
         hours_for_1_200_000_frames_on_one_core=FRAMES / rate / 3600,
         the_thesis=THESIS,
