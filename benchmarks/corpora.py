@@ -9,7 +9,6 @@ it. What is timed runs in a process of its own, after the imports; memory is wha
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import peak
 from benchmarks.results import show
 from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.packed_corpus import VideoEntry
@@ -74,7 +74,7 @@ def measure(folder: Path) -> dict[str, float]:
     from tfrecords_tools.study.partition import shares_of_splits
 
     tf.constant(0)
-    before = _resident()
+    before = peak()
     config = TrainingConfig(batch_size=2, window=80)
     start = time.perf_counter()
     batches = iter(training_batches(Corpus.open(folder, "train"), config))
@@ -84,7 +84,7 @@ def measure(folder: Path) -> dict[str, float]:
     while time.perf_counter() - start < SECONDS:
         read += next(batches)["frames"].shape[0] * config.window
     found["frames/s"] = round(read / (time.perf_counter() - start))
-    found["MB"] = round(_resident() - before)
+    found["MB"] = round(peak() - before)
     del batches
     found["load"] = _seconds(lambda: manifest.load(folder))
     balanced = replace(config, balance=PAPER_SHARES)
@@ -99,10 +99,6 @@ def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def _resident() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

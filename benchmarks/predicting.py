@@ -15,7 +15,6 @@ with a network of a few thousand weights.
 import argparse
 import itertools
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -39,6 +38,7 @@ from affwildnet.predict.predict_source import predict_source, warm_up
 from affwildnet.predict.source_search import find_sources
 from affwildnet.predict.stateful_networks import KerasNetwork
 from affwildnet.predict.timing import PHASES
+from benchmarks.memory import peak
 from benchmarks.results import show
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.records.schema import LANDMARKS
@@ -148,9 +148,8 @@ def child(video: Path, minutes: float, overlay: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options = PredictOptions(Path(folder), progress=False, overlay=overlay)
         done = predict_source(looped(video, minutes), predictor, options)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     row = {"minutes": minutes, "overlay": overlay, "frames": done.frames, "with face": done.frames_with_face}
-    print(json.dumps({**row, "peak MiB": peak, "frames/s": done.frames / done.seconds}))
+    print(json.dumps({**row, "peak MiB": peak(), "frames/s": done.frames / done.seconds}))
 
 
 def main() -> None:

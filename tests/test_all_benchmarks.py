@@ -1,5 +1,6 @@
 """`benchmarks.all`: what it runs, within which time, and how two of its files compare."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,21 @@ def test_all_tables_of_a_benchmark_are_kept(tmp_path):
     found = run("predicting", [sys.executable, "-c", ""], 1, tmp_path)
     assert found["rows"] == [{"minutes": 1.0, "peak MiB": 800}, {"way": "plain", "frames/s": 20}]
     assert "left_out" not in found
+
+
+@pytest.mark.parametrize(("held", "own"), [(400, 0), (0, 200)])
+def test_the_peak_of_memory_is_that_of_the_process_and_not_of_the_one_that_started_it(held, own):
+    """`ru_maxrss` of a child is at least its parent's, on Linux."""
+    # By its path: the package loads TensorFlow.
+    read = "import runpy; peak = runpy.run_path('benchmarks/memory.py')['peak']"
+    measured = f"{read}; own = b'x' * ({own} << 20); del own; print(peak())"
+    program = (
+        "import subprocess, sys\n"
+        f"held = b'x' * ({held} << 20)\n"
+        f"subprocess.run([sys.executable, '-c', {measured!r}], check=True)"
+    )
+    found = float(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
+    assert own + 5 < found < own + 100
 
 
 @pytest.mark.parametrize(

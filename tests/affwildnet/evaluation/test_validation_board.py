@@ -176,6 +176,24 @@ def test_norms_are_logged_with_the_first_line_and_now_and_then(tmp_path, monkeyp
     assert "ccc/mean" not in found  # of expressions there is none
 
 
+def test_line_file_and_tensorboard_have_the_same_numbers(tmp_path, shown):
+    """The loss is the mean over the steps since the line before; norm and rate are those of the last one."""
+    workdir = Workdir(tmp_path)
+    training = TrainingLog(workdir, steps=9, frames_per_step=8, first_step=0)
+    for loss, norm, rate in ((0.5, 3.0, 1e-3), (0.25, 5.0, 1e-4)):
+        training.add(StepOutcome(loss, norm, learning_rate=rate))
+    training.write(2, 1, plain_model())
+    assert "step      2/9  epoch   1  loss 0.3750  gradient   5.000" in shown()
+    (line,) = read_lines(workdir.training_log)
+    assert {name: line[name] for name in ("loss", "gradient_norm", "learning_rate")} == {
+        "loss": 0.375, "gradient_norm": 5.0, "learning_rate": 1e-4,
+    }  # fmt: skip
+    found = scalars(events(workdir.tensorboard("train")))
+    assert set(line) - {"step", "epoch"} == set(found)
+    for name, value in found.items():
+        assert value == {2: pytest.approx(line[name])}
+
+
 def test_what_goes_wrong_with_a_checkpoint_comes_out_at_the_next_or_at_the_end(corpus, tmp_path, monkeypatch):
     evaluation, line = evaluation_of(corpus), {"step": 1, "loss": 0.5}
     monkeypatch.setattr(FaceGrid, "drawn", lambda *_: 1 / 0)

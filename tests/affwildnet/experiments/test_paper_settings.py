@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from affwildnet import models
-from affwildnet.experiments import EXPERIMENTS, get
+from affwildnet.experiments import EXPERIMENTS, costs, get
+from affwildnet.experiments.networks import NETWORKS
 from affwildnet.models import cost
 
 
@@ -281,6 +282,79 @@ def test_model_level_fusion_has_the_weights_of_its_members():
     one, three = WEIGHTS["omg2019/cnn_1rnn"] - 258, WEIGHTS["omg2019/cnn_3rnn"] - 770
     fused = get("omg2019/model_fusion_rnn").model
     assert cost.parameters(fused) == one + three + gru(4 * 128) + 258
+
+
+def dense(inputs, units):
+    return (inputs + 1) * units
+
+
+def lstm(inputs, units=128):
+    return 4 * (inputs * units + units * units + units) + 3 * units
+
+
+def attention(features, units=128):
+    """A layer before two GRU layers, then query, keys, scores and a layer after them (TensorFlow 1's wrapper)."""
+    around = dense(features + units, features) + dense(2 * units, units)
+    return around + gru(features) + gru(units) + dense(2 * units, units) + units * units + units
+
+
+RESNET, SLIM_RESNET = 23_534_592, 23_508_032  # see BACKBONE_COUNTS in the tests of the backbones
+DENSENET121, DENSENET169 = 6_953_856, 12_484_480
+ONE_STACK, THREE_STACKS = WEIGHTS["omg2019/cnn_1rnn"], WEIGHTS["omg2019/cnn_3rnn"]
+STACKS = gru(24 * 24 * 128) + gru(4608) + gru(4096) + 3 * gru(128)
+# Counted from the papers' tables, layer by layer: the other networks.
+COUNTED = {
+    "ijcv2019/resnet50": RESNET + dense(2048 + 136, 1500) + dense(1500, 256) + dense(256, 2),
+    "ijcv2019/affwildnet_resnet50": RESNET + dense(2048 + 136, 1500) + gru(1500) + gru(128) + 258,
+    "ijcv2019/released_affwildnet_resnet50": SLIM_RESNET + gru(2048) + gru(128) + 258,
+    "ijcv2019/vgg16": WEIGHTS["ijcv2019/vggface"],
+    "ijcv2019/afew_va_cnn": VGG + dense(4608, 4096) + dense(4096, 2048) + dense(2048, 2),
+    "ijcv2019/emotiw_affwildnet": VGG + FC + gru(4096) + gru(128) + dense(128, 7),
+    "cvprw2017/vggface_lstm": 2 * (VGG + dense(7 * 7 * 512 + 136, 4096) + lstm(4096) + lstm(128) + 129),
+    "cvprw2017/vggface_no_landmarks": 2 * (VGG + dense(7 * 7 * 512, 4096) + dense(4096, 4096) + dense(4096, 1)),
+    "cvprw2017/resnet50": 2 * (RESNET + dense(2048 + 136, 1500) + dense(1500, 256) + dense(256, 1)),
+    "omg2019/vggface": VGG + FC + dense(4096, 2),
+    "omg2019/resnet50": RESNET + dense(2048 + 136, 1500) + dense(1500, 2),
+    "omg2019/densenet121": DENSENET121 + dense(1024 + 136, 1500) + dense(1500, 2),
+    "omg2019/affwildnet": RESNET + dense(2048 + 136, 1500) + gru(1500) + gru(128) + 258,
+    "omg2019/densenet_rnn": DENSENET121 + dense(1024 + 136, 1500) + gru(1500) + gru(128) + 258,
+    "omg2019/cnn_2rnn": VGG + FC + gru(4608) + gru(4096) + 2 * gru(128) + dense(256, 2),
+    "omg2019/cnn_2rnn_1fc": VGG + FC + gru(4608) + gru(4096) + 2 * gru(128) + dense(256, 128) + 258,
+    "omg2019/cnn2_to_1rnn": VGG + FC + gru(4608 + 4096) + gru(128) + 258,
+    "omg2019/cnn_3rnn_1fc": VGG + FC + STACKS + dense(384, 128) + 258,
+    "omg2019/cnn_3rnn_encoded_landmarks": VGG + dense(136, 1024) + dense(4608 + 1024, 4096) + STACKS + dense(384, 2),
+    "omg2019/model_fusion_rnn": ONE_STACK - 258 + THREE_STACKS - 770 + gru(4 * 128) + 258,
+    "omg2019/model_fusion_fc": ONE_STACK - 258 + THREE_STACKS - 770 + dense(4 * 128, 128) + 258,
+    "omg2019/decision_fusion": ONE_STACK + THREE_STACKS,
+    "thesis2018/vggface_attention_c0": VGG + attention(4608) + 258,
+    "thesis2018/resnet50_attention_c0": SLIM_RESNET + attention(2048) + 258,
+    "thesis2018/resnet50_vggface2_attention_c0": RESNET + attention(2048) + 258,
+    "thesis2018/densenet121_attention_c0": DENSENET121 + attention(1024) + 258,
+    "thesis2018/densenet169_attention_c0": DENSENET169 + attention(1664) + 258,
+}
+
+
+@pytest.mark.parametrize("name", {**WEIGHTS, **COUNTED})
+def test_the_listed_numbers_of_weights_are_those_counted_from_the_papers(name):
+    """The file that lists them is that of the built networks: test_cost.py."""
+    assert costs.load()[name].weights == {**WEIGHTS, **COUNTED}[name]
+
+
+# Networks of cvprw2017's tables that no row of results has.
+WITHOUT_ROW = {
+    "cvprw_resnet50_no_landmarks": 2 * (RESNET + dense(2048, 1500) + dense(1500, 1)),
+    "cvprw_resnet50_gru": 2 * (RESNET + dense(2048 + 136, 4096) + gru(4096) + gru(128) + 129),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_ROW)
+def test_networks_without_a_row_have_the_counted_number_of_weights(name):
+    assert cost.parameters(NETWORKS[name]) == WITHOUT_ROW[name]
+
+
+def test_every_network_is_counted():
+    counted = {replace(get(name).model, image_size=96) for name in (*WEIGHTS, *COUNTED)}
+    assert {name for name, model in NETWORKS.items() if model not in counted} == set(WITHOUT_ROW)
 
 
 def test_evaluation_cuts_windows_as_training_does():

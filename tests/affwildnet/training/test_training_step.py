@@ -286,6 +286,9 @@ def test_the_penalty_adds_its_own_gradient_to_that_of_the_loss(clip_norm):
     batch = {"frames": frames, "labels": labels, "mask": mask}
     found = TrainStep(model, config, tf.distribute.get_strategy())({k: tf.constant(v) for k, v in batch.items()})()
     assert found[:2] == (pytest.approx(float(loss), rel=1e-5), pytest.approx(norm, rel=1e-5))
+    # Norms of each weight's gradient before clipping, and of each weight after the update.
+    np.testing.assert_allclose(found.gradients, [np.linalg.norm(each) for each in gradients], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found.weights, [np.linalg.norm(numpy(each)) for each in weights], rtol=1e-5)
     for weight, old, gradient in zip(weights, before, gradients, strict=True):
         np.testing.assert_allclose(numpy(weight), old - factor * gradient.numpy(), rtol=1e-4, atol=1e-6)
 
