@@ -108,7 +108,7 @@ EXPERIMENTS = (
         "CNN alone: VGG-Face, landmarks, labels of one annotator",
         "cvprw_vgg",
         corpus="Aff-Wild, labels of one annotator",
-        notes=" Trained on the labels of the annotator who correlates most with the landmarks.",
+        notes=str(fidelity.NEAREST_ANNOTATOR),
     ),
     _experiment(
         "vgg16",

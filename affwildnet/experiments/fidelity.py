@@ -62,6 +62,13 @@ BALANCE = Choice(
     "Here windows of any quadrant may be repeated where these shares ask for it: on the papers' training set that "
     "is the same, on another one the shares could not be met otherwise.",
 )
+NEAREST_ANNOTATOR = Choice(
+    "one annotator",
+    "ijcv2019 section 4.3 and cvprw2017 section 4.1 train on the annotator with the highest correlation to the "
+    "landmarks, and say neither how it is taken over the videos nor whether it is one person for both dimensions.",
+    "One person (`pack --annotators=nearest`): who is furthest ahead of the mean of the annotators in the canonical "
+    "correlation (ijcv2019 section 3.5), on average over the training and validation videos and both dimensions.",
+)
 DECAY = Choice(
     "decay of the rate",
     "cvprw2017 gives a factor of 0.97 and 400 decay steps (section 3.1), and not whether the rate falls between them.",

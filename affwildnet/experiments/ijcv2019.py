@@ -37,9 +37,9 @@ _LIKE_VGG_FACE = (
     "Table 9 does not say whether landmarks are used: they are, because its row VGG-Face is the one with landmarks in "
     "table 7."
 )
-_ANNOTATOR = (
-    "Trained on the labels of the annotator who correlates most with the landmarks. The paper does not say which "
-    "labels the test set has: the mean of the annotators, as everywhere else."
+_ANNOTATOR = fidelity.notes(
+    fidelity.NEAREST_ANNOTATOR,
+    "The paper does not say which labels the test set has: the mean of the annotators, as everywhere else.",
 )
 _FINE_TUNED = "The paper does not give the settings: those of section 4.2.3."
 _PADDED = "Clips that are shorter than a sequence, which most are, are padded and masked."
