@@ -74,7 +74,7 @@ BENCHMARKS = {
     "rounded_weights": Benchmark("rounded_weights", 0.4, "--rounds=3"),
     "packing": Benchmark("packing", 2, "VIDEO --repeat=1"),
     "detecting": Benchmark("detecting", 1.5, "--rounds=1"),
-    "tracking": Benchmark("tracking", 0.5, "VIDEO --max_frames=200"),
+    "tracking": Benchmark("tracking", 0.3, "VIDEO --max_frames=200"),
     "predicting": Benchmark("predicting", 3, "VIDEO --precisions float32 --seconds=3 --minutes 1 --rounds=5"),
     "corpora": Benchmark("corpora", 2, "--data_dir=DATA --frames=120000,1200000"),
     "verifying": Benchmark("verifying", 1.5, "--data_dir=DATA --frames=300000 --seconds=3"),
