@@ -29,6 +29,7 @@ COMMANDS = {
 }
 
 MOST_WORKERS = 1024
+_UNLABELLED = "without a label: {}, packed all the same: windows may hold them, losses and scores do not count them"
 MANY_FACELESS = 0.05  # share of the frames without a face, above which it is worth trying something
 # The names of `layouts.LAYOUTS` and `job_runners.RUNNERS`, which bring in OpenCV: help and errors do not wait for it.
 LAYOUTS = ("aff_wild", "aff_wild2", "afew", "afew_va", "csv", "omg", "recola", "recola_46", "thesis", "thesis_records")
@@ -63,7 +64,15 @@ def _sample_options(parser: Parser) -> None:
 def _pack_options(parser: Parser) -> None:
     add = parser.add_argument
     add("--layout", choices=LAYOUTS, required=True, help="how the dataset lies on disk")
-    add("--source", type=Path, required=True, metavar="DIR", help="the dataset's folder")
+    add(
+        "--source",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the dataset's folder; for csv a table such as mine.csv (columns video, valence, arousal, and frame or "
+        "time), a folder with one table, or with train.csv, validation.csv and test.csv, or a folder of videos without "
+        "labels; for Beam a path that every worker sees",
+    )
     add("--output", type=Path, required=True, metavar="DIR", help="new folder for the packed corpus")
     add("--name", metavar="NAME", help="of the corpus, part of its files' names (default: the layout's)")
     add("--overwrite", action=Switch, help="replace the packed corpus in --output")
@@ -124,7 +133,7 @@ def _pack_options(parser: Parser) -> None:
         type=_words,
         default=[],
         metavar="FLAGS",
-        help='flags of Beam in one string, such as "--runner=FlinkRunner"',
+        help='flags of Beam in one string: --beam_options="--runner=DirectRunner --direct_num_workers=4"',
     )
 
 
@@ -252,10 +261,12 @@ def _packed(packed: Manifest, output: Path) -> list[str]:
         sum(getattr(entry, name) for entry in packed.videos)
         for name in ("frames", "frames_without_face", "frames_removed", "rows_unused")
     )
+    unlabelled = sum(int((~entry.index["labelled"] & (entry.index["expression"] < 0)).sum()) for entry in packed.videos)
     return [
         f"packed {count(len(packed.videos), 'video')} ({splits}) into {output}: {count(frames, 'frame')}",
         f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
         f"{count(len(packed.left_out), 'video')}",
+        *([_UNLABELLED.format(count(unlabelled, "frame"))] if packed.has_labels and unlabelled else []),
         *([f"labels: {packed.labelling}"] if packed.labelling else []),
         *_lost(packed),
         *_faceless(packed),

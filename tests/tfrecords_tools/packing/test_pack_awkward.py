@@ -15,6 +15,7 @@ from tests.helpers.layout_trees import code, lay
 from tfrecords_tools import cli
 from tfrecords_tools.cli import corpus_commands
 from tfrecords_tools.faces.alignment import Aligner
+from tfrecords_tools.layouts import csv_tables
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import pack as packing
 from tfrecords_tools.packing.pack_options import PackOptions
@@ -113,6 +114,40 @@ def test_pack_says_what_is_lost_and_what_could_be_tried_without_faces(tmp_path):
     assert "%" not in "\n".join(corpus_commands._packed(few, tmp_path))
     given = with_entries(tmp_path / "given", frames_decoded=100, frames_without_face=97, detector="given")
     assert "`--detect` finds faces where the dataset brings none" in "\n".join(corpus_commands._packed(given, tmp_path))
+
+
+def test_pack_counts_the_frames_without_a_label(tmp_path):
+    packed = with_entries(tmp_path)
+    assert "without a label" not in "\n".join(corpus_commands._packed(packed, tmp_path))
+    index = packed.videos[0].index.copy()
+    index["labelled"][:2] = False
+    packed = dataclasses.replace(
+        packed, videos=(dataclasses.replace(packed.videos[0], index=index), *packed.videos[1:])
+    )
+    assert "\nwithout a label: 2 frames, packed all the same" in "\n".join(corpus_commands._packed(packed, tmp_path))
+    index["expression"][0] = 3
+    assert "\nwithout a label: 1 frame, packed" in "\n".join(corpus_commands._packed(packed, tmp_path))
+
+
+def test_the_forms_of_a_source_that_help_shows_are_read(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        corpus_commands.main(["pack", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "mine.csv (columns video, valence, arousal, and frame or time)" in shown
+    assert "train.csv, validation.csv and test.csv" in shown
+    rows = "video,frame,valence,arousal\nclip.mp4,1,0.5,-0.5\n"
+    for folder, names in (("one", ["mine.csv"]), ("splits", ["train.csv", "validation.csv", "test.csv"]), ("none", [])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "clip.mp4").write_bytes(b"")
+        for name in names:
+            (tmp_path / folder / name).write_text(rows)
+    splits = {
+        place: [video.split for video in csv_tables.find_videos(tmp_path / place)[0]]
+        for place in ("one/mine.csv", "one", "splits", "none")
+    }
+    assert splits["one/mine.csv"] == splits["one"] == ["train"]
+    assert sorted(splits["splits"]) == ["test", "train", "validation"]
+    assert splits["none"] == ["test"]
 
 
 def test_inspect_says_what_is_lost(tmp_path):
