@@ -18,7 +18,7 @@ from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.commands import Parser, Switch, corpus, real, run, whole
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import check_place
+from tfrecords_tools.files import check_place, regular
 from tfrecords_tools.records import schema
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _check_report(path: Path, report: dict, overwrite: bool) -> None:
     if overwrite or not path.exists():
         return
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         found = None
     same = ("experiment", "checkpoint", "split", "protocol", "configuration")

@@ -16,7 +16,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import folder_at
+from tfrecords_tools.files import folder_at, regular
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -117,7 +117,7 @@ class Selected:
     def step(self) -> int | None:
         """The training step of the checkpoint; None for a file from elsewhere."""
         try:
-            return json.loads(checkpoint_files.state_path(self.checkpoint).read_text("utf-8"))["step"]
+            return json.loads(regular(checkpoint_files.state_path(self.checkpoint)).read_text("utf-8"))["step"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

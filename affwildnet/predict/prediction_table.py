@@ -8,7 +8,7 @@ from pathlib import Path
 
 from affwildnet.predict.frame_faces import Face, FrameFaces
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import regular, whole
 from tfrecords_tools.records.schema import DIMENSIONS
 
 SIDES = ("left", "top", "right", "bottom")
@@ -82,7 +82,7 @@ def writing(
 
 def lines(path: Path) -> Iterator[TableLine]:
     """Yield the lines of a table, one held at a time."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with regular(path).open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
             found = line["face"] == "1"
             prediction = tuple(float(line[name]) for name in DIMENSIONS) if found else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from affwildnet.reproduce.job_runs import RUNNING, WAITING, JobRun
 from affwildnet.reproduce.row_jobs import Job
-from tfrecords_tools.files import json_text
+from tfrecords_tools.files import json_text, regular
 
 # Between two lines of a row, where lines cannot be drawn over each other.
 EVERY_SECONDS = 60.0
@@ -106,7 +106,7 @@ def _logs(folder: Path, name: str) -> list[Path]:
 
 
 def _tail(path: Path) -> list[dict]:
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         lines = file.read().decode("utf-8", errors="replace").splitlines()
     found = []

@@ -13,6 +13,7 @@ from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictio
 from affwildnet.experiments.descriptions import METRICS
 from affwildnet.runs.json_files import read_json
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 from tfrecords_tools.files.spreadsheet_cells import unquoted
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
@@ -113,7 +114,7 @@ def _subjects(report: dict[str, Any]) -> dict[str, str]:
 
 
 def _videos(path: Path, subject_of: dict[str, str]) -> Iterator[VideoPredictions]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with regular(path).open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         classes = "label" in (reader.fieldnames or ())
         names = EXPRESSIONS if classes else DIMENSIONS

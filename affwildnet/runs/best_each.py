@@ -12,7 +12,7 @@ from affwildnet.runs import best, card, checkpoints
 from affwildnet.runs.checkpoint_files import contents_note
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
-from tfrecords_tools.files import json_text
+from tfrecords_tools.files import json_text, regular
 from tfrecords_tools.records.schema import DIMENSIONS
 
 
@@ -46,7 +46,7 @@ def compose(workdir: Workdir) -> bool:
 
 def _state(path: Path) -> dict:
     try:
-        found = json_text.loads(checkpoints.state_path(path).read_text("utf-8"))
+        found = json_text.loads(regular(checkpoints.state_path(path)).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.face_settings import FaceSettings
-from tfrecords_tools.files import json_text
+from tfrecords_tools.files import json_text, regular
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.manifest_checks import check_crops, check_faces, check_ranges
 from tfrecords_tools.records.packed_corpus import Manifest
@@ -100,7 +100,7 @@ def read(path: Path) -> Card | None:
     """Return the card of a `.keras` file or of a SavedModel's folder, None if it has none."""
     if is_saved_model(path):
         return _read_asset(path / ASSET)
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(regular(path)) as archive:
         if archive.comment.startswith(_COMMENT):
             return _from_file(path, archive.comment.removeprefix(_COMMENT))
         if MEMBER in archive.namelist():  # where earlier versions put it
@@ -115,7 +115,7 @@ def _from_file(path: Path, data: bytes) -> Card:
 
 def _read_asset(path: Path) -> Card | None:
     try:
-        fields = json_text.loads(path.read_text("utf-8"))
+        fields = json_text.loads(regular(path).read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

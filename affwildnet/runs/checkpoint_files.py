@@ -10,6 +10,7 @@ from pathlib import Path
 
 from affwildnet.runs.json_files import read_json
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 # Every `.keras` file has these members.
@@ -43,6 +44,7 @@ def state_path(path: Path) -> Path:
 
 def contents_note(path: Path) -> dict[str, dict[str, list[int]]]:
     """Return the field of a note that describes an archive, from its table of contents alone; none for another file."""
+    regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -87,6 +89,7 @@ def check_note(path: Path, needed: bool = False) -> None:
 
 def check_archive(path: Path) -> None:
     """Raise a `UserError` unless a file is a `.keras` file by its table of contents, and the one of its note."""
+    regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             missing = _MEMBERS - set(archive.namelist())

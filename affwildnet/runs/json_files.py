@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.errors.room import needing
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import regular, whole
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def read_json(path: Path) -> dict | None:
       UserError: if it holds anything else.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(regular(path).read_text("utf-8"))
     except FileNotFoundError:
         return None
     except IsADirectoryError:
@@ -53,7 +53,7 @@ def append_line(path: Path, value: dict) -> None:
     text = json.dumps(value) + "\n"
     if path.is_dir():
         raise _is_folder(path)
-    with needing(_blocks(text)), path.open("a+b") as file:
+    with needing(_blocks(text)), regular(path).open("a+b") as file:
         # A process that was killed while writing may have left half a line.
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         begin = b"" if file.read() in (b"", b"\n") else b"\n"
@@ -71,7 +71,7 @@ def read_lines(path: Path) -> list[dict]:
     Every line has a `step`, a whole number, and numbers where it has scores.
     """
     try:
-        lines = path.read_text("utf-8", errors="replace").split("\n")
+        lines = regular(path).read_text("utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     except IsADirectoryError:

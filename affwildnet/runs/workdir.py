@@ -31,7 +31,7 @@ from pathlib import Path
 from affwildnet.runs.json_files import read_json, read_lines, write_json
 from affwildnet.runs.run import Run
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import local_path
+from tfrecords_tools.files import local_path, regular
 from tfrecords_tools.files.locks import check_free, hold
 
 _log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Workdir:
           UserError: if none was started here, or `experiment.json` cannot be read.
         """
         try:
-            return Run.from_json(json.loads(self.experiment_json.read_text("utf-8")))
+            return Run.from_json(json.loads(regular(self.experiment_json).read_text("utf-8")))
         except FileNotFoundError:
             raise UserError(f"{self.path}: no run was started here (no experiment.json). Run train.py.") from None
         except IsADirectoryError:

@@ -23,7 +23,7 @@ from tfrecords_tools.annotate.clip_facts import ClipFacts
 from tfrecords_tools.annotate.drafts import FOLDER, Draft
 from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError, check_choice
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import regular, whole
 from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.thesis import MEDIA_CLOCK
 from tfrecords_tools.records.schema import DIMENSIONS
@@ -155,7 +155,7 @@ class Catalogue:
     def details(self, rater: str, dimension: str, clip: Clip) -> dict:
         """Return what stands beside a finished annotation: how and when it was made; empty where there is none."""
         try:
-            found = json.loads(self.annotation(rater, dimension, clip).with_suffix(".json").read_text("utf-8"))
+            found = json.loads(regular(self.annotation(rater, dimension, clip).with_suffix(".json")).read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

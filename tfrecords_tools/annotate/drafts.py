@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfrecords_tools.annotate.traces import Trace
+from tfrecords_tools.files import regular
 
 FOLDER = ".annotate"
 
@@ -35,7 +36,7 @@ class Draft:
         """Open a draft, new or as it was left."""
         draft = cls(path, base=base or Trace())
         try:
-            lines = path.read_text("utf-8", errors="replace").split("\n")
+            lines = regular(path).read_text("utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return draft
         for line in lines:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfrecords_tools.annotate.catalogue import Catalogue, Clip
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 from tfrecords_tools.records.schema import DIMENSIONS
 
 
@@ -34,7 +35,7 @@ class Ghosts:
         path = self._tables.get(clip.name)
         if path is None:
             return found
-        with path.open(newline="", encoding="utf-8") as file:
+        with regular(path).open(newline="", encoding="utf-8") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):
                 if not row.get(DIMENSIONS[0]):
                     continue  # a frame without a face

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import regular, whole
 
 RANGE = 1000
 # Milliseconds; a longer hole between two rows was not watched by the rater.
@@ -120,7 +120,7 @@ def read(path: Path) -> Trace:
       UserError: naming the line, if a row is not a time and an integer, or times do not rise strictly.
     """
     times, values = [], []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(regular(path).read_text("utf-8").splitlines(), start=1):
         try:
             time, value = line.split()
             times.append(round(float(time) * 1000))

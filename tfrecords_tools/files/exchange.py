@@ -21,6 +21,7 @@ from pathlib import Path
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import json_text, sync, whole
 from tfrecords_tools.files.locks import hold
+from tfrecords_tools.files.regular_files import regular
 
 FOLDER = ".exchange"
 _JOURNAL = "journal.json"
@@ -140,7 +141,7 @@ def _journal(folder: Path) -> dict[str, list[str]]:
     """
     path = folder / FOLDER / _JOURNAL
     try:
-        journal = json_text.loads(path.read_text("utf-8"))
+        journal = json_text.loads(regular(path).read_text("utf-8"))
         if not all(_below(name) for part in ("old", "new") for name in journal[part]):
             raise ValueError("a name that leads elsewhere")
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from tfrecords_tools.crash_guard import started_as
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import json_text
+from tfrecords_tools.files.regular_files import regular
 
 # Seconds: for so long a process may hold a lock that only looks whether it is free.
 _PATIENCE = 0.2
@@ -84,7 +85,7 @@ def _held(path: Path, doing: str) -> str:
 
 def _read(note: Path) -> dict:
     try:
-        found = json_text.loads(note.read_text("utf-8"))
+        found = json_text.loads(regular(note).read_text("utf-8"))
         return found if {"host", "pid", "since"} <= found.keys() else {}
     except (OSError, ValueError, AttributeError):
         return {}

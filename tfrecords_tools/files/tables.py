@@ -12,6 +12,7 @@ import numpy as np
 
 from tfrecords_tools.errors import UserError, suggestion
 from tfrecords_tools.files.number_text import is_number
+from tfrecords_tools.files.regular_files import regular
 
 # Seconds, more than a day: what is longer is no time of a video.
 LONGEST = 100_000.0
@@ -187,7 +188,7 @@ def read_text(path: Path) -> str:
       UserError: if there is no such file, or it is no UTF-8 text.
     """
     try:
-        return path.read_text("utf-8-sig")
+        return regular(path).read_text("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: must be a readable text file. Received: no such file. Check the path.") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import tables
+from tfrecords_tools.files import regular, tables
 from tfrecords_tools.layouts import tree, video_notes
 from tfrecords_tools.layouts.labels import END_TOLERANCE, MAX_HOLE, Labels, NumberedLabels, mean_of, nearest
 from tfrecords_tools.layouts.source import VideoSource
@@ -172,7 +172,7 @@ def _check_unit(path: Path, values: np.ndarray) -> None:
 def _has_media_clock(path: Path) -> bool:
     note = path.with_suffix(".json")
     try:
-        text = note.read_text("utf-8", errors="replace")
+        text = regular(note).read_text("utf-8", errors="replace")
     except OSError:
         return False
     try:

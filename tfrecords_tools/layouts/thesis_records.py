@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 from tfrecords_tools.layouts import tree
 from tfrecords_tools.layouts.labels import Labels, NumberedLabels
 from tfrecords_tools.layouts.source import VideoSource
@@ -97,7 +98,7 @@ def _records(path: Path) -> Iterator[tuple[str, int, object]]:
 
     number, video, before = 0, "", 0
     try:
-        for number, serialised in enumerate(tf.data.TFRecordDataset(str(path)), start=1):
+        for number, serialised in enumerate(tf.data.TFRecordDataset(str(regular(path))), start=1):
             place = f"{path}, record {number}"
             features = tf.train.Example.FromString(serialised.numpy()).features.feature
             text = _one(place, features, "frameNo", "bytes_list").decode("utf-8", "replace")

@@ -21,7 +21,7 @@ import numpy as np
 from tfrecords_tools.errors import UserError, failures
 from tfrecords_tools.faces import recognition
 from tfrecords_tools.faces.landmarks import MODEL_SHA256
-from tfrecords_tools.files import whole
+from tfrecords_tools.files import regular, whole
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.layouts.tree import is_junk
 from tfrecords_tools.packing.pack_options import PackOptions
@@ -167,7 +167,7 @@ def read(job: Job) -> VideoEntry | LeftOut:
       UserError: if there is none.
     """
     try:
-        held = json.loads(job.result.read_text("utf-8"))
+        held = json.loads(regular(job.result).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         raise UserError(
             f"{job.source.path}: its job has left no result in {job.staging}. Every worker must see that folder. "
@@ -224,7 +224,7 @@ def input_digest(source: VideoSource, options: PackOptions) -> str:
 
 def _finished(job: Job, digest: str) -> VideoEntry | LeftOut | None:
     try:
-        held = json.loads(job.result.read_text("utf-8"))
+        held = json.loads(regular(job.result).read_text("utf-8"))
         result = _result(job, held)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

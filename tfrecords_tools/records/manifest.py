@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import folder_at, is_remote, local_path, whole
+from tfrecords_tools.files import folder_at, is_remote, local_path, regular, whole
 from tfrecords_tools.files.exchange import interrupted
 from tfrecords_tools.records import index as records_index
 from tfrecords_tools.records import schema
@@ -66,7 +66,7 @@ def load(folder: str | Path) -> Manifest:
             f"{folder}: not all files are in place, packing was killed while it replaced them. Nothing is lost: {how}"
         )
     try:
-        fields = json.loads(path.read_text("utf-8"))
+        fields = json.loads(regular(path).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         why = f"it has no {FILE_NAME}" if folder.exists() else "there is no such folder"
         raise UserError(

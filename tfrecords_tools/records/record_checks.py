@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from tfrecords_tools.files import regular
 from tfrecords_tools.records import schema
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 from tfrecords_tools.records.reader import decode, decode_face, parse, serialised_at
@@ -29,7 +30,7 @@ def problems_of_records(path: Path, entry: VideoEntry, packed: Manifest) -> Iter
     sizes, frames, labels, expressions, number = [], [], [], [], 0
     sound, before = True, -np.inf
     try:
-        for number, data in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), start=1):
+        for number, data in enumerate(tf.data.TFRecordDataset(str(regular(path))).as_numpy_iterator(), start=1):
             sizes.append(len(data) + FRAMING_BYTES)
             record, problem = decode(data, packed.fields)
             if problem is None:

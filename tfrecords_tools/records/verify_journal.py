@@ -15,6 +15,7 @@ from typing import IO
 
 import numpy as np
 
+from tfrecords_tools.files import regular
 from tfrecords_tools.records import index
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
 
@@ -69,7 +70,7 @@ class Journal:
         if path is None:
             return
         with suppress(OSError):
-            for line in path.read_text("utf-8", "replace").splitlines():
+            for line in regular(path).read_text("utf-8", "replace").splitlines():
                 self._take(line)
         with suppress(OSError):
             self._file = path.open("a", encoding="utf-8")

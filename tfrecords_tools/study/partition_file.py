@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import folder_at, local_path, whole
+from tfrecords_tools.files import folder_at, local_path, regular, whole
 
 
 def save(found: dict, path: str | Path, overwrite: bool = True) -> None:
@@ -36,7 +36,7 @@ def load(path: str | Path) -> dict[str, str]:
       UserError: if the file is not one that `save` wrote.
     """
     try:
-        videos = json.loads(folder_at(path).read_text("utf-8"))["videos"]
+        videos = json.loads(regular(folder_at(path)).read_text("utf-8"))["videos"]
         if not isinstance(videos, dict) or not all(isinstance(part, str) for part in videos.values()):
             raise ValueError("`videos` is not a part by video")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 from tfrecords_tools.video.h264 import H264Writer
 from tfrecords_tools.video.reading import frame_rate, read_frames
 from tfrecords_tools.video.timeline import file_zero
@@ -52,7 +53,7 @@ def facts(path: Path) -> VideoFacts:
     """
     av = _av()
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with av.open(str(regular(path)), metadata_errors="ignore") as container:
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise UserError(f"{path}: must hold a video. Received: a file without one.")

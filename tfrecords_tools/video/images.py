@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from tfrecords_tools.errors import UserError
+from tfrecords_tools.files import regular
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 IMAGE_FPS = 25.0  # of a folder of images whose frame rate is not known
@@ -70,7 +71,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
       UserError: if the file is not a readable image.
     """
-    check_name(path)
+    check_name(regular(path))
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     except cv2.error:  # also where the header names a size that no memory holds
