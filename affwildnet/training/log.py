@@ -1,6 +1,7 @@
 """The log of training: a line every few steps, `training.jsonl`, TensorBoard."""
 
 import logging
+import math
 import time
 
 import keras
@@ -71,7 +72,8 @@ class TrainingLog:
         outcomes, norm = self._outcomes, self._outcomes[-1].norm
         values = {
             "loss": sum(outcome.loss for outcome in outcomes) / len(outcomes),
-            "gradient_norm": norm,
+            # With float16 a gradient overflows now and then: the loss scale is lowered, and JSON has no infinity.
+            "gradient_norm": norm if math.isfinite(norm) else None,
             "learning_rate": outcomes[-1].learning_rate,
         }
         timed = min(len(outcomes), step - self._first_step)
@@ -89,7 +91,8 @@ class TrainingLog:
         append_line(self._path, {"step": step, "epoch": epoch, **values, **found})
         with self._writer.as_default(step):
             for name, value in {**values, **_flat(found)}.items():
-                tf.summary.scalar(name, value)
+                if value is not None:
+                    tf.summary.scalar(name, value)
             if self._lines % NORMS_EVERY == 0:
                 for name, value in norms(model, outcomes[-1]).items():
                     tf.summary.scalar(name, value)

@@ -1,5 +1,7 @@
 """What TensorBoard reads of a run: one name for a value of training and of validation, faces, curves, fields, norms."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -192,6 +194,19 @@ def test_line_file_and_tensorboard_have_the_same_numbers(tmp_path, shown):
     assert set(line) - {"step", "epoch"} == set(found)
     for name, value in found.items():
         assert value == {2: pytest.approx(line[name])}
+
+
+def test_a_gradient_that_overflows_leaves_a_line_of_json(tmp_path, shown):
+    """As with float16 before its scale is lowered; JSON has no infinity, and a curve no point."""
+    workdir = Workdir(tmp_path)
+    training = TrainingLog(workdir, steps=9, frames_per_step=8, first_step=0)
+    for step, norm in enumerate((float("inf"), float("nan"), 2.0), start=1):
+        training.add(StepOutcome(0.5, norm))
+        training.write(step, 0, plain_model())
+    lines = workdir.training_log.read_text("utf-8").splitlines()
+    assert [json.loads(line, parse_constant=pytest.fail)["gradient_norm"] for line in lines] == [None, None, 2.0]
+    assert scalars(events(workdir.tensorboard("train")))["gradient_norm"] == {3: 2.0}
+    assert "gradient     inf" in shown()
 
 
 def test_what_goes_wrong_with_a_checkpoint_comes_out_at_the_next_or_at_the_end(corpus, tmp_path, monkeypatch):
