@@ -1,14 +1,16 @@
-"""One GPU: training steps and forward passes of the networks, by Keras on JAX, by PyTorch, and by our own step.
+"""One GPU: training steps and forward passes of the networks, by our own step, by Keras on JAX and by PyTorch.
 
     python -m benchmarks.gpu [--networks cnn_m cnn_3rnn] [--precisions tf32 bfloat16] [--output=build/gpu.json]
+        [--sides tensorflow pytorch]
 
 Each side runs in a process of its own, with the same weights and inputs that lie on the GPU, and they take turns. Ours
-by Keras on JAX is the same network and the same loss as in `affwildnet.training`; where TensorFlow has a GPU, the step
-of `affwildnet.training` itself runs too. PyTorch has `torch.compile`, channels last, a fused Adam and cuDNN's GRU. All
-have the form of the GRU that cuDNN runs (`reset_after`), so that predictions, loss and gradient can be compared.
+is the step of `affwildnet.training`, where TensorFlow has a GPU, with XLA and without; by Keras on JAX, it is the same
+network and the same loss. PyTorch has `torch.compile`, channels last, a fused Adam and cuDNN's GRU. All have the form
+of the GRU that cuDNN runs (`reset_after`), so that predictions, loss and gradient can be compared with those of the
+first side; our step has the form of TensorFlow 1 too.
 
-Needed are JAX and PyTorch with CUDA, Keras, OpenCV and scikit-image; TensorFlow is not. A share of the peak is that of
-the products alone (`benchmarks.sides.keras_weights.products`), by the card's datasheet, dense.
+Needed are JAX or TensorFlow with CUDA, PyTorch with CUDA, Keras, OpenCV and scikit-image. A share of the peak is that
+of the products alone (`benchmarks.sides.keras_weights.products`), by the card's datasheet, dense.
 """
 
 import argparse
@@ -19,7 +21,9 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +35,29 @@ PRECISIONS = ("bfloat16", "tf32", "float32")
 # Floating-point operations per second by the datasheets, dense; float32 is that of the ordinary units.
 _HOPPER = {"float32": 67e12, "tf32": 494e12, "bfloat16": 989e12}
 PEAKS = {"H100": _HOPPER, "H200": _HOPPER, "A100": {"float32": 19.5e12, "tf32": 156e12, "bfloat16": 312e12}}
-SIDES = {"step_jax": "Keras on JAX", "step_pytorch": "PyTorch", "step_tensorflow": "affwildnet.training"}
+
+
+class Form(NamedTuple):
+    """One way of a step: what it is called, the side's module, the form of the GRU, and whether XLA compiles ours."""
+
+    name: str
+    module: str
+    reset_after: bool = True
+    jit_compile: str = "auto"
+
+
+# The first one there is what the others are compared with; it writes the weights that PyTorch reads.
+FORMS = {
+    "jax": [Form("Keras on JAX", "step_jax")],
+    "tensorflow": [
+        Form("ours", "step_tensorflow"),
+        Form("ours, jit_compile=false", "step_tensorflow", jit_compile="false"),
+        Form("ours, jit_compile=true", "step_tensorflow", jit_compile="true"),
+        Form("ours, reset_after=false", "step_tensorflow", reset_after=False),
+        Form("ours, reset_after=false, jit_compile=false", "step_tensorflow", False, "false"),
+    ],
+    "pytorch": [Form("PyTorch", "step_pytorch")],
+}
 QUIET = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TORCHINDUCTOR_COMPILE_THREADS": "6", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
@@ -85,35 +111,65 @@ class Benchmark:
 
     def _steps(self, network: str, precision: str) -> None:
         work = self._work(network, precision)
-        sides = {"step_jax": Side("step_jax", work, **QUIET)}
+        works = {form.name: self._work_of(form, work, number) for number, form in enumerate(self._forms(work))}
+        modules = {form.name: form.module for form in self._forms(work)}
+        first, *others = works
+        sides = {first: Side(modules[first], works[first], **QUIET)}
         try:
-            facts = sides["step_jax"].wait()
-            for name in self._others():
-                sides[name] = Side(name, work, **QUIET)
-            for name in self._others():
+            facts = sides[first].wait()
+            for name in others:
+                sides[name] = Side(modules[name], works[name], **QUIET)
+            for name in others:
                 sides[name].wait()
-            if "step_pytorch" in sides:
-                sides["step_pytorch"].call("prepare")
+            if "PyTorch" in sides:
+                sides["PyTorch"].call("prepare")
             with self._gpu:
-                compiled = {name: side.call("compile") for name, side in sides.items()}
+                compiled = self._compiled(sides, f"{network}, {precision}")
                 turns = self._turns(sides)
                 small = {"batch": 1, "frames": min(16, work.frames), "gradient": precision == "float32"}
                 checked = {name: side.call("check", **small) for name, side in sides.items()}
         finally:
             for side in sides.values():
                 side.end()
-        differences = self._differences(work, sides)
+        outputs = {
+            name: np.load(own.outputs(modules[name].removeprefix("step_")))
+            for name, own in works.items()
+            if own.reset_after and name in compiled
+        }
+        differences = _differences(outputs)
         for name in sides:
             self.rows.append(
                 self._row(name, work, facts["products"], compiled[name], turns, checked[name], differences)
             )
 
-    def _others(self) -> list[str]:
-        found = [] if self._options.without_pytorch else ["step_pytorch"]
-        return [*found, "step_tensorflow"] if _tensorflow_has_a_gpu() else found
+    def _compiled(self, sides: dict[str, Side], job: str) -> dict[str, dict]:
+        """Return what each form says of its compiling; one that fails is noted and taken out."""
+        found = {}
+        for name in list(sides):
+            try:
+                found[name] = sides[name].call("compile")
+            except RuntimeError as error:
+                self.notes.append(f"{job}, {name}: failed, {error}")
+                sides.pop(name).end()
+        return found
+
+    def _forms(self, work: Work) -> list[Form]:
+        """Return the forms that differ for a network: without a recurrent layer, that of the GRU is none."""
+        forms = [form for side in self._options.sides for form in FORMS[side] if form.name not in self._options.without]
+        if work.config.recurrent != "none":
+            return forms
+        return [form for form in forms if form.reset_after and form.jit_compile != "true"]
+
+    def _work_of(self, form: Form, work: Work, number: int) -> Work:
+        """Return the work of a form; ours but the first have a folder of their own, so that their files are theirs."""
+        folder = Path(work.folder)
+        if number and form.module != "step_pytorch":
+            folder = folder / str(number)
+            folder.mkdir(exist_ok=True)
+        return replace(work, reset_after=form.reset_after, jit_compile=form.jit_compile, folder=str(folder))
 
     def _turns(self, sides: dict[str, Side]) -> dict[tuple[str, str], list[float]]:
-        """Return the seconds of each turn by side and pass."""
+        """Return the seconds of each turn by form and pass."""
         turns = {(name, part): [] for name in sides for part in ("train", "forward")}
         counts = {}
         for number in range(self._options.rounds + 1):
@@ -133,12 +189,12 @@ class Benchmark:
         train, forward = (statistics.median(turns[name, part]) for part in ("train", "forward"))
         rate = products["train"] * frames / train
         measured = self.facts.get("products_per_second", {}).get(work.precision)
-        beside = statistics.median(turns["step_pytorch", "train"]) / train if "step_pytorch" in differences else None
-        passes = statistics.median(turns["step_pytorch", "forward"]) / forward if beside else None
+        beside = statistics.median(turns["PyTorch", "train"]) / train if "PyTorch" in differences else None
+        passes = statistics.median(turns["PyTorch", "forward"]) / forward if beside else None
         return {
             "network": work.network,
             "precision": work.precision,
-            "side": SIDES[name],
+            "side": name,
             "step, ms": 1000 * train,
             "spread": (max(turns[name, "train"]) - min(turns[name, "train"])) / train,
             "frames/s": round(frames / train),
@@ -153,17 +209,6 @@ class Benchmark:
             "compiling, s": compiled["compile_s"],
             **{f"difference of {part}": value for part, value in differences.get(name, {}).items()},
             "difference to the CPU": checked.get("difference_to_cpu"),
-        }
-
-    def _differences(self, work: Work, sides: dict[str, Side]) -> dict[str, dict[str, float]]:
-        """Return how far each side's predictions, loss and norm of the gradient are from those of Keras on JAX."""
-        outputs = {name: np.load(work.outputs(name.removeprefix("step_"))) for name in sides}
-        ours = outputs["step_jax"]
-        return {
-            name: {
-                part: float(np.abs(values[part] - ours[part]).max() / np.abs(ours[part]).max()) for part in ours.files
-            }
-            for name, values in outputs.items()
         }
 
     def _recurrence(self) -> None:
@@ -201,9 +246,21 @@ class Benchmark:
         return Work(network, precision, options.batch, options.frames, options.width, str(self._folder))
 
 
-def _tensorflow_has_a_gpu() -> bool:
-    if importlib.util.find_spec("tensorflow") is None:
+def _differences(outputs: dict[str, dict]) -> dict[str, dict[str, float]]:
+    """Return how far each form's predictions, loss and norm of the gradient are from those of the first."""
+    first = next(iter(outputs.values()))
+    return {
+        name: {part: float(np.abs(values[part] - first[part]).max() / np.abs(first[part]).max()) for part in first}
+        for name, values in outputs.items()
+    }
+
+
+def _has_a_gpu(library: str) -> bool:
+    """Return whether a library is there, and, of TensorFlow, whether it finds a GPU."""
+    if importlib.util.find_spec({"pytorch": "torch"}.get(library, library)) is None:
         return False
+    if library != "tensorflow":
+        return True
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
@@ -223,9 +280,11 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=3, help="jobs in preparation")
     parser.add_argument("--decoding", type=float, default=3.0, help="seconds of decoding crops")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds after which no job is begun")
-    parser.add_argument("--without_pytorch", action="store_true")
+    parser.add_argument("--sides", nargs="+", choices=FORMS, help="by default those of the libraries that are there")
+    parser.add_argument("--without", nargs="*", default=(), help="forms of ours to leave out, by their names")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
+    options.sides = options.sides or [side for side in FORMS if _has_a_gpu(side)]
     with tempfile.TemporaryDirectory() as folder:
         benchmark = Benchmark(options, Path(folder))
         benchmark.run()

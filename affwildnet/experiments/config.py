@@ -152,8 +152,7 @@ class TrainingConfig:
       landmark_jitter: standard deviation of the noise on each landmark, as a share of the crop's side; 0 means none.
       precision: "float32"; "tf32", float32 whose products GPUs with tensor cores round to TF32; "mixed_bfloat16" or
         "mixed_float16".
-      jit_compile: whether XLA compiles the step: "auto" is true on one GPU, unless cuDNN runs a GRU there (see
-        `model.reset_after`).
+      jit_compile: whether XLA compiles the step: "auto" is true on one GPU.
       cache: whether what the frozen layers below the trained ones compute of each frame is kept on the disk, beside the
         run, and read from the second epoch on: "off", or "float32", which gives the same results, or "float16" or
         "bfloat16", which take half the room and round. It goes with stages that freeze the backbone, without `flip` and

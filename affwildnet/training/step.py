@@ -118,7 +118,9 @@ class TrainStep:
             replicas.part_random_states(model, strategy)
             replicas.leave_gradients(model.optimizer)
         fused_adam.fuse(model.optimizer)
-        xla = compilation.uses_xla(config.jit_compile, model, strategy.num_replicas_in_sync)
+        xla = compilation.uses_xla(config.jit_compile, strategy.num_replicas_in_sync)
+        if xla:
+            compilation.keep_from_cudnn(model)
         self._compiled = tf.function(self._run, jit_compile=xla or None, reduce_retracing=True, autograph=False)
 
     @property

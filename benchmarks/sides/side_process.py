@@ -34,6 +34,7 @@ class Work:
       folder: where the sides leave weights and outputs.
       reset_after: form of the GRU.
       compiled: whether PyTorch compiles the network.
+      jit_compile: whether XLA compiles our step, as `training.jit_compile`.
     """
 
     network: str
@@ -44,6 +45,7 @@ class Work:
     folder: str = "."
     reset_after: bool = True
     compiled: bool = True
+    jit_compile: str = "auto"
 
     @property
     def config(self) -> ModelConfig:

@@ -26,7 +26,9 @@ class Step:
         allow_tf32(work.precision == "tf32")
         self._work = work
         precision = PRECISIONS.get(work.precision, work.precision)
-        config = TrainingConfig(batch_size=work.batch, window=work.frames, precision=precision)
+        config = TrainingConfig(
+            batch_size=work.batch, window=work.frames, precision=precision, jit_compile=work.jit_compile
+        )
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(training_step.policy(precision))
         model = self._model = models.build(work.config, work.frames)

@@ -151,22 +151,37 @@ def gru(reset_after):
     [
         ("auto", (), 1, 1, True),
         ("auto", (gru(False),), 1, 1, True),
-        ("auto", (gru(True),), 1, 1, False),  # cuDNN's
+        ("auto", (gru(True),), 1, 1, True),
+        ("false", (gru(True),), 1, 1, False),  # cuDNN's
         ("auto", (), 2, 2, False),
         ("auto", (), 1, 0, False),
         ("true", (gru(True),), 1, 0, True),
         ("false", (), 1, 1, False),
     ],
 )
-def test_xla_compiles_the_step_on_one_gpu_unless_cudnn_runs_a_gru(choice, cells, devices, gpus, wanted, monkeypatch):
+def test_xla_compiles_the_step_on_one_gpu(choice, cells, devices, gpus, wanted, monkeypatch):
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["GPU"] * gpus)
     model = network(*cells)
-    assert compilation.uses_xla(choice, model, devices) == wanted
+    assert compilation.uses_xla(choice, devices) == wanted
     line = compilation.summary(choice, model, devices)
     assert line.startswith("XLA compiles" if wanted else "XLA does not compile")
     assert f"training.jit_compile={choice}" in line
-    assert ("cuDNN runs gru_True" in line) == (cells != () and cells[0].reset_after)
+    cudnn = cells != () and cells[0].reset_after
+    assert ("cuDNN runs gru_True" in line) == (cudnn and not wanted)
+    assert ("gru_True, which cuDNN runs in evaluation" in line) == (cudnn and wanted)
     assert ("model.reset_after=true" in line) == (cells != () and not cells[0].reset_after)
+
+
+@pytest.mark.parametrize(("choice", "use_cudnn"), [("true", False), ("false", "auto")])
+def test_a_step_that_xla_compiles_has_no_kernel_of_cudnn(choice, use_cudnn):
+    """XLA refuses a graph with one: "unsupported operations ... CudnnRNNV3"."""
+    layer = gru(True)
+    model = network(layer)
+    config = replace(TINY.training, jit_compile=choice)
+    model.compile(optimizer=make_optimizer(config), auto_scale_loss=False)
+    model.optimizer.build(model.trainable_variables)
+    TrainStep(model, config, tf.distribute.get_strategy())
+    assert layer.use_cudnn == use_cudnn
 
 
 @pytest.mark.slow
