@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 # What chooses checkpoints, and nothing else may.
 SPLIT = "validation"
+_GONE = "deleted before it could be scored"
 
 
 def watch(
@@ -168,10 +169,11 @@ class Watcher:
             checkpoint_files.check_note(path, needed=checkpoint_files.step_of(path) is not None)
             held = best.hold(path, self._workdir)
         except FileNotFoundError:
-            self._pass_over(path, state, "deleted before it could be scored")
+            self._pass_over(path, state, _GONE)
             return
         except UserError as error:
-            self._pass_over(path, state, str(error).replace(f"{path}: ", ""))
+            gone = not path.exists()
+            self._pass_over(path, state, _GONE if gone else str(error).replace(f"{path}: ", ""))
             return
         try:
             # The first one is loaded whole; the others have the same network, so only their weights are.
@@ -194,6 +196,7 @@ class Watcher:
         if self._separate and best_each.compose(self._workdir):
             beaten.append("mean")
         self._note(line)
+        held.unlink()  # not before: the trainer may have deleted it, and a killed watcher scores it again
         self._board.add(line, evaluation, scored.scores, self._good)
         note = f"  best {', '.join(beaten)}" if beaten else ""
         took = time.monotonic() - began

@@ -74,7 +74,7 @@ def keep(
     """Replace each best checkpoint that a held one beats; return the measures by which it does.
 
     Args:
-      held: as `hold` returns it; it is gone afterwards.
+      held: as `hold` returns it; it is for the caller to delete, once the line is in `metrics.jsonl`.
       scored: the checkpoint's line of `metrics.jsonl`.
       earlier: the lines before it.
       measures: those of `MEASURES` by which it is compared.
@@ -94,7 +94,6 @@ def keep(
             os.replace(partial, path)
             partial.unlink(missing_ok=True)  # a rename between two names of one file leaves both
             beaten.append(measure)
-    held.unlink()
     return beaten
 
 

@@ -4,6 +4,7 @@ Such networks share no weight (cvprw2017 section 4.1), so that the one with the 
 valence and the best for arousal, which are seldom of one step.
 """
 
+import logging
 from pathlib import Path
 
 from affwildnet.models.layer_prefixes import dimension_prefix
@@ -12,14 +13,17 @@ from affwildnet.runs import best, card, checkpoints
 from affwildnet.runs.checkpoint_files import contents_note
 from affwildnet.runs.json_files import write_json
 from affwildnet.runs.workdir import Workdir
+from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import json_text, regular
 from tfrecords_tools.records.schema import DIMENSIONS
+
+_log = logging.getLogger(__name__)
 
 
 def compose(workdir: Workdir) -> bool:
     """Make `best_mean` of the best checkpoints of both dimensions, unless it is of them already; return whether.
 
-    Killed halfway, it leaves `best_mean` as it was, and the next call makes it.
+    Killed halfway, or with one of them that is not whole, it leaves `best_mean` as it was; the next call makes it.
     """
     paths = [best.path_of(workdir, f"best_{dimension}") for dimension in DIMENSIONS]
     if not all(path.is_file() for path in paths):
@@ -29,7 +33,11 @@ def compose(workdir: Workdir) -> bool:
     path = best.path_of(workdir)
     if path.is_file() and _state(path).get("steps") == steps:
         return False
-    model, other = (checkpoints.load(each, optimizer=False) for each in paths)
+    try:
+        model, other = (checkpoints.load(each, optimizer=False) for each in paths)
+    except UserError as error:  # a watcher that was killed between note and file keeps that checkpoint again
+        _log.warning(f"{path.name} is left as it is: {error}")
+        return False
     arousal = DIMENSIONS[1]
     for layer in model.layers:
         if layer.weights and (layer.name == arousal or layer.name.startswith(dimension_prefix(arousal))):

@@ -151,6 +151,22 @@ def test_a_watcher_killed_while_scoring_scores_that_checkpoint_again(workdir, ti
     assert score_in(workdir.best / "best_mean.keras") == [0.2, 0.0]
 
 
+def test_a_checkpoint_kept_but_not_noted_by_a_killed_watcher_stays_the_best(
+    workdir, tiny_folder, trainer, scripted, monkeypatch
+):
+    path = planned(workdir, 10, 0.5)
+    finish(workdir)
+    with monkeypatch.context() as patched:
+        patched.setattr(watching, "append_line", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            watch(workdir, tiny_folder)
+    path.unlink()  # as the trainer does in the meantime
+    planned(workdir, 20, 0.1)
+    assert watch(workdir, tiny_folder) == 0
+    assert scored(workdir) == [10, 20]
+    assert score_in(workdir.best / "best_mean.keras") == [0.5, 0.0]
+
+
 def test_a_checkpoint_deleted_before_its_turn_is_noted(workdir, tiny_folder, trainer, scripted, shown):
     planned(workdir, 10, 0.1)
     gone = planned(workdir, 20, 0.2)

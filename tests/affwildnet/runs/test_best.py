@@ -32,7 +32,10 @@ def line(step, valence, arousal):
 
 
 def kept(workdir, step, line, earlier):
-    return best.keep(best.hold(checkpoint(workdir, step), workdir), line, earlier, workdir)
+    held = best.hold(checkpoint(workdir, step), workdir)
+    beaten = best.keep(held, line, earlier, workdir)
+    held.unlink()
+    return beaten
 
 
 def contents(workdir):
@@ -99,7 +102,7 @@ def test_a_held_checkpoint_outlives_the_trainers_clean_up(links, workdir, monkey
     path.unlink()
     assert held.read_text() == "weights of 7"
     best.keep(held, line(7, 0.1, 0.1), [], workdir)
-    assert not held.exists()
+    assert held.read_text() == "weights of 7"  # until it is noted
     assert contents(workdir)["best_mean.keras"] == "weights of 7"
 
 
@@ -110,7 +113,7 @@ def test_a_deleted_checkpoint_cannot_be_held(workdir):
 
 def test_checkpoints_held_by_a_killed_watcher_are_found(workdir):
     held = best.hold(checkpoint(workdir, 1), workdir)
-    best.keep(best.hold(checkpoint(workdir, 2), workdir), line(2, 0.1, 0.1), [], workdir)
+    kept(workdir, 2, line(2, 0.1, 0.1), [])
     assert best.held(workdir) == [held]
     assert best.step_of(held) == 1
     assert best.hold(held, workdir) == held  # to be scored again, though the trainer has deleted it
@@ -120,7 +123,9 @@ def test_the_same_checkpoint_twice_leaves_nothing_behind(workdir):
     # Killed after keeping it, before noting it: the next watcher keeps it again.
     path = checkpoint(workdir, 1)
     for _ in range(2):
-        best.keep(best.hold(path, workdir), line(1, 0.1, 0.1), [], workdir)
+        held = best.hold(path, workdir)
+        best.keep(held, line(1, 0.1, 0.1), [], workdir)
+    held.unlink()
     assert sorted(path.name for path in workdir.best.iterdir()) == [
         f"best_{name}.{kind}" for name in ("arousal", "mean", "valence") for kind in ("json", "keras")
     ]

@@ -70,3 +70,14 @@ def test_it_is_made_once_and_again_where_one_of_them_is_new(workdir):
 
 def test_there_is_none_before_both_are_there(tmp_path):
     assert not best_each.compose(Workdir(tmp_path))
+
+
+def test_a_note_whose_file_did_not_come_leaves_the_best_mean_as_it_was(workdir, shown):
+    assert best_each.compose(workdir)
+    before = best.path_of(workdir).read_bytes()
+    other = best.path_of(workdir, "best_arousal")
+    note = {"step": 9, "ranking": {"valence": 0.6}, **contents_note(other)}
+    write_json(checkpoints.state_path(best.path_of(workdir, "best_valence")), note)  # killed before the file
+    assert not best_each.compose(workdir)
+    assert best.path_of(workdir).read_bytes() == before
+    assert "best_mean.keras is left as it is: " in shown()
