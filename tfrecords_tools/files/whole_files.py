@@ -79,8 +79,13 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def discard_partial(path: Path) -> None:
-    """Delete what a process that was ended has left of a file; none may be writing it."""
-    _partial(path).unlink(missing_ok=True)
+    """Delete what a process that was ended has left of a file, unless another process is writing that file now."""
+    partial = _partial(path)
+    if fcntl is None:
+        partial.unlink(missing_ok=True)
+    elif os.path.lexists(partial) and (held := _held(partial)) is not None:
+        partial.unlink(missing_ok=True)
+        os.close(held)
 
 
 def _partial(path: Path) -> Path:

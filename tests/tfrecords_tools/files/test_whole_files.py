@@ -6,7 +6,7 @@ import os
 import pytest
 
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import json_text, whole, whole_files
+from tfrecords_tools.files import discard_partial, json_text, whole, whole_files
 
 
 def test_a_second_writer_waits_and_then_says_so(tmp_path, monkeypatch):
@@ -29,6 +29,19 @@ def test_what_a_killed_process_has_begun_is_begun_anew(tmp_path):
     with whole(tmp_path / "a") as partial, partial.open("r+") as file:
         file.write("new")
     assert (tmp_path / "a").read_text() == "new"
+
+
+def test_what_a_process_has_left_is_discarded_but_not_what_another_writes(tmp_path):
+    path, partial = tmp_path / "copy.mp4", tmp_path / ".partial-copy.mp4"
+    with whole(path) as writing:
+        writing.write_text("half")
+        discard_partial(path)
+        assert writing.read_text() == "half"
+    assert path.read_text() == "half"
+    partial.write_text("left")
+    for _ in range(2):  # also where nothing is left
+        discard_partial(path)
+        assert [each.name for each in tmp_path.iterdir()] == ["copy.mp4"]
 
 
 def test_an_error_of_writing_names_the_file_and_not_its_temporary_name(tmp_path):
