@@ -326,7 +326,7 @@ def _show(outcome, compare: bool) -> None:
     report = outcome.report
     print(report.summary())
     for warning in report.corpus.warnings(report.split):
-        print(f"Mind: {warning}")
+        print(f"Caution: {warning}")
     print(score_table(report, published=compare))
     for name, path in outcome.paths.items():
         print(f"{name:<12}{path}")

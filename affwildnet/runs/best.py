@@ -117,7 +117,7 @@ def find(workdir: Workdir, checkpoint: str) -> Path:
         missing = ", which is not there yet: `evaluate.py --watch` chooses it; latest is the newest"
         hint = missing if checkpoint in NAMES else ""
         raise UserError(
-            f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file of this run. "
+            f"`checkpoint` must be one of {', '.join(NAMES)}, {LATEST}, or a .keras file of the run in {workdir.path}. "
             f"Received: {checkpoint}{hint}."
         )
     if not path.resolve().is_relative_to(workdir.path.resolve()):

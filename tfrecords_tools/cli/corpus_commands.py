@@ -264,14 +264,25 @@ def _packed(packed: Manifest, output: Path) -> list[str]:
     unlabelled = sum(int((~entry.index["labelled"] & (entry.index["expression"] < 0)).sum()) for entry in packed.videos)
     return [
         f"packed {count(len(packed.videos), 'video')} ({splits}) into {output}: {count(frames, 'frame')}",
-        f"left out: {count(faceless, 'frame')} without a face, {removed} with what jumps like no face; "
+        f"left out: {count(faceless, 'frame')} without a face, {removed} with a false detection; "
         f"{count(len(packed.left_out), 'video')}",
         *([_UNLABELLED.format(count(unlabelled, "frame"))] if packed.has_labels and unlabelled else []),
         *([f"labels: {packed.labelling}"] if packed.labelling else []),
         *_lost(packed),
         *_faceless(packed),
+        *_shared(packed),
         *([f"not used: {count(unused, 'row')} of annotations, after the ends of their videos"] if unused else []),
     ]
+
+
+def _shared(packed: Manifest) -> list[str]:
+    """A line on the subjects that are in more than one split."""
+    shared = list(packed.shared_subjects.items())
+    if not shared:
+        return []
+    named = ", ".join(f"{subject} ({', '.join(splits)})" for subject, splits in shared[:5])
+    more = f" and {len(shared) - 5} more" if len(shared) > 5 else ""
+    return [f"caution: subjects in more than one split: {named}{more}"]
 
 
 def _lost(packed: Manifest) -> list[str]:

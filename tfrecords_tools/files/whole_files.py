@@ -27,7 +27,7 @@ def check_new_folder(folder: Path, besides: str = "") -> None:
             files = "1 file or folder" if held == 1 else f"{held} files or folders"
             raise UserError(
                 f"{folder}: must be a new or empty folder. Received: one that holds {files}. "
-                "Delete it, or name another one."
+                "Name another one, or empty this one if you need nothing in it."
             )
     elif os.path.lexists(folder):
         what = "a link that leads nowhere" if folder.is_symlink() and not folder.exists() else "a file"

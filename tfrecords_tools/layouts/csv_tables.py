@@ -85,18 +85,26 @@ def find_videos(source: Path) -> tuple[list[VideoSource], list[LeftOut]]:
         return found
     groups: dict[Key, list[tables.TableRow]] = {}
     left_out: list[LeftOut] = []
+    unusable: list[tuple[Path | None, str, tables.TableRow, str]] = []
     for path in _tables(source):
         split = SPLIT_NAMES.get(path.stem.lower(), "train")
         for row in _rows(path):
             try:
                 groups.setdefault(_key(row, split, path.parent), []).append(row)
             except UserError as error:
-                left_out.append(LeftOut(f"line {row.place.rsplit(' ', 1)[1]}", split, str(error)))
+                unusable.append((_path(row, path.parent), split, row, str(error)))
+    wrong = {named: reason for named, _, _, reason in reversed(unusable)}  # the first of each video
+    known = {path for _, path, _ in groups}
+    for named, split, row, reason in unusable:
+        if named not in known:
+            left_out.append(LeftOut(f"line {row.place.rsplit(' ', 1)[1]}", split, reason))
     raters = _raters(groups)
     videos, taken = [], set()
     for key, name in _names(list(groups)).items():
         rows = groups[key]
         try:
+            if key[1] in wrong:
+                raise UserError(wrong[key[1]])
             if (key[0], name) in taken:
                 raise UserError(f"{rows[0].place}: another video of the split has the name {name}. Rename this one.")
             videos.append(_images(key, name, rows) if "image" in rows[0].columns else _video(key, name, rows, raters))
@@ -146,8 +154,8 @@ def _rows(path: Path) -> list[tables.TableRow]:
     if len(header) == 3 and (tables.is_number(header[1]) or header[1:] == DIMENSIONS):
         return tables.to_rows(path, IMAGES, lines if tables.is_number(header[1]) else lines[1:])
     raise UserError(
-        f"{path}: the first line must name the columns, which are {', '.join(COLUMNS)}; or the rows must be an image's "
-        f"path, valence and arousal. Received: {','.join(header)[:80]!r}"
+        f"{path}: the first line must name the columns, which are {', '.join(COLUMNS)}, video among them; or "
+        f"the rows must be an image's path, valence and arousal. Received: {','.join(lines[0][1])[:80]!r}"
     )
 
 
@@ -190,6 +198,15 @@ def _key(row: tables.TableRow, split: str, folder: Path) -> Key:
         raise UserError(f"{row.place}, `video`: must name a file or a folder. Received: nothing.")
     split = SPLIT_NAMES[_choice(row, "split", tuple(SPLIT_NAMES), split)]
     return split, folder / row.text("video"), _choice(row, "which", SIDES, "longest")
+
+
+def _path(row: tables.TableRow, folder: Path) -> Path | None:
+    """Return the path of the video of a row whose other cells may be wrong, or None."""
+    column = "image" if "image" in row.columns else "video"
+    cell = "".join(row.cells[row.columns.index(column) :][:1])
+    if not cell:
+        return None
+    return (folder / cell).parent if column == "image" else folder / cell
 
 
 def _choice(row: tables.TableRow, column: str, choices: tuple[str, ...], default: str) -> str:
@@ -252,7 +269,10 @@ def _video(key: Key, name: str, rows: list[tables.TableRow], raters: tuple[str, 
     folder = os.path.isdir(path)  # False also for names that no file system takes
     images = tree.numbered(path) if folder else {}
     if not (images or os.path.isfile(path)):
-        raise UserError(f"{rows[0].place}: the video {path} must be a file, or a folder of images named by number.")
+        raise UserError(
+            f"{rows[0].place}: the video {path} must be a file, or a folder of images named by number. "
+            f"Received: {'a folder without such images' if folder else 'nothing there'}."
+        )
     return VideoSource(
         name,
         split,

@@ -160,7 +160,8 @@ def pack(
                 (entries if isinstance(result, VideoEntry) else left_out).append(result)
         if not entries:
             shutil.rmtree(staging)
-            reasons = "; ".join(left.reason for left in left_out[:3])
+            reasons = "; ".join(left.reason.removesuffix(".") for left in left_out[:3])
+            reasons += f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
             raise UserError(f"{source}: not one of its {len(left_out)} videos could be packed: {reasons}")
         with Exchange(output) as exchanged:
             packed = Manifest(

@@ -208,6 +208,14 @@ class Manifest:
             return False if len(self.annotators) > 1 else None  # in some dimension the mean of all, or not known
         return all(len(annotators) == 1 for names in named for annotators in names)
 
+    @property
+    def shared_subjects(self) -> dict[str, list[str]]:
+        """The subjects that are in more than one split, each with the names of these splits, sorted."""
+        held: dict[str, set[str]] = {}
+        for entry in self.videos:
+            held.setdefault(entry.subject, set()).add(entry.split)
+        return {subject: sorted(splits) for subject, splits in held.items() if len(splits) > 1}
+
     def split(self, split: str) -> list[VideoEntry]:
         """Return the videos of a split.
 

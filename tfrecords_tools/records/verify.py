@@ -78,12 +78,8 @@ def verify(
     for path in sorted(folder.glob("*.tfrecord-*")):
         if path.name not in listed:
             problems.append(f"{path.name}: not in {manifest.FILE_NAME}")
-    subjects: dict[str, set[str]] = {}
-    for entry in packed.videos:
-        subjects.setdefault(entry.subject, set()).add(entry.split)
-    for subject, splits in subjects.items():
-        if len(splits) > 1:
-            problems.append(f"subject {subject}: is in more than one split: {', '.join(sorted(splits))}")
+    for subject, splits in packed.shared_subjects.items():
+        problems.append(f"subject {subject}: is in more than one split: {', '.join(splits)}")
     return problems
 
 

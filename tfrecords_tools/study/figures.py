@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from tfrecords_tools.files import whole
 from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.study.shares_bar import shares_bar
 
 # By name, so that a split looks the same in every figure; line styles distinguish them without colours.
 _SPLITS = {"train": ("#0072B2", "-"), "validation": ("#E69F00", "--"), "test": ("#009E73", ":"), "all": ("black", "-")}
@@ -70,7 +71,7 @@ def planes(numbers: dict, path: Path) -> None:
             _beside(axis, name, quadrant["share"])
         axis.set(title=f"{split}: {own['frames_labelled']:,} labelled frames", xlabel="valence", ylabel="arousal")
         axis.set(aspect="equal", xlim=(-1.02, 1.02), ylim=(-1.22, 1.22), xticks=_TICKS, yticks=_TICKS)
-    figure.colorbar(image, ax=axes, label="labelled frames per cell [%], logarithmic", shrink=0.9)
+    shares_bar(figure, image, axes, shrink=0.9)
     _save(figure, path)
 
 

@@ -81,11 +81,16 @@ def contact_sheet(folder: str | Path, path: str | Path, columns: int = 8, rows: 
         axis.set_xlim(-0.5, packed.image_size - 0.5)
         axis.set_ylim(packed.image_size - 0.5, -0.5)
         label = "v {:+.2f}  a {:+.2f}".format(*record["label"]) if schema.is_labelled(record["label"]) else "no label"
-        axis.set_title(f"{entry.video[-14:]} #{record['frame']}\n{label}", fontsize=6.5, pad=2, parse_math=False)
+        axis.set_title(f"{_end(entry.video)} #{record['frame']}\n{label}", fontsize=6.5, pad=2, parse_math=False)
     make_legible(figure)
     with whole(folder_at(path)) as partial:
         figure.savefig(partial, dpi=130, format="png")
     pyplot.close(figure)
+
+
+def _end(name: str, longest: int = 18) -> str:
+    """Return the end of a name, where names of one corpus differ most, with an ellipsis for what is left out."""
+    return name if len(name) <= longest else "…" + name[1 - longest :]
 
 
 def _spread(packed: Manifest, number: int) -> list[tuple[VideoEntry, int]]:

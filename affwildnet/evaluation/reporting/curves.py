@@ -106,8 +106,16 @@ def curves(evaluation: Evaluation) -> Figure:
     binned = any(len(video.frames) > LONGEST_WHOLE for video in videos)
     for axis in axes[-1]:
         axis.set_xlabel("time in the video [s]" + (f"; {BINNED}" if binned else ""))
+    _first(figure, len(videos), evaluation)
     _legend(figure, axes[0][0])
     return figure
+
+
+def _first(figure: Figure, drawn: int, evaluation: Evaluation) -> None:
+    """Say that not every video is drawn, where it is not."""
+    if drawn < len(evaluation.videos):
+        text = f"The first {drawn} of {len(evaluation.videos)} videos"
+        figure.text(0.01, 0.995, text, va="top", fontsize=9)
 
 
 def probabilities(evaluation: Evaluation) -> Figure:

@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.plotting import COLOURS, PREDICTION, subplots
 from tfrecords_tools.records.schema import DIMENSIONS
+from tfrecords_tools.study.shares_bar import shares_bar
 
 TICKS = (-1, -0.5, 0, 0.5, 1)
 
@@ -26,7 +26,7 @@ def histograms(evaluation: Evaluation) -> Figure:
         axis.axvline(0, color="grey", linewidth=0.6)
         axis.set(title=title, xlabel="valence", aspect="equal", xticks=TICKS, yticks=TICKS)
     axes[0].set_ylabel("arousal")
-    _colour_bar(figure, image, axes)
+    shares_bar(figure, image, axes)
     return figure
 
 
@@ -64,7 +64,7 @@ def residuals(evaluation: Evaluation) -> Figure:
         above.grid(alpha=0.3)
     axes[0][0].set_ylabel("labelled frames per bin [%]")
     axes[1][0].set_ylabel("residual")
-    _colour_bar(figure, image, axes[1])
+    shares_bar(figure, image, axes[1])
     return figure
 
 
@@ -76,12 +76,6 @@ def binned_mean(labels: np.ndarray, residual: np.ndarray, bins: int = 20) -> tup
     return np.array([labels[own == index].mean() for index in held]), np.array(
         [residual[own == index].mean() for index in held]
     )
-
-
-def _colour_bar(figure, image, axes) -> None:
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    bar = figure.colorbar(image, ax=axes, label="labelled frames per cell [%], logarithmic", format=plain)
-    bar.ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
 
 
 def _scale(shares: list[np.ndarray]) -> LogNorm:

@@ -77,7 +77,7 @@ def _what(report: Report) -> str:
     step = "" if report.step is None else f", step {report.step:,}"
     split = f"{report.split}, {len(report.folds)} folds gathered" if report.folds else report.split
     rows = [
-        *(("Mind", sentence) for sentence in (report.rehearsed, *corpus.warnings(report.split)) if sentence),
+        *(("Caution", sentence) for sentence in (report.rehearsed, *corpus.warnings(report.split)) if sentence),
         ("Experiment", report.experiment),
         ("Checkpoint", f"{report.checkpoint}{step}"),
         ("Corpus", f"{corpus.name} (layout {corpus.layout}), {corpus.folder}"),
@@ -93,8 +93,8 @@ def _what(report: Report) -> str:
         (
             "Dropped",
             f"of {lost.frames_decoded:,} decoded frames: {_share(lost.frames_without_face, lost.frames_decoded)} "
-            f"without a face, {_share(lost.frames_removed, lost.frames_decoded)} where the detections jump as no face "
-            f"does; of the frames with a face {_share(lost.frames_unlabelled, counts.frames)} without a label",
+            f"without a face, {_share(lost.frames_removed, lost.frames_decoded)} with a false "
+            f"detection; of the frames with a face {_share(lost.frames_unlabelled, counts.frames)} without a label",
         ),
         ("Videos left out", f"{len(lost.left_out)} in packing"),
     ]

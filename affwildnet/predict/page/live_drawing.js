@@ -90,7 +90,7 @@ export function drawCurves(canvas, points) {
     context.stroke();
     context.setLineDash([]);
     context.lineWidth = 1;
-    context.fillText(name, 40 + (name === "arousal" ? 60 : 0), 14);
+    context.fillText(name, 40 + (name === "arousal" ? 60 : 0), 18);
   }
 }
 

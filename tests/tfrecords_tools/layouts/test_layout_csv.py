@@ -157,6 +157,21 @@ def test_what_cannot_be_used_is_left_out_with_file_and_line(tmp_path):
         assert re.search(says, reasons[name])
 
 
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("a.mp4,2,0,0,trian", "line 3, `split`: must be one of .* Received: trian"),
+        ("a.mp4,2,0,0,train,x", "line 3: must have 5 cells .* Received: 6"),
+    ],
+)
+def test_one_row_that_cannot_be_used_leaves_its_whole_video_out(tmp_path, row, says):
+    table = f"video,frame,valence,arousal,split\na.mp4,1,0,0,train\n{row}\na.mp4,3,0,0,train\nb.mp4,1,0,0,test\n"
+    videos, (left,) = find_videos(lay(tmp_path, {"mine.csv": table, "a.mp4": "", "b.mp4": ""}))
+    assert [video.video for video in videos] == ["b"]
+    assert (left.video, left.split) == ("a", "train")
+    assert re.search(says, left.reason)
+
+
 def test_names_that_no_folder_distinguishes(tmp_path):
     names = ["same.mp4", "same.avi", "a/b.mp4", "c/b.mp4", "a_b.mp4"]
     rows = "".join(f"{name},0,0\n" for name in names)

@@ -203,6 +203,7 @@ def test_a_subject_in_two_splits_is_named(tmp_path):
     ]
     make_corpus(tmp_path, videos)
     assert verify(tmp_path) == ["subject anna: is in more than one split: test, train"]
+    assert manifest.load(tmp_path).shared_subjects == {"anna": ["test", "train"]}
 
 
 def feature(example, name):

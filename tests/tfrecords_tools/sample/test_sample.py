@@ -171,7 +171,9 @@ def test_clips_do_not_share_a_face(portraits, portrait):
 
 def test_refuses_a_folder_that_is_not_empty(tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"new or empty folder\. Received: one that holds 1 file or folder\. Delete"):
+    with pytest.raises(
+        UserError, match=r"new or empty folder\. Received: one that holds 1 file or folder\. Name another"
+    ):
         sample_corpus.write_sample(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 

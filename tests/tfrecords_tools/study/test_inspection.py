@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
+from matplotlib.colors import LogNorm
 from PIL import Image
 
 from tests.helpers.corpora import decode, identity_of, make_corpus, replace_in_records
@@ -13,6 +15,7 @@ from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.study import stats
 from tfrecords_tools.study.inspection import contact_sheet, table
+from tfrecords_tools.study.shares_bar import shares_bar
 
 VALUES = np.array([(0.1, -0.2), (0.3, -0.4), (0.8, 0.0), (-0.2, 0.6)])
 VIDEOS = [
@@ -116,6 +119,29 @@ def test_landmarks_are_drawn_on_their_pixels(corpus, tmp_path, monkeypatch):
     ((x, y),) = drawn
     # Half of a crop of 32 pixels is the border of its pixels 15 and 16, whose centre is 15.5 in the sheet.
     np.testing.assert_allclose(np.stack([x, y], 1) + 0.5, record["landmarks"] * 32, atol=1e-5)
+
+
+def test_a_long_name_is_cut_visibly(tmp_path, monkeypatch):
+    make_corpus(tmp_path, [{"frames": 1, "video": "recording-of-monday-left"}, {"frames": 1, "video": "tuesday"}])
+    figures = []
+    monkeypatch.setattr(pyplot, "close", figures.append)
+    contact_sheet(tmp_path, tmp_path / "sheet.png", columns=2, rows=1)
+    monkeypatch.undo()
+    titles = [axis.get_title().split(" #")[0] for axis in figures[0].axes]
+    pyplot.close(figures[0])
+    assert titles == ["…ng-of-monday-left", "tuesday"]
+
+
+def test_the_colour_bar_of_shares_has_plain_numbers():
+    figure, axis = pyplot.subplots()
+    image = axis.pcolormesh(np.array([[0.03, 4.0]]), norm=LogNorm(0.03, 4))
+    shares_bar(figure, image, axis)
+    figure.canvas.draw()
+    bar = figure.axes[1].yaxis
+    shown = {text.get_text() for text in (*bar.get_majorticklabels(), *bar.get_minorticklabels())} - {""}
+    pyplot.close(figure)
+    assert {"0.05", "0.1", "0.2", "0.5", "1", "2"} <= shown
+    assert not any("$" in text for text in shown)
 
 
 def test_a_face_that_is_no_image_is_named(corpus):

@@ -169,6 +169,7 @@ def test_many_videos_are_drawn_up_to_a_number(monkeypatch):
     for number in (1, 2, 3):
         figure = curves.curves(evaluation(*(random_video(rng, f"v{i}", 3) for i in range(number))))
         sizes.append((len(figure.axes), *figure.get_size_inches()))
+        assert [text.get_text() for text in figure.texts] == (["The first 2 of 3 videos"] if number == 3 else [])
     assert sizes[0] < sizes[1] == sizes[2]
     assert sizes[2][0] == 4
 
