@@ -103,9 +103,9 @@ class AheadReader:
         if coming is None or self._begun is not None:
             return
         source, options, mark = coming
-        if source.frames is not None or not source.path.is_file():
-            return
         with suppress(Exception):
+            if source.frames is not None or not source.path.is_file():
+                return
             mark.touch()
             labels = source.labels(options.max_hole)
             state = _state(source, options, labels)
@@ -113,7 +113,8 @@ class AheadReader:
             self._begun = _Begun(coming, state, frames)
             frames.begin()
             return
-        mark.unlink(missing_ok=True)
+        with suppress(OSError):
+            mark.unlink(missing_ok=True)
 
     def _drop(self) -> None:
         self._coming = None

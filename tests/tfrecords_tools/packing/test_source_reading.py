@@ -176,12 +176,16 @@ def test_a_video_that_changes_after_it_was_begun_is_read_again(change, tmp_path)
     assert not threads()
 
 
-@pytest.mark.parametrize("kind", ["awaited", "skipped", "missing", "unreadable labels"])
-def test_what_was_begun_and_is_not_packed_leaves_nothing(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["awaited", "skipped", "missing", "out of reach", "unreadable labels"])
+def test_what_was_begun_and_is_not_packed_leaves_nothing(kind, tmp_path, monkeypatch):
     def unreadable():
         raise UserError("no labels")
 
-    path = clip("single_face.mp4") if kind != "missing" else tmp_path / "missing.mp4"
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    # Whether a file is there cannot be asked with such a name, as in a folder without the right to search it.
+    places = {"missing": tmp_path / "missing.mp4", "out of reach": tmp_path / f"{'long' * 80}.mp4"}
+    path = places.get(kind, clip("single_face.mp4"))
     labels = unreadable if kind == "unreadable labels" else no_labels
     source, mark = VideoSource("b", "train", "b", path, labels), tmp_path / "mark"
     other = source_of(clip("no_face.mp4"))
@@ -194,7 +198,7 @@ def test_what_was_begun_and_is_not_packed_leaves_nothing(kind, tmp_path):
         if kind == "skipped":
             reader.expect(other, None)
             assert (mark.exists(), threads()) == (False, [])
-    assert (mark.exists(), threads()) == (False, [])
+    assert (mark.exists(), threads(), raised) == (False, [], [])
 
 
 def test_a_short_video_does_not_begin_the_one_after_the_next(tmp_path):
