@@ -80,9 +80,9 @@ def test_train_refuses_in_one_line(flags, message, tmp_path):
         (["--watch", "--export=x"], "`--export` cannot be used with `--watch`."),
         (["--watch", "--report=x"], "`--report` cannot be used with `--watch`."),
         (["--watch", "--compare"], "`--compare` cannot be used with `--watch`."),
-        (["--watch", "--checkpoint=latest"], "`--checkpoint` cannot be used with `--watch`."),
+        (["--watch", "--checkpoint=best_mean"], "`--checkpoint` cannot be used with `--watch`."),
         (["--patience=3"], "`--patience` needs `--watch`."),
-        (["--timeout=3"], "`--timeout` needs `--watch`."),
+        (["--timeout=0"], "`--timeout` needs `--watch`."),
         (["stray", "words"], "Nothing may follow the flags. Received: stray words"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from affwildnet.experiments import EXPERIMENTS
+from affwildnet.experiments.config import ModelConfig
 from affwildnet.experiments.field_values import NAMES
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import card, training_data
@@ -67,6 +68,8 @@ def scene(tiny_folder, tmp_path_factory):
         for member in ("config.json", "metadata.json", "model.weights.h5"):
             archive.writestr(member, "x")
     run("without_corpus", "gone")
+    fused = ModelConfig(members=(experiment.model,) * 2, fusion="decision", image_size=32, hidden=())
+    Workdir(root / "fused").start(Run(replace(experiment, model=fused), root / "corpus"))
     shutil.copy(workdir.best / "best_mean.keras", root / "carded.keras")
     card.put(root / "carded.keras", Card(32, detector="blaze", landmarks="mesh"))
     (root / "clip.avi").write_bytes(b"frames")
@@ -80,6 +83,7 @@ def scene(tiny_folder, tmp_path_factory):
 
 
 TRAIN = ["--experiment=sample/affwildnet", "--data_dir={}/corpus", "--workdir={}/new", "--set", SIZE]
+SCORED = ["--workdir={}/other_data", "--data_dir={}/corpus"]
 WEIGHTS = ["import", "--experiment=ijcv2019/vggface", "--output={}/out.keras"]
 CASES = [
     ("train", ["--workdir={}/new"], "`--experiment` must be given"),
@@ -119,7 +123,26 @@ CASES = [
     ("evaluate", ["--workdir={}/other_data", "--data_dir={}/corpus", "--report={}"], "`--report` must be a file"),
     ("evaluate", ["--workdir={}/other_data", "--data_dir={}/corpus", "--export={}/corpus"], "or an earlier export"),
     ("evaluate", ["--workdir={}/other_data", "--data_dir={}/corpus", "--against={}/none"], "no run was started"),
+    ("evaluate", ["--workdir={}/damaged", "--against={}/corpus/../damaged"], "`--against` must be another run"),
+    (
+        "evaluate",
+        [*SCORED, "--report={}/damaged/experiment.json", "--overwrite"],
+        "`--report` must be a new file, or a",
+    ),
+    ("evaluate", [*SCORED, "--report={}/x/r.json", "--export={}/x"], "must not lie in each other"),
+    ("evaluate", [*SCORED, "--report={}/x", "--export={}/x/y"], "must not lie in each other"),
+    ("evaluate", [*SCORED, "--set", "evaluation.patience=3"], "would have no effect: it is for watching"),
+    ("evaluate", [*SCORED, "--overlap=2", "--set", "evaluation.overlap=3"], "must have one value. Received: 3 and 2"),
+    ("evaluate", [*SCORED, "--resamples=100000000000000000000"], "`--resamples` must be from 0 to 1000000"),
+    ("evaluate", [*SCORED, "--data_dir={}/corpus/manifest.json"], "not a packed corpus, it is a file"),
+    ("evaluate", [*SCORED, "--data_dir="], "`--data_dir` must have a value. Received: none."),
+    ("evaluate", ["--workdir="], "`--workdir` must have a value. Received: none."),
+    ("evaluate", ["--workdir={}/a_file"], "must be a working directory. Received: a file"),
     ("evaluate", ["--workdir={}/damaged", "--all_folds"], "no fold was trained here"),
+    ("evaluate", ["--workdir={}/new", "--fuse={}/damaged,{}/damaged"], "`--fuse` must name each run once"),
+    ("evaluate", ["--workdir={}/new", "--fuse={}/damaged,"], "with one comma between them"),
+    ("evaluate", ["--workdir={}/new", "--fuse={}/damaged,{}/begun", "--checkpoint=a.keras"], "latest with `--fuse`"),
+    ("evaluate", ["--workdir={}/fused", "--watch"], "must be a run that is trained, to be watched"),
     ("evaluate", ["--workdir={}/new", "--fuse={}/damaged"], "must name at least two"),
     ("evaluate", ["--workdir={}/damaged", "--devices=cpu:0"], "`--devices` must be all"),
     ("evaluate", ["--workdir={}/none", "--watch", "--timeout=0.0001"], "no run was started here"),

@@ -15,12 +15,12 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfrecords_tools import crash_guard
-from tfrecords_tools.errors import UserError, exit_status, suggestion
+from tfrecords_tools.errors import UserError, exit_status, suggestion, terminal
 from tfrecords_tools.files import folder_at, is_remote
 from tfrecords_tools.files.number_text import number
 from tfrecords_tools.version import VERSION
@@ -132,8 +132,13 @@ class Parser(argparse.ArgumentParser):
         # A value with a blank in it may begin with "--", as Beam's options do.
         for flag in (each.partition("=")[0] for each in given if re.match(r"--\w|-[A-Za-z]", each)):
             if flag not in self._option_string_actions and " " not in flag:
-                near = suggestion(flag, (name for name in self._option_string_actions if name.startswith("--")))
+                near = suggestion(flag, self._shown_flags())
                 self.error(f"`{flag}` is not a flag of {self.prog}.{near} `{self.prog} --help` lists the flags.")
+
+    def _shown_flags(self) -> Iterator[str]:
+        for name, action in self._option_string_actions.items():
+            if name.startswith("--") and action.help != argparse.SUPPRESS:
+                yield name
 
     def _plain(self, argument: str) -> list[str]:
         """Write --switch=true as --switch, and --list=a as --list a, after which more of the list may follow."""
@@ -216,14 +221,22 @@ def positive(text: str) -> float:
 
 def corpus(text: str) -> Path:
     """Return the folder of a packed corpus, or a file in it, here or at a URL: a type of `add_argument`."""
+    _check_given(text)
     try:
         return folder_at(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(f"cannot be used. {error}") from None
 
 
+def _check_given(path: str) -> None:
+    """Raise an error of usage for an empty path, which a variable without a value leaves: it is not this folder."""
+    if not path:
+        raise argparse.ArgumentTypeError("must have a value. Received: none.")
+
+
 def _local(text: str) -> Path:
-    if text and is_remote(text):
+    _check_given(text)
+    if is_remote(text):
         raise argparse.ArgumentTypeError(
             f"must be on this computer, where files can be locked and renamed. Received: {text}. Name a local path; "
             "only packed corpora are read from elsewhere."
@@ -285,6 +298,10 @@ class _Lines(logging.StreamHandler):
     @property
     def stream(self):
         return sys.stdout
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with terminal.without_bars():
+            super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         if isinstance(sys.exc_info()[1], OSError):  # the reader has gone, or the disk is full: the command ends

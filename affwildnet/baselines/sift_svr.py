@@ -131,11 +131,13 @@ def _labelled(corpus: Corpus, settings: Settings, most: int) -> tuple[np.ndarray
         )
     wanted = found[np.unique(np.linspace(0, len(found) - 1, most).astype(int))]
     features, labels = [], []
-    videos = tqdm(corpus.by_video(wanted), desc=f"SIFT of {corpus.split}", unit="video", total=len(corpus.videos))
-    for entry, own in videos:
-        for record in read_records(corpus.folder, entry, own):
-            features.append(_described(record, corpus, entry, settings))
-            labels.append(record["label"])
+    with tqdm(
+        corpus.by_video(wanted), desc=f"SIFT of {corpus.split}", unit="video", total=len(corpus.videos)
+    ) as videos:
+        for entry, own in videos:
+            for record in read_records(corpus.folder, entry, own):
+                features.append(_described(record, corpus, entry, settings))
+                labels.append(record["label"])
     return np.stack(features), np.array(labels, np.float64)
 
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from affwildnet.commands import backend, run_options
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
-from affwildnet.evaluation.selection import Choices, Selected
+from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected
 from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.export.export_checks import check_export_folder
+from affwildnet.runs import best
 from affwildnet.runs.card import SAVED_MODEL
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.commands import Parser, Switch, corpus, real, run, whole
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import check_place, regular
+from tfrecords_tools.files import check_place, local_path, regular
 from tfrecords_tools.records import schema
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _ONCE = (
     "devices",
 )
 _WATCH = ("patience", "timeout")
+# Fields of a report that say what it is of.
+_SAME = ("experiment", "checkpoint", "split", "protocol", "configuration")
 # What is of one network, and cannot be of the networks of several folds.
 _OF_ONE_NETWORK = ("fuse", "export")
 
@@ -72,7 +75,6 @@ def _parser(prog: str) -> Parser:
     add("--split", choices=schema.SPLITS, help="what to score (default: validation; with --all_folds test)")
     add(
         "--checkpoint",
-        default="best_mean",
         metavar="NAME",
         help="best_mean, best_valence, best_arousal, latest, or a .keras file (default: best_mean)",
     )
@@ -80,7 +82,7 @@ def _parser(prog: str) -> Parser:
     add("--folds", action=run_options.Renamed, now="--all_folds")
     add(
         "--fuse",
-        type=lambda text: text.split(","),
+        type=_folders,
         default=[],
         metavar="DIRS",
         help="runs whose networks are fused into a new one in --workdir, with commas between them",
@@ -97,7 +99,6 @@ def _parser(prog: str) -> Parser:
     add(
         "--timeout",
         type=real(least=0),
-        default=0.0,
         metavar="MINUTES",
         help="give up after so long without a new checkpoint (default: wait)",
     )
@@ -118,10 +119,9 @@ def _parser(prog: str) -> Parser:
     run_options.add_set(scoring, "fields of evaluation", "evaluation.window=40")
     add(
         "--resamples",
-        type=whole(least=0),
-        default=1000,
+        type=whole(least=0, most=MOST_RESAMPLES),
         metavar="N",
-        help="bootstrap samples of the videos for the intervals; 0 leaves them out (default: 1000)",
+        help=f"bootstrap samples of the videos for the intervals; 0 leaves them out (default: {Choices.resamples})",
     )
     output = parser.add_argument_group("output")
     add = output.add_argument
@@ -130,7 +130,7 @@ def _parser(prog: str) -> Parser:
     add("--predictions", choices=PREDICTIONS, help="write the predictions too, in this format")
     add("--report", type=Path, metavar="FILE", help="a second place for the report's JSON")
     add("--export", type=Path, metavar="DIR", help="write the checkpoint's network as a SavedModel")
-    add("--overwrite", action=Switch, help="let --export and --report replace those of something else")
+    add("--overwrite", action=Switch, help="let --export and --report replace an export or a report of something else")
     run_options.add_devices(parser)
     return parser
 
@@ -142,8 +142,10 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
-    waiting.until_begun(workdir, options.timeout)
+    timeout = options.timeout or 0.0
+    waiting.until_begun(workdir, timeout)
     run = workdir.open()
+    waiting.check_trained(workdir, run)
     if not run.stages:
         workdir.check_free("watcher")
         workdir.check_scores()
@@ -153,22 +155,25 @@ def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
     _start(options)
     from affwildnet.evaluation.watching import watch
 
-    return watch(workdir, options.data_dir, options.patience, options.timeout)
+    return watch(workdir, options.data_dir, options.patience, timeout)
 
 
 def _once(workdir: Workdir, options: argparse.Namespace) -> int:
     split = options.split or ("test" if options.all_folds else "validation")
-    choices = Choices(split, options.checkpoint, options.data_dir, _settings(options), options.resamples)
+    resamples = Choices.resamples if options.resamples is None else options.resamples
+    checkpoint = best.MEAN if options.checkpoint is None else options.checkpoint
+    choices = Choices(split, checkpoint, options.data_dir, _settings(options), resamples)
     against = Workdir(options.against) if options.against else None
-    members = [Workdir(Path(path)) for path in options.fuse]
+    members = [Workdir(path) for path in options.fuse]
     _check_files(workdir, choices, against, members, options)
     choices = replace(choices, strategy=_start(options))
     if options.export:
-        _check_export(workdir, options)
+        _check_export(workdir, choices.checkpoint, options)
     from affwildnet.evaluation import fused_run, scored_run
 
     if members:
         fused_run.fuse(members, workdir, choices)
+        choices = replace(choices, checkpoint=best.MEAN)  # whatever it was made of
     score = scored_run.folds if options.all_folds else scored_run.once
     outcome = score(workdir, choices, against, lambda *opened: _check_outputs(*opened, choices, options))
     _show(outcome, options.compare)
@@ -219,19 +224,17 @@ def _write_more(outcome, options: argparse.Namespace) -> None:
         print(f"{'SavedModel':<12}{options.export}")
 
 
-def _check_export(workdir: Workdir, options: argparse.Namespace) -> None:
+def _check_export(workdir: Workdir, checkpoint: str, options: argparse.Namespace) -> None:
     """See before the work is done that an export would replace one of another network."""
     from affwildnet.export.export_folders import check_replaceable
-    from affwildnet.runs import best, card, checkpoints
+    from affwildnet.runs import card, checkpoints
 
     if options.export.exists() and not options.overwrite and not options.fuse:
         try:
-            checkpoint = best.find(workdir, options.checkpoint)
+            found = best.find(workdir, checkpoint)
         except UserError:  # a run in stages: seen when it is written
             return
-        check_replaceable(
-            options.export, SAVED_MODEL, checkpoints.load(checkpoint), card.read(checkpoint), overwrite=False
-        )
+        check_replaceable(options.export, SAVED_MODEL, checkpoints.load(found), card.read(found), overwrite=False)
 
 
 def _check_outputs(selected: Sequence[Selected], protocol: str, choices: Choices, options: argparse.Namespace) -> None:
@@ -266,16 +269,26 @@ def _predictions_name(stem: str, format: str) -> str:
     return name if format == "aff_wild2" else f"{name}.csv"
 
 
-def _check_report(path: Path, report: dict, overwrite: bool) -> None:
-    if overwrite or not path.exists():
-        return
+def _report_at(path: Path) -> dict:
+    """Return the report in a file; raise a `UserError` for a file of another kind, which is never replaced."""
     try:
         found = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         found = None
-    same = ("experiment", "checkpoint", "split", "protocol", "configuration")
-    expected = json.loads(json.dumps({name: report.get(name) for name in same}))
-    if not isinstance(found, dict) or any(found.get(name) != value for name, value in expected.items()):
+    if not (isinstance(found, dict) and all(name in found for name in _SAME)):
+        raise UserError(
+            f"`report` must be a new file, or a report. Received: {path}, which is something else. Delete it, or "
+            "choose another file."
+        )
+    return found
+
+
+def _check_report(path: Path, report: dict, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    found = _report_at(path)
+    expected = json.loads(json.dumps({name: report.get(name) for name in _SAME}))
+    if not overwrite and any(found[name] != value for name, value in expected.items()):
         raise UserError(
             f"`report` must be a new file, or a report of the same checkpoint, split and options. Received: {path}, "
             "which is something else. Replace it with `overwrite`, or choose another file."
@@ -287,19 +300,35 @@ def _check_files(
 ) -> None:
     """Raise a `UserError` for what is missing or wrong in working directories, corpora and places for the output."""
     if members:
-        selection.check_fusion(members, workdir)
-    runs = members or [workdir]
-    for place in (*runs, *filter(None, [against])):
+        selection.check_fusion(members, workdir, choices.checkpoint)
+    if against:
+        selection.check_against(against, workdir)
+    opened = [(each, choices) for each in members or [workdir]]
+    if against:
+        opened.append((against, replace(choices, checkpoint=best.MEAN) if members else choices))
+    for place, chosen in opened:
         for each in selection.folds_in(place) if options.all_folds else [place]:
-            selection.check(each, choices)
+            selection.check(each, chosen)
     check_place(workdir.path)
     if options.report:
         if options.report.is_dir():
             raise UserError(f"`--report` must be a file. Received: {options.report}, a folder.")
         check_place(options.report.parent)
+        if options.report.exists():
+            _report_at(options.report)
     if options.export:
         check_place(options.export)
         check_export_folder(options.export, SAVED_MODEL)
+    if options.report and options.export and _overlap(options.report, options.export):
+        raise UserError(
+            f"`report` and `export` must not lie in each other. Received: {options.report} and {options.export}. An "
+            "export is a whole folder."
+        )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    first, second = one.resolve(), other.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -314,6 +343,14 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(
                 f"`--{name}` is of one network, and cannot be used with `--all_folds`, which scores several."
             )
+
+
+def _folders(text: str) -> list[Path]:
+    """Return folders that are written with commas between them: a type of `add_argument`."""
+    names = text.split(",") if text else []
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"must be folders with one comma between them. Received: {text}")
+    return [local_path(name) for name in names]
 
 
 def _given(options: argparse.Namespace, names: Sequence[str]) -> list[str]:

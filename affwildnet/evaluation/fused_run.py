@@ -51,7 +51,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
         different corpora, for expressions, or if one has a CCC that is not above 0 and is not narrow, for a rehearsal.
     """
     into, workdirs = Workdir.at(into), [Workdir.at(workdir) for workdir in workdirs]
-    check_fusion(workdirs, into)
+    check_fusion(workdirs, into, choices.checkpoint)
     members = []
     for workdir in workdirs:
         member = _member(Trained(workdir, choices))

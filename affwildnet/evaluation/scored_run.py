@@ -17,7 +17,7 @@ from affwildnet.evaluation.reporting.report import Against, FusedMember, PostPro
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.evaluation.selection import Choices, Selected, folds_in
+from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected, check_against, folds_in
 from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
@@ -110,8 +110,8 @@ def evaluate(
       >>> evaluate("runs/demo", split="test").summary()
     """
     check_choice("split", split, SPLITS)
-    if resamples < 0:
-        raise UserError(f"`resamples` must be at least 0. Received: {resamples}")
+    if not 0 <= resamples <= MOST_RESAMPLES:
+        raise UserError(f"`resamples` must be from 0 to {MOST_RESAMPLES}. Received: {resamples}")
     folder = None if data_dir is None else folder_at(data_dir)
     return once(workdir, Choices(split, checkpoint, folder, settings, resamples)).report
 
@@ -134,6 +134,8 @@ def once(
     Raises:
       UserError: if there is no such run, checkpoint or split, or something in them cannot be used.
     """
+    if against:
+        check_against(Workdir.at(against), Workdir.at(workdir))
     trained = Trained(Workdir.at(workdir), choices)
     corpus = trained.corpus(choices.split)
     second = Trained(Workdir.at(against), choices) if against else None
@@ -178,6 +180,8 @@ def folds(
     Raises:
       UserError: as `once`, and if a fold has not been trained.
     """
+    if against:
+        check_against(Workdir.at(against), Workdir.at(workdir))
     selected = [Selected(own, choices) for own in folds_in(Workdir.at(workdir))]
     corpora = [each.corpus(choices.split) for each in selected]
     if against:

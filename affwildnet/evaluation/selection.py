@@ -21,6 +21,8 @@ from tfrecords_tools.files import folder_at, regular
 if TYPE_CHECKING:
     import tensorflow as tf
 
+MOST_RESAMPLES = 1_000_000  # more take hours and tens of GB, and change no digit that is shown
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -78,6 +80,7 @@ class Selected:
             run = workdir.open()
         if strange := [setting for setting in choices.settings if not setting.startswith("evaluation.")]:
             raise UserError(f"`set` must name a field of evaluation here. Received: {', '.join(strange)}")
+        _check_settings(choices.settings)
         self.workdir = workdir
         experiment = override(run.experiment, list(choices.settings))
         self.run = replace(run, experiment=experiment, data_dir=choices.data_dir or run.data_dir)
@@ -191,12 +194,40 @@ def folds_in(workdir: Workdir) -> list[Workdir]:
     return [workdir.of_fold(number) for number in range(1, fold.count + 1)]
 
 
-def check_fusion(workdirs: Sequence[Workdir], into: Workdir) -> None:
-    """Raise a `UserError` if there are fewer than two runs to fuse, or a run was trained where the result goes."""
+def _check_settings(settings: Sequence[str]) -> None:
+    """Raise a `UserError` for a field that is given two values, or that scoring makes no use of."""
+    values: dict[str, str] = {}
+    for name, _, value in (setting.partition("=") for setting in settings):
+        if name == "evaluation.patience":
+            raise UserError(
+                f"`{name}` would have no effect: it is for watching. Leave it out, or give `patience` with `watch`."
+            )
+        if values.setdefault(name, value) != value:
+            raise UserError(f"`{name}` must have one value. Received: {values[name]} and {value}")
+
+
+def check_against(other: Workdir, workdir: Workdir) -> None:
+    """Raise a `UserError` if a run is to be compared with itself."""
+    if other.path.resolve() == workdir.path.resolve():
+        raise UserError(f"`against` must be another run. Received: {other.path}, the one that is scored.")
+
+
+def check_fusion(workdirs: Sequence[Workdir], into: Workdir, checkpoint: str) -> None:
+    """Raise a `UserError` for runs that cannot be fused, or a run that was trained where the result goes.
+
+    Args:
+      checkpoint: that each run is to have, see `best.find`; a file is of one run, and the fused network's is another.
+    """
+    places = [each.path.resolve() for each in workdirs]
     if len(workdirs) < 2:
         raise UserError(f"`fuse` must name at least two working directories. Received: {len(workdirs)}")
+    if len(set(places)) < len(places):
+        raise UserError(f"`fuse` must name each run once. Received: {', '.join(str(each.path) for each in workdirs)}")
+    if checkpoint not in (*best.NAMES, best.LATEST):
+        names = ", ".join((*best.NAMES, best.LATEST))
+        raise UserError(f"`checkpoint` must be one of {names} with `fuse`. Received: {checkpoint}")
     trained = checkpoint_files.listed(into.checkpoints)
-    if trained or into.path.resolve() in [each.path.resolve() for each in workdirs]:
+    if trained or into.path.resolve() in places:
         raise UserError(f"`workdir` must be a new one for the fused network. Received: {into.path}, a trained run's.")
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
 
@@ -25,6 +26,14 @@ def until_begun(workdir: Workdir, timeout_minutes: float = 0) -> None:
         _log.info(f"waiting for a run to begin in {workdir.path}")
     while not workdir.begun:
         a_little(workdir, since, timeout_minutes)
+
+
+def check_trained(workdir: Workdir, run: Run) -> None:
+    """Raise a `UserError` for a fusion of decisions: no trainer writes checkpoints there, one would wait for ever."""
+    if run.experiment.model.fusion == "decision" and run.experiment.model.members:
+        raise UserError(
+            f"{workdir.path}: must be a run that is trained, to be watched. Received: a fusion of networks that were."
+        )
 
 
 def a_little(workdir: Workdir, since: float, timeout_minutes: float) -> None:

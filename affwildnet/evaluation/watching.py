@@ -53,6 +53,7 @@ def watch(
     workdir = Workdir.at(workdir)
     waiting.until_begun(workdir, timeout_minutes)
     run = workdir.open()
+    waiting.check_trained(workdir, run)
     patience = run.experiment.evaluation.patience if patience is None else patience
     if patience < 0:
         raise UserError(f"`patience` must be at least 0. Received: {patience}")

@@ -188,6 +188,7 @@ def predict_source(source: FrameSource, predictor: Predictor, options: PredictOp
         sound = source.path if source.path is not None and source.path.is_file() else None
         overlay = _FailingAlone(Overlay(paths["overlay"], source.fps(), sound), room)
     with ExitStack() as stack:
+        stack.enter_context(frames)  # its bar ends with an error too, which the next source's would be shown beside
         stack.enter_context(needing(room.needed))
         if overlay is not None:
             stack.enter_context(overlay)  # gets its name after the table, which stands whatever becomes of it

@@ -116,6 +116,8 @@ class Workdir:
             return Run.from_json(json.loads(regular(self.experiment_json).read_text("utf-8")))
         except FileNotFoundError:
             raise UserError(f"{self.path}: no run was started here (no experiment.json). Run train.py.") from None
+        except NotADirectoryError:
+            raise UserError(f"{self.path}: must be a working directory. Received: a file. Name its folder.") from None
         except IsADirectoryError:
             raise UserError(
                 f"{self.experiment_json}: must be a file. Received: a folder. Move it away, or use a new --workdir."
@@ -205,7 +207,9 @@ class Workdir:
         for path in (*named, self.path / "tensorboard", *self.path.glob("report-*")):
             if path.exists():
                 os.replace(path, aside / path.name)
-        _log.info(f"{self.path} held no checkpoint, but scores of an earlier run: they are now in {aside}")
+        _log.info(
+            f"{self.path} held no checkpoint of a training, but what an earlier run has left: it is now in {aside}"
+        )
 
     @contextmanager
     def locked(self, role: str) -> Iterator[None]:

@@ -1,10 +1,12 @@
 """The parser that all command lines share: what it accepts, what it says, what a command shows."""
 
+import argparse
 import logging
+from pathlib import Path
 
 import pytest
 
-from tfrecords_tools.commands import Names, Parser, Switch, real, run, show_log, whole
+from tfrecords_tools.commands import Names, Parser, Switch, corpus, real, run, show_log, whole
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.version import VERSION
 
@@ -21,6 +23,9 @@ def parser():
     made.add_argument("--gpu", type=whole(least=-1), metavar="N", help="of the GPU")
     made.add_argument("--rate", type=real(0, 1), default=0.5, metavar="X", help="of it")
     made.add_argument("--split", choices=("train", "test"), help="of it")
+    made.add_argument("--folder", type=Path, metavar="DIR", help="of it")
+    made.add_argument("--corpus", type=corpus, metavar="DIR", help="of it")
+    made.add_argument("--watcs", help=argparse.SUPPRESS)  # of an earlier version
     return made
 
 
@@ -109,6 +114,9 @@ def test_numbers_may_be_negative_and_follow_a_blank():
         (["--name=x", "--only=one,tow"], "`--only` must be one of one, two. Received: tow. Did you mean two?"),
         (["--name=x", "--watch=maybe"], "`--watch` takes no value. Received: maybe"),
         (["--name=x", "--gpu"], "`--gpu` must have a value. Received: none."),
+        (["--name=x", "--folder="], "`--folder` must have a value. Received: none."),
+        (["--name=x", "--corpus="], "`--corpus` must have a value. Received: none."),
+        (["--name=x", "--watc"], "`--watc` is not a flag of try.py. Did you mean --watch?"),
         (["--name=x", "more", "a=b", "again"], "Only `name=value` may follow the flags. Received: more again"),
     ],
 )

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,25 @@ def escaping() -> Iterator[None]:
     """Within the block, what is printed to the standard output and error is `printable`."""
     with contextlib.redirect_stdout(_Escaping(sys.stdout)), contextlib.redirect_stderr(_Escaping(sys.stderr)):
         yield
+
+
+@contextlib.contextmanager
+def without_bars() -> Iterator[None]:
+    """Within the block no bar of tqdm's stands in the last line; those that go on are shown again after it."""
+    if (tqdm := sys.modules.get("tqdm")) is None:
+        yield
+        return
+    with tqdm.tqdm.external_write_mode(file=sys.stderr):
+        yield
+
+
+def end_bars() -> None:
+    """Close the bars of tqdm's that an error has left open, and clear the line of one whose process has crashed."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in [] if tqdm is None else list(getattr(tqdm.tqdm, "_instances", [])):
+        bar.close()
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{' ' * shutil.get_terminal_size().columns}\r")
 
 
 def drop_output() -> None:

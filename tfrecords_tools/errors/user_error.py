@@ -81,6 +81,7 @@ def _failed(error: BaseException, verbose: bool) -> int:
         sys.stdout.flush()
     except OSError:  # a full disk, or a closed pipe: what could not be written there is the error, or follows from it
         terminal.drop_output()
+    terminal.end_bars()
     if verbose:
         traceback.print_exception(error)
     print(line, file=sys.stderr)

@@ -68,7 +68,13 @@ def load(folder: str | Path) -> Manifest:
     try:
         fields = json.loads(regular(path).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        why = f"it has no {FILE_NAME}" if folder.exists() else "there is no such folder"
+        why = (
+            f"it has no {FILE_NAME}"
+            if folder.is_dir()
+            else "it is a file"
+            if folder.exists()
+            else "there is no such folder"
+        )
         raise UserError(
             f"{folder}: not a packed corpus, {why}. "
             "Make one with `python -m tfrecords_tools pack --layout=... --source=... --output=...`."

@@ -43,8 +43,9 @@ def test_a_report_of_something_else_is_refused(changes, tmp_path):
 def test_a_file_that_is_no_report_is_refused(text, tmp_path):
     path = tmp_path / "report.json"
     path.write_text(text)
-    with pytest.raises(UserError, match="which is something else"):
-        _check_report(path, REPORT, overwrite=False)
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match=r"which is something else. Delete it"):
+            _check_report(path, REPORT, overwrite)
 
 
 def test_an_export_of_another_checkpoint_is_seen_before_anything_is_scored(tmp_path):
@@ -55,8 +56,7 @@ def test_an_export_of_another_checkpoint_is_seen_before_anything_is_scored(tmp_p
         write_model(model, workdir.best / f"{name}.keras", Card(SIZE))
 
     def check(checkpoint, overwrite=False):
-        options = Namespace(export=tmp_path / "saved", checkpoint=checkpoint, overwrite=overwrite, fuse=[])
-        _check_export(workdir, options)
+        _check_export(workdir, checkpoint, Namespace(export=tmp_path / "saved", overwrite=overwrite, fuse=[]))
 
     check("best_mean")
     saved_model.write(models["best_mean"], tmp_path / "saved", {"experiment": "mine"}, Card(SIZE))
