@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from benchmarks.results import show, write
+from benchmarks.results import as_script, show, write
 
 
 @dataclass(frozen=True)
@@ -165,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.memory import peak
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.packed_corpus import VideoEntry
 
@@ -125,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

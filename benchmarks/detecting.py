@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from benchmarks.hard_faces import EMPTY, KINDS, empty_frames, hard_faces
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.faces.boxes import Detector
 from tfrecords_tools.faces.face_finder import FaceFinder
 from tfrecords_tools.faces.face_settings import DETECTORS
@@ -149,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

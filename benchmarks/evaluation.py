@@ -27,7 +27,7 @@ from affwildnet.evaluation.reporting.plots import Plots
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.experiments.networks import NETWORKS
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.files import folder_at
 
 WAIT = 0.3  # seconds for the first batches
@@ -142,4 +142,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

@@ -24,7 +24,7 @@ from affwildnet import models
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.models.folding import FoldedAttention, fold
 from benchmarks.predicting import step_cost
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from benchmarks.sides.recurrent_pairs import attention_pair
 
 FEATURES = 4608
@@ -140,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

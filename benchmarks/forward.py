@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.files import folder_at
 
 NETWORKS = ("affwildnet_vggface", "cnn_m")
@@ -170,4 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main, "torch")

@@ -28,7 +28,7 @@ from affwildnet.data.frozen_features import FrozenFeatures
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.training.freezing import mark
 from affwildnet.training.step import TrainStep, make_optimizer
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.face_encoding import encode_face
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
@@ -131,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

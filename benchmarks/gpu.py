@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.results import show, write
+from benchmarks.results import as_script, show, write
 from benchmarks.sides.side_process import Side, Work
 
 NETWORKS = ("affwildnet_vggface", "cnn_m", "affwildnet_resnet50", "cnn_3rnn")
@@ -298,4 +298,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

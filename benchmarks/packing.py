@@ -18,7 +18,7 @@ from unittest import mock
 
 import cv2
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.faces import tracking
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.faces.landmarks import LandmarkPredictor
@@ -204,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

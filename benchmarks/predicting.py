@@ -39,7 +39,7 @@ from affwildnet.predict.source_search import find_sources
 from affwildnet.predict.stateful_networks import KerasNetwork
 from affwildnet.predict.timing import PHASES
 from benchmarks.memory import peak
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.faces.alignment import Aligner
 from tfrecords_tools.records.schema import LANDMARKS
 from tfrecords_tools.video.reading import Frame, read_frames
@@ -186,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

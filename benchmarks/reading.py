@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from affwildnet.data import Corpus, training_batches
 from affwildnet.experiments.config import TrainingConfig
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.files import folder_at
 from tfrecords_tools.records.reader import read_records
 
@@ -152,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from benchmarks.sides.recurrent_pairs import UNITS, attention_pair, gru_pair
 
 BATCH, FRAMES = 2, 80
@@ -99,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

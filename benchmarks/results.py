@@ -1,9 +1,27 @@
-"""How every benchmark shows its result: as a table on the screen and, if wanted, as JSON."""
+"""How every benchmark runs and shows its result: as a table on the screen and, if wanted, as JSON."""
 
+import importlib.util
 import json
 import os
 import platform
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+from tfrecords_tools.errors import UserError, exit_status
+
+
+def as_script(main: Callable[[], None], *packages: str) -> NoReturn:
+    """Run a benchmark, which needs these packages too, and end with its exit status; an error is one line."""
+
+    def whole() -> None:
+        missing = [name for name in packages if importlib.util.find_spec(name) is None]
+        if missing and not {"-h", "--help"} & set(sys.argv):
+            raise UserError(f"{missing[0]}, which this is compared with, is not installed: pip install {missing[0]}")
+        main()
+
+    sys.exit(exit_status(whole))
 
 
 def show(title: str, rows: list[dict], output: Path | None, **facts) -> None:

@@ -20,7 +20,7 @@ from affwildnet import models
 from affwildnet.experiments.networks import NETWORKS
 from affwildnet.models.folding import fold
 from benchmarks.folded_attention import in_turns
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 
 
 def row(model: keras.Model, folded: keras.Model, frames: int, rounds: int) -> dict:
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

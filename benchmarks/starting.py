@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from benchmarks.sides.first_step import side_of
 
 EXPERIMENT = "sample/affwildnet"
@@ -111,4 +111,4 @@ def _median(turns: list[dict[str, float]], key: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

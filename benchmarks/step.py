@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from benchmarks.sides.side_process import Side, Work
 
 SIDES = {"ours": ("step_tensorflow", True), "eager": ("step_pytorch", False), "compiled": ("step_pytorch", True)}
@@ -91,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main, "torch")

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.faces.boxes import choose
 from tfrecords_tools.faces.dlib_detector import FaceDetector
 from tfrecords_tools.faces.landmarks import LandmarkPredictor, find_model
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

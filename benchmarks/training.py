@@ -22,7 +22,7 @@ from affwildnet.runs.run import Run
 from affwildnet.runs.workdir import Workdir
 from affwildnet.training import train
 from affwildnet.training.step import make_optimizer
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.files import folder_at
 
 
@@ -92,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

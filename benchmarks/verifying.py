@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.corpora import FRAMES
 from benchmarks.reading import _decode_with_opencv, _decode_with_tensorflow, rate_of_decoding
-from benchmarks.results import show
+from benchmarks.results import as_script, show
 from tfrecords_tools.records import index, manifest
 from tfrecords_tools.records.reader import read_records
 from tfrecords_tools.records.schema import SPLITS
@@ -86,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    as_script(main)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.all import BENCHMARKS, compare, run
-from benchmarks.results import write
+from benchmarks.results import as_script, write
 
 
 def test_all_together_take_less_than_half_an_hour():
@@ -27,6 +27,25 @@ def test_what_is_missing_is_named():
         BENCHMARKS["packing"].command(Path("data"), [])
     with pytest.raises(LookupError, match="it needs the package no_such_package"):
         replace(BENCHMARKS["step"], needs=("no_such_package",)).command(None, [])
+
+
+def test_a_script_ends_with_one_line_for_what_is_wrong(capsys):
+    def main():
+        raise FileNotFoundError(2, "No such file or directory", "nowhere.mp4")
+
+    for packages, words in ((), "nowhere.mp4"), (("no_such_package",), "no_such_package, which this is compared with"):
+        with pytest.raises(SystemExit) as ended:
+            as_script(main, *packages)
+        line = capsys.readouterr().err
+        assert ended.value.code
+        assert words in line
+        assert line.count("\n") == 1
+
+
+def test_every_script_is_run_as_one():
+    for path in Path("benchmarks").glob("*.py"):
+        source = path.read_text("utf-8")
+        assert ("def main(" in source) == ("\n    as_script(main" in source), path
 
 
 def test_videos_and_corpus_are_put_in_place():

@@ -127,4 +127,4 @@ def check_all(config: Any, part: str) -> None:
 
 
 def _shown(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.10g}"
