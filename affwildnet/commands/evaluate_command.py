@@ -1,25 +1,22 @@
 """`affwildnet evaluate`: a checkpoint with a report, or each new checkpoint beside the trainer."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affwildnet.commands import backend, run_options
+from affwildnet.commands import backend, evaluate_outputs, run_options
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
-from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected
+from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices
 from affwildnet.evaluation.watched_data import WatchedData
-from affwildnet.export.export_checks import check_export_folder
 from affwildnet.runs import best
-from affwildnet.runs.card import SAVED_MODEL
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.commands import Parser, Switch, corpus, real, run, whole
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.files import check_place, local_path, regular
+from tfrecords_tools.files import check_place, local_path
 from tfrecords_tools.records import schema
 
 if TYPE_CHECKING:
@@ -56,8 +53,6 @@ _ONCE = (
     "devices",
 )
 _WATCH = ("patience", "timeout")
-# Fields of a report that say what it is of.
-_SAME = ("experiment", "checkpoint", "split", "protocol", "configuration")
 # What is of one network, and cannot be of the networks of several folds.
 _OF_ONE_NETWORK = ("fuse", "export")
 
@@ -168,16 +163,16 @@ def _once(workdir: Workdir, options: argparse.Namespace) -> int:
     _check_files(workdir, choices, against, members, options)
     choices = replace(choices, strategy=_start(options))
     if options.export:
-        _check_export(workdir, choices.checkpoint, options)
+        evaluate_outputs.check_export(workdir, choices.checkpoint, options)
     from affwildnet.evaluation import fused_run, scored_run
 
     if members:
         fused_run.fuse(members, workdir, choices)
         choices = replace(choices, checkpoint=best.MEAN)  # whatever it was made of
     score = scored_run.folds if options.all_folds else scored_run.once
-    outcome = score(workdir, choices, against, lambda *opened: _check_outputs(*opened, choices, options))
+    outcome = score(workdir, choices, against, lambda *opened: evaluate_outputs.check(*opened, choices, options))
     _show(outcome, options.compare)
-    _write_more(outcome, options)
+    evaluate_outputs.write(outcome, options)
     return 0
 
 
@@ -196,105 +191,6 @@ def _settings(options: argparse.Namespace) -> list[str]:
     return [*options.set, *(f"evaluation.{name}={value}" for name, value in given.items() if value is not None)]
 
 
-def _write_more(outcome, options: argparse.Namespace) -> None:
-    from affwildnet.runs.json_files import write_json
-
-    predicted = outcome.predicted
-    if options.predictions:
-        from affwildnet.evaluation.reporting import submissions
-
-        report = outcome.paths["report"]
-        path = report.with_name(_predictions_name(report.stem, options.predictions))
-        config = predicted.experiment.evaluation
-        remarks = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
-        print("\n".join([f"{'predictions':<12}{path}", *remarks]))
-    if options.report:
-        _check_report(options.report, outcome.report.to_json(), options.overwrite)
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        write_json(options.report, outcome.report.to_json())
-        print(f"{'report':<12}{options.report}")
-    if options.export:
-        from affwildnet.export import saved_model
-        from affwildnet.runs import card
-
-        report = outcome.report.to_json()
-        provenance = {key: report[key] for key in ("experiment", "checkpoint", "step", "versions")}
-        described = card.read(predicted.checkpoint)
-        saved_model.write(predicted.model, options.export, provenance, described, options.overwrite)
-        print(f"{'SavedModel':<12}{options.export}")
-
-
-def _check_export(workdir: Workdir, checkpoint: str, options: argparse.Namespace) -> None:
-    """See before the work is done that an export would replace one of another network."""
-    from affwildnet.export.export_folders import check_replaceable
-    from affwildnet.runs import card, checkpoints
-
-    if options.export.exists() and not options.overwrite and not options.fuse:
-        try:
-            found = best.find(workdir, checkpoint)
-        except UserError:  # a run in stages: seen when it is written
-            return
-        check_replaceable(options.export, SAVED_MODEL, checkpoints.load(found), card.read(found), overwrite=False)
-
-
-def _check_outputs(selected: Sequence[Selected], protocol: str, choices: Choices, options: argparse.Namespace) -> None:
-    """See before the work is done that what is asked for can be written.
-
-    Args:
-      selected: the checkpoint, or that of each fold.
-      protocol: that the report is of.
-    """
-    from affwildnet.evaluation.reporting import submissions
-    from affwildnet.experiments.overrides import to_json
-    from affwildnet.runs import report_names
-
-    first = selected[0]
-    folder = options.workdir if options.all_folds else first.workdir.path
-    corpora = [each.corpus(choices.split) for each in selected]
-    experiment = replace(first.configured, protocol=protocol)
-    if options.predictions:
-        stem = report_names.stem(choices.split, choices.label(first.trained_on))
-        path = folder / _predictions_name(stem, options.predictions)
-        names = [entry.video for corpus in corpora for entry in corpus.videos]
-        submissions.check(options.predictions, names, experiment.model.head == "expression", corpora[0], path)
-    if options.report:
-        checkpoint = options.workdir if options.all_folds else first.checkpoint
-        report = {"experiment": experiment.name, "checkpoint": str(checkpoint), "split": choices.split}
-        report |= {"protocol": protocol, "configuration": to_json(experiment)}
-        _check_report(options.report, report, options.overwrite)
-
-
-def _predictions_name(stem: str, format: str) -> str:
-    name = stem.replace("report", f"predictions-{format}", 1)
-    return name if format == "aff_wild2" else f"{name}.csv"
-
-
-def _report_at(path: Path) -> dict:
-    """Return the report in a file; raise a `UserError` for a file of another kind, which is never replaced."""
-    try:
-        found = json.loads(regular(path).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        found = None
-    if not (isinstance(found, dict) and all(name in found for name in _SAME)):
-        raise UserError(
-            f"`report` must be a new file, or a report. Received: {path}, which is something else. Delete it, or "
-            "choose another file."
-        )
-    return found
-
-
-def _check_report(path: Path, report: dict, overwrite: bool) -> None:
-    if not path.exists():
-        return
-    found = _report_at(path)
-    expected = json.loads(json.dumps({name: report.get(name) for name in _SAME}))
-    if not overwrite and any(found[name] != value for name, value in expected.items()):
-        raise UserError(
-            f"`report` must be a new file, or a report of the same checkpoint, split and options. Received: {path}, "
-            "which is something else. Replace it with `overwrite`, or choose another file."
-        )
-
-
 def _check_files(
     workdir: Workdir, choices: Choices, against: Workdir | None, members: list[Workdir], options: argparse.Namespace
 ) -> None:
@@ -310,25 +206,7 @@ def _check_files(
         for each in selection.folds_in(place) if options.all_folds else [place]:
             selection.check(each, chosen)
     check_place(workdir.path)
-    if options.report:
-        if options.report.is_dir():
-            raise UserError(f"`--report` must be a file. Received: {options.report}, a folder.")
-        check_place(options.report.parent)
-        if options.report.exists():
-            _report_at(options.report)
-    if options.export:
-        check_place(options.export)
-        check_export_folder(options.export, SAVED_MODEL)
-    if options.report and options.export and _overlap(options.report, options.export):
-        raise UserError(
-            f"`report` and `export` must not lie in each other. Received: {options.report} and {options.export}. An "
-            "export is a whole folder."
-        )
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    first, second = one.resolve(), other.resolve()
-    return first.is_relative_to(second) or second.is_relative_to(first)
+    evaluate_outputs.check_places(options)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 import pytest
 
-from affwildnet.commands.evaluate_command import _check_export, _check_report
+from affwildnet.commands.evaluate_outputs import _check_report, check_export
 from affwildnet.export import saved_model
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model
@@ -56,7 +56,7 @@ def test_an_export_of_another_checkpoint_is_seen_before_anything_is_scored(tmp_p
         write_model(model, workdir.best / f"{name}.keras", Card(SIZE))
 
     def check(checkpoint, overwrite=False):
-        _check_export(workdir, checkpoint, Namespace(export=tmp_path / "saved", overwrite=overwrite, fuse=[]))
+        check_export(workdir, checkpoint, Namespace(export=tmp_path / "saved", overwrite=overwrite, fuse=[]))
 
     check("best_mean")
     saved_model.write(models["best_mean"], tmp_path / "saved", {"experiment": "mine"}, Card(SIZE))
