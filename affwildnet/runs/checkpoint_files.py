@@ -83,7 +83,7 @@ def check_note(path: Path, needed: bool = False) -> None:
     raise UserError(
         f"{path}: must be the checkpoint that {state_path(path).name} was written for. Received: {received}. One was "
         "copied or renamed, or whoever wrote them was killed in between: put back what belongs together, or take both "
-        "away and start train.py or evaluate.py --watch again."
+        "away and run again what writes them: train.py, or evaluate.py with --watch or --fuse."
     )
 
 

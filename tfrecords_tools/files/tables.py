@@ -171,7 +171,7 @@ def read_times(rows: list[TableRow], column: str) -> np.ndarray:
     for row in rows:
         if is_number(row.text(column)) and LONGEST < float(row.text(column)) < np.inf:
             raise UserError(
-                f"{row.place}, `{column}`: must be seconds, at most {LONGEST:,.10g}. Received: "
+                f"{row.place}, `{column}`: must be seconds, at most {LONGEST:.10g}. Received: "
                 f"{row.text(column)[:40]}. If these are milliseconds, divide them by 1000."
             )
         times.append(row.number(column, 0, LONGEST))
@@ -205,5 +205,5 @@ def to_number(text: str, place: str, low: float = -1.0, high: float = 1.0) -> fl
         raise UserError(f"{place}: must be one number. Received: {text.strip()[:40]!r}")
     value = float(text)
     if not (math.isfinite(value) and low <= value <= high):
-        raise UserError(f"{place}: must be from {low:,.10g} to {high:,.10g}. Received: {text.strip()[:40]}")
+        raise UserError(f"{place}: must be from {low:.10g} to {high:.10g}. Received: {text.strip()[:40]}")
     return value
