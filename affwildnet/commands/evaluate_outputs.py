@@ -80,25 +80,24 @@ def write(outcome, options: argparse.Namespace) -> None:
     """Write what the flags ask for beside the report of a run that was scored, and print where it is."""
     from affwildnet.runs.json_files import write_json
 
-    predicted = outcome.predicted
+    predicted, report = outcome.predicted, outcome.report.to_json()
     if options.predictions:
         from affwildnet.evaluation.reporting import submissions
 
-        report = outcome.paths["report"]
-        path = report.with_name(_predictions_name(report.stem, options.predictions))
+        beside = outcome.paths["report"]
+        path = beside.with_name(_predictions_name(beside.stem, options.predictions))
         config = predicted.experiment.evaluation
         remarks = submissions.write(predicted.final, options.predictions, path, predicted.corpus, config)
         print("\n".join([f"{'predictions':<12}{path}", *remarks]))
     if options.report:
-        _check_report(options.report, outcome.report.to_json(), options.overwrite)
+        _check_report(options.report, report, options.overwrite)
         options.report.parent.mkdir(parents=True, exist_ok=True)
-        write_json(options.report, outcome.report.to_json())
+        write_json(options.report, report)
         print(f"{'report':<12}{options.report}")
     if options.export:
         from affwildnet.export import saved_model
         from affwildnet.runs import card
 
-        report = outcome.report.to_json()
         provenance = {key: report[key] for key in ("experiment", "checkpoint", "step", "versions")}
         described = card.read(predicted.checkpoint)
         saved_model.write(predicted.model, options.export, provenance, described, options.overwrite)

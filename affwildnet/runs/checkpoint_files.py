@@ -15,6 +15,8 @@ from tfrecords_tools.files import regular
 _NAME = re.compile(r"step-(\d{8,})\.keras")
 # Every `.keras` file has these members.
 _MEMBERS = frozenset(("config.json", "model.weights.h5"))
+# What zipfile raises for a file that is no archive, or is cut off or damaged.
+_NOT_WHOLE = (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError)
 # The field of a note that has the length and CRC-32 of each member; notes of earlier versions lack it.
 CONTENTS = "contents"
 
@@ -48,7 +50,7 @@ def contents_note(path: Path) -> dict[str, dict[str, list[int]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError):
+    except _NOT_WHOLE:
         return {}
     return {CONTENTS: {member.filename: [member.file_size, member.CRC] for member in members}}
 
@@ -93,7 +95,7 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             missing = _MEMBERS - set(archive.namelist())
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+    except _NOT_WHOLE as error:
         raise UserError(f"{path}: not a whole checkpoint ({type(error).__name__}: {error}).") from None
     if missing:
         raise UserError(f"{path}: must be a .keras file. Received: an archive without {', '.join(sorted(missing))}.")

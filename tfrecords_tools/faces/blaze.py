@@ -1,7 +1,7 @@
 """Find faces with BlazeFace: turned, small and half covered ones too, in a time that does not grow with the frame.
 
 The network is that of MediaPipe for the back camera: Bazarevsky et al., BlazeFace: Sub-millisecond Neural Face
-Detection on Mobile GPUs, CVPR Workshop 2019. It takes some patterns for faces; the face mesh tells them apart.
+Detection on Mobile GPUs, CVPR Workshop 2019. It takes some patterns for faces, which the face mesh then rejects.
 """
 
 from dataclasses import dataclass

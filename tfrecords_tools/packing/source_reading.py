@@ -125,6 +125,6 @@ class AheadReader:
 
 
 def _state(source: VideoSource, options: PackOptions, labels: Labels) -> tuple:
-    """Return what tells whether a video file, and how it is read, are still the same."""
+    """Return what is different if a video file has changed, or the way in which it is read."""
     file = source.path.stat()
     return file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns, _arguments(source, options, labels)

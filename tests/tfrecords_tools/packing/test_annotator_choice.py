@@ -139,7 +139,7 @@ def test_delays_are_estimated_first_then_who_is_nearest_and_faces_are_found_once
     packings, asked = [], []
     pack_video = jobs.pack_video
     monkeypatch.setattr(jobs, "pack_video", lambda *given: packings.append(given) or pack_video(*given))
-    # The clips are shorter than either can be told from: this is said, and what was found is not looked for again.
+    # The clips are too short for either: the message says so, and the faces that were found are used again.
     with pytest.raises(UserError, match=r"for ann, ben, cleo: .*no face is looked for again"):
         pack("thesis", annotated, tmp_path / "packed", options("nearest"), delays="auto")
     with pytest.raises(UserError, match=r"more than 137 are needed\).*no face is looked for again"):
