@@ -4,7 +4,8 @@
 
 Ours, PyTorch eager and PyTorch compiled (`torch.compile`), both with channels last, run in processes of their own, with
 the same weights and the same batch, and take turns; PyTorch's is the faster of the two. bfloat16 is mixed precision on
-all. Predictions, loss and gradient are compared before. It needs PyTorch (`pip install torch==2.13.0`).
+all. Predictions, loss and gradient are compared before. It needs PyTorch (`pip install torch==2.13.0`). With
+`--before=FOLDER`, a checkout of an earlier commit, that commit's step takes turns too.
 
 The products alone are each convolution and each large matrix of the network in TensorFlow, forward, for the gradient of
 its input and for that of its weights, one after the other, with nothing between them: no step with these kernels is
@@ -21,16 +22,17 @@ import numpy as np
 from benchmarks.results import as_script, show
 from benchmarks.sides.side_process import Side, Work
 
-SIDES = {"ours": ("step_tensorflow", True), "eager": ("step_pytorch", False), "compiled": ("step_pytorch", True)}
+OURS = ("step_tensorflow", True)
+SIDES = {"ours": OURS, "eager": ("step_pytorch", False), "compiled": ("step_pytorch", True)}
 
 
-def measure(work: Work, rounds: int, with_products: bool) -> dict:
+def measure(work: Work, rounds: int, with_products: bool, before: Path | None) -> dict:
     """Return one row of the table."""
     sides = {}
     try:
-        for name, (module, compiled) in SIDES.items():
+        for name, (module, compiled) in {**({"before": OURS} if before else {}), **SIDES}.items():
             own = Work(**{**vars(work), "compiled": compiled})
-            sides[name] = Side(module, own)
+            sides[name] = Side(module, own, before if name == "before" else None)
             sides[name].wait()
             if module == "step_pytorch":
                 sides[name].call("prepare")
@@ -59,6 +61,10 @@ def measure(work: Work, rounds: int, with_products: bool) -> dict:
         "lowest": min(ratios),
         "highest": max(ratios),
     }
+    if before:
+        ratios = [earlier / now for earlier, now in zip(turns["before"], turns["ours"], strict=True)]
+        row |= {"before, s": seconds["before"], "before / ours": statistics.median(ratios)}
+        row |= {"its lowest": min(ratios), "its highest": max(ratios)}
     if products:
         row["products alone, s"] = sum(products.values())
         row["ours / products"] = seconds["ours"] / sum(products.values())
@@ -76,6 +82,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without_products", action="store_true")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier commit")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows, facts = [], {}
@@ -83,7 +90,7 @@ def main() -> None:
         for network in options.networks:
             for precision in options.precisions:
                 work = Work(network, precision, options.batch, options.frames, options.width, folder)
-                row = measure(work, options.rounds, not options.without_products)
+                row = measure(work, options.rounds, not options.without_products, options.before)
                 for part, seconds in row.pop("products").items():
                     facts[f"{network}, {precision}, {part}, s"] = seconds
                 rows.append(row)

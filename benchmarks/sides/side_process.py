@@ -80,12 +80,19 @@ class Side:
       facts: what the side said of itself when it was ready.
     """
 
-    def __init__(self, module: str, work: Work, **environment: str):
-        """Start the process; `wait` returns when it is ready."""
+    def __init__(self, module: str, work: Work, checkout: Path | None = None, **environment: str):
+        """Start the process; `wait` returns when it is ready.
+
+        Args:
+          module: of `benchmarks.sides`.
+          work: what it computes.
+          checkout: where its code is; None is here.
+          **environment: variables of its own.
+        """
         command = [sys.executable, "-m", f"benchmarks.sides.{module}", json.dumps(asdict(work))]
         variables = {**os.environ, "KERAS_BACKEND": BACKENDS.get(module, "numpy"), **environment}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=checkout
         )
         self.facts: dict = {}
 
