@@ -133,6 +133,7 @@ def probabilities(evaluation: Evaluation) -> Figure:
         axis.set(ylabel="probability", ylim=(-0.03, 1.03))
         axis.grid(alpha=0.3)
     axes[-1][0].set_xlabel("time in the video [s]")
+    _first(figure, len(videos), evaluation)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper center", borderaxespad=0.2, ncols=len(CLASSES))
     return figure
 

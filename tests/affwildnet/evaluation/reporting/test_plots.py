@@ -161,17 +161,21 @@ def test_a_long_video_is_drawn_with_its_range_and_its_gap(monkeypatch):
             assert x[part] == pytest.approx(edges.mean(), abs=1e-6)
 
 
-def test_many_videos_are_drawn_up_to_a_number(monkeypatch):
+@pytest.mark.parametrize(("draw", "columns"), [(curves.curves, 2), (curves.probabilities, 1)])
+def test_many_videos_are_drawn_up_to_a_number(draw, columns, monkeypatch):
     assert curves.MAX_CURVES == 12
     monkeypatch.setattr(curves, "MAX_CURVES", 2)
     rng = np.random.default_rng(4)
+    videos = [random_video(rng, f"v{i}", 3) for i in range(3)]
+    if draw is curves.probabilities:
+        videos = [expression_video(f"v{i}", EXPRESSIONS[i], rng.dirichlet(np.ones(7), 3)) for i in range(3)]
     sizes = []
     for number in (1, 2, 3):
-        figure = curves.curves(evaluation(*(random_video(rng, f"v{i}", 3) for i in range(number))))
+        figure = draw(evaluation(*videos[:number]))
         sizes.append((len(figure.axes), *figure.get_size_inches()))
         assert [text.get_text() for text in figure.texts] == (["The first 2 of 3 videos"] if number == 3 else [])
     assert sizes[0] < sizes[1] == sizes[2]
-    assert sizes[2][0] == 4
+    assert sizes[2][0] == 2 * columns
 
 
 def test_a_long_split_is_drawn_with_its_range(tmp_path, monkeypatch):
