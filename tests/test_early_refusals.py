@@ -1,5 +1,6 @@
 """What is wrong with files and flags is said before TensorFlow is loaded, which takes many seconds."""
 
+import json
 import shutil
 import zipfile
 from dataclasses import replace
@@ -42,31 +43,44 @@ def scene(tiny_folder, tmp_path_factory):
     """A folder with corpora, runs and files, whole and not."""
     root = tmp_path_factory.mktemp("scene")
     shutil.copytree(tiny_folder, root / "corpus")
-    for name in ("broken", "lacking", "relabelled"):
+    for name in ("broken", "lacking", "renamed"):
         shutil.copytree(tiny_folder, root / name)
     (root / "broken/manifest.json").write_text('{"schema_version": 1, "videos"')
     packed = manifest.load(root / "corpus")
     (root / "lacking" / packed.split("train")[0].file).unlink()
     experiment = override(EXPERIMENTS["sample/affwildnet"], [SIZE])
 
-    def run(name, corpus="corpus", checkpoints=True):
+    def run(name, corpus="corpus", checkpoints=True, asked=experiment):
         workdir = Workdir(root / name)
-        workdir.start(Run(experiment, root / corpus))
+        workdir.start(Run(asked, root / corpus))
         if checkpoints:
             (workdir.checkpoints / "step-00000002.keras").write_bytes(b"no archive")
         return workdir
 
-    run("begun", checkpoints=False)
-    for name in ("damaged", "other_data"):
-        workdir = run(name)
+    def with_archive(workdir):
         workdir.best.mkdir()
-        (workdir.best / "best_mean.keras").write_bytes(b"no archive")
+        with zipfile.ZipFile(workdir.best / "best_mean.keras", "w") as archive:
+            for member in ("config.json", "metadata.json", "model.weights.h5"):
+                archive.writestr(member, "x")
+        return workdir
+
+    run("begun", checkpoints=False)
+    damaged = run("damaged")
+    damaged.best.mkdir()
+    (damaged.best / "best_mean.keras").write_bytes(b"no archive")
+    workdir = with_archive(run("other_data"))
     data = TrainingData.of(packed, root / "corpus", packed.split("train"))
     other = tuple((video, subject, "0" * 64) for video, subject, _ in data.videos)
     training_data.note(workdir, replace(data, fingerprint="0" * 64, videos=other))
-    with zipfile.ZipFile(workdir.best / "best_mean.keras", "w") as archive:
-        for member in ("config.json", "metadata.json", "model.weights.h5"):
-            archive.writestr(member, "x")
+    windowed = override(experiment, ["evaluation.carry_state=false"])
+    with_archive(run("windows", asked=windowed))
+    run("impossible", asked=replace(windowed, evaluation=replace(windowed.evaluation, overlap=120)))
+    renamed = json.loads((root / "renamed/manifest.json").read_text())
+    next(entry for entry in renamed["videos"] if entry["split"] == "validation")["video"] = "another"
+    (root / "renamed/manifest.json").write_text(json.dumps(renamed))
+    with_archive(run("elsewhere", "renamed"))
+    fields = ("experiment", "checkpoint", "split", "protocol", "configuration")
+    (root / "report.json").write_text(json.dumps(dict.fromkeys(fields, "another")))
     run("without_corpus", "gone")
     fused = ModelConfig(members=(experiment.model,) * 2, fusion="decision", image_size=32, hidden=())
     Workdir(root / "fused").start(Run(replace(experiment, model=fused), root / "corpus"))
@@ -99,6 +113,7 @@ CASES = [
     ("train", [*TRAIN, "training.batch_size=1000000000"], "must fit in the memory"),
     ("train", [*TRAIN, "training.init={}/none.keras"], "`training.init` must be a .keras file"),
     ("train", [*TRAIN, "training.seed=-1"], "`training.seed` must be at least 0"),
+    ("train", [*TRAIN, "evaluation.overlap=4"], "must be 0 with `evaluation.carry_state`"),
     ("train", [*TRAIN, "--stage=c9"], "`--stage` needs an experiment with stages"),
     ("train", [*TRAIN, "--devices=gpu"], "`--devices` must be all"),
     ("train", [*TRAIN, "--devices=cpu:99999"], "`--devices` must be at most cpu:64"),
@@ -133,6 +148,19 @@ CASES = [
     ("evaluate", [*SCORED, "--report={}/x", "--export={}/x/y"], "must not lie in each other"),
     ("evaluate", [*SCORED, "--set", "evaluation.patience=3"], "would have no effect: it is for watching"),
     ("evaluate", [*SCORED, "--overlap=2", "--set", "evaluation.overlap=3"], "must have one value. Received: 3 and 2"),
+    ("evaluate", [*SCORED, "--overlap=2", "--carry_state"], "must be 0 with `evaluation.carry_state`"),
+    ("evaluate", [*SCORED, "--overlap=2"], "a frame that is passed twice would change the state twice"),
+    (
+        "evaluate",
+        ["--workdir={}/windows", "--overlap=7", "--set", "evaluation.window=7"],
+        "below `evaluation.window`, 7",
+    ),
+    ("evaluate", ["--workdir={}/windows", "--carry_state", "--overlap=1"], "must be 0 with `evaluation.carry_state`"),
+    ("evaluate", ["--workdir={}/impossible", "--watch"], "below `evaluation.window`, 120. Received: 120"),
+    ("evaluate", [*SCORED, "--predictions=omg"], "needs videos named <video>_utterance_<number>"),
+    ("evaluate", [*SCORED, "--report={}/report.json"], "a report of the same checkpoint, split and options"),
+    ("evaluate", ["--workdir={}/windows", "--against={}/elsewhere"], "must be scored on the same videos"),
+    ("evaluate", ["--workdir={}/new", "--fuse={}/windows,{}/elsewhere"], "must be trained on one corpus"),
     ("evaluate", [*SCORED, "--resamples=100000000000000000000"], "`--resamples` must be from 0 to 1000000"),
     ("evaluate", [*SCORED, "--data_dir={}/corpus/manifest.json"], "not a packed corpus, it is a file"),
     ("evaluate", [*SCORED, "--data_dir="], "`--data_dir` must have a value. Received: none."),

@@ -125,7 +125,8 @@ def test_an_error_of_usage_comes_at_once(command, message):
 
 
 def test_the_names_that_help_lists_are_those_that_there_are():
-    from affwildnet.commands import evaluate_command, export_command
+    from affwildnet.commands import export_command
+    from affwildnet.evaluation.reporting import submission_rules
     from affwildnet.evaluation.reporting.submissions import FORMATS as SUBMISSIONS
     from affwildnet.export.formats import FORMATS
     from affwildnet.models.precision import PRECISIONS
@@ -138,7 +139,7 @@ def test_the_names_that_help_lists_are_those_that_there_are():
     assert tuple(FORMATS) == export_command.NAMES
     assert predict_command.FACES == FACES
     assert predict_command.PRECISIONS == PRECISIONS
-    assert set(evaluate_command.PREDICTIONS) == set(SUBMISSIONS)
+    assert set(submission_rules.NAMES) == set(SUBMISSIONS)
 
 
 def test_a_description_says_which_units_are_built():

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from affwildnet.commands import backend, evaluate_outputs, run_options
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
-from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices
+from affwildnet.evaluation.reporting import submission_rules
+from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected
 from affwildnet.evaluation.watched_data import WatchedData
+from affwildnet.experiments import window_rules
 from affwildnet.runs import best
 from affwildnet.runs.json_files import read_lines
 from affwildnet.runs.workdir import Workdir
@@ -33,8 +35,6 @@ examples:
   {prog} --workdir=runs/fused --fuse=runs/aff_wild,runs/other --split=test
   {prog} --workdir=runs/afew_va --split=test --all_folds"""
 
-# The keys of `submissions.FORMATS`, which bring in TensorFlow.
-PREDICTIONS = ("aff_wild2", "image_location", "omg", "frames")
 # The options of one of the two ways to evaluate.
 _ONCE = (
     "export",
@@ -122,7 +122,7 @@ def _parser(prog: str) -> Parser:
     add = output.add_argument
     add("--compare", action=Switch, help="print the published rows beside the scores")
     add("--against", type=Path, metavar="DIR", help="another run, scored on the same frames, and the difference")
-    add("--predictions", choices=PREDICTIONS, help="write the predictions too, in this format")
+    add("--predictions", choices=submission_rules.NAMES, help="write the predictions too, in this format")
     add("--report", type=Path, metavar="FILE", help="a second place for the report's JSON")
     add("--export", type=Path, metavar="DIR", help="write the checkpoint's network as a SavedModel")
     add("--overwrite", action=Switch, help="let --export and --report replace an export or a report of something else")
@@ -141,6 +141,7 @@ def _watch(workdir: Workdir, options: argparse.Namespace) -> int:
     waiting.until_begun(workdir, timeout)
     run = workdir.open()
     waiting.check_trained(workdir, run)
+    window_rules.check(run.experiment.evaluation)
     if not run.stages:
         workdir.check_free("watcher")
         workdir.check_scores()
@@ -169,8 +170,8 @@ def _once(workdir: Workdir, options: argparse.Namespace) -> int:
     if members:
         fused_run.fuse(members, workdir, choices)
         choices = replace(choices, checkpoint=best.MEAN)  # whatever it was made of
-    score = scored_run.folds if options.all_folds else scored_run.once
-    outcome = score(workdir, choices, against, lambda *opened: evaluate_outputs.check(*opened, choices, options))
+        evaluate_outputs.check([Selected(workdir, choices)], choices, options)
+    outcome = (scored_run.folds if options.all_folds else scored_run.once)(workdir, choices, against)
     _show(outcome, options.compare)
     evaluate_outputs.write(outcome, options)
     return 0
@@ -199,14 +200,22 @@ def _check_files(
         selection.check_fusion(members, workdir, choices.checkpoint)
     if against:
         selection.check_against(against, workdir)
-    opened = [(each, choices) for each in members or [workdir]]
+    scored = [selection.checked(each, choices) for place in members or [workdir] for each in _networks(place, options)]
+    if members:
+        selection.check_members(scored)
     if against:
-        opened.append((against, replace(choices, checkpoint=best.MEAN) if members else choices))
-    for place, chosen in opened:
-        for each in selection.folds_in(place) if options.all_folds else [place]:
-            selection.check(each, chosen)
+        chosen = replace(choices, checkpoint=best.MEAN) if members else choices
+        others = [selection.checked(each, chosen) for each in _networks(against, options)]
+        own = scored[:1] if members else scored  # members have one corpus
+        selection.check_same_videos(*([each.corpus(choices.split) for each in side] for side in (own, others)))
     check_place(workdir.path)
     evaluate_outputs.check_places(options)
+    if not members:
+        evaluate_outputs.check(scored, choices, options)
+
+
+def _networks(place: Workdir, options: argparse.Namespace) -> list[Workdir]:
+    return selection.folds_in(place) if options.all_folds else [place]
 
 
 def _check(options: argparse.Namespace) -> None:

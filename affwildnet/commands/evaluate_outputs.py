@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from affwildnet.evaluation import selection
+from affwildnet.evaluation.reporting import submission_rules
 from affwildnet.evaluation.selection import Choices, Selected
+from affwildnet.experiments.overrides import to_json
 from affwildnet.export.export_checks import check_export_folder
-from affwildnet.runs import best
+from affwildnet.runs import best, report_names
 from affwildnet.runs.card import SAVED_MODEL
 from affwildnet.runs.workdir import Workdir
 from tfrecords_tools.errors import UserError
@@ -49,26 +52,24 @@ def check_export(workdir: Workdir, checkpoint: str, options: argparse.Namespace)
         check_replaceable(options.export, SAVED_MODEL, checkpoints.load(found), card.read(found), overwrite=False)
 
 
-def check(selected: Sequence[Selected], protocol: str, choices: Choices, options: argparse.Namespace) -> None:
-    """See before the work is done that what is asked for can be written.
+def check(selected: Sequence[Selected], choices: Choices, options: argparse.Namespace) -> None:
+    """See before the work is done that what is asked for can be written; needs nothing of TensorFlow.
 
     Args:
       selected: the checkpoint, or that of each fold.
-      protocol: that the report is of.
     """
-    from affwildnet.evaluation.reporting import submissions
-    from affwildnet.experiments.overrides import to_json
-    from affwildnet.runs import report_names
-
     first = selected[0]
     folder = options.workdir if options.all_folds else first.workdir.path
     corpora = [each.corpus(choices.split) for each in selected]
+    protocol = first.experiment.protocol
+    if options.all_folds:
+        protocol = selection.protocol_of_folds(protocol)
     experiment = replace(first.configured, protocol=protocol)
     if options.predictions:
         stem = report_names.stem(choices.split, choices.label(first.trained_on))
         path = folder / _predictions_name(stem, options.predictions)
         names = [entry.video for corpus in corpora for entry in corpus.videos]
-        submissions.check(options.predictions, names, experiment.model.head == "expression", corpora[0], path)
+        submission_rules.check(options.predictions, names, experiment.model.head == "expression", corpora[0], path)
     if options.report:
         checkpoint = options.workdir if options.all_folds else first.checkpoint
         report = {"experiment": experiment.name, "checkpoint": str(checkpoint), "split": choices.split}

@@ -27,6 +27,7 @@ from affwildnet.data.windows import (
     short_videos_summary,
     training_stream,
 )
+from affwildnet.experiments import window_rules
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from affwildnet.experiments.heads import EXPRESSION, VALENCE_AROUSAL
 from affwildnet.models.signature import FEATURES
@@ -137,11 +138,7 @@ def evaluation_batches(corpus: Corpus, config: EvaluationConfig, cache: FeatureC
     Raises:
       UserError: if batch size, window and overlap are not valid, or if there is an overlap together with `carry_state`.
     """
-    if config.carry_state and config.overlap:
-        raise UserError(
-            "`evaluation.overlap` must be 0 with `evaluation.carry_state`: a frame that is passed twice would change "
-            f"the state twice. Received: overlap={config.overlap}. Choose one of the two."
-        )
+    window_rules.check(config)
     plan = (sequence_plan if config.carry_state else evaluation_plan)(corpus, config)
     return planned_batches(corpus, plan, config.window, config.batch_size, cache)
 

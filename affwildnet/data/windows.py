@@ -14,6 +14,7 @@ import numpy as np
 from affwildnet.data import balance as balancing
 from affwildnet.data.batches import distinct
 from affwildnet.data.corpus import Corpus
+from affwildnet.experiments import window_rules
 from affwildnet.experiments.config import EvaluationConfig, TrainingConfig
 from tfrecords_tools.errors import UserError, check_choice, count
 from tfrecords_tools.study import quadrants
@@ -76,11 +77,9 @@ def evaluation_plan(corpus: Corpus, config: EvaluationConfig) -> np.ndarray:
       UserError: if `config.window` or `config.batch_size` is below 1, `config.overlap` not from 0 to below `window`, or
         the rule is not one of `EVALUATION_RULES`.
     """
-    window, overlap = config.window, config.overlap
-    _check("window", window)
+    _check("window", config.window)
     _check("batch_size", config.batch_size)
-    if not 0 <= overlap < window:
-        raise UserError(f"`overlap` must be from 0 to below `window`, {window}. Received: {overlap}")
+    window_rules.check(config)
     check_choice("evaluation.window_rule", config.window_rule, EVALUATION_RULES)
     rows = list((_near_windows if config.window_rule == FIRST_TO_LAST else _segment_windows)(corpus, config))
     batches: list[list[tuple]] = []

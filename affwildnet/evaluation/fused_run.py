@@ -10,7 +10,7 @@ import numpy as np
 from affwildnet import experiments
 from affwildnet.evaluation import fused_members
 from affwildnet.evaluation.scoring import protocols
-from affwildnet.evaluation.selection import Choices, check_fusion
+from affwildnet.evaluation.selection import Choices, Selected, check_fusion, check_members
 from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment, ModelConfig
 from affwildnet.models.fusion import fuse_decisions
@@ -52,6 +52,7 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
     """
     into, workdirs = Workdir.at(into), [Workdir.at(workdir) for workdir in workdirs]
     check_fusion(workdirs, into, choices.checkpoint)
+    check_members([Selected(workdir, choices) for workdir in workdirs])
     members = []
     for workdir in workdirs:
         member = _member(Trained(workdir, choices))
@@ -69,22 +70,12 @@ def fuse(workdirs: Sequence[Workdir | Path | str], into: Workdir | Path | str, c
 
 def _member(trained: Trained) -> Member:
     experiment = trained.experiment
-    if experiment.model.head != "valence_arousal":
-        raise UserError(f"Fused networks must predict valence and arousal. Received: {trained.checkpoint}: expressions")
     final = trained.post_processing.apply(trained.predictions("validation"))
     ccc = protocols.ranking(final, experiment.protocol, experiment.evaluation)
     return Member(trained, np.array([ccc[name] for name in DIMENSIONS]))
 
 
 def _check(members: Sequence[Member]) -> None:
-    runs = [member.trained.run for member in members]
-    for what, values in (
-        ("on one corpus", {str(run.data_dir) for run in runs}),
-        ("on one fold", {str(run.fold and run.fold.number) for run in runs}),
-        ("for one protocol", {run.experiment.protocol for run in runs}),
-    ):
-        if len(values) > 1:
-            raise UserError(f"Fused networks must be trained {what}. Received: {', '.join(sorted(values))}")
     for member in members:
         if not ((member.ccc > 0).all() or all(map(_rehearses, members))):
             raise UserError(

@@ -1,7 +1,7 @@
 """Scoring a run, or all folds of a cross-validation, with a report."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,15 @@ from affwildnet.evaluation.reporting.report import Against, FusedMember, PostPro
 from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
-from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected, check_against, folds_in
+from affwildnet.evaluation.selection import (
+    MOST_RESAMPLES,
+    Choices,
+    Selected,
+    check_against,
+    check_same_videos,
+    folds_in,
+    protocol_of_folds,
+)
 from affwildnet.evaluation.trained import Trained
 from affwildnet.experiments.config import Experiment
 from affwildnet.metrics import Scores
@@ -120,7 +128,6 @@ def once(
     workdir: Workdir | Path | str,
     choices: Choices,
     against: Workdir | Path | str | None = None,
-    before: Callable[[Sequence[Selected], str], None] | None = None,
 ) -> Outcome:
     """Score one checkpoint of a run on one split and write a report into its working directory.
 
@@ -129,7 +136,6 @@ def once(
     Args:
       against: a working directory whose checkpoint of the same name is scored as well, on the same frames; the report
         has the difference.
-      before: called with what was opened and the protocol, before anything is scored; it may raise.
 
     Raises:
       UserError: if there is no such run, checkpoint or split, or something in them cannot be used.
@@ -140,9 +146,7 @@ def once(
     corpus = trained.corpus(choices.split)
     second = Trained(Workdir.at(against), choices) if against else None
     if second:
-        _check_same_videos([corpus], [second.corpus(choices.split)])
-    if before:
-        before([trained], trained.experiment.protocol)
+        check_same_videos([corpus], [second.corpus(choices.split)])
     predicted = _predicted(trained, choices.split)
     with report_files.begin_plots(predicted.final, trained.workdir, trained.step, second and second.workdir) as plots:
         references = _references(trained, corpus)
@@ -150,45 +154,25 @@ def once(
         return _reported(predicted, choices, references, other, plots)
 
 
-def _check_same_videos(own: Sequence[Corpus], others: Sequence[Corpus]) -> None:
-    """Raise a `UserError` if two runs cannot be compared; the frames are compared when they are scored.
-
-    Args:
-      own, others: the corpus of each run, or of each of its folds.
-    """
-    first, second = ({entry.video for corpus in corpora for entry in corpus.videos} for corpora in (own, others))
-    if odd := sorted(first ^ second):
-        raise UserError(
-            f"`against` must be scored on the same videos. Received: {others[0].folder}, whose split "
-            f"{others[0].split} differs from that of {own[0].folder} in {len(odd)} videos, such as {odd[0]}. Name one "
-            "corpus with `data_dir`."
-        )
-
-
 def folds(
     workdir: Workdir | Path | str,
     choices: Choices,
     against: Workdir | Path | str | None = None,
-    before: Callable[[Sequence[Selected], str], None] | None = None,
 ) -> Outcome:
     """Score the network of each fold on the fold's own part, and all parts together (ijcv2019 section 5.1.2).
 
     Args:
       against: a working directory with the same folds.
-      before: see `once`.
 
     Raises:
       UserError: as `once`, and if a fold has not been trained.
     """
     if against:
         check_against(Workdir.at(against), Workdir.at(workdir))
-    selected = [Selected(own, choices) for own in folds_in(Workdir.at(workdir))]
-    corpora = [each.corpus(choices.split) for each in selected]
+    corpora = [Selected(own, choices).corpus(choices.split) for own in folds_in(Workdir.at(workdir))]
     if against:
         others = [Selected(own, choices).corpus(choices.split) for own in folds_in(Workdir.at(against))]
-        _check_same_videos(corpora, others)
-    if before:
-        before(selected, _protocol_of_folds(selected[0].experiment.protocol))
+        check_same_videos(corpora, others)
     predicted = _of_folds(Workdir.at(workdir), choices)
     with report_files.begin_plots(predicted.final, workdir, predicted.step, against) as plots:
         other = _of_folds(Workdir.at(against), choices) if against else None
@@ -228,7 +212,7 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
     chosen = [each.post_processing for each in every]
     return RunPredictions(
         workdir=workdir,
-        experiment=replace(every[0].experiment, protocol=_protocol_of_folds(every[0].experiment.protocol)),
+        experiment=replace(every[0].experiment, protocol=protocol_of_folds(every[0].experiment.protocol)),
         corpus=together,
         checkpoint=workdir.path,
         step=None,
@@ -238,11 +222,6 @@ def _of_folds(workdir: Workdir, choices: Choices) -> RunPredictions:
         trained_on=every[0].trained_on,
         rehearsal=tuple(dict.fromkeys(reason for each in every for reason in each.rehearsal)),
     )
-
-
-def _protocol_of_folds(protocol: str) -> str:
-    """Return how folds are scored together: frames by "folds"; utterances and videos as what they are."""
-    return "folds" if protocol == "frames" else protocol
 
 
 def _reported(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affwildnet.data.corpus import Corpus
+from affwildnet.experiments import window_rules
 from affwildnet.experiments.config import Experiment
 from affwildnet.experiments.overrides import override
 from affwildnet.runs import best, checkpoint_files, record_files, rehearsals, report_names, training_data
@@ -83,6 +84,7 @@ class Selected:
         _check_settings(choices.settings)
         self.workdir = workdir
         experiment = override(run.experiment, list(choices.settings))
+        window_rules.check(experiment.evaluation)
         self.run = replace(run, experiment=experiment, data_dir=choices.data_dir or run.data_dir)
         self.checkpoint = best.find(workdir, choices.checkpoint)
         self.trained_on = run.data_dir
@@ -166,11 +168,16 @@ def trained_on_now(workdir: Workdir, run: Run, split: str) -> TrainingData | Non
     return stored
 
 
-def check(workdir: Workdir, choices: Choices) -> None:
-    """Raise a `UserError` for whatever can be known to keep a run from being scored, before its network is loaded."""
+def checked(workdir: Workdir, choices: Choices) -> Selected:
+    """Return what is to be scored of a run.
+
+    Raises:
+      UserError: for whatever can be known to keep it from being scored, before its network is loaded.
+    """
     selected = Selected(workdir, choices)
     checkpoint_files.check_archive(selected.checkpoint)
     selected.corpus(choices.split)
+    return selected
 
 
 def folds_in(workdir: Workdir) -> list[Workdir]:
@@ -229,6 +236,43 @@ def check_fusion(workdirs: Sequence[Workdir], into: Workdir, checkpoint: str) ->
     trained = checkpoint_files.listed(into.checkpoints)
     if trained or into.path.resolve() in places:
         raise UserError(f"`workdir` must be a new one for the fused network. Received: {into.path}, a trained run's.")
+
+
+def check_members(members: Sequence[Selected]) -> None:
+    """Raise a `UserError` if networks are of different kinds or corpora, and cannot be fused."""
+    for member in members:
+        if member.experiment.model.head != "valence_arousal":
+            raise UserError(
+                f"Fused networks must predict valence and arousal. Received: {member.checkpoint}: expressions"
+            )
+    runs = [member.run for member in members]
+    for what, values in (
+        ("on one corpus", {str(run.data_dir) for run in runs}),
+        ("on one fold", {str(run.fold and run.fold.number) for run in runs}),
+        ("for one protocol", {run.experiment.protocol for run in runs}),
+    ):
+        if len(values) > 1:
+            raise UserError(f"Fused networks must be trained {what}. Received: {', '.join(sorted(values))}")
+
+
+def check_same_videos(own: Sequence[Corpus], others: Sequence[Corpus]) -> None:
+    """Raise a `UserError` if two runs cannot be compared; the frames are compared when they are scored.
+
+    Args:
+      own, others: the corpus of each run, or of each of its folds.
+    """
+    first, second = ({entry.video for corpus in corpora for entry in corpus.videos} for corpora in (own, others))
+    if odd := sorted(first ^ second):
+        raise UserError(
+            f"`against` must be scored on the same videos. Received: {others[0].folder}, whose split "
+            f"{others[0].split} differs from that of {own[0].folder} in {len(odd)} videos, such as {odd[0]}. Name one "
+            "corpus with `data_dir`."
+        )
+
+
+def protocol_of_folds(protocol: str) -> str:
+    """Return how folds are scored together: frames by "folds"; utterances and videos as what they are."""
+    return "folds" if protocol == "frames" else protocol
 
 
 def _stage_with(workdir: Workdir, checkpoint: str) -> Workdir:

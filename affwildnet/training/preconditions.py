@@ -7,7 +7,7 @@ from pathlib import Path
 
 from affwildnet.data import corpus_needs
 from affwildnet.data.corpus import Corpus
-from affwildnet.experiments import effects, field_values, network_rules
+from affwildnet.experiments import effects, field_values, network_rules, window_rules
 from affwildnet.experiments.config import Experiment
 from affwildnet.runs import checkpoint_files, record_files, training_data
 from affwildnet.runs.run import Run
@@ -56,6 +56,7 @@ def check_inputs(run: Run, stage: str = "", alone: bool = True) -> Corpus:
     network_rules.check_by_name(experiment.model)
     for part in ("training", "evaluation"):
         field_values.check_all(getattr(experiment, part), part)
+    window_rules.check(experiment.evaluation)
     check_labels(experiment)
     if experiment.training.cache != "off":
         effects.check(experiment, "training.cache")

@@ -4,17 +4,17 @@ Numbers are written so that reading them back as float32 gives the same values.
 """
 
 import csv
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from affwildnet.data import Corpus
+from affwildnet.evaluation.reporting import submission_rules
 from affwildnet.evaluation.scoring import utterances
 from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictions
 from affwildnet.experiments.config import EvaluationConfig
-from tfrecords_tools.errors import UserError, check_choice, count
+from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.files import whole
 from tfrecords_tools.files.spreadsheet_cells import quoted
 from tfrecords_tools.records.packed_corpus import VideoEntry
@@ -22,7 +22,6 @@ from tfrecords_tools.records.schema import DIMENSIONS, EXPRESSIONS
 
 # Aff-Wild2's mark for a frame without valence and arousal.
 MISSING = "-5"
-_UTTERANCE = re.compile(r"(?P<video>.+)_(?P<utterance>utterance_\d+)")
 
 
 def write(
@@ -51,40 +50,8 @@ def write(
       UserError: if there is no such format, or the predictions do not fit it.
     """
     expressions = evaluation.videos[0].predictions.shape[1] != len(DIMENSIONS)
-    check(format, [video.video for video in evaluation.videos], expressions, corpus)
+    submission_rules.check(format, [video.video for video in evaluation.videos], expressions, corpus)
     return FORMATS[format](evaluation, Path(path), corpus, config)
-
-
-def check(
-    format: str, videos: Iterable[str], expressions: bool, corpus: Corpus | None = None, path: Path | None = None
-) -> None:
-    """Raise a `UserError` if predictions cannot be written in a format, which is known before they are computed.
-
-    Args:
-      format: a key of `FORMATS`.
-      videos: names of the videos.
-      expressions: whether the predictions are of expressions.
-      corpus: what is evaluated.
-      path: where they are to be written; None is not checked.
-    """
-    check_choice("predictions", format, FORMATS)
-    if format != "frames" and expressions:
-        raise UserError(
-            f"The format {format} is for valence and arousal. Received: probabilities of expressions. Choose frames."
-        )
-    if format == "aff_wild2" and corpus and corpus.manifest.fps:
-        raise UserError(
-            f"{corpus.folder}: the format aff_wild2 needs every frame of the source video. Received: a corpus that was "
-            f"packed at {corpus.manifest.fps:g} frames per second. Pack it without --fps."
-        )
-    for video in videos:
-        if format == "omg" and not _UTTERANCE.fullmatch(video):
-            raise UserError(
-                "The format omg needs videos named <video>_utterance_<number>, as the layout omg names them. "
-                f"Received: {video}. Choose another format."
-            )
-    if format == "aff_wild2":
-        _check_files(path, [f"{video}.txt" for video in videos])
 
 
 def _frames(evaluation: Evaluation, path: Path, *_) -> list[str]:
@@ -140,7 +107,7 @@ def _aff_wild2(evaluation: Evaluation, path: Path, corpus: Corpus | None, _) -> 
         raise UserError("The format aff_wild2 needs `corpus`, for the number of frames of the source videos.")
     entries = {(entry.video, entry.subject): entry for entry in (*corpus.manifest.videos, *corpus.videos)}
     rows = {f"{video.video}.txt": _every_frame(video, entries[video.key]) for video in evaluation.videos}
-    _check_files(path, list(rows))
+    submission_rules.check_files(path, list(rows))
     path.mkdir(parents=True, exist_ok=True)
     for name, values in rows.items():
         _table(path / name, DIMENSIONS, values)
@@ -165,22 +132,6 @@ def _every_frame(video: VideoPredictions, entry: VideoEntry) -> list[list[str]]:
     return rows
 
 
-def _check_files(folder: Path | None, names: list[str]) -> None:
-    """Raise a `UserError` if a name cannot be a file's, or the folder holds anything else."""
-    for name in names:
-        if Path(name).name != name:
-            raise UserError(
-                "The format aff_wild2 names files after their videos, so no name may contain a slash. Received: "
-                f"{name}. Choose image_location."
-            )
-    others = sorted({path.name for path in folder.iterdir()} - set(names)) if folder and folder.is_dir() else []
-    if others:
-        raise UserError(
-            f"{folder}: must hold only the files of this split. Received: {others[0]} (one of {len(others)} others). "
-            "Name another folder."
-        )
-
-
 def _beyond(evaluation: Evaluation) -> list[str]:
     beyond = sum(int((np.abs(video.predictions) > 1).any(axis=1).sum()) for video in evaluation.videos)
     remark = f"{count(beyond, 'prediction')} outside [-1, 1], the range of the labels, written as predicted"
@@ -193,7 +144,7 @@ def _omg(evaluation: Evaluation, path: Path, _, config: EvaluationConfig | None)
         raise UserError("The format omg needs `config`, for how frames make an utterance.")
     rows = []
     for utterance in utterances.predicted(evaluation, config):
-        named = _UTTERANCE.fullmatch(utterance.video)  # `check` has seen that all are
+        named = submission_rules.UTTERANCE.fullmatch(utterance.video)  # `submission_rules.check` has seen that all are
         valence, arousal = (repr(float(value)) for value in utterance.prediction)
         rows.append([named["video"], f"{named['utterance']}.mp4", arousal, valence])
     _table(path, ["video", "utterance", "arousal", "valence"], rows)

@@ -229,7 +229,7 @@ def test_the_looser_rule_never_crosses_videos():
         (lambda corpus: evaluation_plan(corpus, evaluation(4, 0)), "`batch_size` must be at least 1"),
         (
             lambda corpus: evaluation_plan(corpus, evaluation(4, 1, 4)),
-            "`overlap` must be from 0 to below `window`, 4. Received: 4",
+            "`evaluation.overlap` must be from 0 to below `evaluation.window`, 4. Received: 4",
         ),
         (lambda corpus: sequence_plan(corpus, evaluation(0, 1)), "`window` must be at least 1"),
         (lambda corpus: sequence_plan(corpus, evaluation(4, 0)), "`batch_size` must be at least 1"),

@@ -237,8 +237,8 @@ def test_a_network_without_recurrence_has_nothing_to_carry(corpus):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"overlap": 6}, "`overlap` must be from 0 to below `window`, 6. Received: 6"),
-        ({"overlap": -1}, "`overlap` must be from 0 to below `window`, 6. Received: -1"),
+        ({"overlap": 6}, "`evaluation.overlap` must be from 0 to below `evaluation.window`, 6. Received: 6"),
+        ({"overlap": -1}, "`evaluation.overlap` must be from 0 to below `evaluation.window`, 6. Received: -1"),
         (
             {"overlap": 2, "carry_state": True},
             "`evaluation.overlap` must be 0 with `evaluation.carry_state`.*overlap=2",

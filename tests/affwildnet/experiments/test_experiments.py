@@ -50,6 +50,7 @@ def test_every_paper_is_registered_under_its_own_name():
         "published",
         "settings",
         "tables",
+        "window_rules",
         "__main__",
     )
     papers = [name for name in papers if name not in others]
