@@ -270,7 +270,7 @@ class Experiment:
       published: rows of the paper's tables with the numbers of this experiment.
       corpus: name of the corpus that the paper trains and scores on.
       protocol: how the published numbers are computed, a key of `PROTOCOLS`.
-      notes: choices where the paper leaves something open, each with its reason.
+      notes: choices where the paper leaves something open, a line for each, with its reason.
     """
 
     name: str

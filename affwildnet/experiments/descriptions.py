@@ -1,6 +1,7 @@
 """The experiments as text: all of them as a list, or one with its settings, its cost and its published numbers."""
 
 import dataclasses
+import textwrap
 from collections.abc import Iterator
 
 from affwildnet.experiments import PAPERS, Paper, costs
@@ -13,6 +14,7 @@ from affwildnet.experiments.published import Published
 SCALED = ("landmark_encoder", "hidden", "recurrent_units", "joined_hidden")
 METRICS = {"ccc": "CCC", "pearson": "Pearson", "accuracy": "accuracy", "mse": "MSE", "rmse": "RMSE"}
 _COLUMNS = "  {:<45}{:<15}{:<9}{:>8}{:>9}  {}"
+WIDTH = 120  # columns, of what is written in sentences
 _NOT_OURS = "(other groups)"
 
 
@@ -66,11 +68,11 @@ def description(experiment: Experiment) -> str:
     lines = [
         experiment.name,
         experiment.title,
-        PAPERS[source].title,
+        *_wrapped(PAPERS[source].title),
         "",
         f"corpus: {experiment.corpus}",
         f"scored: {PROTOCOLS[experiment.protocol]}",
-        f"faces: {FACES[source]}",
+        *_wrapped(f"faces: {FACES[source]}"),
         *_cost(experiment),
     ]
     for part in ("model", "training", "evaluation", "data"):
@@ -80,10 +82,20 @@ def description(experiment: Experiment) -> str:
         for metric, scores in row.scores.items():
             lines.append(f"  {metric}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
         if row.note:
-            lines.append(f"  note: {row.note}")
+            lines += _wrapped(row.note, "  note: ")
     if experiment.notes:
-        lines += ["", f"notes: {experiment.notes}"]
+        lines += ["", "notes:"]
+    for note in experiment.notes.splitlines():
+        lines += _wrapped(note, "- ")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, mark: str = "") -> list[str]:
+    """Return lines of at most `WIDTH` columns, the first after a mark, the others indented."""
+    indent = " " * (len(mark) or 2)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=mark, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _fields(config) -> Iterator[str]:

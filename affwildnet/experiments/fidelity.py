@@ -26,8 +26,8 @@ class Choice:
 
 
 def notes(*parts: "Choice | str") -> str:
-    """Return the notes of an experiment, of choices and of sentences of its own; empty parts are left out."""
-    return " ".join(str(part) for part in parts if str(part))
+    """Return the notes of an experiment, a line for each choice or note of its own; empty parts are left out."""
+    return "\n".join(str(part) for part in parts if str(part))
 
 
 NO_OPTIMIZER = Choice(

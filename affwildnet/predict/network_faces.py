@@ -1,8 +1,10 @@
 """How faces are found and cut out for a network: as in its corpus, unless something else is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from affwildnet.runs.card import Card
 from tfrecords_tools.errors import UserError
@@ -12,10 +14,25 @@ from tfrecords_tools.faces.face_settings import DETECTORS, GIVEN, LANDMARKS, Fac
 
 # What earlier versions found faces with, whose cards do not say it.
 FORMER = "dlib"
+_AS_TRAINED = "as in the corpus that it was trained on"
+_ASSUMED = "assumed, since the file does not say it"
 
 
-def finder_for(card: Card | None, asked: FaceFinder | None = None) -> tuple[FaceFinder, str]:
-    """Return what finds faces and landmarks for a network, and a line on where it comes from.
+class Part(NamedTuple):
+    """A part of how faces are found and cut out, such as "detector blaze", and where it comes from."""
+
+    what: str
+    where: str
+
+
+def described(parts: Sequence[Part]) -> str:
+    """Return parts as one line; those after each other that come from one place name it once."""
+    groups = [(where, [part.what for part in own]) for where, own in groupby(parts, lambda part: part.where)]
+    return "faces: " + "; ".join(f"{', '.join(whats)}, {where}" for where, whats in groups)
+
+
+def finder_for(card: Card | None, asked: FaceFinder | None = None) -> tuple[FaceFinder, list[Part]]:
+    """Return what finds faces and landmarks for a network, and where they come from.
 
     Args:
       card: of the network; None without one.
@@ -33,32 +50,31 @@ def finder_for(card: Card | None, asked: FaceFinder | None = None) -> tuple[Face
             "as `yunet_model`, or take another `detector`."
         )
     finder = asked.instead_of_default(detector, landmarks)
-    parts = [
-        f"{what} {name}, {where if name == own else f'as asked for ({own}: {where})'}"
+    return finder, [
+        Part(f"{what} {name}", where if name == own else f"as asked for ({own}: {where})")
         for what, name, own, where in (
             ("detector", finder.detector_name, detector, where_boxes),
             ("landmarks", finder.landmarks_name, landmarks, where_points),
         )
     ]
-    return finder, "; ".join(parts)
 
 
 def _own(card: Card | None, field: str, known: tuple[str, ...], default: str) -> tuple[str, str]:
     """Return what a card says, or what stands for it, and where that comes from."""
     said = getattr(card, field, "")
     if said in known:
-        return said, "as in the corpus that it was trained on"
+        return said, _AS_TRAINED
     if said == GIVEN:
         return default, "in place of those that came with its corpus"
     if card is not None:
         return FORMER, "as in earlier versions, since the card does not say"
-    return default, "assumed"
+    return default, _ASSUMED
 
 
 def aligner_for(
     path: Path, size: int, card: Card | None, alignment: str | None, margin: float | None
-) -> tuple[Aligner, str]:
-    """Return what cuts out crops for a network, and a line on where it comes from.
+) -> tuple[Aligner, list[Part]]:
+    """Return what cuts out crops for a network, and where its settings come from.
 
     Args:
       path: of the network, for messages.
@@ -72,10 +88,9 @@ def aligner_for(
     given = {name: value for name, value in (("alignment", alignment), ("margin", margin)) if value is not None}
     if card is None:
         aligner = replace(Aligner(size), **given)
-        assumed = [f"{name} {value}" for name, value in vars(aligner).items() if name not in (*given, "size")]
-        if assumed:
-            return aligner, f"faces: {path.name} does not say how they were cut out; assumed: {', '.join(assumed)}"
-        return aligner, f"faces: {_named(aligner)}, as given"
+        return aligner, [
+            Part(what, "as given" if name in given else _ASSUMED) for name, what in _named(aligner).items()
+        ]
     for name, value in given.items():
         own = getattr(card, name)
         if value != own:
@@ -83,12 +98,13 @@ def aligner_for(
                 f"`{name}` must be {own}, as in the corpus that {path} was trained on. Received: {value}. Leave it out."
             )
     aligner = replace(card.aligner, size=size)
-    return aligner, f"faces: {_named(aligner)}, as in the corpus that it was trained on"
+    return aligner, [Part(what, _AS_TRAINED) for what in _named(aligner).values()]
 
 
-def _named(aligner: Aligner) -> str:
-    margin = f", margin {aligner.margin:g}" if aligner.alignment == "crop" else ""
-    return f"{aligner.size}x{aligner.size}, {aligner.alignment}{margin}"
+def _named(aligner: Aligner) -> dict[str, str]:
+    """Return the settings that count in a few words each, by their names."""
+    found = {"alignment": f"{aligner.size}x{aligner.size}, {aligner.alignment}"}
+    return found | ({"margin": f"margin {aligner.margin:g}"} if aligner.alignment == "crop" else {})
 
 
 def settings(aligner: Aligner, finder: FaceFinder, precision: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from affwildnet.predict.face_stream import CausalFaces
 from affwildnet.predict.frame_faces import Recent
 from affwildnet.predict.loading import load_network
-from affwildnet.predict.network_faces import finder_for, settings
+from affwildnet.predict.network_faces import settings
 from affwildnet.predict.stateful_networks import StatefulNetwork, States
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.faces.alignment import Aligner
@@ -101,11 +101,8 @@ class Predictor:
           finder: finds faces and landmarks; what it was not asked for is as in the corpus of the network.
           every: every how many frames `step` searches the whole frame for faces.
         """
-        loaded = load_network(model, alignment, margin, precision)
-        finder, faces = finder_for(loaded.card, finder)
-        return cls(
-            loaded.network, loaded.aligner, finder, f"{loaded.description}\n{faces}", loaded.path, precision, every
-        )
+        loaded = load_network(model, alignment, margin, precision, finder)
+        return cls(loaded.network, loaded.aligner, loaded.finder, loaded.description, loaded.path, precision, every)
 
     def settings(self) -> dict[str, Any]:
         """Return what predictions depend on besides the network's weights and the video, as JSON can hold it."""

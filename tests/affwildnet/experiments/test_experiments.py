@@ -226,7 +226,6 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
     assert "ccc: valence 0.57, arousal 0.43, mean 0.5\n" in text
     assert "published in ijcv2019, table 8, row '2 layers, 128', on Aff-Wild, test set:" in text
     experiments_command.main(["ijcv2019/vgg16"])
-    assert f"\nnotes: {get('ijcv2019/vgg16').notes}" in capsys.readouterr().out
     assert "\ntrainable weights: 35,871,554\n" in text
     # 13 convolutions at 96x96, FC on 4,744 values, and the recurrent layers' matrices: 2 operations each.
     sides = (96, 96, 48, 48, 24, 24, 24, 12, 12, 12, 6, 6, 6)
@@ -234,6 +233,16 @@ def test_a_description_has_every_field_and_the_published_rows(capsys):
     convolutions = sum(9 * a * b * side**2 for (a, b), side in zip(channels, sides, strict=True))
     operations = 2 * (convolutions + 4744 * 4096 + 3 * 128 * (4096 + 128 + 128 + 128) + 256)
     assert f"\ncost: {operations / 1e9:.3g} GFLOPs a frame of 96x96 pixels\n" in text
+
+
+@pytest.mark.parametrize("name", ["ijcv2019/vgg16", "omg2019/model_fusion_fc", "thesis2018/vggface_gru_c0"])
+def test_a_description_lists_the_notes_in_lines_that_fit(name):
+    experiment = get(name)
+    _, notes = descriptions.description(experiment).split("\nnotes:\n")
+    assert max(map(len, notes.splitlines())) <= 120
+    assert [" ".join(each.split()) for each in f"\n{notes}".split("\n- ")[1:]] == experiment.notes.split("\n")
+    for choice in (fidelity.NO_OPTIMIZER, fidelity.HIDDEN_START):
+        assert (str(choice) in experiment.notes.split("\n")) == (str(choice) in experiment.notes)
 
 
 def test_a_description_says_what_found_the_papers_faces():

@@ -3,7 +3,7 @@
 import pytest
 
 from affwildnet.predict import Predictor
-from affwildnet.predict.network_faces import finder_for
+from affwildnet.predict.network_faces import described, finder_for
 from affwildnet.runs.card import Card
 from affwildnet.runs.checkpoints import write_model
 from tests.helpers.predict_networks import SIZE, small_network
@@ -14,7 +14,11 @@ from tfrecords_tools.faces.face_finder import FaceFinder
 @pytest.mark.parametrize(
     ("card", "expected", "says"),
     [
-        (Card(96, detector="blaze", landmarks="mesh"), ("blaze", "mesh"), "mesh, as in the corpus"),
+        (
+            Card(96, detector="blaze", landmarks="mesh"),
+            ("blaze", "mesh"),
+            "detector blaze, landmarks mesh, as in the corpus",
+        ),
         (
             Card(96, detector="dlib", landmarks="dlib"),
             ("dlib", "dlib"),
@@ -26,20 +30,20 @@ from tfrecords_tools.faces.face_finder import FaceFinder
             "in place of those that came with its",
         ),
         (Card(96), ("dlib", "dlib"), "as in earlier versions, since the card does not say"),
-        (None, ("blaze", "dlib"), "detector blaze, assumed; landmarks dlib, assumed"),
+        (None, ("blaze", "dlib"), "detector blaze, landmarks dlib, assumed"),
     ],
 )
 def test_as_the_card_says(card, expected, says):
-    finder, line = finder_for(card)
+    finder, parts = finder_for(card)
     assert (finder.detector_name, finder.landmarks_name) == expected
-    assert says in line
+    assert says in described(parts)
 
 
 def test_others_only_as_asked_for():
     card = Card(96, detector="blaze", landmarks="mesh")
-    finder, line = finder_for(card, FaceFinder(landmarks="dlib", upsample=1))
+    finder, parts = finder_for(card, FaceFinder(landmarks="dlib", upsample=1))
     assert (finder.detector_name, finder.landmarks_name, finder.upsample) == ("blaze", "dlib", 1)
-    assert "landmarks dlib, as asked for (mesh: as in the corpus that it was trained on)" in line
+    assert "landmarks dlib, as asked for (mesh: as in the corpus that it was trained on)" in described(parts)
 
 
 def test_yunet_needs_its_model(tmp_path):
@@ -55,4 +59,5 @@ def test_a_predictor_takes_the_cards(tmp_path):
     write_model(small_network(), path, Card(SIZE, detector="blaze", landmarks="mesh"))
     predictor = Predictor.load(path)
     assert (predictor.finder.detector_name, predictor.finder.landmarks_name) == ("blaze", "mesh")
-    assert predictor.description.endswith("landmarks mesh, as in the corpus that it was trained on")
+    faces = f"{SIZE}x{SIZE}, crop, margin 0.1, detector blaze, landmarks mesh, as in the corpus that it was trained on"
+    assert predictor.description == f"model: {path}\nfaces: {faces}"

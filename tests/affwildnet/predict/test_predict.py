@@ -311,8 +311,8 @@ def test_the_command_line(model, tmp_path):
     flags = (f"--model={path}", f"--output={tmp_path / 'out'}", "--gpu=-1")
     run = command(clip("single_face.mp4"), *flags, "--seconds=0.5", "--margin=0.2", "--precision=bfloat16")
     assert run.returncode == 0, run.stderr
-    assert f"model: {path}, bfloat16\nfaces: model.keras does not say" in run.stdout
-    assert "assumed: alignment crop\n" in run.stdout
+    assert f"model: {path}, bfloat16\nfaces: " in run.stdout
+    assert " crop, assumed, since the file does not say it; margin 0.2, as given; detector " in run.stdout
     assert "15 frames, 15 with a face" in run.stdout
     assert " frames/s: decode " in run.stdout
     for arguments, message in (

@@ -87,10 +87,10 @@ def test_a_saved_model_continues_where_it_was(saved, sequence):
 def test_a_saved_model_knows_its_crops(saved, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(saved[1], folder)
-    assert load_network(folder).description.endswith(", crop, margin 0.25, as in the corpus that it was trained on")
+    assert f"{SIZE}x{SIZE}, crop, margin 0.25, as in the corpus that it was" in load_network(folder).description
     (folder / "assets.extra/affwildnet.json").unlink()
     assert load_network(folder, margin=0.5).aligner == Aligner(SIZE, "crop", 0.5)
-    assert "assumed: alignment crop, margin 0.1" in load_network(str(folder)).description
+    assert "crop, margin 0.1, detector blaze, landmarks dlib, assumed" in load_network(str(folder)).description
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_an_export_gives_what_the_network_gives_and_knows_its_crops(plain, tmp_p
     with pytest.raises(UserError, match="the precision of a SavedModel is fixed"):
         Predictor.load(tmp_path / "saved", precision="float32")
     (tmp_path / "saved/assets.extra/affwildnet.json").unlink()
-    assert "assumed: alignment crop, margin 0.1" in load_network(tmp_path / "saved").description
+    assert "crop, margin 0.1, detector blaze, landmarks dlib, assumed" in load_network(tmp_path / "saved").description
 
 
 @pytest.mark.slow
@@ -130,9 +130,11 @@ def test_a_file_says_how_faces_are_cut_out_and_is_not_contradicted(plain, tmp_pa
     write_model(plain, path)
     loaded = load_network(path, margin=0.3)
     assert loaded.aligner == Aligner(SIZE, "crop", 0.3)
-    assert loaded.description.endswith("assumed: alignment crop")
+    assert f"faces: {SIZE}x{SIZE}, crop, assumed, since the file does not say it; margin 0.3, as given; detector" in (
+        loaded.description
+    )
     given = load_network(path, alignment="procrustes", margin=0.0)
-    assert given.description == f"model: {path}\nfaces: {SIZE}x{SIZE}, procrustes, as given"
+    assert given.description.startswith(f"model: {path}\nfaces: {SIZE}x{SIZE}, procrustes, as given; detector blaze,")
 
 
 def test_a_working_directory_is_its_best_checkpoint_else_the_latest(plain, tmp_path):
