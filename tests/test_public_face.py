@@ -72,6 +72,7 @@ def test_bad_arguments_are_a_value_error(tmp_path):
         lambda: affwildnet.experiments.get("nothing"),
         lambda: affwildnet.evaluate(str(tmp_path), split="training"),
         lambda: affwildnet.evaluate(tmp_path, resamples=-1),
+        lambda: affwildnet.evaluate(tmp_path, resamples=39),
         lambda: affwildnet.evaluate(str(tmp_path)),
         lambda: affwildnet.export_model(str(tmp_path), str(tmp_path / "out"), ["paper"]),
         lambda: affwildnet.Predictor.load(str(tmp_path)),

@@ -10,7 +10,7 @@ from affwildnet.commands import backend, evaluate_outputs, run_options
 from affwildnet.device_flags import check_flags
 from affwildnet.evaluation import selection, waiting
 from affwildnet.evaluation.reporting import submission_rules
-from affwildnet.evaluation.selection import MOST_RESAMPLES, Choices, Selected
+from affwildnet.evaluation.selection import LEAST_RESAMPLES, Choices, Selected
 from affwildnet.evaluation.watched_data import WatchedData
 from affwildnet.experiments import window_rules
 from affwildnet.runs import best
@@ -114,9 +114,10 @@ def _parser(prog: str) -> Parser:
     run_options.add_set(scoring, "fields of evaluation", "evaluation.window=40")
     add(
         "--resamples",
-        type=whole(least=0, most=MOST_RESAMPLES),
+        type=whole(least=0),
         metavar="N",
-        help=f"bootstrap samples of the videos for the intervals; 0 leaves them out (default: {Choices.resamples})",
+        help=f"bootstrap samples of the videos for the intervals, at least {LEAST_RESAMPLES}; 0 leaves them out "
+        f"(default: {Choices.resamples})",
     )
     output = parser.add_argument_group("output")
     add = output.add_argument
@@ -221,6 +222,7 @@ def _networks(place: Workdir, options: argparse.Namespace) -> list[Workdir]:
 def _check(options: argparse.Namespace) -> None:
     backend.check()
     check_flags(options.gpu, options.devices)
+    selection.check_resamples(options.resamples or 0)
     if options.watch and options.split not in (None, "validation"):
         raise UserError(f"`--watch` chooses checkpoints, so `--split` must be validation. Received: {options.split}")
     for name in _given(options, _ONCE if options.watch else _WATCH):

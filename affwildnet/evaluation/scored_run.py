@@ -18,10 +18,10 @@ from affwildnet.evaluation.scoring import postprocessing, protocols
 from affwildnet.evaluation.scoring.postprocessing import Chosen
 from affwildnet.evaluation.scoring.predictions import Evaluation
 from affwildnet.evaluation.selection import (
-    MOST_RESAMPLES,
     Choices,
     Selected,
     check_against,
+    check_resamples,
     check_same_videos,
     folds_in,
     protocol_of_folds,
@@ -32,7 +32,7 @@ from affwildnet.metrics import Scores
 from affwildnet.runs import best
 from affwildnet.runs.training_data import TrainingData
 from affwildnet.runs.workdir import Workdir
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import check_choice
 from tfrecords_tools.errors.room import needing
 from tfrecords_tools.files import folder_at
 from tfrecords_tools.records.schema import SPLITS
@@ -109,7 +109,7 @@ def evaluate(
       checkpoint: "best_mean", "best_valence", "best_arousal", "latest", or a `.keras` file.
       data_dir: the packed corpus; None is the one that the network was trained on.
       settings: overridden fields of `EvaluationConfig`, such as "evaluation.overlap=40".
-      resamples: of the bootstrap; 0 leaves intervals out.
+      resamples: of the bootstrap, 40 or more; 0 leaves intervals out.
 
     Raises:
       UserError: as `once`, and if an argument is not one of those named here.
@@ -118,8 +118,7 @@ def evaluate(
       >>> evaluate("runs/demo", split="test").summary()
     """
     check_choice("split", split, SPLITS)
-    if not 0 <= resamples <= MOST_RESAMPLES:
-        raise UserError(f"`resamples` must be from 0 to {MOST_RESAMPLES}. Received: {resamples}")
+    check_resamples(resamples)
     folder = None if data_dir is None else folder_at(data_dir)
     return once(workdir, Choices(split, checkpoint, folder, settings, resamples)).report
 

@@ -22,6 +22,8 @@ from tfrecords_tools.files import folder_at, regular
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# With fewer, a 95 % interval leaves out less than one resample at each end, and no difference can be significant.
+LEAST_RESAMPLES = 40
 MOST_RESAMPLES = 1_000_000  # more take hours and tens of GB, and change no digit that is shown
 
 
@@ -34,7 +36,7 @@ class Choices:
       checkpoint: see `best.find`.
       data_dir: the packed corpus; None is the one that the network was trained on.
       settings: overridden fields of `EvaluationConfig`, such as "evaluation.overlap=40".
-      resamples: of the bootstrap; 0 leaves intervals out.
+      resamples: of the bootstrap, see `check_resamples`; 0 leaves intervals out.
       strategy: the devices to compute on; None is TensorFlow's current strategy.
     """
 
@@ -166,6 +168,15 @@ def trained_on_now(workdir: Workdir, run: Run, split: str) -> TrainingData | Non
             "corpus with `data_dir`."
         )
     return stored
+
+
+def check_resamples(number: int) -> None:
+    """Raise a `UserError` for a number of resamples that makes no interval: 0 leaves them out."""
+    if number and not LEAST_RESAMPLES <= number <= MOST_RESAMPLES:
+        raise UserError(
+            f"`resamples` must be from {LEAST_RESAMPLES} to {MOST_RESAMPLES:,}, so that a 95 % interval leaves out at "
+            f"least one at each end, or 0 for no intervals. Received: {number}"
+        )
 
 
 def checked(workdir: Workdir, choices: Choices) -> Selected:

@@ -48,11 +48,15 @@ def contents_note(path: Path) -> dict[str, dict[str, list[int]]]:
     """Return the field of a note that describes an archive, from its table of contents alone; none for another file."""
     regular(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        return {CONTENTS: _contents(path)}
     except _NOT_WHOLE:
         return {}
-    return {CONTENTS: {member.filename: [member.file_size, member.CRC] for member in members}}
+
+
+def _contents(path: Path) -> dict[str, list[int]]:
+    """Return length and CRC-32 of each member of an archive, from its table of contents; raise one of `_NOT_WHOLE`."""
+    with zipfile.ZipFile(path) as archive:
+        return {member.filename: [member.file_size, member.CRC] for member in archive.infolist()}
 
 
 def check_note(path: Path, needed: bool = False) -> None:
@@ -67,7 +71,10 @@ def check_note(path: Path, needed: bool = False) -> None:
     Raises:
       FileNotFoundError: if there is no such checkpoint.
     """
-    contents = contents_note(path).get(CONTENTS)
+    _check_note(path, contents_note(path).get(CONTENTS), needed)
+
+
+def _check_note(path: Path, contents: dict[str, list[int]] | None, needed: bool) -> None:
     try:
         note = read_json(state_path(path))
     except UserError:  # a damaged note, which says nothing of the file
@@ -93,10 +100,9 @@ def check_archive(path: Path) -> None:
     """Raise a `UserError` unless a file is a `.keras` file by its table of contents, and the one of its note."""
     regular(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            missing = _MEMBERS - set(archive.namelist())
+        contents = _contents(path)
     except _NOT_WHOLE as error:
         raise UserError(f"{path}: not a whole checkpoint ({type(error).__name__}: {error}).") from None
-    if missing:
+    if missing := _MEMBERS - set(contents):
         raise UserError(f"{path}: must be a .keras file. Received: an archive without {', '.join(sorted(missing))}.")
-    check_note(path)
+    _check_note(path, contents, needed=False)

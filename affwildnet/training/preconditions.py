@@ -99,6 +99,11 @@ def check_labels(experiment: Experiment) -> None:
             "`model.head` expression goes with `training.loss` cross_entropy, valence_arousal with ccc or mse. "
             f"Received: {head} with {loss}. Change one with --set, or choose another experiment than {experiment.name}."
         )
+    if loss == "ccc" and experiment.training.batch_size == experiment.training.window == 1:
+        raise UserError(
+            "`training.loss` ccc needs at least two frames in a batch: a single one has no variance, and nothing would "
+            "be learned. Received: `training.batch_size` 1 and `training.window` 1."
+        )
     if head == "expression" and balance:
         raise UserError(
             "`training.balance` is of the quadrants of valence and arousal, and must be empty for expressions. "

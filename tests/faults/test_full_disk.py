@@ -116,7 +116,7 @@ def test_evaluating(commands, disk, run):
     workdir = disk.place / "run"
     shutil.copytree(run / "run", workdir)
     disk(40)
-    assert_said(commands.run("evaluate", f"--workdir={workdir}", "--resamples=20"), disk.place)
+    assert_said(commands.run("evaluate", f"--workdir={workdir}", "--resamples=40"), disk.place)
     assert not list(workdir.glob("report-*.json"))
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_written_is_said_in_one_line(commands, disk, run, tmp_pat
         "train": ("train", *scene.train_arguments(run / "corpus", workdir)),
         "train anew": ("train", *scene.train_arguments(run / "corpus", disk.place / "new")),
         "watch": ("evaluate", f"--workdir={workdir}", "--watch"),
-        "evaluate": ("evaluate", f"--workdir={workdir}", "--resamples=20"),
+        "evaluate": ("evaluate", f"--workdir={workdir}", "--resamples=40"),
         "export": ("export", f"--model={workdir}", f"--output={disk.place / 'exported'}"),
     }
     failed = {}

@@ -88,7 +88,7 @@ def test_a_killed_watcher_comes_to_the_same_best_checkpoints(commands, trained, 
 @pytest.mark.slow
 def test_a_killed_evaluation_leaves_a_report_whole_or_none(commands, watched, tmp_path):
     def arguments(workdir):
-        return [f"--workdir={workdir}", "--checkpoint=best_mean", "--split=validation", "--resamples=20"]
+        return [f"--workdir={workdir}", "--checkpoint=best_mean", "--split=validation", "--resamples=40"]
 
     shutil.copytree(watched[0] / "run", tmp_path / "whole")
     counted = commands.run("evaluate", *arguments(tmp_path / "whole"), root=tmp_path / "whole")

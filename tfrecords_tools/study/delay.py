@@ -25,7 +25,7 @@ _LEVEL = 1.96
 # Shifts in a circle, of which none may correlate better: p is 0.05 then.
 _SURROGATES = 19
 # Seconds between the lags that are tried for chance, and the least length of a recording that is shifted in a circle.
-_COARSE, _SHIFTABLE = 0.5, 3 * LONGEST
+_COARSE, SHIFTABLE = 0.5, 3 * LONGEST
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _by_chance(
     recordings: Sequence[Recording], lags: np.ndarray, correlation: Callable[[Recording, int], float | None]
 ) -> tuple[float | None, float | None]:
     """Return the best correlation of annotations that are shifted in a circle, and the p of the real ones."""
-    long = [each for each in recordings if len(each.values) >= _SHIFTABLE * each.rate]
+    long = [each for each in recordings if len(each.values) >= SHIFTABLE * each.rate]
     coarse = lags[:: max(1, round(_COARSE / (lags[1] - lags[0])))]
 
     def best(turned: Sequence[Recording]) -> float:

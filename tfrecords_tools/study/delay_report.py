@@ -11,7 +11,7 @@ from tfrecords_tools.layouts.labels import nearest
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_columns
 from tfrecords_tools.records.schema import DIMENSIONS
-from tfrecords_tools.study.delay import LONGEST, STEP, Delay, Recording, against_landmarks, against_raters
+from tfrecords_tools.study.delay import LONGEST, SHIFTABLE, STEP, Delay, Recording, against_landmarks, against_raters
 from tfrecords_tools.study.one_thread import one_thread
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def chosen(found: dict) -> dict[str, float]:
     """Return each annotator's delay behind the landmarks in seconds, of what `report` returns; log what it rests on.
 
     Raises:
-      UserError: if one cannot be estimated, or cannot be told from chance.
+      UserError: if one cannot be estimated, cannot be tested against chance, or is no better than it.
     """
     delays = {rater["name"]: rater["landmarks"] for rater in found["raters"]}
     unknown = [name for name, delay in delays.items() if delay is None]
@@ -72,14 +72,16 @@ def chosen(found: dict) -> dict[str, float]:
     for name, delay in delays.items():
         if delay["p"] is None:
             raise UserError(
-                f"`delay` of {name} cannot be told from chance: that needs videos of 18 s or more. Received: "
-                f"{delay['rests_on']:.0f} s in all, shorter ones. Give the seconds."
+                f"`delay` of {name} cannot be tested against chance: the annotations are compared with themselves, "
+                f"shifted by more than {LONGEST:g} s, for which a video must be at least {SHIFTABLE:g} s long. "
+                f"Received: {delay['rests_on']:.0f} s in all, in shorter ones. Give the seconds."
             )
         if delay["p"] > LARGEST_P:
             raise UserError(
-                f"`delay` of {name} cannot be told from chance. Received: a correlation of {delay['correlation']:.2f} "
-                f"at {delay['seconds']:.2f} s; the same annotations at other times reach {delay['chance']:.2f}. Give "
-                "the seconds, or more and longer videos."
+                f"`delay` of {name} must be better supported than by chance, with p of at most {LARGEST_P:g}. "
+                f"Received: p {delay['p']:.2f}: a correlation of {delay['correlation']:.2f} at {delay['seconds']:.2f} "
+                f"s, where the same annotations, shifted to other times, reach up to {delay['chance']:.2f}. Give the "
+                "seconds, or more and longer videos."
             )
     for name, delay in delays.items():
         few = (

@@ -39,6 +39,13 @@ def test_a_note_names_every_member_of_its_archive(saved):
     assert "model.weights.h5" in noted
 
 
+def test_an_archive_and_its_note_are_checked_by_opening_it_once(saved, monkeypatch):
+    opened, open_archive = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda path: opened.append(path) or open_archive(path))
+    checkpoint_files.check_archive(saved / "step-00000010.keras")
+    assert opened == [saved / "step-00000010.keras"]
+
+
 @pytest.mark.parametrize(
     ("suffixes", "received"),
     [
