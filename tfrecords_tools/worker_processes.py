@@ -3,6 +3,7 @@
 `results` is for many items in several processes; `alone` for one long call that reports and can be stopped.
 """
 
+import math
 import os
 import signal
 import threading
@@ -39,11 +40,12 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     item: int | None = None  # that it works on
+    since: float = 0.0  # by `time.monotonic`
     began: bool = False
 
     def give(self, item: int, items: Sequence[Any]) -> None:
         """Have it work on an item."""
-        self.item = item
+        self.item, self.since = item, time.monotonic()
         with suppress(OSError):  # it has ended, as is seen when its answer is read
             self.pipe.send(items[item])
 
@@ -56,12 +58,22 @@ class _Worker:
         self.item, self.began = None, True
         return answer
 
+    def stopped(self, patience: float) -> Crash:
+        """End it for working on an item for too long."""
+        self.pipe.close()
+        self.process.kill()
+        return _nothing_in(patience)
+
     def _crash(self) -> Crash:
         self.pipe.close()
         if not self.began:
             self.process.join()
             raise UserError("The worker processes end before they begin, perhaps for lack of memory. Lower `workers`.")
         return _crash_of(self.process)
+
+
+def _nothing_in(patience: float) -> Crash:
+    return Crash(f"nothing came of it in {patience:g} seconds")
 
 
 def _crash_of(process: BaseProcess) -> Crash:
@@ -71,7 +83,11 @@ def _crash_of(process: BaseProcess) -> Crash:
 
 
 def results(
-    function: Callable[[Any], Any], items: Sequence[Any], workers: int, begin: Callable[[], None] | None = None
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    workers: int,
+    begin: Callable[[], None] | None = None,
+    patience: float = math.inf,
 ) -> Iterator[tuple[int, Any]]:
     """Yield the index of each item and what `function` returns for it, or a `Crash`, in the order in which they end.
 
@@ -82,6 +98,7 @@ def results(
       function: of a module, so that it can be sent; items and results can be sent too.
       workers: number of processes.
       begin: called once in each process, before the first item.
+      patience: seconds after which a process that still works on an item is ended; the item is not tried again.
 
     Raises:
       UserError: if the processes end before they begin.
@@ -94,9 +111,13 @@ def results(
             for worker in held:
                 if worker.began and worker.item is None and waiting:
                     worker.give(waiting.popleft(), items)
-            ready = wait([worker.pipe for worker in held])
+            ready = wait([worker.pipe for worker in held], _seconds_left(held, patience))
             for place, worker in enumerate(held):
                 if worker.pipe not in ready:
+                    if worker.item is not None and time.monotonic() - worker.since >= patience:
+                        stopped, held[place] = worker.stopped(patience), _start(function, begin)
+                        unfinished -= 1
+                        yield worker.item, stopped
                     continue
                 item, answer = worker.item, worker.answer()
                 if isinstance(answer, Crash):
@@ -118,6 +139,12 @@ def results(
         for worker in held:
             worker.process.join(_SECONDS)
             worker.process.kill()
+
+
+def _seconds_left(held: Sequence[_Worker], patience: float) -> float | None:
+    """Return for how long no process has worked too long yet; None without a limit."""
+    since = [worker.since for worker in held if worker.item is not None]
+    return max(0.0, min(since) + patience - time.monotonic()) if since and math.isfinite(patience) else None
 
 
 def alone(
@@ -151,7 +178,7 @@ def alone(
         while not stop.is_set():
             if not ours.poll(_POLL_SECONDS):
                 if time.monotonic() - heard > patience:
-                    return Crash(f"nothing came of it in {patience:g} seconds")
+                    return _nothing_in(patience)
                 continue
             heard = time.monotonic()
             try:

@@ -20,6 +20,11 @@ def test_every_item_has_its_result_and_a_crash_spoils_its_own(tmp_path):
     assert found == {0: 9, 1: Crash("SIGSEGV"), 2: 16, 3: "again", 4: Crash("exit status 3"), 5: 25, 6: 36}
 
 
+def test_an_item_that_takes_too_long_spoils_its_own():
+    found = dict(results(square, [3, "hang", 4], 1, patience=1.0))
+    assert found == {0: 9, 1: Crash("nothing came of it in 1 seconds"), 2: 16}
+
+
 def test_an_error_is_that_of_the_caller():
     with pytest.raises(ValueError, match="no number"):
         list(results(square, [1, "error"], 1))

@@ -6,7 +6,7 @@ SOURCE/annotations/<rater>/<dimension>/<name>.txt           finished annotations
 SOURCE/annotations/<rater>/<dimension>/<name>.json          how and when each was made
 SOURCE/videos.csv                                           if there is one: who is seen in which video
 SOURCE/selected.csv                                         the annotations whose mean is the label
-SOURCE/.annotate/                                           drafts, copies for the browser, raters' settings
+SOURCE/.annotate/                                           drafts, copies for the browser, locks, raters' settings
 """
 
 import hashlib

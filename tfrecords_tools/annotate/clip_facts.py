@@ -1,4 +1,4 @@
-"""What the containers of clips say, read in a process of its own: a decoder may crash at a damaged one."""
+"""What the containers of clips say, read in a process of its own: a decoder may crash or hang at a damaged one."""
 
 import threading
 from collections.abc import Iterable
@@ -8,6 +8,8 @@ from tfrecords_tools.errors import UserError
 from tfrecords_tools.video.browser_copy import VideoFacts, facts
 from tfrecords_tools.worker_processes import Crash, results
 
+# Seconds within which a container must open: a list waits for all of its videos.
+PATIENCE = 20.0
 _Stamp = tuple[int, int]
 
 
@@ -40,7 +42,7 @@ class ClipFacts:
         with self._lock:
             stamps = {path: _stamp(path) for path in paths}
             new = [path for path, stamp in stamps.items() if path not in self._known or stamp != self._known[path][0]]
-            found = results(_facts, new, 1) if self._apart else enumerate(map(_facts, new))
+            found = results(_facts, new, 1, patience=PATIENCE) if self._apart else enumerate(map(_facts, new))
             for index, answer in found:
                 path = new[index]
                 if isinstance(answer, Crash):

@@ -1,6 +1,7 @@
 """Copies of videos that a browser cannot play, made when they are asked for and kept beside the drafts.
 
-Each is made in a process of its own: a decoder that crashes or hangs at a damaged video spoils its copy alone.
+Each is made in a process of its own: a decoder that crashes or hangs at a damaged video spoils its copy alone. Of
+several servers of a folder, one makes it.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +17,14 @@ from tfrecords_tools.annotate.catalogue import Catalogue, Clip
 from tfrecords_tools.annotate.drafts import FOLDER
 from tfrecords_tools.errors import UserError
 from tfrecords_tools.files import discard_partial
+from tfrecords_tools.files.locks import InUse, hold
 from tfrecords_tools.video.browser_copy import transcode
 from tfrecords_tools.worker_processes import Crash, alone
 
 # Seconds within which a frame, or the end of the file, must be written.
 PATIENCE = 120.0
 _REPORT_SECONDS = 0.1
+_AGAIN_SECONDS = 0.5  # until it is seen whether another server has made a copy
 
 
 @dataclass
@@ -33,7 +37,7 @@ class Copies:
     """The copies of a folder's videos; one is made at a time."""
 
     def __init__(self, catalogue: Catalogue):
-        self._folder = catalogue.source / FOLDER / "copies"
+        self._folder, self._locks = (catalogue.source / FOLDER / name for name in ("copies", "locks"))
         self._running: dict[int, _Conversion] = {}
         self._tasks: set[asyncio.Task] = set()
         self._one = asyncio.Lock()
@@ -80,11 +84,8 @@ class Copies:
             if self._stop.is_set():
                 return
             try:
-                copy = self._copy_of(clip)
-                paths = clip.path, copy
-                ended = await asyncio.to_thread(alone, _transcode, paths, progress, self._stop, PATIENCE)
+                ended = await asyncio.to_thread(self._make, clip, progress)
                 if isinstance(ended, Crash):
-                    discard_partial(copy)
                     running.error = (
                         f"{clip.path.name}: cannot be converted for the browser; its process was ended "
                         f"({ended.ending}). The file may be damaged: convert it to an MP4 of H.264 with another "
@@ -92,6 +93,22 @@ class Copies:
                     )
             except (UserError, OSError) as error:
                 running.error = str(error)
+
+    def _make(self, clip: Clip, progress: Callable[[float], None]) -> Crash | None:
+        """Make the copy of a clip, or wait for another server that is making it."""
+        copy = self._copy_of(clip)
+        lock = self._locks / f"{copy.stem}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        while not self._stop.is_set():
+            with suppress(InUse), hold(lock, f"converts {clip.path.name} in {clip.path.parent}"):
+                if copy.is_file():
+                    return None
+                ended = alone(_transcode, (clip.path, copy), progress, self._stop, PATIENCE)
+                if isinstance(ended, Crash):
+                    discard_partial(copy)
+                return ended
+            self._stop.wait(_AGAIN_SECONDS)
+        return None
 
     def _copy_of(self, clip: Clip) -> Path:
         # Another file under the same name has a copy of its own.

@@ -19,6 +19,10 @@ from tfrecords_tools.files.regular_files import regular
 _PATIENCE = 0.2
 
 
+class InUse(UserError):
+    """Another process holds a lock."""
+
+
 @contextmanager
 def hold(path: Path, doing: str) -> Iterator[None]:
     """Hold a lock while the block runs.
@@ -31,13 +35,14 @@ def hold(path: Path, doing: str) -> Iterator[None]:
       doing: for the others' message, such as "trains in runs/a".
 
     Raises:
-      UserError: if another process holds it, naming it.
+      InUse: if another process of this computer holds it, naming it.
+      UserError: if one of another computer does, or the file cannot be written.
     """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
     except Timeout:
-        raise UserError(_held(path, doing)) from None
+        raise InUse(_held(path, doing)) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Name another folder.") from None
     note = path.with_suffix(".holder")

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers import conversations
 from tests.helpers.annotated_clips import write_clip
 from tests.helpers.conversations import origin
-from tests.helpers.crashing import convert_and_crash, convert_for_ever, crash_opening
+from tests.helpers.crashing import convert_and_count, convert_and_crash, convert_for_ever, crash_opening
 from tfrecords_tools.annotate import clip_facts, copies
 from tfrecords_tools.annotate.catalogue import Catalogue
 from tfrecords_tools.annotate.server import AnnotationServer
@@ -88,9 +88,26 @@ def test_a_damaged_video_is_refused_in_its_readers_words(folder):
     assert not (folder / ".annotate/copies").exists() or left(folder) == []
 
 
-def test_a_video_at_which_opening_crashes_is_named_in_the_list(tmp_path, monkeypatch):
+def test_two_servers_of_a_folder_convert_a_video_once(folder, monkeypatch):
+    monkeypatch.setattr(copies, "_transcode", convert_and_count)
+
+    async def with_another(session, address):
+        runner = await another.loopback.start()
+        try:
+            return await asyncio.gather(*(prepared(session, each) for each in (address, another.loopback.address)))
+        finally:
+            await runner.cleanup()
+
+    another = AnnotationServer(Catalogue(folder))
+    answers = conversations.asked(AnnotationServer(Catalogue(folder)), with_another)
+    assert [(status, answer["ready"]) for status, answer in answers] == [(200, True)] * 2
+    assert (folder / "old.made").read_text().splitlines() == left(folder)
+
+
+def test_a_video_at_which_opening_crashes_or_hangs_is_named_in_the_list(tmp_path, monkeypatch):
     monkeypatch.setattr(clip_facts, "_facts", crash_opening)
-    for name in ("bad.mp4", "good.mp4"):
+    monkeypatch.setattr(clip_facts, "PATIENCE", 0.5)
+    for name in ("bad.mp4", "slow.mp4", "good.mp4"):
         (tmp_path / name).write_bytes(b"anything")
 
     async def conversation(session, address):
@@ -101,6 +118,7 @@ def test_a_video_at_which_opening_crashes_is_named_in_the_list(tmp_path, monkeyp
     problems = {row["name"]: row["problem"] for row in rows}
     assert problems["good"] == ""
     assert "SIGSEGV" in problems["bad"]
+    assert "nothing came of it in 0.5 seconds" in problems["slow"]
 
 
 def test_facts_are_read_again_when_the_file_has_changed(folder):
