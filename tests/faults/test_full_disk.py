@@ -23,7 +23,7 @@ def disk(tmp_path):
             ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", place], capture_output=True
         ).returncode
     ):
-        pytest.skip("no file system can be mounted here")
+        pytest.skip("needs root, and the right to mount a file system")
 
     def leave(kibibytes=None, options="rw"):
         used = sum(path.lstat().st_blocks * 512 for path in place.rglob("*")) // 1024

@@ -8,8 +8,6 @@ import pytest
 
 from tfrecords_tools.loopback import LoopbackServer, read_json, web
 
-pytest.importorskip("aiohttp")
-
 # Sent as they are: {own} is the server's address, {token} its token.
 POST = "POST /{token}/json HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n"
 MALFORMED = {

@@ -147,7 +147,7 @@ def test_a_bomb_is_refused(tmp_path):
         + packer.flush()
     )
     path.write_bytes(header + struct.pack("<II", 15, len(packed)) + packed)
-    refusal(matconvnet.read, path)
+    assert "asks for more memory" in refusal(matconvnet.read, path)
 
 
 def crash(path):

@@ -112,7 +112,8 @@ def test_opencv_is_named(capsys):
 
 
 def test_the_real_classes_of_tensorflow_are_recognised():
-    errors = pytest.importorskip("tensorflow").errors
+    from tensorflow import errors
+
     assert is_full_disk(errors.ResourceExhaustedError(None, None, "x; No space left on device"))
     assert not is_full_disk(errors.ResourceExhaustedError(None, None, "OOM"))
 
@@ -141,25 +142,31 @@ def test_what_a_terminal_obeys_is_written_out(capsys):
 
 
 def in_a_process(code, **settings):
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, stderr=subprocess.PIPE, **settings)
+    # Its output is buffered as it is for users, so that the last of it is written when the command has ended.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=own, text=True, stderr=subprocess.PIPE, **settings)
 
 
 LISTING = "import sys; from affwildnet.commands.experiments_command import main; sys.exit(main([]))"
+SHORT = "import sys; from tfrecords_tools.errors import exit_status; sys.exit(exit_status(lambda: print('a')))"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_an_output_that_is_full_is_one_line():
+@pytest.mark.parametrize("code", [LISTING, SHORT], ids=["while it is written", "when it is flushed"])
+def test_an_output_that_is_full_is_one_line(code):
     with open("/dev/full", "w") as full:
-        ended = in_a_process(LISTING, stdout=full)
+        ended = in_a_process(code, stdout=full)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: no space is left on the disk")
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_closed_pipe_is_no_error():
+@pytest.mark.parametrize("code", [LISTING, SHORT], ids=["while it is written", "when it is flushed"])
+def test_a_closed_pipe_is_no_error(code):
     reader, writer = os.pipe()
     os.close(reader)
-    ended = in_a_process(LISTING, stdout=writer)
+    ended = in_a_process(code, stdout=writer)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, "")
 

@@ -44,6 +44,19 @@ def test_what_a_process_has_left_is_discarded_but_not_what_another_writes(tmp_pa
         assert [each.name for each in tmp_path.iterdir()] == ["copy.mp4"]
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, error):
+    def broken_off():
+        with whole(tmp_path / "a") as partial:
+            partial.write_text("half")
+            raise error
+
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(error):
+        broken_off()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old"}
+
+
 def test_an_error_of_writing_names_the_file_and_not_its_temporary_name(tmp_path):
     with pytest.raises(OSError, match="No space") as raised, whole(tmp_path / "a") as partial:
         raise OSError(errno.ENOSPC, "No space left on device", str(partial))

@@ -87,12 +87,18 @@ def test_labels_with_times_go_to_frames_of_the_containers_clock(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux")
 def test_a_name_that_is_no_text_is_left_out(tmp_path):
     path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9.mp4")))
-    videos = [VideoSource(each.stem, "train", each.stem, each, None) for each in (path, tmp_path / "good.mp4")]
-    kept, (left,) = packing.named(videos, [])
+    within = path.with_suffix("") / "within.mp4"
+    good = tmp_path / "good.mp4"
+    videos = [VideoSource(each.stem, "train", each.stem, each, None) for each in (path, within, good)]
+    videos.append(VideoSource("of a person", "train", path.stem, good, None))
+    kept, left_out = packing.named(videos, [])
     assert [video.video for video in kept] == ["good"]
-    assert (left.video, left.split) == (r"caf\xe9", "train")
-    assert "must be UTF-8" in left.reason
-    left.reason.encode()
+    assert [(left.video, left.split) for left in left_out] == [
+        (r"caf\xe9", "train"), ("within", "train"), ("of a person", "train")
+    ]  # fmt: skip
+    for left in left_out:
+        assert "must be UTF-8" in left.reason
+        left.reason.encode()
     (as_text,) = packing.named([], [LeftOut(path.stem, "train", f"{path}: bad")])[1]
     as_text.reason.encode()
 

@@ -101,14 +101,14 @@ def test_a_folder_that_cannot_be_renamed(corpus, monkeypatch):
     assert label_in(corpus) == {-0.5}
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a file system")
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root, to mount a file system")
 def test_a_mount_point(corpus):
     content = corpus.with_name("content")
     corpus.rename(content)
     corpus.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", corpus], capture_output=True)
     if mounted.returncode:
-        pytest.skip("may not mount")
+        pytest.skip("needs the right to mount a file system")
     try:
         shutil.copytree(content, corpus, dirs_exist_ok=True)
         pack_again(corpus)

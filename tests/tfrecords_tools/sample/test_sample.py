@@ -16,10 +16,6 @@ from tfrecords_tools.sample.identities import vary_identity
 from tfrecords_tools.sample.portraits import load_portraits
 from tfrecords_tools.video.reading import frame_rate, read_frames
 
-pytest.importorskip("dlib")
-pytest.importorskip("skimage")
-pytest.importorskip("matplotlib")
-
 DIMENSIONS = ("valence", "arousal")
 PAIRS = np.array([(36, 45), (39, 42), (48, 54), (17, 26), (27, 33), (33, 8), (51, 57), (27, 8)])  # of landmarks
 SECONDS = (1.4, 1.7)  # of the shortest and the longest clip

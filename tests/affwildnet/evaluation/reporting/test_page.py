@@ -1,7 +1,6 @@
 """The page of a report: it needs no other file, says why a number is missing, and shows the right crops."""
 
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -142,7 +141,6 @@ def test_the_table_of_videos_holds_its_numbers_for_sorting(corpus):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="the browser `chromium` is not installed")
 def test_a_browser_sorts_numbers_as_numbers_and_empty_cells_last(corpus, tmp_path):
     rng = np.random.default_rng(2)
     empty = video("b", [[np.nan] * 2] * 500, np.zeros((500, 2)))
