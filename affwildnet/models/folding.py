@@ -23,7 +23,8 @@ class FoldedAttention(OutputAttention):
     """An `OutputAttention` whose W1 and b1 are folded into the kernel and bias of its first layer, see `fold`.
 
     In the place of `input_kernel`, `input_attention_kernel` and `input_bias` it has `folded_kernel` W1 K (F, P),
-    `folded_attention_kernel` W1' K (units, P) and `folded_bias` b1 K + b (P,). Others and states are the same.
+    `folded_attention_kernel` W1' K (units, P) and `folded_bias` b1 K + b (P,). K itself, which no call reads, has no
+    rows. Others and states are the same.
     """
 
     def build(self, sequence_shape, initial_state_shape=None):
@@ -35,6 +36,9 @@ class FoldedAttention(OutputAttention):
 
     def add_input_weight(self, shape, initializer, name) -> None:
         """Return nothing: there is no such weight."""
+
+    def stack_features(self, features: int) -> int:
+        return 0
 
     def project(self, sequence: Tensor) -> Tensor:
         return ops.matmul(sequence, self.folded_kernel) + self.folded_bias
@@ -51,7 +55,7 @@ class FoldedAttention(OutputAttention):
         own = {weight.path.removeprefix(self.path): weight for weight in self.weights}
         for weight in attention.weights:
             name = weight.path.removeprefix(attention.path)
-            if name in own:
+            if name in own and 0 not in own[name].shape:  # all but K
                 own[name].assign(weight)
 
 

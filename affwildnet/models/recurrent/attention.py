@@ -71,9 +71,10 @@ class OutputAttention(Recurrent):
         self.input_kernel = self.add_input_weight((features, features), joint[0], "input_kernel")
         self.input_attention_kernel = self.add_input_weight((units, features), joint[1], "input_attention_kernel")
         self.input_bias = self.add_input_weight((features,), "zeros", "input_bias")
+        read_features = self.stack_features(features)
         for layer in self.stack:
-            layer.build((*sequence_shape[:-1], features))
-            features = layer.units
+            layer.build((*sequence_shape[:-1], read_features))
+            read_features = layer.units
         remembered = sum(math.prod(shape) for layer in self.stack for shape in layer.state_shapes)
         self.query_kernel = self.add_weight((remembered, units), "glorot_uniform", name="query_kernel")
         self.query_bias = self.add_weight((units,), "zeros", name="query_bias")
@@ -85,6 +86,10 @@ class OutputAttention(Recurrent):
     def add_input_weight(self, shape: tuple[int, ...], initializer, name: str) -> keras.Variable:
         """Return a new weight of W1, W1' or b1, which networks without training have folded into others."""
         return self.add_weight(shape, initializer, name=name)
+
+    def stack_features(self, features: int) -> int:
+        """Return how many features the first layer has weights for; none where these are folded into others."""
+        return features
 
     def project(self, sequence: Tensor) -> Tensor:
         return self.stack[0].project(ops.matmul(sequence, self.input_kernel) + self.input_bias)
