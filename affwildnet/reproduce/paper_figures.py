@@ -21,7 +21,7 @@ from affwildnet.reproduce.row_results import Results, RowResult
 from affwildnet.reproduce.table_request import short
 from affwildnet.reproduce.wanted_figures import Figures
 from affwildnet.runs.json_files import read_lines
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, count
 from tfrecords_tools.files import folder_at
 from tfrecords_tools.records import manifest
 from tfrecords_tools.records.reader import read_labels
@@ -107,14 +107,19 @@ def _plane(axis: Axes, values: np.ndarray, title: str) -> None:
 
 
 def _utterances(corpus: Path, path: Path) -> tuple[str, Path]:
-    """Draw where the labels of the utterances of each split lie."""
+    """Draw where the labels of the utterances of each split lie: how many, above, and each of them, below."""
     packed = manifest.load(corpus)
-    splits = [split for split in SPLITS if any(entry.split == split for entry in packed.videos)]
-    figure, axes = subplots(1, len(splits), _SIZE, squeeze=False)
-    for axis, split in zip(axes[0], splits, strict=True):
+    labels = {}
+    for split in dict.fromkeys(entry.split for entry in packed.videos):
         read = read_labels(corpus, packed, packed.split(split))
-        own = [labels[np.isfinite(labels).all(axis=1)] for labels in read]
-        _plane(axis, np.array([labels[0] for labels in own if len(labels)]), f"{split}, {len(own)} utterances")
+        first = [own[np.isfinite(own).all(axis=1)][:1] for own in read]
+        labels[split] = np.concatenate(first)  # one of each utterance that has one
+    splits = [split for split in SPLITS if len(labels.get(split, ()))]
+    figure, axes = subplots(2, len(splits), (_SIZE[0], 2 * _SIZE[1]), squeeze=False)
+    for (above, below), split in zip(axes.T, splits, strict=True):
+        _plane(above, labels[split], f"{split}, {count(len(labels[split]), 'utterance')}")
+        below.plot(*labels[split].T, ".", color=LABEL)
+        below.set(xlabel="valence", ylabel="arousal", aspect="equal", xlim=(-1, 1), ylim=(-1, 1))
     save(figure, path)
     return "Where the labels of the utterances lie", path
 
