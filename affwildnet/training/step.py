@@ -11,7 +11,7 @@ from affwildnet import losses
 from affwildnet.experiments import field_values
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.metrics import Moments
-from affwildnet.training import bias_gradients, compilation, fused_adam, replicas
+from affwildnet.training import compilation, fused_adam, processor_kernels, replicas
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -147,7 +147,7 @@ class TrainStep:
         return {name: batch[name] for name in self._inputs}, batch["labels"], batch["mask"]
 
     def _run(self, inputs, labels, mask):
-        with bias_gradients.as_products(self.model):
+        with processor_kernels.chosen(self.model):
             return self._run_on_devices(inputs, labels, mask)
 
     def _run_on_devices(self, inputs, labels, mask):
