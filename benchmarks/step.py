@@ -1,6 +1,6 @@
 """The training step of `affwildnet.training` beside PyTorch's on the same processor, and beside the products alone.
 
-    python -m benchmarks.step [--networks affwildnet_vggface] [--precisions float32 bfloat16] [--output=build/step.json]
+    python -m benchmarks.step [--networks affwildnet_vggface cnn_m] [--precisions float32] [--output=build/step.json]
 
 Ours, PyTorch eager and PyTorch compiled (`torch.compile`), both with channels last, run in processes of their own, with
 the same weights and the same batch, and take turns; PyTorch's is the faster of the two. bfloat16 is mixed precision on
@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.results import as_script, show
 from benchmarks.sides.side_process import Side, Work
 
+NETWORKS = ("affwildnet_vggface", "affwildnet_resnet50")
 OURS = ("step_tensorflow", True)
 SIDES = {"ours": OURS, "eager": ("step_pytorch", False), "compiled": ("step_pytorch", True)}
 
@@ -75,7 +76,7 @@ def measure(work: Work, rounds: int, with_products: bool, before: Path | None) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="+", default=["affwildnet_vggface"])
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--batch", type=int, default=1, help="windows in a batch")
     parser.add_argument("--frames", type=int, default=80, help="in a window")
