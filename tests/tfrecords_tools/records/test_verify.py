@@ -382,6 +382,27 @@ def test_an_earlier_corpus_is_upgraded(corpus, capsys):
     assert "upgraded" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [("segments", "the frame numbers are not those"), ("labelled_segments", "the labelled frames are not those")],
+)
+def test_a_corpus_of_other_records_is_not_upgraded(corpus, field, message):
+    """Its manifest is the only one that says so: what would be written instead could not be read."""
+    write_version_1(corpus, manifest.load(corpus))
+    (corpus / "index.npy").unlink()
+    path = corpus / "manifest.json"
+    fields = json.loads(path.read_text())
+    video = fields["videos"][1]
+    if field == "segments":
+        video[field][-1] = [number + 1 for number in video[field][-1]]
+    video["labelled_segments"] = video["labelled_segments"][:-1]
+    path.write_text(json.dumps(fields))
+    before = {path.name: path.read_bytes() for path in corpus.iterdir()}
+    with pytest.raises(UserError, match=rf"{video['file']}: {message} of the manifest"):
+        upgrade(corpus)
+    assert {path.name: path.read_bytes() for path in corpus.iterdir()} == before
+
+
 def test_a_damaged_corpus_is_not_upgraded(corpus):
     write_version_1(corpus, manifest.load(corpus))
     (corpus / "index.npy").unlink()
