@@ -5,7 +5,9 @@ belongs to the records of one video, by their sha256. So what was computed with 
 video that was packed again is never read. One process at a time writes into a folder.
 """
 
+import errno
 import logging
+import os
 import threading
 from pathlib import Path
 
@@ -33,7 +35,7 @@ class FeatureCache:
       computed: (records,) bool: of which records this process has read or written features.
     """
 
-    def __init__(self, folder: Path, corpus: Corpus, width: int, kind: str, most_gb: float):
+    def __init__(self, folder: Path, corpus: Corpus, width: int, kind: str, most_gb: float, spare: int = 0):
         """Choose the videos that fit, in the corpus's order.
 
         Args:
@@ -42,8 +44,9 @@ class FeatureCache:
           width: values of a frame.
           kind: "float16", "bfloat16" or "float32".
           most_gb: gigabytes that the files may take.
+          spare: bytes of the disk that stay free, for what cannot be computed again.
         """
-        self.folder, self.width = folder, width
+        self.folder, self.width, self._spare = folder, width, spare
         self.corpus = corpus
         files = [FeatureFile(folder / f"{entry.sha256[:20]}.npy", entry.frames, width, kind) for entry in corpus.videos]
         self.dtype = files[0].dtype
@@ -81,12 +84,12 @@ class FeatureCache:
             if file.path.exists() and not file.is_whole():
                 self._say(f"{file.path}: damaged or cut off; its features are computed again")
                 file.path.unlink()
-        there = room.free(self.folder)
+        there = self._room()
         missing = sum(self.corpus.videos[video].frames for video, file in self._files.items() if not file.path.exists())
         if there is not None and there < missing * self._bytes:
             self._say(
                 f"{self.folder}: about {room.shown(missing * self._bytes)} are needed for the features and "
-                f"{room.shown(there)} are free. Those that find no room are computed in every epoch. "
+                f"{self._free()}. Those that find no room are computed in every epoch. "
                 "--set training.cache=float16 or a lower training.cache_gb needs less"
             )
 
@@ -117,8 +120,9 @@ class FeatureCache:
     def write(self, video: int, records: np.ndarray, values: np.ndarray) -> None:
         """Keep features (n, W) of records of a video, by their rising numbers in it, if they have a place.
 
-        A disk that is full or cannot be written is logged once, and nothing more is written. Nor is anything of records
-        whose file has been written to since the cache was opened: they may be others than those that the name says.
+        A disk that cannot be written, or where no more than the spare bytes are free, is logged once, and nothing more
+        is written. Nor is anything of records whose file has been written to since the cache was opened: they may be
+        others than those that the name says.
         """
         if video not in self._files or not self._writes:
             return
@@ -127,17 +131,28 @@ class FeatureCache:
             self._say(f"{records_file}: was written to since the run began; its features are not kept")
             return
         try:
+            there = self._room()
+            if there is not None and there < len(records) * self._bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._files[video].write(records, values)
         except OSError as error:
             self._writes = False
-            free = room.free(self.folder)
-            left = "" if free is None else f", {room.shown(free)} are free"
             self._say(
-                f"{self._files[video].path}: cannot be written ({error.strerror}{left}). Features that are not there "
-                "yet are computed in every epoch from now on"
+                f"{self._files[video].path}: cannot be written ({error.strerror}; {self._free()}). "
+                "Features that are not there yet are computed in every epoch from now on"
             )
             return
         self.computed[self.corpus.first_record[video] + records] = True
+
+    def _room(self) -> int | None:
+        """Return the bytes that may still be taken; None where that is not known."""
+        free = room.free(self.folder)
+        return None if free is None else max(0, free - self._spare)
+
+    def _free(self) -> str:
+        free = room.free(self.folder)
+        there = "free room is not known" if free is None else f"{room.shown(free)} are free"
+        return f"{there}, {room.shown(self._spare)} are left to checkpoints and logs" if self._spare else there
 
     def _say(self, message: str) -> None:
         with self._lock:

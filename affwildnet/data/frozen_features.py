@@ -15,10 +15,13 @@ from affwildnet.data.windows import PADDED, training_segments
 from affwildnet.experiments.config import TrainingConfig
 from affwildnet.models.frozen_part import Divided, divide
 from affwildnet.models.signature import FEATURES
+from affwildnet.runs import checkpoints
 from tfrecords_tools.errors import UserError
 
 # What the windows of an epoch leave out is computed at its end, if it is at most this share of the frames.
 SMALL_REST = 1 / 16
+# Bytes of the disk that are left to a run's logs, pictures and reports.
+LOGS = 50_000_000
 
 
 class FrozenFeatures:
@@ -62,7 +65,9 @@ class FrozenFeatures:
             return None
         fingerprint = divided.fingerprint()
         own = folder / f"{fingerprint[:20]}-{config.cache}"
-        cache = FeatureCache(own, corpus, divided.width, config.cache, config.cache_gb)
+        # The disk is not filled: what is computed again may not take the place of what would be lost.
+        spare = LOGS + (config.keep_checkpoints + 1) * checkpoints.size_of(model)
+        cache = FeatureCache(own, corpus, divided.width, config.cache, config.cache_gb, spare)
         if writes:
             cache.prepare()
         elif not cache.only_read():
@@ -138,8 +143,8 @@ class FrozenFeatures:
         if not np.isfinite(values).all():
             raise UserError(
                 f"`training.cache` must hold every output of the frozen layers. Received: {self._kind.name}, in which "
-                "some are not finite. Choose --set training.cache=bfloat16 or float32, which hold larger numbers; if "
-                "that does not help, the weights themselves are not finite."
+                "some are not finite. Choose --set training.cache=bfloat16 or float32, which hold larger numbers, in a "
+                "new --workdir if this one has checkpoints. If that does not help, the weights are not finite."
             )
         return values
 

@@ -104,7 +104,8 @@ def _written(model: keras.Model, path: Path, card: Card | None) -> Iterator[Path
 
 def size_of(model: keras.Model) -> int:
     """Return about how many bytes a network takes as a file, with the state of its optimizer if it has one."""
-    variables = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    optimizer = getattr(model, "optimizer", None)  # which Keras gives to a network only when it is compiled
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
     return _OTHER_PARTS + sum(math.prod(each.shape) * np.dtype(_stored(each.dtype)).itemsize for each in variables)
 
 

@@ -11,6 +11,7 @@ from affwildnet.data import Corpus
 from affwildnet.data.feature_cache import FeatureCache
 from affwildnet.data.feature_file import FeatureFile
 from tests.helpers.corpora import make_corpus
+from tfrecords_tools.errors import room
 
 WIDTH = 7
 
@@ -112,9 +113,26 @@ def test_a_full_disk_ends_the_writing_and_not_the_reading(tmp_path, corpus, show
     cache.write(1, np.arange(5, 9), values_of(1, range(5, 9)))
     lines = shown().splitlines()
     assert len(lines) == 1
-    assert ".npy: cannot be written (No space left on device, " in lines[0]
+    assert ".npy: cannot be written (No space left on device; " in lines[0]
     assert lines[0].endswith("Features that are not there yet are computed in every epoch from now on")
     assert cache.read(0, 0, 9, 9)[1].tolist() == [True] * 5 + [False] * 4
+
+
+def test_the_disk_is_not_filled(tmp_path, corpus, shown, monkeypatch):
+    row, free = 4 + 4 * WIDTH, []
+    monkeypatch.setattr(room, "free", lambda folder: free[-1])
+    cache = FeatureCache(tmp_path / "features", corpus, WIDTH, "float32", 1.0, spare=500_000)
+    free.append(500_000 + 5 * row)
+    cache.prepare()
+    how_much = "500 kB are free, 500 kB are left to checkpoints and logs"
+    assert f"about 1 kB are needed for the features and {how_much}. Those that find no room" in shown()
+    cache.write(0, np.arange(5), values_of(0, range(5)))
+    assert shown() == ""
+    free.append(500_000 + row - 1)
+    for records in ([5], [6]):
+        cache.write(0, np.array(records), values_of(0, records))
+    assert shown().count(f"cannot be written (No space left on device; {how_much}). Features") == 1
+    assert cache.read(0, 0, 7, 7)[1].tolist() == [True] * 5 + [False] * 2
 
 
 def test_nothing_is_kept_of_records_that_were_written_to_meanwhile(tmp_path, corpus, shown):

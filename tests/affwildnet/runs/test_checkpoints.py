@@ -253,6 +253,14 @@ def test_a_full_disk_does_not_make_a_checkpoint_broken(code, tmp_path, monkeypat
     assert path.is_file()
 
 
+def test_the_size_of_a_file_is_that_of_its_weights_and_of_its_optimizer_if_it_has_one(tmp_path):
+    bare, whole = plain_model(compiled=False), plain_model()
+    checkpoints.write_model(bare, tmp_path / "bare.keras")
+    found = checkpoints.size_of(bare)
+    assert (tmp_path / "bare.keras").stat().st_size <= found
+    assert checkpoints.size_of(whole) - found == 2 * 4 * (20 * 50 + 50 + 50 * 2 + 2) + 4 + 8  # moments, rate, steps
+
+
 def test_a_card_does_not_have_keras_unpack_the_archive(tmp_path, monkeypatch):
     path = tmp_path / "model.keras"
     card = Card(96, corpus="a corpus", provenance={"x": "\u00e9" * 100})

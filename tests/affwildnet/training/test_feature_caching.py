@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from affwildnet import models
 from affwildnet.data import Corpus, training_batches
-from affwildnet.data.frozen_features import FrozenFeatures
+from affwildnet.data.frozen_features import LOGS, FrozenFeatures
 from affwildnet.evaluation import evaluate
 from affwildnet.evaluation.evaluator import Evaluator
 from affwildnet.evaluation.scoring.protocols import score
@@ -29,7 +29,7 @@ from affwildnet.training.freezing import mark
 from tests.helpers.networks import numpy
 from tests.helpers.paths import ROOT
 from tests.helpers.trainings import TINY
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, room
 
 STEPS = 12  # of 7 or 8 in an epoch
 HEAD = ("fc*", "gru*", "valence_arousal")
@@ -291,6 +291,15 @@ def test_what_the_windows_of_an_epoch_leave_out_is_filled_if_it_is_little(featur
     again, *_ = features()
     for video, entry in enumerate(corpus.videos):
         assert again.cache.read(video, 0, entry.frames, entry.frames)[1].all()
+
+
+def test_room_for_the_checkpoints_stays_free(features, monkeypatch, shown):
+    frozen, _, config = features()
+    needed = LOGS + (config.keep_checkpoints + 1) * checkpoints.size_of(models.build(TINY.model))
+    monkeypatch.setattr(room, "free", lambda folder: needed)
+    frozen.fill(config, lambda: True, most=1.0)
+    assert not list(frozen.cache.folder.iterdir())
+    assert "are left to checkpoints and logs" in shown()
 
 
 def test_a_value_too_large_for_the_type_is_an_error_that_names_the_others(features):
