@@ -80,6 +80,9 @@ def test_pause_seek_back_punch_in_and_undo(browser, source):
         rater.move("0.5")
         rater.record(to=1.0)
         paused = rater.time
+        assert rater.page.inner_text("#state") == "Paused. Space goes on."
+        clocks = "import('./app/elements.js').then(found => [0, 2.4, 0.3, 59.96, 61.1].map(found.clock))"
+        assert rater.page.evaluate(clocks) == ["0:00.0", "0:02.4", "0:00.3", "0:59.9", "1:01.1"]
         rater.record()  # goes on from where it was paused
         rater.seek(1.2)
         rater.move("-0.5")

@@ -178,6 +178,7 @@ CASES = [
     ("evaluate", ["--workdir={}/none", "--watch", "--timeout=0.0001"], "no run was started here"),
     ("evaluate", ["--workdir={}/without_corpus", "--watch"], "not a packed corpus"),
     ("predict", ["{}/a.mp4", "--model={}/none", "--output={}/out"], "`--model` must be a .keras file"),
+    ("predict", ["{}/a.mp4", "--model={}/other_data", "--serve"], "`VIDEO` cannot be used with `--serve`."),
     ("predict", ["{}/a.mp4", "--model={}/a_file", "--output={}/out"], "a_file, another file"),
     ("predict", ["{}/a.mp4", "--model={}/other_data", "--output={}/a_file"], "a_file is a file"),
     ("predict", ["{}/a.mp4", "--model={}/other_data", "--output={}/out"], "Received: no such file"),

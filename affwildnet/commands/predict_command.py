@@ -234,7 +234,7 @@ def _load(options: argparse.Namespace) -> "Predictor":
 def _serve(options: argparse.Namespace) -> int:
     for name in ("paths", *_OF_FILES):
         if getattr(options, name) != options.parser.get_default(name) and getattr(options, name) != []:
-            raise UserError(f"`{name if name == 'paths' else f'--{name}'}` cannot be used with `--serve`.")
+            raise UserError(f"`{'VIDEO' if name == 'paths' else f'--{name}'}` cannot be used with `--serve`.")
     from tfrecords_tools import loopback
 
     loopback.web()  # seen before anything is loaded

@@ -25,9 +25,9 @@ export function problem(message = "") {
 }
 
 export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const tenth = Math.floor((Math.max(0, seconds) - whole) * 10);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}.${tenth}`;
+  const tenths = Math.floor(Math.max(0, seconds) * 10 + 1e-6); // 2.4 - 2 is less than 0.4
+  const whole = Math.floor(tenths / 10);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}.${tenths % 10}`;
 }
 
 export function length(seconds) {

@@ -10,6 +10,7 @@ export class FrameSender {
     this.failed = failed;
     this.video = null;
     this.waiting = [];
+    this.outdated = 0; // answers still to come of frames of a source that has ended
     this.skipped = 0;
     this.canvas = document.createElement("canvas");
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
@@ -23,23 +24,26 @@ export class FrameSender {
   // Send what `video` shows from now on; its kind is "camera" or "file".
   async begin(video, kind) {
     await this.opened;
+    this.end();
     this.socket.send("reset");
     this.video = video;
     this.kind = kind;
     this.began = null;
     this.presented = null;
     this.skipped = 0;
-    this.waiting = [];
     const each = (now, metadata) => {
-      if (this.video !== video) return;
-      video.requestVideoFrameCallback(each);
+      this.callback = video.requestVideoFrameCallback(each);
       this.#shown(now, metadata);
     };
-    video.requestVideoFrameCallback(each);
+    this.callback = video.requestVideoFrameCallback(each);
   }
 
+  // Send nothing more. A callback that waits would otherwise be called for the next source's frames too.
   end() {
+    this.video?.cancelVideoFrameCallback(this.callback);
     this.video = null;
+    this.outdated += this.waiting.length;
+    this.waiting = [];
   }
 
   #shown(now, metadata) {
@@ -75,9 +79,13 @@ export class FrameSender {
   }
 
   #answer(found) {
+    if (this.outdated) {
+      this.outdated -= 1;
+      return;
+    }
     const size = this.waiting.shift();
     if (found.error) this.failed(found.error);
-    else if (this.video) this.answered(found, size ?? { width: 1, height: 1 });
+    else this.answered(found, size);
     const done = !this.waiting.length && this.kind === "file" && this.video;
     if (done && this.video.paused && !this.video.ended) this.video.play();
   }

@@ -15,7 +15,7 @@ const values = element("output", { class: "values", id: "values" });
 const speed = element("output", { id: "speed" });
 const file = element("input", { type: "file", accept: "video/*", hidden: true, onchange: () => file.files.length && openFile(file.files[0]) });
 const save = element("button", { id: "save", disabled: true, onclick: saveTable }, "Save table");
-let points = [], answers = [], stream = null, url = null;
+let points = [], answers = [], size = { width: 1, height: 1 }, stream = null, url = null;
 
 const sender = new FrameSender(address, answered, problem);
 video.muted = true;
@@ -33,7 +33,8 @@ show(
       "the largest of the others takes its place.")),
   curves,
 );
-draw({ width: 1, height: 1 });
+draw();
+window.addEventListener("resize", draw);
 fetch("api/model").then(answer => answer.json()).then(found => {
   document.getElementById("who").textContent = found.description.join(" · ");
 });
@@ -63,7 +64,8 @@ async function start(kind, setSource) {
   answers = [];
   await sender.begin(video, kind);
   setSource();
-  await video.play().catch(error => problem(`It cannot be played: ${error.message}`));
+  // A file that the browser cannot read is reported by the video itself.
+  await video.play().catch(error => { if (!video.error) problem(`It cannot be played: ${error.message}`); });
 }
 
 function stop() {
@@ -78,15 +80,16 @@ function stop() {
   drawFace(marks, null);
 }
 
-function answered(found, size) {
+function answered(found, sent) {
   points.push(found);
+  size = sent;
   save.disabled = false;
   const now = performance.now() / 1000;
   answers = [...answers.filter(time => time > now - RATE), now];
-  draw(size);
+  draw();
 }
 
-function draw(size) {
+function draw() {
   const last = points.at(-1), face = last?.face;
   drawFace(marks, face, size);
   drawPlane(plane, points.slice(-400));

@@ -78,6 +78,7 @@ export async function annotate({ settings, facts, go, video: row, verifying = fa
     recording = false;
     recorder.flush();
     record.textContent = "Record";
+    state.textContent = "Paused. Space goes on.";
     record.classList.remove("recording");
     player.recording(false);
     return was;

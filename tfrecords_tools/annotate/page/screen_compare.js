@@ -2,7 +2,7 @@
 
 import { ask, send } from "./api.js";
 import { line, scaled, sized, valueAxis } from "./canvas.js";
-import { colour, element, length, problem, show } from "./elements.js";
+import { clock, colour, element, length, problem, show } from "./elements.js";
 
 // Colours after Okabe and Ito, safe for the colour-blind, darker on light and lighter on dark; from the eighth rater on
 // the lines differ instead.
@@ -57,7 +57,8 @@ export async function compare({ settings, facts, go, video: row }) {
       facts.lead ? element("p", { class: "row" },
         element("button", { type: "button", class: "primary", id: "select", onclick: choose }, "Select these"),
         element("span", { class: "note" }, "The mean of 2 to 4 annotations is the label of this video and dimension.")) : "",
-      matrix("Correlation", found.correlation), matrix("CCC", found.ccc),
+      ...(names.length > 1 ? [matrix("Correlation", found.correlation), matrix("CCC", found.ccc)]
+        : [element("p", { class: "note" }, "Nobody else has finished this video: there is nothing to compare with yet.")]),
       agreement ? element("p", {}, `ICC(2,1) ${number(agreement.icc_2_1)}, ICC(2,k) ${number(agreement.icc_2_k)}, ` +
         `ICC(3,k) ${number(agreement.icc_3_k)}, Krippendorff's alpha ${number(agreement.alpha)}.`) : "");
   }
@@ -88,9 +89,10 @@ export async function compare({ settings, facts, go, video: row }) {
     if (!found?.raters.length) return;
     const end = found.times.at(-1) || 1, x = time => time / end * width, y = scaled(height, 8);
     valueAxis(context, y, width);
+    const named = end < 30 ? clock : length; // whole seconds would be the same one twice
     for (const part of [0.25, 0.5, 0.75]) {
       line(context, part * width, height - 8, part * width, height);
-      context.fillText(length(part * end), part * width + 3, height - 2);
+      context.fillText(named(part * end), part * width + 3, height - 2);
     }
     found.raters.forEach((each, i) => {
       context.strokeStyle = colour(`rater${i % COLOURS}`);
