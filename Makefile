@@ -61,9 +61,10 @@ lint: .venv/test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-# A link that leads nowhere, or a name that is not in the code, is an error. The variable silences an advertisement.
+# A link that leads nowhere, or a name that is not in the code, is an error; with --quiet it would be none. The variable
+# silences an advertisement.
 docs: .venv/test
-	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 .venv/demo: pyproject.toml | .venv/bin/python
 	@echo "== Installing into .venv"

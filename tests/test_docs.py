@@ -1,6 +1,8 @@
 """What the documentation names is there: links, files, rooms, commands. `make docs` checks the site's own links."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -74,6 +76,17 @@ def test_what_is_not_there_is_found():
         "affwildnet/nothing",
         "affwildnet.nothing",
     ]
+
+
+def test_make_docs_fails_on_a_dead_link(tmp_path):
+    pytest.importorskip("mkdocs")
+    (line,) = re.findall(r"-m (mkdocs build .+)", (ROOT / "Makefile").read_text("utf-8"))
+    (tmp_path / "mkdocs.yml").write_text("site_name: A\ntheme: null\nplugins: []\n")
+    (tmp_path / "docs").mkdir()
+    for text, status in (("# A", 0), ("# A\n\n[b](nowhere.md)", 1)):
+        (tmp_path / "docs" / "index.md").write_text(text)
+        built = subprocess.run([sys.executable, "-m", *line.split()], cwd=tmp_path, capture_output=True, text=True)
+        assert built.returncode == status, built.stderr
 
 
 def test_the_architecture_names_every_room():
