@@ -253,6 +253,31 @@ def folds():
     ]
 
 
+def test_utterances_of_several_folds_are_each_smoothed_as_their_fold_has_chosen():
+    found = random_utterances(np.random.default_rng(9), [[5, 9, 4], [7], [3, 8, 6, 2], [4, 5]], split="test")
+    first, second = found.videos[:4], found.videos[4:]
+    parts = [
+        replace(evaluation(*first, split="test"), smoothing=(1, 0)),
+        replace(evaluation(*second, split="test"), smoothing=(0, 2)),
+    ]
+    predictions = {part.video: utterance_by_loop(part, 4, np.median) for part in found.videos}
+    expected = {name: own.copy() for name, own in predictions.items()}
+    for own, dimension, radius in ((first, 0, 1), (second, 1, 2)):
+        for place, part in enumerate(own):
+            near = [
+                other for other in own[max(0, place - radius) : place + radius + 1] if other.subject == part.subject
+            ]
+            weights = [len(other.frames) for other in near]
+            values = [predictions[other.video][dimension] for other in near]
+            expected[part.video][dimension] = np.dot(weights, values) / sum(weights)
+    scored = score(gather(parts), "utterances", CONFIG, 0)
+    assert scored.units == 10
+    for row in scored.per_video:
+        assert list(row.prediction.values()) == pytest.approx(expected[row.video], abs=1e-9)
+    labels = [part.labels[0] for part in found.videos]
+    assert_scores(scored.scores, by_definition(np.array(labels), np.array(list(expected.values()))), 1e-7)
+
+
 def test_gathered_folds_are_pooled_and_averaged(folds):
     scored = score(gather(folds), "folds", CONFIG, 0)
     videos = [part for fold in folds for part in fold.videos]
