@@ -1,9 +1,12 @@
 """The figures of the papers from the rows that are done: curves of a part of a video, and where the labels lie.
 
-curves       ijcv2019 figures 10 and 13, cvprw2017 figures 4 and 5, thesis figures 6.3 to 6.8
+curves       ijcv2019 figures 10 and 13, cvprw2017 figures 4 and 5, thesis figures 6.4, 6.5, 6.7 and 6.8 (which count
+             the frames of all test videos in a row; here they are of one video)
 histogram    ijcv2019 figures 11 and 12: labels and predictions in the plane of valence and arousal
 utterances   omg2019 figure 3: the labels of the utterances of each split
-training     thesis figures 6.1 and 6.2: CCC on validation of all rows over the steps
+training     thesis figures 6.1 and 6.2: CCC and MSE on validation of all rows over the steps
+
+Thesis figures 6.3 and 6.6, all frames of the test videos, are in each row's report.
 """
 
 import itertools
