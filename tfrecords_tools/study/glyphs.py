@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
+# Fonts that have a box for every character; matplotlib brings one of them, macOS another.
+_BOXES = ("Last Resort", ".LastResort", "LastResort")
+
 
 def make_legible(figure: Figure) -> None:
     """Give each text of a figure a font that has its characters; write those that no font has as their numbers.
@@ -35,7 +38,8 @@ def _number(character: str) -> str:
 def _font_with(characters: frozenset[int]) -> tuple[str | None, frozenset[int]]:
     """Return the family of an installed font that has most of the characters, and which of them it has."""
     best: tuple[str | None, frozenset[int]] = (None, frozenset())
-    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.weight != 400, font.style, font.fname)):
+    fonts = [font for font in font_manager.fontManager.ttflist if not font.name.startswith(_BOXES)]
+    for font in sorted(fonts, key=lambda font: (font.weight != 400, font.style, font.fname)):
         has = characters & _characters(font.fname)
         if len(has) > len(best[1]):
             best = (font.name, has)
