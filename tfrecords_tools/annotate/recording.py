@@ -7,6 +7,7 @@ before it is answered.
 import threading
 
 from tfrecords_tools.annotate.catalogue import Catalogue, Clip, check_rater, moment, provenance
+from tfrecords_tools.annotate.traces import Trace
 from tfrecords_tools.errors import UserError, check_choice
 from tfrecords_tools.records.schema import DIMENSIONS
 
@@ -84,11 +85,14 @@ class Recorder:
         if len(samples) > MOST_SAMPLES:
             raise UserError(f"At most {MOST_SAMPLES} samples may come at once. Received: {len(samples)}.")
         limit = self._clip.facts.seconds + 5
-        for column, draft in enumerate(self._drafts.values(), start=1):
-            own = [(float(sample[0]), float(sample[column])) for sample in samples]
-            if any(not 0 <= moment <= limit for moment, _ in own):
-                raise UserError("A sample's time must lie in the video.")
-            draft.add(segment, own)
+        times, *columns = ([float(sample[column]) for sample in samples] for column in range(len(self._drafts) + 1))
+        if any(not 0 <= moment <= limit for moment in times):
+            raise UserError("A sample's time must lie in the video.")
+        traces = [list(zip(times, values, strict=True)) for values in columns]
+        for each in traces:
+            Trace.of(each)  # all of them are checked before one is kept
+        for draft, each in zip(self._drafts.values(), traces, strict=True):
+            draft.add(segment, each)
         return {"segment": segment, "saved": float(samples[-1][0]) if samples else None, "next": self._next()}
 
     def _undo(self, asked: dict) -> dict:

@@ -138,10 +138,21 @@ def test_a_raters_name_is_no_path(name, catalogue, tmp_path):
 )
 def test_messages_that_make_no_sense_change_nothing(message, catalogue, tmp_path):
     recorder = opened(catalogue)
+    before = sorted(tmp_path.rglob("*"))
+    assert catalogue.source == tmp_path
     with pytest.raises((UserError, ValueError, KeyError, TypeError, IndexError)):
         recorder.answer(message)
-    assert not (tmp_path / "annotations").exists()
-    assert not list((tmp_path / ".annotate").rglob("*.jsonl")) if (tmp_path / ".annotate").exists() else True
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("sample", [[0.1, 0.5], [0.1, 0.5, 7]])
+def test_samples_of_two_dimensions_are_kept_together_or_not_at_all(sample, catalogue, tmp_path):
+    recorder = opened(catalogue, dimensions=("valence", "arousal"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises((IndexError, ValueError)):
+        recorder.answer({"type": "samples", "segment": 1, "samples": [sample]})
+    assert sorted(tmp_path.rglob("*")) == before
+    assert recorder.answer({"type": "samples", "segment": 1, "samples": [[0.1, 0.5, -0.5]]})["next"] == 2
 
 
 def test_each_raters_order_is_random_and_stays(tmp_path):
