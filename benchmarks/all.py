@@ -25,6 +25,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from benchmarks.results import as_script, show, write
+from tfrecords_tools.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,19 @@ def run(name: str, command: list[str], minutes: float, folder: Path) -> dict:
     return {**tables[0], "rows": rows, "seconds": time.monotonic() - began}
 
 
+def earlier(path: Path) -> dict[str, dict]:
+    """Return what an earlier run wrote, by benchmark; raise a `UserError` if the file is none of this script's."""
+    try:
+        found = json.loads(path.read_text("utf-8"))["benchmarks"]
+        if not all(isinstance(row, dict) for each in found.values() for row in each.get("rows", [])):
+            raise TypeError
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(
+            f"`--compare` must be a file that `python -m benchmarks.all` has written. Received: {path}, which is none."
+        ) from None
+    return found
+
+
 def figures(found: dict) -> dict[str, float]:
     """Return the numbers of a benchmark by name: those of a row are `<words that it begins with>: <column>`."""
     values = {}
@@ -145,7 +159,7 @@ def main() -> None:
         rows = [{column: getattr(each, column) for column in columns} for each in BENCHMARKS.values()]
         show("benchmarks", rows, None)
         return
-    before = json.loads(options.compare.read_text())["benchmarks"] if options.compare else {}
+    before = earlier(options.compare) if options.compare else {}
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.only or BENCHMARKS:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.results import as_script, show
 from benchmarks.sides.first_step import side_of
+from tfrecords_tools.records import manifest
 
 EXPERIMENT = "sample/affwildnet"
 HERE = Path(__file__).resolve().parent.parent
@@ -80,6 +81,7 @@ def main() -> None:
     options = parser.parse_args()
 
     data_dir = options.data_dir.resolve()
+    manifest.load(data_dir)
     checkouts = {"now": HERE, **({"before": options.before.resolve()} if options.before else {})}
     seconds = {name: [] for name in (*checkouts, "bare", "parts")}
     for _ in range(options.turns):

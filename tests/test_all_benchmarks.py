@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.all import BENCHMARKS, compare, run
+from benchmarks.all import BENCHMARKS, compare, earlier, run
 from benchmarks.results import as_script, write
+from tfrecords_tools.errors import UserError
 
 
 def test_all_together_take_less_than_half_an_hour():
@@ -103,3 +104,30 @@ def test_figures_compare_as_now_to_before():
     (row,) = compare(before, now)
     assert (row["benchmark"], row["figure"]) == ("reading", "ours: frames/s")
     assert (row["before"], row["now"], row["ratio"]) == (200, 300, 1.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        '{"rows": []}',
+        '{"benchmarks": [1]}',
+        '{"benchmarks": {"step": 1}}',
+        '{"benchmarks": {"step": {"rows": [1]}}}',
+    ],
+)
+def test_a_file_of_another_kind_is_refused_before_anything_runs(tmp_path, text):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"^`--compare` must be a file that .* Received: .*other\.json, which is none"):
+        earlier(path)
+
+
+def test_the_file_of_an_earlier_run_is_read(tmp_path):
+    found = {
+        "reading": {"rows": [{"way": "ours", "frames/s": 200}]},
+        "step": {"left_out": "it needs the package torch"},
+    }
+    write("all benchmarks", [], tmp_path / "all.json", benchmarks=found)
+    assert earlier(tmp_path / "all.json") == found

@@ -239,14 +239,12 @@ def _work(pipe: Connection, function: Callable, begin: Callable | None) -> None:
     end_with_parent()
     if begin is not None:
         begin()
-    pipe.send(None)
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # the process that started this one has ended, or needs it no more
+        pipe.send(None)
+        while True:
             item = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = function(item)
-        except Exception as error:
-            answer = error
-        pipe.send(answer)
+            try:
+                answer = function(item)
+            except Exception as error:
+                answer = error
+            pipe.send(answer)

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
 
 import pytest
 
 from tests.helpers.crashing import end, square
 from tests.helpers.paths import ROOT
 from tfrecords_tools.errors import UserError
-from tfrecords_tools.worker_processes import Crash, results
+from tfrecords_tools.worker_processes import Crash, _work, results
 
 
 def test_every_item_has_its_result_and_a_crash_spoils_its_own(tmp_path):
@@ -37,6 +38,18 @@ def test_processes_that_never_begin_are_an_error():
 
 def test_no_items_are_no_results():
     assert list(results(square, [], 2)) == []
+
+
+def test_a_process_whose_answer_nobody_reads_ends_quietly():
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, square, None), daemon=True)
+    process.start()
+    theirs.close()
+    assert ours.poll(60)
+    ours.close()
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def test_the_processes_end_with_the_one_that_was_killed(tmp_path):
