@@ -15,7 +15,7 @@ from affwildnet.evaluation.scoring.predictions import Evaluation, VideoPredictio
 from affwildnet.experiments.config import EvaluationConfig
 from affwildnet.models.folding import fold, refold
 from affwildnet.models.streaming import with_states
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, message_of
 from tfrecords_tools.records.packed_corpus import VideoEntry
 from tfrecords_tools.records.reader import read_columns
 
@@ -98,7 +98,7 @@ class Evaluator:
                     shown.update(np.count_nonzero(batch["frame"]))
         except tf.errors.DataLossError as error:
             raise CorpusError(
-                f"{self._corpus.folder}: a record is corrupt or cut off ({error.message.splitlines()[0]}). "
+                f"{self._corpus.folder}: a record is corrupt or cut off ({message_of(error)}). "
                 f"`python -m tfrecords_tools verify {self._corpus.folder}` names it; pack that corpus again."
             ) from None
         videos = [

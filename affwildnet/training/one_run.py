@@ -16,7 +16,7 @@ from affwildnet.runs.workdir import Workdir
 from affwildnet.training.loop import ALL_DONE, STOPPED, Trainer
 from affwildnet.training.start import Earlier, resumed_or_new
 from affwildnet.training.workers import Workers
-from tfrecords_tools.errors import UserError
+from tfrecords_tools.errors import UserError, message_of
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _user_errors(run: Run, corpus: Corpus, workers: Workers) -> Iterator[None]:
         yield
     except tf.errors.DataLossError as error:
         raise UserError(
-            f"{corpus.folder}: a record is corrupt or cut off ({error.message.strip().splitlines()[0]}). "
+            f"{corpus.folder}: a record is corrupt or cut off ({message_of(error)}). "
             f"`python -m tfrecords_tools verify {corpus.folder}` names it; pack that corpus again."
         ) from None
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError):

@@ -5,6 +5,7 @@ Exceptions of libraries are recognised by the names of their classes, so that no
 
 import errno
 import os
+import re
 
 from tfrecords_tools.errors import room
 
@@ -25,6 +26,8 @@ _FULL_WORDS = {
     "errno = 27": errno.EFBIG,
     "read-only file system": errno.EROFS,
 }
+# What TensorFlow was computing: the node of its graph and the operation.
+_COMPUTING = re.compile(r"\s*\[\[\{\{.*?\}\}.*?\]\]|\{\{\w+ [^}]*\}\}\s*|\s*\[Op:\w+\]( name:.*)?")
 _OF_TENSORFLOW = {
     "NotFoundError": "A file is missing. Check that nothing was deleted or moved while the command ran.",
     "DataLossError": "A file is damaged or cut off. `python -m tfrecords_tools verify` checks a packed corpus.",
@@ -64,7 +67,7 @@ def disk_error(error: BaseException) -> OSError | None:
     number = _errno(error)
     if number not in (*_FULL, errno.EROFS):
         return None
-    return error if isinstance(error, OSError) else OSError(number, f"{os.strerror(number)} ({_message(error)})")
+    return error if isinstance(error, OSError) else OSError(number, f"{os.strerror(number)} ({message_of(error)})")
 
 
 def _foreseen(error: BaseException) -> str | None:
@@ -80,22 +83,22 @@ def _foreseen(error: BaseException) -> str | None:
         return f"no permission{_where(error)} ({error.strerror or error}). Check its owner and permissions."
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return (
-            f"the memory is not enough ({_message(error)}). {_STANDS} Use less: a smaller batch_size or window, fewer "
-            "--workers, smaller files, or close other programs."
+            f"the memory is not enough ({message_of(error)}). {_STANDS} Use less: a smaller batch_size or window, "
+            "fewer --workers, smaller files, or close other programs."
         )
     if _is(error, "OpError", "tensorflow"):
         advice = _OF_TENSORFLOW.get(type(error).__name__)
-        return None if advice is None else f"{advice} TensorFlow says: {_message(error)}"
+        return None if advice is None else f"{advice} TensorFlow says: {message_of(error)}"
     if _is(error, "error", "cv2"):
-        return f"OpenCV cannot work on an image or a video: {_message(error)}. Check that the file is whole."
+        return f"OpenCV cannot work on an image or a video: {message_of(error)}. Check that the file is whole."
     if _is(error, "FFmpegError", "av"):
-        return f"a video cannot be read or written: {_message(error)}. Check that the file is whole."
+        return f"a video cannot be read or written: {message_of(error)}. Check that the file is whole."
     if _is(error, "BrokenProcessPool", "concurrent"):
         return f"a worker process was ended from outside, perhaps for lack of memory. {_STANDS} Use fewer --workers."
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"the package {error.name.partition('.')[0]} is not installed, which this needs. Install it with pip."
     if isinstance(error, OSError):
-        return _message(error)
+        return message_of(error)
     return None
 
 
@@ -121,9 +124,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _message(error: BaseException) -> str:
-    """Return the message on one line, without TensorFlow's graph and where it was defined."""
-    text = str(getattr(error, "message", None) or error) or type(error).__name__
+def message_of(error: BaseException) -> str:
+    """Return an exception's message on one line, without what TensorFlow was computing and where that was defined."""
+    text = _COMPUTING.sub("", str(getattr(error, "message", None) or error)) or type(error).__name__
     lines = []
     for line in text.splitlines():
         if line.startswith(("Detected at node", "Original stack trace", "Stack trace for op", "Defined at")):
@@ -134,7 +137,7 @@ def _message(error: BaseException) -> str:
 
 def _where(error: BaseException) -> str:
     names = [os.fsdecode(name) for name in _names(error)]
-    return f": {' -> '.join(names)}" if names else f" ({_message(error)})" if not isinstance(error, OSError) else ""
+    return f": {' -> '.join(names)}" if names else f" ({message_of(error)})" if not isinstance(error, OSError) else ""
 
 
 def _names(error: BaseException) -> list:

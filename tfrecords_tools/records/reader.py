@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
-from tfrecords_tools.errors import UserError, check_choice
+from tfrecords_tools.errors import UserError, check_choice, message_of
 from tfrecords_tools.files import folder_at, statuses
 from tfrecords_tools.records import manifest, schema
 from tfrecords_tools.records.packed_corpus import Manifest, VideoEntry
@@ -161,8 +161,9 @@ def read_columns(
     try:
         parts = [parse_at(file, offset, number, fields) for offset in tf.constant(entry.offsets)[::_RECORDS_AT_ONCE]]
     except tf.errors.OpError as error:
-        reason = str(error).splitlines()[0].split("}} ")[-1]
-        raise UserError(f"{path}: cannot be read ({reason}). Pack the corpus again, or copy it whole.") from None
+        raise UserError(
+            f"{path}: cannot be read ({message_of(error)}). Pack the corpus again, or copy it whole."
+        ) from None
     columns = {
         name: np.concatenate([part[name].numpy() for part in parts] or [_empty(field)])
         for name, field in fields.items()

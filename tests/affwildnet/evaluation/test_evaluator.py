@@ -371,7 +371,7 @@ def test_a_corrupt_record_is_an_error_for_the_user(tmp_path, model):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"a record is corrupt or cut off .*verify"):
+    with pytest.raises(UserError, match=r"a record is corrupt or cut off \(corrupted record at \d+\)\. .*verify"):
         Evaluator(Corpus.open(tmp_path, "train"), TINY.evaluation)(model)
 
 

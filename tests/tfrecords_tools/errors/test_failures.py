@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 from tfrecords_tools.commands import Parser, run
-from tfrecords_tools.errors import UserError, exit_status
+from tfrecords_tools.errors import UserError, exit_status, message_of
 from tfrecords_tools.errors.failures import is_full_disk
 from tfrecords_tools.errors.room import needing
 from tfrecords_tools.errors.terminal import printable
@@ -91,6 +91,23 @@ def test_an_exception_is_one_line(error, status, parts, capsys):
     assert got == status
     assert all(part in line for part in parts), line
     assert "Detected at" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "{{function_node __wrapped__ReadFile_device_/job:localhost/replica:0/task:0/device:CPU:0}} "
+            "/nowhere/x; No such file or directory [Op:ReadFile]",
+            "/nowhere/x; No such file or directory",
+        ),
+        ("corrupted record at 7\n\t [[{{node a/b}}]] [Op:IteratorGetNext] name: ", "corrupted record at 7"),
+        ("{{node a}} corrupted record at 7 [Op:IteratorGetNext] name: ", "corrupted record at 7"),
+        ("of {x} [y]", "of {x} [y]"),
+    ],
+)
+def test_what_tensorflow_was_computing_is_left_out(text, message):
+    assert message_of(DataLossError(text)) == message
 
 
 def test_a_full_disk_says_how_much_room_is_needed(tmp_path, capsys):
