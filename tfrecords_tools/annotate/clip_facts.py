@@ -49,14 +49,17 @@ class ClipFacts:
                     answer = UserError(
                         f"{path}: not a readable video (the process that opened it was ended: {answer.ending})."
                     )
+                elif isinstance(answer, str):
+                    answer = UserError(answer)
                 self._known[path] = stamps[path], answer
 
 
-def _facts(path: Path) -> VideoFacts | UserError:
+def _facts(path: Path) -> VideoFacts | str:
+    """Return the facts of a video, or why there are none: an error as an answer would end the reading of the others."""
     try:
         return facts(path)
     except UserError as error:
-        return error
+        return str(error)
 
 
 def _stamp(path: Path) -> _Stamp | None:

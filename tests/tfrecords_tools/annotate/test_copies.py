@@ -121,6 +121,20 @@ def test_a_video_at_which_opening_crashes_or_hangs_is_named_in_the_list(tmp_path
     assert "nothing came of it in 0.5 seconds" in problems["slow"]
 
 
+def test_a_file_that_is_no_video_is_named_in_the_list_and_the_others_stay(folder):
+    (folder / "text.mp4").write_text("no video")
+
+    async def conversation(session, address):
+        async with session.get(f"{address}api/videos?rater=ann") as response:
+            return response.status, await response.json()
+
+    status, answer = conversations.asked(AnnotationServer(Catalogue(folder, apart=True)), conversation)
+    assert status == 200
+    problems = {row["name"]: row["problem"] for row in answer["videos"]}
+    assert "text.mp4: not a readable video" in problems.pop("text")
+    assert set(problems.values()) == {""}
+
+
 def test_facts_are_read_again_when_the_file_has_changed(folder):
     clip = Catalogue(folder).clips[1]
     assert clip.facts.seconds == pytest.approx(0.3, abs=0.05)
