@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 
 from tfrecords_tools.errors import failures, terminal
 
+MOST_LISTED = 30  # names in a message
+
 
 class UserError(ValueError):
     """Something that the user can put right: an argument, a path, the content of a file.
@@ -34,9 +36,11 @@ def count(number: int, thing: str) -> str:
 
 
 def check_choice(what: str, name: str, names: Iterable[str]) -> None:
-    """Raise a `UserError` that lists `names` and suggests the closest, unless `name` is one of them."""
-    if name not in (names := list(names)):
-        raise UserError(f"`{what}` must be one of {', '.join(names)}. Received: {name}.{suggestion(str(name), names)}")
+    """Raise a `UserError` that lists `names` (many: some of them) and suggests the closest, unless `name` is one."""
+    if name in (names := list(names)):
+        return
+    some = ", ".join(names) if len(names) <= MOST_LISTED else f"{len(names):,}, such as {', '.join(names[:3])}"
+    raise UserError(f"`{what}` must be one of {some}. Received: {name}.{suggestion(str(name), names)}")
 
 
 def exit_status(command: Callable[[], int | None], verbose: bool | None = None) -> int:

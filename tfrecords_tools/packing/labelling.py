@@ -60,9 +60,14 @@ def select(
 
 def check_delays(delays: dict[str, float], videos: Sequence[VideoSource]) -> None:
     """Raise a `UserError` unless each name is a rater's (or `label` where there are none) and each delay is usable."""
-    names = (videos[0].annotators if videos else ()) or (LABEL,)
+    names = videos[0].annotators if videos else ()
     for name, seconds in delays.items():
-        check_choice("delay", name, names)
+        if names:
+            check_choice("delay", name, names)
+        elif name != LABEL:
+            raise UserError(
+                f"`delay` must be of `{LABEL}` where one person alone has rated, or no rater is named. Received: {name}."
+            )
         if not abs(seconds) <= LONGEST_DELAY:
             raise UserError(f"`delay` must be at most {LONGEST_DELAY:g} seconds. Received: {seconds:g} for {name}")
 

@@ -51,7 +51,7 @@ def find(folder: str | Path, video: str, first: int = 1, frames: int | None = No
     if len(bare) > 1:
         raise UserError(f"`video` must name one. Received: {video}, which is in {' and '.join(e.split for e in bare)}.")
     if not bare:
-        check_choice("video", video, [*names, *(entry.video for entry in packed.videos)])
+        check_choice("video", video, names if "/" in video else [entry.video for entry in packed.videos])
     entry = bare[0] if bare else names[video]
     numbers = entry.frame_numbers
     end = np.inf if frames is None else first + frames

@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 from tfrecords_tools.commands import Parser, run
-from tfrecords_tools.errors import UserError, exit_status, message_of
+from tfrecords_tools.errors import UserError, check_choice, exit_status, message_of
 from tfrecords_tools.errors.failures import is_full_disk
 from tfrecords_tools.errors.room import needing
 from tfrecords_tools.errors.terminal import printable
@@ -60,6 +60,17 @@ def shown(error, capsys, **settings):
     assert printed.out == ""
     assert printed.err.count("\n") == 1, printed.err
     return status, printed.err.rstrip("\n")
+
+
+def test_of_many_names_a_message_has_some():
+    check_choice("video", "v7", [f"v{number}" for number in range(2000)])
+    with pytest.raises(UserError) as raised:
+        check_choice("video", "v2001", [f"v{number}" for number in range(2000)])
+    assert str(raised.value) == (
+        "`video` must be one of 2,000, such as v0, v1, v2. Received: v2001. Did you mean v201?"
+    )
+    with pytest.raises(UserError, match="`split` must be one of train, test. Received: x."):
+        check_choice("split", "x", ["train", "test"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whose mean the labels are, and labels brought forward by the raters' delays."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tfrecords_tools.faces.landmarks import find_model
 from tfrecords_tools.layouts.labels import Labels
 from tfrecords_tools.layouts.source import VideoSource
 from tfrecords_tools.packing import jobs
-from tfrecords_tools.packing.labelling import labels_of_frames, rows_unused
+from tfrecords_tools.packing.labelling import check_delays, labels_of_frames, rows_unused
 from tfrecords_tools.packing.pack import PackOptions, pack
 from tfrecords_tools.packing.video_packer import pack_video
 from tfrecords_tools.records import manifest
@@ -193,6 +194,13 @@ def test_another_selection_or_delay_packs_only_what_it_changes(annotated, tmp_pa
 def test_a_delay_of_nobody_or_too_long_is_refused(annotated, tmp_path, delays):
     with pytest.raises(UserError, match="`delay` must be"):
         pack("thesis", annotated, tmp_path / "packed", options(), delays=delays)
+
+
+def test_the_delay_of_who_rated_alone_is_that_of_the_label():
+    alone = [SimpleNamespace(annotators=())]
+    check_delays({"label": 0.4}, alone)
+    with pytest.raises(UserError, match=r"must be of `label` where one person alone has rated.*Received: anna"):
+        check_delays({"anna": 0.4}, alone)
 
 
 def test_clips_that_are_too_short_have_no_estimated_delay(annotated, tmp_path):
