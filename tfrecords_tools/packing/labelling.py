@@ -66,7 +66,7 @@ def check_delays(delays: dict[str, float], videos: Sequence[VideoSource]) -> Non
             check_choice("delay", name, names)
         elif name != LABEL:
             raise UserError(
-                f"`delay` must be of `{LABEL}` where one person alone has rated, or no rater is named. Received: {name}."
+                f"`delay` must be of `{LABEL}` where one person alone has rated or none is named. Received: {name}."
             )
         if not abs(seconds) <= LONGEST_DELAY:
             raise UserError(f"`delay` must be at most {LONGEST_DELAY:g} seconds. Received: {seconds:g} for {name}")

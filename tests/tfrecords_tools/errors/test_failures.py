@@ -69,7 +69,7 @@ def test_of_many_names_a_message_has_some():
     assert str(raised.value) == (
         "`video` must be one of 2,000, such as v0, v1, v2. Received: v2001. Did you mean v201?"
     )
-    with pytest.raises(UserError, match="`split` must be one of train, test. Received: x."):
+    with pytest.raises(UserError, match=r"`split` must be one of train, test\. Received: x\."):
         check_choice("split", "x", ["train", "test"])
 
 
