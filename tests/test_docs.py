@@ -1,6 +1,8 @@
 """What the documentation names is there: links, files, rooms, commands. `make docs` checks the site's own links."""
 
+import ast
 import re
+import runpy
 import subprocess
 import sys
 
@@ -76,6 +78,23 @@ def test_what_is_not_there_is_found():
         "affwildnet/nothing",
         "affwildnet.nothing",
     ]
+
+
+def docstrings():
+    """(place, text) of all docstrings."""
+    for package in ("affwildnet", "tfrecords_tools"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                    yield f"{path.relative_to(ROOT)}: {getattr(node, 'name', '')}", text
+
+
+def test_code_to_type_stands_under_example_which_the_site_shows_as_code():
+    assert [place for place, text in docstrings() if ">>>" in text.split("\nExample:\n")[0]] == []
+    griffe = pytest.importorskip("griffe")
+    made = griffe.Function("f", docstring=griffe.Docstring("Add.\n\nExample:\n    >>> 1 + 1\n    2"))
+    runpy.run_path(str(ROOT / "docs" / "docstring_names.py"))["DocstringNames"]().on_object(obj=made)
+    assert made.docstring.parse("google")[-1].kind is griffe.DocstringSectionKind.examples
 
 
 def test_make_docs_fails_on_a_dead_link(tmp_path):

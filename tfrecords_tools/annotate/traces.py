@@ -54,9 +54,10 @@ class Trace:
     def splice(self, segment: "Trace") -> "Trace":
         """Return this trace with everything from the segment's first time to its last replaced by the segment.
 
-        >>> first = Trace.of([(0, 0.1), (0.5, 0.1), (1, 0.1)])
-        >>> first.splice(Trace.of([(0.4, -0.2), (0.6, -0.3)])).values.tolist()
-        [100, -200, -300, 100]
+        Example:
+            >>> first = Trace.of([(0, 0.1), (0.5, 0.1), (1, 0.1)])
+            >>> first.splice(Trace.of([(0.4, -0.2), (0.6, -0.3)])).values.tolist()
+            [100, -200, -300, 100]
         """
         if not len(segment):
             return self

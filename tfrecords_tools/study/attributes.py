@@ -48,8 +48,9 @@ def of_videos(entries: Sequence[VideoEntry], labels: Sequence[np.ndarray]) -> di
 def valence_class(valence: np.ndarray) -> str | None:
     """Return which of `CLASSES` a video is by its (n,) labels, NaN where missing; None without any.
 
-    >>> valence_class(np.array([0.5, 0.4, 0.3, -0.2])), valence_class(np.array([0.5, -0.5]))
-    ('mainly positive', 'both')
+    Example:
+        >>> valence_class(np.array([0.5, 0.4, 0.3, -0.2])), valence_class(np.array([0.5, -0.5]))
+        ('mainly positive', 'both')
     """
     valence = np.round(valence[~np.isnan(valence)], 6)
     if not len(valence):

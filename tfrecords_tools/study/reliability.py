@@ -31,9 +31,10 @@ class Reliability:
 def reliability(ratings: np.ndarray) -> Reliability:
     """Return the measures of (n, A) ratings; the ICCs are of the frames that all raters have rated.
 
-    >>> ratings = np.array([[1.0, 2], [2, 3], [3, 4], [4, 5]])
-    >>> round(reliability(ratings).icc_3_k, 3)
-    1.0
+    Example:
+        >>> ratings = np.array([[1.0, 2], [2, 3], [3, 4], [4, 5]])
+        >>> round(reliability(ratings).icc_3_k, 3)
+        1.0
     """
     return Reliability(*_intraclass(ratings), _alpha(ratings))
 
