@@ -47,6 +47,14 @@ def residual_gru():
     return keras.Model([entrance], layers.Dense(2)(x))
 
 
+def biased():
+    """A convolution with a bias on each frame."""
+    entrance = keras.Input((None, SIDE, SIDE, 3), name="frames")
+    x = layers.Conv2D(4, 3, activation="relu")(keras.ops.reshape(entrance, (-1, SIDE, SIDE, 3)))
+    x = keras.ops.reshape(layers.GlobalAveragePooling2D()(x), (-1, WINDOW, 4))
+    return keras.Model([entrance], layers.Dense(2)(x))
+
+
 def dropping():
     """What leaves it shows which units were dropped."""
     entrance = keras.Input((None, 3), name="landmarks")
@@ -57,6 +65,7 @@ def dropping():
 CASES = {
     "mse": (gru, replace(CONFIG, loss="mse", clip_norm=0.0)),
     "residual_gru": (residual_gru, CONFIG),
+    "biased": (biased, CONFIG),
     "float16": (gru, replace(CONFIG, precision="mixed_float16")),
 }
 

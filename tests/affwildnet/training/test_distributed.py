@@ -39,7 +39,7 @@ def found(folder, *cases):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    return found(tmp_path_factory.mktemp("two"), "residual_gru", "mse", "float16")
+    return found(tmp_path_factory.mktemp("two"), "residual_gru", "biased", "mse", "float16")
 
 
 def test_the_divided_cpu_is_described(two):
@@ -47,9 +47,10 @@ def test_the_divided_cpu_is_described(two):
     assert two["replicas"] == 2
 
 
-def test_two_devices_train_like_one(two):
+@pytest.mark.parametrize("case", ["residual_gru", "biased"])
+def test_two_devices_train_like_one(two, case):
     """Loss and norm of the gradient of each step, and the weights at the end."""
-    same_curves("residual_gru", two)
+    same_curves(case, two)
 
 
 def test_two_devices_train_like_one_with_mse_without_clipping(two):
