@@ -9,7 +9,6 @@ import pytest
 
 from affwildnet.evaluation import scored_run, selection, waiting, watching
 from affwildnet.evaluation.selection import Choices
-from affwildnet.evaluation.validation_board import ValidationBoard
 from affwildnet.experiments.config import Stage
 from affwildnet.runs import best, checkpoints
 from affwildnet.runs.checkpoints import TrainingState
@@ -18,6 +17,7 @@ from affwildnet.runs.run import Run
 from affwildnet.training import stages
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import TINY, plain_model, started
+from tests.helpers.watching import score_by
 from tfrecords_tools.errors import UserError
 
 STAGES = tuple(Stage(name, ("*",), (("*", "random"),), 0.01) for name in ("c0", "c2", "c3"))
@@ -84,11 +84,7 @@ def scripted(monkeypatch):
         scores = dict.fromkeys(("ccc", "pearson", "mse"), values)
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    evaluate.begin = lambda: None
-    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
-    monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
-    monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
-    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none
+    score_by(monkeypatch, evaluate)
 
 
 def test_stages_are_watched_one_after_the_other(workdir, tiny_folder, clock, scripted, shown):

@@ -1,5 +1,7 @@
 """A trainer whose every move is scripted, its checkpoints, and the watcher beside it."""
 
+from affwildnet.evaluation import watching
+from affwildnet.evaluation.validation_board import ValidationBoard
 from affwildnet.evaluation.watching import Watcher
 from affwildnet.runs import checkpoints
 from affwildnet.runs.checkpoints import TrainingState
@@ -46,3 +48,12 @@ def scored(workdir, field="ccc"):
 
 def score_in(path):
     return [round(float(value), 3) for value in numpy(checkpoints.load(path).get_layer("out").bias)]
+
+
+def score_by(monkeypatch, evaluate):
+    """Have a watcher take what `evaluate` returns for a network as its evaluation and its scores."""
+    evaluate.begin = lambda: None
+    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
+    monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
+    monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
+    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none

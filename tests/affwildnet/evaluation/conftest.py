@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from affwildnet.evaluation import waiting, watching
-from affwildnet.evaluation.validation_board import ValidationBoard
 from tests.helpers.networks import numpy
 from tests.helpers.trainings import started
-from tests.helpers.watching import Trainer
+from tests.helpers.watching import Trainer, score_by
 from tfrecords_tools.errors import UserError
 
 
@@ -46,9 +45,5 @@ def scripted(monkeypatch):
             scores, values = {"accuracy": {"fear": None, "total": valence}}, {"mean": valence}
         return SimpleNamespace(frames_scored=5, scores=scores, ranking=values)
 
-    evaluate.begin = lambda: None
-    monkeypatch.setattr(watching, "Evaluator", lambda corpus, config, features: evaluate)
-    monkeypatch.setattr(watching, "score", lambda evaluation, *_, **__: evaluation)
-    monkeypatch.setattr(watching, "loss_of", lambda *_: 0.5)
-    monkeypatch.setattr(ValidationBoard, "add", lambda *_: None)  # it draws the predictions, and there are none
+    score_by(monkeypatch, evaluate)
     return events
